@@ -1,0 +1,1 @@
+"""Benchmarks: every claim about speed is a command here. See README.md."""

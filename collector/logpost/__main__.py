@@ -1,0 +1,5 @@
+import sys
+
+from logpost.cli import main
+
+sys.exit(main())

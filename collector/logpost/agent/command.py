@@ -1,0 +1,17 @@
+"""The command `logpost agent`."""
+
+from __future__ import annotations
+
+import argparse
+
+from logpost.cli import Commands, add_parser
+from logpost.config import Config
+from logpost.errors import StartError
+
+
+def add_command(commands: Commands) -> None:
+    add_parser(commands, "agent", run, "Ship this host's logs.")
+
+
+def run(parsed: argparse.Namespace, config: Config) -> int:
+    raise StartError("not built yet")

@@ -1,0 +1,60 @@
+"""The command `logpost`. Commands register under the entry point group `logpost.commands`: a host that installs the
+collector alone has `agent`, the `server` extra adds the others."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from logpost.config import Config, Loaded, load
+from logpost.errors import LogpostError
+
+Run = Callable[[argparse.Namespace, Config], int]
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # argparse has no public name for it
+else:
+    Commands = object
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; answers the exit status: 0 done, 1 failed, 2 wrong usage or configuration."""
+    parser = argparse.ArgumentParser(prog="logpost", description="A post office for logs.")
+    parser.add_argument("--version", action="version", version=f"logpost {version('logpost')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for entry_point in sorted(entry_points(group="logpost.commands"), key=lambda found: found.name):
+        entry_point.load()(commands)
+    parsed = parser.parse_args(arguments)
+    try:
+        return int(parsed.run(parsed, loaded(parsed).config))
+    except LogpostError as error:
+        sys.stderr.write(f"logpost: {error}\n")
+        return error.exit_status
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"logpost: `{parsed.command}` needs {error.name}: pip install 'logpost[server]'\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`logpost search … | head`); nothing is left to say.
+        sys.stderr.close()
+        return 0
+
+
+def add_parser(commands: Commands, name: str, run: Run, summary: str) -> argparse.ArgumentParser:
+    """A command's parser, with the options that all commands share."""
+    parser = commands.add_parser(name, help=summary, description=summary)
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="configuration (default: /etc/logpost/logpost.toml)"
+    )
+    parser.add_argument("--data", metavar="DIR", help="data directory")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def loaded(parsed: argparse.Namespace) -> Loaded:
+    """The configuration that a parsed command line asks for. Raises ConfigError."""
+    return load(parsed.config, overrides={"data": parsed.data} if parsed.data else None)

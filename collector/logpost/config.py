@@ -1,0 +1,261 @@
+"""Every setting of logpost: its name, type and default. One TOML file, the environment wins over it.
+
+`load()` answers a `Config` and where each value came from; an unknown key or a wrong type is a
+`ConfigError` that names the key and the file. Settings of the broker and the web are declared here too,
+because one file configures all parts and a misspelt key must be found by whichever part reads it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from logpost.errors import ConfigError
+
+SYSTEM_FILE = Path("/etc/logpost/logpost.toml")
+ENVIRONMENT_PREFIX = "LOGPOST_"
+MIB = 1024 * 1024
+
+
+class Table(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """A table of the configuration file; unknown keys are refused."""
+
+
+class BrokerConfig(Table):
+    """`[broker]`: the embedded broker."""
+
+    listen: str = "localhost"
+    """Address to bind. `localhost` binds 127.0.0.1 and ::1."""
+    port: int = 9092
+    """0 takes a free port."""
+    advertised_host: str = ""
+    """Host name that clients are told to connect to; default: `listen`."""
+    insecure: bool = False
+    """Allow an address that is not loopback although nothing authenticates clients."""
+    auto_create_topics: bool = True
+    num_partitions: int = 1
+    """Partitions of a topic that is created on first use."""
+    flush: Literal["commit", "interval", "os"] = "commit"
+    """When acknowledged bytes are on the disk: before acks=all answers, every `flush_interval_ms`, or when the
+    operating system likes."""
+    flush_interval_ms: int = 1000
+    segment_bytes: int = 1024 * MIB
+    message_max_bytes: int = 1_048_588
+    """Largest record batch that a topic takes unless its `max.message.bytes` says otherwise (Kafka's default)."""
+    max_request_bytes: int = 100 * MIB
+    """Largest frame read from a connection (Kafka's `socket.request.max.bytes`)."""
+    metrics_port: int = 9644
+    """Prometheus metrics of the broker; 0 turns them off."""
+
+
+class KafkaConfig(Table):
+    """`[kafka]`: how agent, handler, indexer and exporter reach the broker, ours or any other Kafka."""
+
+    bootstrap_servers: str = "localhost:9092"
+    topic: str = "logs"
+    partitions: int = 8
+    """Partitions of `topic` when logpost creates it."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    ssl_ca_location: str = ""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str = ""
+    sasl_password: str = ""
+
+
+class FileSource(Table, tag_field="type", tag="file"):
+    """`[[agent.source]]` with `type = "file"`: files by glob, `**` crosses directories."""
+
+    paths: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+    service: str = ""
+    """Default: the file's stem."""
+    start: str = "beginning"
+    """Where a file that is new to the agent starts: `beginning` or `end`."""
+    timezone: str = ""
+    """IANA zone of times that name none; default: the host's."""
+    max_lines_per_second: int = 0
+    """Lines above this rate are dropped and counted; 0 is no limit."""
+
+
+class JournalSource(Table, tag_field="type", tag="journal"):
+    """`[[agent.source]]` with `type = "journal"`: the systemd journal through `journalctl`."""
+
+    since: str = "-1h"
+    """Where to start when there is no saved cursor (`journalctl --since`)."""
+
+
+Source = FileSource | JournalSource
+
+
+class AgentConfig(Table):
+    """`[agent]`: what is read on this host."""
+
+    hostname: str = ""
+    """Value of `host` in every record; default: this machine's name."""
+    source: tuple[Source, ...] = ()
+    max_line_bytes: int = 1 * MIB
+    """A longer line is shipped in pieces of this size."""
+    max_in_flight: int = 50_000
+    """Records handed to the client and not yet acknowledged; reading waits above it."""
+    poll_seconds: float = 1.0
+    """How often files are looked at even when no file event came."""
+    metrics_port: int = 9645
+    """Prometheus metrics of the agent; 0 turns them off."""
+
+
+class StoreConfig(Table):
+    """`[store]`: the search store and the indexer that fills it."""
+
+    url: str = ""
+    """`chdb:///path` or `clickhouse://user@host:8443/database`; default: chDB under the data directory."""
+    topics: str = "^logs"
+    """Topics that are indexed: a name, or a pattern that starts with `^`."""
+    group: str = "logpost-indexer"
+    block_rows: int = 50_000
+    block_bytes: int = 32 * MIB
+    block_seconds: float = 0.5
+    """A block is inserted when it has this many rows, bytes, or is this old."""
+    max_memory_bytes: int = 2048 * MIB
+    """Most that the embedded store may use."""
+
+
+class WebConfig(Table):
+    """`[web]`: the search page, the API and `/metrics`."""
+
+    listen: str = "localhost"
+    port: int = 8080
+    """0 takes a free port."""
+    insecure: bool = False
+
+
+class Config(Table):
+    """The whole configuration."""
+
+    data: str = ""
+    """Data directory; default: /var/lib/logpost where it is writable, else ~/.local/state/logpost."""
+    broker: BrokerConfig = BrokerConfig()
+    kafka: KafkaConfig = KafkaConfig()
+    agent: AgentConfig = AgentConfig()
+    store: StoreConfig = StoreConfig()
+    web: WebConfig = WebConfig()
+
+    def data_directory(self) -> Path:
+        return Path(self.data) if self.data else default_data_directory()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A configuration with, per dotted key (`broker.port`), what set it; a missing key has its default."""
+
+    config: Config
+    origins: Mapping[str, str]
+
+
+def load(
+    file: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] | None = None,
+) -> Loaded:
+    """Read `file` (default: the system's, if there is one), then the environment, then `overrides`
+    (dotted key → value, from the command line). Raises ConfigError."""
+    tree: dict[str, object] = {}
+    origins: dict[str, str] = {}
+    if file is None and SYSTEM_FILE.exists():
+        file = SYSTEM_FILE
+    if file is not None:
+        tree = _read_toml(file)
+        _convert(tree, strict=True, source=str(file))
+        origins.update(dict.fromkeys(_dotted(tree), str(file)))
+    for dotted, (variable, text) in _from_environment(environment).items():
+        _set(tree, dotted, text)
+        _convert(tree, strict=False, source=f"environment variable {variable}")
+        origins[dotted] = f"environment variable {variable}"
+    for dotted, value in (overrides or {}).items():
+        _set(tree, dotted, value)
+        origins[dotted] = "command line"
+    return Loaded(config=_convert(tree, strict=False, source="command line"), origins=origins)
+
+
+def default_data_directory() -> Path:
+    system = Path("/var/lib/logpost")
+    if os.access(system if system.exists() else system.parent, os.W_OK):
+        return system
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "logpost"
+
+
+def settings(table: Table, prefix: str = "") -> dict[str, object]:
+    """Dotted key → value of every setting, in declaration order."""
+    flat: dict[str, object] = {}
+    for name in table.__struct_fields__:
+        value = getattr(table, name)
+        if isinstance(value, Table):
+            flat.update(settings(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _read_toml(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not TOML: {error}") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """`LOGPOST_BROKER_PORT` → `broker.port`. A variable of ours that names no setting is an error.
+
+    `LOGPOST_INTERNAL_*` is how the supervisor talks to its children and no setting.
+    """
+    names = {ENVIRONMENT_PREFIX + key.replace(".", "_").upper(): key for key in settings(Config())}
+    found: dict[str, tuple[str, str]] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable.startswith(ENVIRONMENT_PREFIX + "INTERNAL_"):
+            continue
+        if variable not in names or names[variable] == "agent.source":
+            raise ConfigError(f"environment variable {variable} names no setting; `logpost config print` lists them")
+        found[names[variable]] = (variable, text)
+    return found
+
+
+def _convert(tree: dict[str, object], *, strict: bool, source: str) -> Config:
+    try:
+        return msgspec.convert(tree, Config, strict=strict)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{source}: {_explain(str(error))}") from error
+
+
+def _explain(text: str) -> str:
+    """msgspec names the place as a path behind the message (`… - at `$.broker.port``): put it first."""
+    message, _, place = text.partition(" - at `$")
+    place = place.rstrip("`").lstrip(".")
+    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", message)
+    if unknown:
+        return f"unknown key {f'{place}.' if place else ''}{unknown[1]}"
+    return f"{place}: {message[0].lower()}{message[1:]}" if place else message
+
+
+def _dotted(tree: Mapping[str, object], prefix: str = "") -> list[str]:
+    keys: list[str] = []
+    for name, value in tree.items():
+        keys += _dotted(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
+    return keys
+
+
+def _set(tree: dict[str, object], dotted: str, value: object) -> None:
+    *tables, name = dotted.split(".")
+    for table in tables:
+        inner = tree.setdefault(table, {})
+        assert isinstance(inner, dict)
+        tree = inner
+    tree[name] = value

@@ -1,0 +1,48 @@
+"""librdkafka settings from `[kafka]`, and the logs topic, the same for every part that is a Kafka client."""
+
+from __future__ import annotations
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from logpost.config import MIB, KafkaConfig
+
+# A line of 1 MiB can grow sixfold when JSON escapes it (control characters), so producer and topic take more than
+# Kafka's default of 1 MB.
+MAX_MESSAGE_BYTES = 8 * MIB
+RETENTION_MS = 14 * 24 * 3600 * 1000
+
+
+def client_settings(config: KafkaConfig, client_id: str) -> dict[str, str | int | float | bool]:
+    """Settings that any confluent-kafka client of ours starts from."""
+    settings: dict[str, str | int | float | bool] = {
+        "bootstrap.servers": config.bootstrap_servers,
+        "client.id": client_id,
+        "security.protocol": config.security_protocol,
+        # The broker is often on this host and back within a second; the default waits up to 10 s.
+        "reconnect.backoff.ms": 100,
+        "reconnect.backoff.max.ms": 1000,
+    }
+    if config.security_protocol.endswith("SSL") and config.ssl_ca_location:
+        settings["ssl.ca.location"] = config.ssl_ca_location
+    if config.security_protocol.startswith("SASL"):
+        settings["sasl.mechanism"] = config.sasl_mechanism
+        settings["sasl.username"] = config.sasl_username
+        settings["sasl.password"] = config.sasl_password
+    return settings
+
+
+def ensure_logs_topic(config: KafkaConfig, admin: AdminClient, timeout: float = 10.0) -> None:
+    """Create the logs topic if it is missing. Raises KafkaException when the broker cannot be asked."""
+    topic = NewTopic(
+        config.topic,
+        num_partitions=config.partitions,
+        replication_factor=-1,
+        config={"max.message.bytes": str(MAX_MESSAGE_BYTES), "retention.ms": str(RETENTION_MS)},
+    )
+    [future] = admin.create_topics([topic], operation_timeout=timeout, request_timeout=timeout).values()
+    try:
+        future.result(timeout)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise

@@ -1,0 +1,139 @@
+"""What every long-running command does alike: log to stderr, lock its directory, say that it is ready, end on
+SIGTERM, and end with its supervisor."""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from logpost.errors import ConfigError, StartError
+
+SUPERVISOR_FD = "LOGPOST_INTERNAL_SUPERVISOR_FD"
+LOOPBACK = ("127.0.0.1", "::1")
+
+
+class _UtcFormatter(logging.Formatter):
+    converter = time.gmtime
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+
+def start_logging(component: str, stream: TextIO | None = None) -> logging.Logger:
+    """Log lines `2026-11-22T10:51:07.123Z INFO broker: …` to stderr; answers the component's logger."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_UtcFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    return logging.getLogger(component)
+
+
+def on_stop(stop: Callable[[], None]) -> None:
+    """Call `stop` (once or more, from any thread) on SIGTERM, on SIGINT, and when the supervisor is gone.
+
+    The supervisor hands each child the read end of a pipe that it never writes to: the kernel closes the other end
+    however the supervisor dies, and the child sees the end of file.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop())
+    inherited = os.environ.pop(SUPERVISOR_FD, None)
+    if inherited is not None:
+        threading.Thread(target=_await_end_of, args=(int(inherited), stop), daemon=True, name="supervisor").start()
+
+
+def _await_end_of(fd: int, stop: Callable[[], None]) -> None:
+    while os.read(fd, 1):
+        pass
+    stop()
+
+
+class DirectoryLock:
+    """A directory of the data directory, made and held by one process. Raises StartError, naming the directory, when it
+    cannot be written or another process has it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise StartError(f"cannot write the data directory {directory}: {error.strerror}") from error
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip()
+            os.close(self._fd)
+            raise StartError(f"{directory} is in use by process {holder or 'unknown'}: stop it first") from error
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._fd)
+
+
+def bind(listen: str, port: int, *, insecure: bool, setting: str) -> list[socket.socket]:
+    """Listening sockets for `listen`:`port`; `localhost` gives 127.0.0.1 and, where there is IPv6, ::1.
+
+    `setting` (`broker.port`) is named in errors. Raises ConfigError for an address that is not loopback while
+    `insecure` is false, StartError when the port is taken.
+    """
+    table = setting.partition(".")[0]
+    addresses = LOOPBACK if listen == "localhost" else (listen,)
+    for address in addresses:
+        if not insecure and not _is_loopback(address):
+            raise ConfigError(
+                f"{table}.listen = {listen!r} is not loopback and nothing authenticates clients: "
+                f"set {table}.insecure = true to accept that"
+            )
+    bound: list[socket.socket] = []
+    for address in addresses:
+        try:
+            bound.append(_bind_one(address, port))
+        except OSError as error:
+            if listen == "localhost" and address == "::1" and not _has_ipv6():
+                continue
+            for other in bound:
+                other.close()
+            raise StartError(f"cannot listen on {address} port {port}: {error.strerror} ({setting})") from error
+        port = bound[0].getsockname()[1]
+    return bound
+
+
+def _bind_one(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((address, port))
+        listener.listen(1024)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,126 @@
+"""Parts of logpost as real processes on free ports, for tests: started, awaited, killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+READY_SECONDS = 60.0
+
+
+def free_port() -> int:
+    """A port free on 127.0.0.1 and ::1 at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Part:
+    """`logpost COMMAND …` as a child process whose stderr lines can be awaited."""
+
+    def __init__(self, *arguments: str, settings: Mapping[str, object] | None = None) -> None:
+        """`settings`: dotted key (`broker.port`) → value, handed over as environment variables."""
+        self.arguments = arguments
+        self.environment = {name: text for name, text in os.environ.items() if not name.startswith("LOGPOST_")}
+        for key, value in (settings or {}).items():
+            self.environment["LOGPOST_" + key.replace(".", "_").upper()] = str(value)
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        assert self._process is not None, "not started"
+        return self._process
+
+    def start(self, until: str = "ready", seconds: float = READY_SECONDS) -> Part:
+        """Start and await the line that contains `until`."""
+        self.lines = []
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "logpost", *self.arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.await_line(until, seconds)
+        return self
+
+    def _read(self) -> None:
+        stderr = self.process.stderr
+        assert stderr is not None
+        for line in stderr:
+            with self._changed:
+                self.lines.append(line.rstrip("\n"))
+                self._changed.notify_all()
+        stderr.close()
+        with self._changed:
+            self.lines.append("")  # the end: wakes waiters
+            self._changed.notify_all()
+
+    def await_line(self, text: str, seconds: float = READY_SECONDS) -> str:
+        """The first stderr line that contains `text`; AssertionError with all lines when it does not come."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while True:
+                found = next((line for line in self.lines if text in line), None)
+                if found is not None:
+                    return found
+                ended = bool(self.lines) and self.lines[-1] == ""
+                if ended or not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                    shown = "\n".join(self.lines[-50:])
+                    raise AssertionError(f"{self.arguments}: no line with {text!r}; said:\n{shown}")
+
+    def kill(self) -> None:
+        """kill -9, and wait for the end."""
+        self.process.send_signal(signal.SIGKILL)
+        self._end(10)
+
+    def stop(self, seconds: float = 30) -> int:
+        """SIGTERM; answers the exit status after the drain."""
+        self.process.terminate()
+        return self._end(seconds)
+
+    def _end(self, seconds: float) -> int:
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        assert self._reader is not None
+        self._reader.join(10)
+        return status
+
+    def __enter__(self) -> Part:
+        return self if self._process is not None else self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.stop()
+
+
+def run(
+    *arguments: str, environment: Mapping[str, str] | None = None, timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run `logpost …` to its end."""
+    command: Sequence[str | Path] = [sys.executable, "-m", "logpost", *arguments]
+    return subprocess.run(
+        command,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
