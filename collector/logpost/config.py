@@ -28,7 +28,7 @@ class Table(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=Tru
     """A table of the configuration file; unknown keys are refused."""
 
 
-class BrokerConfig(Table):
+class BrokerConfig(Table, frozen=True):
     """`[broker]`: the embedded broker."""
 
     listen: str = "localhost"
@@ -55,7 +55,7 @@ class BrokerConfig(Table):
     """Prometheus metrics of the broker; 0 turns them off."""
 
 
-class KafkaConfig(Table):
+class KafkaConfig(Table, frozen=True):
     """`[kafka]`: how agent, handler, indexer and exporter reach the broker, ours or any other Kafka."""
 
     bootstrap_servers: str = "localhost:9092"
@@ -69,7 +69,7 @@ class KafkaConfig(Table):
     sasl_password: str = ""
 
 
-class FileSource(Table, tag_field="type", tag="file"):
+class FileSource(Table, frozen=True, tag_field="type", tag="file"):
     """`[[agent.source]]` with `type = "file"`: files by glob, `**` crosses directories."""
 
     paths: tuple[str, ...]
@@ -84,7 +84,7 @@ class FileSource(Table, tag_field="type", tag="file"):
     """Lines above this rate are dropped and counted; 0 is no limit."""
 
 
-class JournalSource(Table, tag_field="type", tag="journal"):
+class JournalSource(Table, frozen=True, tag_field="type", tag="journal"):
     """`[[agent.source]]` with `type = "journal"`: the systemd journal through `journalctl`."""
 
     since: str = "-1h"
@@ -94,7 +94,7 @@ class JournalSource(Table, tag_field="type", tag="journal"):
 Source = FileSource | JournalSource
 
 
-class AgentConfig(Table):
+class AgentConfig(Table, frozen=True):
     """`[agent]`: what is read on this host."""
 
     hostname: str = ""
@@ -110,7 +110,7 @@ class AgentConfig(Table):
     """Prometheus metrics of the agent; 0 turns them off."""
 
 
-class StoreConfig(Table):
+class StoreConfig(Table, frozen=True):
     """`[store]`: the search store and the indexer that fills it."""
 
     url: str = ""
@@ -126,7 +126,7 @@ class StoreConfig(Table):
     """Most that the embedded store may use."""
 
 
-class WebConfig(Table):
+class WebConfig(Table, frozen=True):
     """`[web]`: the search page, the API and `/metrics`."""
 
     listen: str = "localhost"
@@ -135,7 +135,7 @@ class WebConfig(Table):
     insecure: bool = False
 
 
-class Config(Table):
+class Config(Table, frozen=True):
     """The whole configuration."""
 
     data: str = ""
