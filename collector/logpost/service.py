@@ -22,16 +22,21 @@ SUPERVISOR_FD = "LOGPOST_INTERNAL_SUPERVISOR_FD"
 LOOPBACK = ("127.0.0.1", "::1")
 
 
-class _UtcFormatter(logging.Formatter):
+class LineFormatter(logging.Formatter):
+    """`2026-11-22T10:51:07.123Z INFO broker: …`"""
+
     converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
 
 def start_logging(component: str, stream: TextIO | None = None) -> logging.Logger:
-    """Log lines `2026-11-22T10:51:07.123Z INFO broker: …` to stderr; answers the component's logger."""
+    """Log to stderr; answers the component's logger."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_UtcFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     return logging.getLogger(component)
 

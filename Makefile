@@ -1,0 +1,51 @@
+# Every target sets up what it needs: Python 3.11+ is enough (`make test` adds Debian's kcat, chromium and
+# prometheus when it may).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := collector broker web
+COUNT ?= 1
+
+.PHONY: up test lint bench lock system-packages clean
+
+up: $(VENV)/installed-server
+	@exec $(BIN)/logpost up
+
+test: $(VENV)/installed-dev system-packages
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python -m bench.pipeline
+
+# The lock names every version; its second half serves tests and lint only. Without --no-deps pip would add pandas,
+# pyarrow and numpy, which chdb-core's metadata asks for and logpost never imports (0.3 GB).
+$(VENV)/installed-server: requirements.lock pyproject.toml | $(VENV)/made
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed-server
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "logpost needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
+	@echo "logpost: making $(VENV), once (about 1 GB; a minute)"
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make environments: apt install python3-venv" >&2; exit 1; }
+	@touch $@
+
+system-packages:
+	@.ci/system-packages
+
+lock: $(VENV)/installed-dev
+	.ci/lock $(BIN)
+
+clean:
+	rm -rf $(VENV) artifacts .mypy_cache .pytest_cache .ruff_cache
