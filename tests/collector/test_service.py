@@ -1,0 +1,64 @@
+"""What long-running commands share: locks, listening sockets, the end with the supervisor."""
+
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from logpost.errors import ConfigError, StartError
+from logpost.service import SUPERVISOR_FD, DirectoryLock, bind, on_stop
+from tests.support.processes import free_port
+
+
+def test_a_directory_is_held_by_one_process(tmp_path: Path) -> None:
+    lock = DirectoryLock(tmp_path / "broker")
+    with pytest.raises(StartError, match=f"broker is in use by process {os.getpid()}: stop it first"):
+        DirectoryLock(tmp_path / "broker")
+    lock.release()
+    DirectoryLock(tmp_path / "broker").release()
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartError, match=r"cannot write the data directory .*file/broker"):
+        DirectoryLock(tmp_path / "file" / "broker")
+
+
+def test_localhost_listens_on_both_loopback_addresses_on_one_port() -> None:
+    sockets = bind("localhost", 0, insecure=False, setting="web.port")
+    try:
+        assert len({bound.getsockname()[1] for bound in sockets}) == 1
+        for bound in sockets:
+            socket.create_connection(bound.getsockname()[:2], timeout=5).close()
+    finally:
+        for bound in sockets:
+            bound.close()
+
+
+def test_a_taken_port_is_named() -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(StartError) as raised:
+        bind("localhost", port, insecure=False, setting="web.port")
+    assert str(raised.value) == f"cannot listen on 127.0.0.1 port {port}: Address already in use (web.port)"
+
+
+def test_an_open_address_is_refused_until_insecure_says_so() -> None:
+    with pytest.raises(ConfigError, match=r"web\.insecure = true"):
+        bind("0.0.0.0", 0, insecure=False, setting="web.port")
+    [bound] = bind("0.0.0.0", 0, insecure=True, setting="web.port")
+    bound.close()
+
+
+def test_a_child_stops_when_its_supervisor_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # pytest keeps its own handlers
+    read_end, write_end = os.pipe()
+    monkeypatch.setenv(SUPERVISOR_FD, str(read_end))
+    stopped = threading.Event()
+    on_stop(stopped.set)
+    assert not stopped.is_set()
+    os.close(write_end)
+    assert stopped.wait(10)
+    os.close(read_end)
