@@ -1,0 +1,108 @@
+"""`logpost up`: one command starts everything, a part that dies comes back, Ctrl-C drains."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.appliance import await_condition
+from tests.support.processes import Part, free_port, run
+
+SECONDS = 60.0
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Part]:
+    settings = {
+        "broker.port": free_port(),
+        "broker.metrics_port": 0,
+        "web.port": free_port(),
+        "agent.metrics_port": 0,
+    }
+    part = Part("up", "--data", str(tmp_path / "data"), settings=settings)
+    with part.start(until="logpost is up: "):
+        yield part
+
+
+def page_address(up: Part) -> str:
+    found = re.search(r"logpost is up: (http://\S+)", up.await_line("logpost is up: "))
+    assert found is not None
+    return found[1]
+
+
+def search(up: Part, query: str) -> list[dict[str, Any]]:
+    with urllib.request.urlopen(f"{page_address(up)}/api/search?start=-1h&q={query}", timeout=30) as answer:
+        rows: list[dict[str, Any]] = json.load(answer)["rows"]
+    return rows
+
+
+def children(pid: int) -> list[int]:
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [int(child) for child in listed.stdout.split()]
+
+
+def command_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+
+
+def test_the_first_page_is_not_empty_and_ctrl_c_drains(up: Part) -> None:
+    await_condition(lambda: search(up, "service:logpost-broker") != [], "logpost's own logs", SECONDS)
+    with urllib.request.urlopen(page_address(up), timeout=30) as page:
+        assert b"logpost" in page.read()
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(SECONDS) == 0
+    up.await_line("up: stopped")
+
+
+def test_shipping_its_own_logs_does_not_feed_itself(up: Part) -> None:
+    await_condition(lambda: search(up, "service:logpost-web") != [], "logpost's own logs", SECONDS)
+    said = len(up.lines)
+    # Every record that arrives makes the pipeline work; if that made it talk, each search would find more.
+    for _ in range(20):
+        search(up, "service:logpost-*")
+    assert len(up.lines) - said < 5
+
+
+def test_a_part_that_dies_is_started_again_and_that_is_said(up: Part) -> None:
+    [agent] = [pid for pid in children(up.process.pid) if " agent " in command_of(pid)]
+    os.kill(agent, signal.SIGKILL)
+    up.await_line("agent was ended by SIGKILL; starting it again in 0.5 s")
+    await_condition(lambda: sum(" agent: ready" in line for line in up.lines) == 2, "the agent is ready again", SECONDS)
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="needs /proc")
+def test_the_parts_end_when_the_supervisor_is_killed(up: Part) -> None:
+    parts = children(up.process.pid)
+    assert len(parts) == 3
+    up.kill()
+    await_condition(lambda: not any(Path(f"/proc/{pid}").exists() for pid in parts), "parts are gone", SECONDS)
+
+
+def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        ended = run("up", "--data", str(tmp_path / "data"), environment={"LOGPOST_BROKER_PORT": str(port)})
+    assert ended.returncode == 1
+    expected = f"logpost: cannot listen on 127.0.0.1 port {port}: Address already in use (broker.port)"
+    assert [line for line in ended.stderr.splitlines() if line.startswith("logpost: ")] == [expected]
+
+
+def test_a_second_up_on_the_same_data_is_refused(up: Part) -> None:
+    ended = run("up", *up.arguments[1:])
+    assert ended.returncode == 1
+    assert f"is in use by process {up.process.pid}: stop it first" in ended.stderr
+
+
+def test_an_unknown_key_is_one_clear_line(tmp_path: Path) -> None:
+    file = tmp_path / "logpost.toml"
+    file.write_text("[web]\nprot = 1\n")
+    ended = run("up", "--config", str(file))
+    assert (ended.returncode, ended.stderr) == (2, f"logpost: {file}: unknown key web.prot\n")

@@ -1,0 +1,89 @@
+"""Broker, web and agent as real processes over one data directory, for end-to-end tests."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.support.processes import Part, free_port
+
+SEARCHABLE_SECONDS = 90.0
+PAGE_ROWS = 5000
+
+
+class Appliance:
+    """`with Appliance(directory, sources=TOML) as appliance`: every part is started, and stopped at the end."""
+
+    def __init__(self, directory: Path, *, sources: str) -> None:
+        self.data = directory / "data"
+        self.web_port = free_port()
+        config = directory / "logpost.toml"
+        config.write_text(sources)
+        settings = {
+            "broker.port": free_port(),
+            "broker.metrics_port": 0,
+            "web.port": self.web_port,
+            "agent.metrics_port": 0,
+        }
+        settings["kafka.bootstrap_servers"] = f"localhost:{settings['broker.port']}"
+        self.bootstrap_servers = str(settings["kafka.bootstrap_servers"])
+        options = ("--config", str(config), "--data", str(self.data))
+        self.broker, self.web, self.agent = (
+            Part(name, *options, settings=settings) for name in ("broker", "web", "agent")
+        )
+
+    def __enter__(self) -> Appliance:
+        for part in (self.broker, self.web, self.agent):
+            part.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for part in (self.agent, self.web, self.broker):
+            part.__exit__()
+
+    def get(self, path: str, **parameters: object) -> Any:
+        """The JSON answer of `GET path?parameters`."""
+        query = urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}{path}?{query}", timeout=60) as answer:
+            return json.load(answer)
+
+    def total(self, query: str = "") -> int:
+        """Rows that match, over all time."""
+        return int(self.get("/api/histogram", q=query, start="1970-01-01T00:00:00Z", end="now", buckets=10)["total"])
+
+    def rows(self, query: str = "") -> Iterator[dict[str, Any]]:
+        """All rows that match, over all time, page by page."""
+        cursor = ""
+        while True:
+            parameters = {"cursor": cursor} if cursor else {}
+            page = self.get(
+                "/api/search", q=query, start="1970-01-01T00:00:00Z", end="now", limit=PAGE_ROWS, **parameters
+            )
+            yield from page["rows"]
+            cursor = page["cursor"]
+            if not cursor:
+                return
+
+    def await_total(self, expected: int, query: str = "", seconds: float = SEARCHABLE_SECONDS) -> None:
+        """Until at least `expected` rows match."""
+        await_condition(lambda: self._total_or_minus_one(query) >= expected, f"{expected} rows of {query!r}", seconds)
+
+    def _total_or_minus_one(self, query: str) -> int:
+        try:
+            return self.total(query)
+        except (urllib.error.URLError, ConnectionError):
+            return -1  # the web process is being killed by this very test
+
+
+def await_condition(condition: Callable[[], bool], what: str, seconds: float) -> None:
+    """Ask again and again: what happens in other processes gives this one no event to wait for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
