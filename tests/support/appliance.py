@@ -25,7 +25,7 @@ class Appliance:
         self.web_port = free_port()
         config = directory / "logpost.toml"
         config.write_text(sources)
-        settings = {
+        settings: dict[str, object] = {
             "broker.port": free_port(),
             "broker.metrics_port": 0,
             "web.port": self.web_port,
