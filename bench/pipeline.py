@@ -1,4 +1,4 @@
-"""File to searchable: lines per second, CPU seconds per million lines and memory, by part; and how soon a line is found.
+"""File to searchable: lines per second, CPU seconds per million lines and memory, by part; how soon a line is found.
 
     python -m bench.pipeline [--lines 500000] [--rounds 3]
 
