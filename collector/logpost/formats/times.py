@@ -1,0 +1,194 @@
+"""Civil times as logs write them → Unix nanoseconds.
+
+Lines of one stream are nearly always in the same minute as the line before, so the minute is remembered and only
+seconds and fraction are computed for each line. No clock is read here: now is an argument.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable
+
+SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
+HOUR_NS = 60 * MINUTE_NS
+DAY_NS = 24 * HOUR_NS
+EARLIEST_NS = -62_135_596_800 * SECOND_NS
+"""0001-01-01T00:00:00Z: RFC 3339 writes the years 1 to 9999."""
+LATEST_NS = 253_402_300_800 * SECOND_NS - 1
+
+MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
+    )
+}
+_UTC_NAMES = frozenset(("Z", "z", "UTC", "GMT"))
+_SCALE = tuple(10 ** (9 - digits) for digits in range(10))
+_LEAP_YEARS_APART = 8
+"""1896 → 1904 is the longest wait for a February 29th."""
+
+Calendar = Callable[[str], tuple[int, int, int]]
+"""Reads a date as (year, month, day), year 0 when the date has none. Raises ValueError or KeyError."""
+
+
+def year_month_day(date: str) -> tuple[int, int, int]:
+    """`2026-11-22`, `2026/11/22`."""
+    return int(date[:4]), int(date[5:7]), int(date[8:10])
+
+
+def compact_year_month_day(date: str) -> tuple[int, int, int]:
+    """`20261122`."""
+    return int(date[:4]), int(date[4:6]), int(date[6:8])
+
+
+def short_year_month_day(date: str) -> tuple[int, int, int]:
+    """`261122`, `26/11/22`. Years 69 to 99 are of the 20th century, as POSIX has it."""
+    year = int(date[:2])
+    return year + (1900 if year >= 69 else 2000), int(date[-5:-3] if len(date) == 8 else date[2:4]), int(date[-2:])
+
+
+def day_month_name_year(date: str) -> tuple[int, int, int]:
+    """`22/Nov/2026`, `22 Nov 2026`."""
+    return int(date[7:11]), MONTHS[date[3:6]], int(date[:2])
+
+
+def month_name_day(date: str) -> tuple[int, int, int]:
+    """`Nov 22`, `Nov  2`, `Nov 2`, `Nov 22 2026`."""
+    month, day, *year = date.split()
+    return int(year[0]) if year else 0, MONTHS[month], int(day)
+
+
+def month_day(date: str) -> tuple[int, int, int]:
+    """`11-22`, `11.22`, `1122`."""
+    return 0, int(date[:2]), int(date[-2:])
+
+
+class Times:
+    """The times of one stream. A time that names no zone is in `zone`."""
+
+    __slots__ = ("_key", "_minute_ns", "_zone")
+
+    def __init__(self, zone: datetime.tzinfo) -> None:
+        self._zone = zone
+        self._key: tuple[Calendar, str, str, str | None, int] | None = None
+        self._minute_ns: int | None = None
+
+    def at(
+        self,
+        calendar: Calendar,
+        date: str,
+        minute: str,
+        second: str,
+        fraction: str | None,
+        offset: str | None,
+        now_ns: int,
+    ) -> int | None:
+        """Unix nanoseconds of a civil time, None for one that is not in the calendar.
+
+        `minute` is `10:51` or `1051`, `fraction` at most nine digits. `offset` is `Z`, `+01:00`, `-0500`, `+01`; a
+        zone's letters other than UTC and GMT are taken for the stream's own zone, because many have several meanings.
+        A date without a year gets the latest one that does not lie more than a day after now.
+        """
+        key = (calendar, date, minute, offset, now_ns // HOUR_NS)
+        if key != self._key:
+            self._minute_ns = self._resolve(calendar, date, minute, offset, now_ns)
+            self._key = key
+        seconds = int(second)
+        if self._minute_ns is None or seconds > 60:  # 60: a leap second
+            return None
+        ns = self._minute_ns + seconds * SECOND_NS
+        if fraction:
+            ns += int(fraction) * _SCALE[len(fraction)]
+        return ns if ns <= LATEST_NS else None
+
+    def _resolve(self, calendar: Calendar, date: str, minute: str, offset: str | None, now_ns: int) -> int | None:
+        try:
+            year, month, day = calendar(date)
+            zone = _zone_of(offset) or self._zone
+            if year == 0:
+                return _latest(month, day, int(minute[:2]), int(minute[-2:]), zone, now_ns)
+            return _minute_ns(datetime.datetime(year, month, day, int(minute[:2]), int(minute[-2:]), tzinfo=zone))
+        except (ValueError, KeyError, OverflowError):
+            return None
+
+
+def _zone_of(offset: str | None) -> datetime.tzinfo | None:
+    if offset is None:
+        return None
+    if offset in _UTC_NAMES:
+        return datetime.UTC
+    if offset[0] not in "+-":
+        return None
+    ahead = datetime.timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]) if len(offset) > 3 else 0)
+    return datetime.timezone(ahead if offset[0] == "+" else -ahead)
+
+
+def _minute_ns(moment: datetime.datetime) -> int | None:
+    ns = int(moment.timestamp()) * SECOND_NS
+    return ns if EARLIEST_NS <= ns <= LATEST_NS else None
+
+
+def _latest(month: int, day: int, hour: int, minute: int, zone: datetime.tzinfo, now_ns: int) -> int | None:
+    limit_ns = now_ns // HOUR_NS * HOUR_NS + DAY_NS
+    this_year = datetime.datetime.fromtimestamp(limit_ns // SECOND_NS, zone).year
+    datetime.datetime(2000, month, day, hour, minute)  # noqa: DTZ001 - raises ValueError in every year
+    for year in range(this_year, max(this_year - _LEAP_YEARS_APART, 1) - 1, -1):
+        try:
+            ns = _minute_ns(datetime.datetime(year, month, day, hour, minute, tzinfo=zone))
+        except ValueError:  # February 29th
+            continue
+        if ns is not None and ns <= limit_ns:
+            return ns
+    return None
+
+
+ISO_TIME = (
+    r"(\d{4}[-/]\d\d[-/]\d\d)[T _](\d\d:\d\d):(\d\d)(?:[.,](\d{1,9})\d*+)?"
+    r"(Z|[+-]\d\d(?::?\d\d)?(?!\d)| ?(?:UTC|GMT)\b| [+-]\d\d:?\d\d(?!\d)| [A-Z]{1,3}[SD]T\b| [CEW]ET\b)?"
+)
+"""RFC 3339 and its many relatives: date, minute, second, fraction, offset."""
+_ISO = re.compile(ISO_TIME, re.ASCII)
+_EPOCH = re.compile(r"(\d{9,10})(?:\.(\d{1,9})\d*+)?|\d{12,19}", re.ASCII)
+
+
+def iso_time(text: str, times: Times, now_ns: int) -> int | None:
+    """A text that is an RFC 3339 time or a relative of it, and nothing else."""
+    match = _ISO.fullmatch(text)
+    if match is None:
+        return None
+    date, minute, second, fraction, offset = match.groups()
+    return times.at(year_month_day, date, minute, second, fraction, offset and offset.lstrip(), now_ns)
+
+
+def epoch_time(number: float) -> int | None:
+    """Unix seconds, milliseconds, microseconds or nanoseconds, told apart by their size; None for what is no time.
+
+    Seconds count from March 1973 (1e8) to the year 5138 (1e11), and so on in steps of a thousand, so a duration or a
+    counter is seldom taken for a time.
+    """
+    scale = SECOND_NS
+    limit = 1e11
+    if not 1e8 <= number < 1e20:
+        return None
+    while number >= limit:
+        limit *= 1000
+        scale //= 1000
+    if isinstance(number, int):
+        ns = number * scale
+    else:
+        # A double holds the seconds of today to a quarter of a microsecond.
+        ns = round(number * (scale // 1000 or 1)) * (1000 if scale >= 1000 else 1)
+    return ns if ns <= LATEST_NS else None
+
+
+def epoch_text(text: str) -> int | None:
+    """`1700000000`, `1700000000.123456789`, `1700000000123`: Unix time written as text."""
+    match = _EPOCH.fullmatch(text)
+    if match is None:
+        return None
+    seconds, fraction = match.groups()
+    if seconds is None:
+        return epoch_time(int(text))
+    return int(seconds) * SECOND_NS + (int(fraction) * _SCALE[len(fraction)] if fraction else 0)
