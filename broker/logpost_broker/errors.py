@@ -1,0 +1,22 @@
+"""What can go wrong, in three kinds.
+
+`ApiError`: the answer to one partition, topic or group carries its Kafka error code. `ProtocolError`: the bytes are not
+what a Kafka client sends; that connection is closed. Anything else is a bug: logged once, connection closed, broker alive.
+"""
+
+from __future__ import annotations
+
+from kio.schema.errors import ErrorCode
+
+
+class ApiError(Exception):
+    """A refusal that the client is told: Kafka's code, and a sentence where the answer has room for one."""
+
+    def __init__(self, code: ErrorCode, message: str | None = None) -> None:
+        super().__init__(message or code.name)
+        self.code = code
+        self.message = message
+
+
+class ProtocolError(Exception):
+    """Bytes that are no Kafka request this broker can answer. The text says why the connection is closed."""

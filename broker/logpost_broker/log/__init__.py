@@ -1,0 +1,1 @@
+"""The log of one partition: record batches, indexes, segments, producer sequences, recovery. No sockets, no clock."""

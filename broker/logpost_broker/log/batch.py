@@ -1,0 +1,135 @@
+"""The header of a record batch, format v2 (KIP-98), and what is checked before a batch enters a log.
+
+A batch is handled by its 61-byte header alone; its records stay opaque (`log/records.py` opens them). Offsets, sizes
+and positions are in bytes and records, timestamps in milliseconds since 1970.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from crc32c import crc32c
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.errors import ApiError
+
+HEADER = struct.Struct(">qiibIhiqqqhii")
+HEADER_BYTES = HEADER.size
+LENGTH_PREFIX_BYTES = 12
+"""Base offset and batch length stand before the bytes that the batch length counts."""
+MAGIC_POSITION = 16
+CRC_POSITION = 17
+CRC_START = 21
+"""The CRC covers everything from the attributes on: neither base offset nor leader epoch."""
+MAGIC = 2
+
+CODEC_MASK = 0x07
+LOG_APPEND_TIME = 0x08
+TRANSACTIONAL = 0x10
+CONTROL = 0x20
+NO_PRODUCER = -1
+NO_TIMESTAMP = -1
+
+Buffer = bytes | bytearray | memoryview
+
+
+class BatchHeader(NamedTuple):
+    """The fields in their order on the wire."""
+
+    base_offset: int
+    batch_length: int
+    partition_leader_epoch: int
+    magic: int
+    crc: int
+    attributes: int
+    last_offset_delta: int
+    base_timestamp: int
+    max_timestamp: int
+    producer_id: int
+    producer_epoch: int
+    base_sequence: int
+    record_count: int
+
+    @property
+    def size_bytes(self) -> int:
+        return self.batch_length + LENGTH_PREFIX_BYTES
+
+    @property
+    def last_offset(self) -> int:
+        return self.base_offset + self.last_offset_delta
+
+    @property
+    def codec(self) -> int:
+        """0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd."""
+        return self.attributes & CODEC_MASK
+
+
+def read_header(buffer: Buffer, position: int = 0) -> BatchHeader:
+    """The header at `position`. Raises struct.error when fewer than 61 bytes are left."""
+    return BatchHeader._make(HEADER.unpack_from(buffer, position))
+
+
+def crc_matches(batch: Buffer, header: BatchHeader) -> bool:
+    """Whether the bytes of exactly one batch are the ones its producer summed."""
+    return bool(crc32c(memoryview(batch)[CRC_START : header.size_bytes]) == header.crc)
+
+
+def whole_batches(buffer: Buffer) -> Iterator[tuple[int, BatchHeader]]:
+    """Position and header of each batch that lies in `buffer` to its last byte."""
+    position = 0
+    while position + HEADER_BYTES <= len(buffer):
+        header = read_header(buffer, position)
+        if header.size_bytes < HEADER_BYTES or position + header.size_bytes > len(buffer):
+            return
+        yield position, header
+        position += header.size_bytes
+
+
+def check_produced(batch: Buffer) -> BatchHeader:
+    """The header of the one batch that a Produce request may carry for a partition (KIP-98: exactly one).
+
+    Raises ApiError: UNSUPPORTED_FOR_MESSAGE_FORMAT for the formats v0 and v1, CORRUPT_MESSAGE for a wrong length or
+    CRC, INVALID_RECORD for what no producer may send.
+    """
+    if len(batch) > MAGIC_POSITION and batch[MAGIC_POSITION] < MAGIC:
+        raise ApiError(
+            ErrorCode.unsupported_for_message_format, "message formats v0 and v1 are refused: send record batches v2"
+        )
+    if len(batch) < HEADER_BYTES:
+        raise ApiError(ErrorCode.corrupt_message, f"{len(batch)} bytes are less than a batch header")
+    header = read_header(batch)
+    if header.magic != MAGIC:
+        raise ApiError(ErrorCode.unsupported_for_message_format, f"unknown message format {header.magic}")
+    if header.size_bytes > len(batch) or header.size_bytes < HEADER_BYTES:
+        raise ApiError(ErrorCode.corrupt_message, f"the batch claims {header.size_bytes} of {len(batch)} bytes")
+    if header.size_bytes < len(batch):
+        raise ApiError(ErrorCode.invalid_record, "more than one record batch for a partition")
+    if not crc_matches(batch, header):
+        raise ApiError(ErrorCode.corrupt_message, "the CRC of the batch does not match its bytes")
+    _check_fields(header)
+    return header
+
+
+def _check_fields(header: BatchHeader) -> None:
+    if header.attributes & CONTROL:
+        raise ApiError(ErrorCode.invalid_record, "clients may not send control batches")
+    if header.record_count <= 0 or header.last_offset_delta != header.record_count - 1:
+        raise ApiError(
+            ErrorCode.invalid_record,
+            f"{header.record_count} records do not end at offset delta {header.last_offset_delta}",
+        )
+    if header.codec > 4:
+        raise ApiError(ErrorCode.unsupported_compression_type, f"unknown compression codec {header.codec}")
+    if header.producer_id != NO_PRODUCER and (header.base_sequence < 0 or header.producer_epoch < 0):
+        raise ApiError(ErrorCode.invalid_record, "an idempotent batch needs a sequence and an epoch")
+
+
+def stamped(header: BatchHeader, batch: Buffer, append_time_ms: int) -> bytes:
+    """The batch with the broker's time as that of all its records (`message.timestamp.type=LogAppendTime`)."""
+    body = bytearray(batch)
+    changed = header._replace(attributes=header.attributes | LOG_APPEND_TIME, max_timestamp=append_time_ms)
+    HEADER.pack_into(body, 0, *changed)
+    HEADER.pack_into(body, 0, *changed._replace(crc=crc32c(memoryview(body)[CRC_START:])))
+    return bytes(body)

@@ -1,0 +1,140 @@
+"""The records inside a batch: read them from any codec, build a batch of the broker's own.
+
+Only readers that need keys or times open batches: the coordinators' internal topics, and lookups by time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from crc32c import crc32c
+
+from logpost_broker.log.batch import (
+    CRC_START,
+    HEADER,
+    HEADER_BYTES,
+    LENGTH_PREFIX_BYTES,
+    LOG_APPEND_TIME,
+    MAGIC,
+    NO_PRODUCER,
+    BatchHeader,
+    Buffer,
+    read_header,
+    whole_batches,
+)
+from logpost_broker.log.compression import decompress
+
+
+class Record(NamedTuple):
+    """One record. `key` or `value` may be null; a null value deletes the key where a topic is compacted."""
+
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[bytes, bytes | None], ...] = ()
+
+
+def build_batch(records: Sequence[tuple[bytes | None, bytes | None]], timestamp_ms: int) -> bytes:
+    """An uncompressed batch of (key, value) pairs, base offset 0: a log sets the offset at append."""
+    body = b"".join(_encoded(delta, key, value) for delta, (key, value) in enumerate(records))
+    header = BatchHeader(
+        base_offset=0,
+        batch_length=HEADER_BYTES - LENGTH_PREFIX_BYTES + len(body),
+        partition_leader_epoch=-1,
+        magic=MAGIC,
+        crc=0,
+        attributes=0,
+        last_offset_delta=len(records) - 1,
+        base_timestamp=timestamp_ms,
+        max_timestamp=timestamp_ms,
+        producer_id=NO_PRODUCER,
+        producer_epoch=-1,
+        base_sequence=-1,
+        record_count=len(records),
+    )
+    summed = HEADER.pack(*header)[CRC_START:]
+    return HEADER.pack(*header._replace(crc=crc32c(body, crc32c(summed)))) + body
+
+
+def records_of(batch: Buffer) -> Iterator[Record]:
+    """The records of one whole batch. Raises ValueError when its inside is malformed."""
+    header = read_header(batch)
+    body = decompress(header.codec, bytes(memoryview(batch)[HEADER_BYTES : header.size_bytes]))
+    append_time = header.max_timestamp if header.attributes & LOG_APPEND_TIME else None
+    position = 0
+    for _ in range(header.record_count):
+        try:
+            record, position = _decoded(header, body, position)
+        except IndexError:
+            raise ValueError(f"the batch at offset {header.base_offset} ends inside a record") from None
+        yield record if append_time is None else record._replace(timestamp_ms=append_time)
+
+
+def records_in(buffer: Buffer) -> Iterator[Record]:
+    """The records of all whole batches in `buffer`, such as what a fetch answers."""
+    view = memoryview(buffer)
+    for position, header in whole_batches(buffer):
+        yield from records_of(view[position : position + header.size_bytes])
+
+
+def _encoded(offset_delta: int, key: bytes | None, value: bytes | None) -> bytes:
+    record = b"\x00\x00" + _varint(offset_delta) + _nullable(key) + _nullable(value) + b"\x00"
+    return _varint(len(record)) + record
+
+
+def _nullable(data: bytes | None) -> bytes:
+    return b"\x01" if data is None else _varint(len(data)) + data
+
+
+def _varint(value: int) -> bytes:
+    """A zigzag variable-length integer, as in Protocol Buffers."""
+    rest = (value << 1) ^ (value >> 63)
+    out = bytearray()
+    while rest > 0x7F:
+        out.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)
+
+
+def _decoded(header: BatchHeader, body: bytes, position: int) -> tuple[Record, int]:
+    length, position = _read_varint(body, position)
+    end = position + length
+    if length < 0 or end > len(body):
+        raise IndexError(position)
+    timestamp_delta, position = _read_varint(body, position + 1)
+    offset_delta, position = _read_varint(body, position)
+    key, position = _read_nullable(body, position)
+    value, position = _read_nullable(body, position)
+    count, position = _read_varint(body, position)
+    headers = []
+    for _ in range(count):
+        name, position = _read_nullable(body, position)
+        content, position = _read_nullable(body, position)
+        headers.append((name or b"", content))
+    if position != end:
+        raise ValueError(f"a record of the batch at offset {header.base_offset} has a wrong length")
+    timestamp = header.base_timestamp + timestamp_delta
+    return Record(header.base_offset + offset_delta, timestamp, key, value, tuple(headers)), end
+
+
+def _read_nullable(body: bytes, position: int) -> tuple[bytes | None, int]:
+    length, position = _read_varint(body, position)
+    if length < 0:
+        return None, position
+    if position + length > len(body):
+        raise IndexError(position)
+    return body[position : position + length], position + length
+
+
+def _read_varint(body: bytes, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = body[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return (value >> 1) ^ -(value & 1), position
+        shift += 7

@@ -1,0 +1,189 @@
+"""A whole broker without sockets: topics, logs, and the services that live on them. What handlers talk to.
+
+For handlers
+- `node.topics`: the registry (`by_name`, `by_id`); `node.create_topic`, `node.delete_topic` change it durably.
+- `node.log(topic, partition)`: a partition's log. `node.durable(log)`: a future of everything appended to it so far
+  being as safe as `broker.flush` says. Both raise ApiError.
+- `node.now_ms()`: the clock.
+- `node.service(GroupCoordinator)`: a service, by its class.
+- `node.host`, `node.port`: where clients reach this broker, for FindCoordinator and Metadata; `NODE_ID` is its id.
+
+For services (coordinators)
+- A service is made by a factory listed in `broker.SERVICES`, which is given the node. `start` is called with the loop
+  running and the logs recovered, before the first connection is accepted; `stop` after the last request, while logs
+  still take appends; `topics_deleted` when topics are gone.
+- Its state is a log: `node.open_internal_log("__consumer_offsets")` creates the topic on first use and
+  `node.find_internal_log(...)` answers None while nobody did. See `InternalLog` for reading it at boot, appending with
+  `await`, and dropping what a newer snapshot replaces.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from kio.schema.errors import ErrorCode
+
+from logpost.config import BrokerConfig
+from logpost_broker.errors import ApiError
+from logpost_broker.log.batch import whole_batches
+from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.log.records import Record, build_batch, records_in
+from logpost_broker.log_directory import LogDirectory
+from logpost_broker.server.flusher import Flusher
+from logpost_broker.topic_configs import TopicConfigs
+from logpost_broker.topics import Topic, TopicRegistry
+
+NODE_ID = 1
+INTERNAL_SEGMENT_BYTES = 16 * 1024 * 1024
+READ_BYTES = 1024 * 1024
+
+S = TypeVar("S")
+logger = logging.getLogger("broker")
+
+
+class Service(Protocol):
+    """What lives in a node beside the logs, such as the group coordinator."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def topics_deleted(self, topics: Sequence[Topic]) -> None: ...
+
+
+class InternalLog:
+    """The one partition of a topic that the broker keeps its own state in."""
+
+    def __init__(self, node: Node, topic: Topic) -> None:
+        self._node = node
+        self._log = node.log(topic, 0)
+
+    @property
+    def log_start_offset(self) -> int:
+        return self._log.log_start_offset
+
+    @property
+    def next_offset(self) -> int:
+        return self._log.next_offset
+
+    @property
+    def size_bytes(self) -> int:
+        return self._log.size_bytes
+
+    def append(self, records: Sequence[tuple[bytes | None, bytes | None]]) -> asyncio.Future[None]:
+        """Append (key, value) pairs as one batch, now and in this order; the future is done when they are as safe as
+        `broker.flush` says, and raises ApiError when they cannot be. Raises ApiError when the log is offline."""
+        now_ms = self._node.now_ms()
+        self._log.append(build_batch(records, now_ms), now_ms=now_ms)
+        return self._node.durable(self._log)
+
+    def records(self) -> Iterator[Record]:
+        """All records from the log start on, for the replay at boot."""
+        offset = self._log.log_start_offset
+        while offset < self._log.next_offset:
+            data = self._log.read(offset, READ_BYTES, up_to_end=True)
+            yield from (record for record in records_in(data) if record.offset >= offset)
+            offset = max(header.last_offset for _, header in whole_batches(data)) + 1
+
+    def truncate_prefix(self, offset: int) -> None:
+        """Forget the records below `offset`, durably. Their disk space returns with whole segments (16 MiB)."""
+        self._log.truncate_prefix(offset)
+
+
+class Node:
+    """Topics, logs and services of one data directory."""
+
+    def __init__(self, config: BrokerConfig, directory: Path) -> None:
+        """Open the metadata and recover the logs; `directory` is locked by the caller. Raises StartError when it cannot
+        be read or written."""
+        self.config = config
+        self.host = ""
+        self.port = 0
+        self.topics = TopicRegistry(directory)
+        self.logs = LogDirectory(directory, config, self.topics, now_ms=self.now_ms())
+        self.flusher = Flusher(config)
+        self._services: dict[type[Service], Service] = {}
+
+    @staticmethod
+    def now_ms() -> int:
+        return time.time_ns() // 1_000_000
+
+    @property
+    def cluster_id(self) -> str:
+        return self.topics.cluster_id
+
+    def log(self, topic: Topic, partition: int) -> PartitionLog:
+        """A partition's log. Raises ApiError UNKNOWN_TOPIC_OR_PARTITION for a partition that the topic has not."""
+        if not 0 <= partition < topic.partitions:
+            raise ApiError(ErrorCode.unknown_topic_or_partition, f"{topic.name} has {topic.partitions} partitions")
+        return self.logs.get(topic, partition)
+
+    def durable(self, log: PartitionLog) -> asyncio.Future[None]:
+        """Done when everything appended to `log` so far is as safe as `broker.flush` says; raises ApiError
+        KAFKA_STORAGE_ERROR when it cannot be."""
+        return self.flusher.durable(log)
+
+    def topic_of(self, topic_id: uuid.UUID | None) -> Topic:
+        """The topic of a request's id. Raises ApiError UNKNOWN_TOPIC_ID."""
+        topic = self.topics.by_id(topic_id)
+        if topic is None:
+            raise ApiError(ErrorCode.unknown_topic_id, "no topic has this id")
+        return topic
+
+    def create_topic(
+        self, name: str, partitions: int, configs: Mapping[str, str] | None = None, *, internal: bool = False
+    ) -> Topic:
+        """Create a topic durably. Raises ApiError: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS,
+        INVALID_CONFIG."""
+        topic = self.topics.create(name, partitions, TopicConfigs.parse(configs or {}), internal=internal)
+        logger.info("created topic %s with %d partitions", name, partitions)
+        return topic
+
+    def delete_topic(self, topic: Topic) -> None:
+        """Delete a topic, durably, with its logs and what the services hold of it."""
+        self.topics.delete(topic)
+        self.flusher.forget(self.logs.delete(topic))
+        for service in self._services.values():
+            service.topics_deleted([topic])
+        logger.info("deleted topic %s", topic.name)
+
+    def find_internal_log(self, name: str) -> InternalLog | None:
+        """The log of an internal topic, or None before its first use."""
+        topic = self.topics.by_name(name)
+        return None if topic is None else InternalLog(self, topic)
+
+    def open_internal_log(self, name: str) -> InternalLog:
+        """The log of an internal topic, which is created where it is not: one partition, because a single node gains
+        nothing from more, and one file is one sync."""
+        topic = self.topics.by_name(name) or self.create_topic(
+            name, 1, {"cleanup.policy": "compact", "segment.bytes": str(INTERNAL_SEGMENT_BYTES)}, internal=True
+        )
+        return InternalLog(self, topic)
+
+    def add_service(self, service: Service) -> None:
+        self._services[type(service)] = service
+
+    def service(self, kind: type[S]) -> S:
+        """The running service of this class. Raises KeyError when broker.SERVICES does not list it."""
+        service = self._services[kind]  # type: ignore[index]  # the key is the class of the value
+        assert isinstance(service, kind)
+        return service
+
+    async def start(self) -> None:
+        """Start the services, in the order of their adding."""
+        for service in self._services.values():
+            await service.start()
+
+    async def stop(self) -> None:
+        """Stop the services, then close the logs as a clean shutdown."""
+        for service in reversed(self._services.values()):
+            await service.stop()
+        await self.flusher.close()
+        self.logs.close()
