@@ -27,13 +27,14 @@ SYSLOG = ("fatal", "fatal", "fatal", "error", "warn", "info", "info", "debug")
 """Severity of RFC 5424 (0 emergency … 7 debug) → level."""
 
 # Capitals that stand alone behind a time or at the start of a line are a level in every format that writes them so.
-# The rarer words, and other letters, need brackets or a delimiter behind them: "config reloaded" is a message.
+# Other letters need a delimiter behind them and rare words need brackets: "config reloaded" is a message.
 _CAPITALS = "TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|SEVERE|FATAL|CRIT(?:ICAL)?|ALERT|EMERG|PANIC|FINE(?:R|ST)?"
+_COMMON = "trace|debug|info|notice|warn(?:ing)?|error|fatal|critical|Trace|Debug|Info|Notice|Warn(?:ing)?|Error|Fatal"
 _ANY = "|".join(form for word in _SMALL for form in (word, word.upper(), word.title()))
 _LEVEL = (
     rf"(?:({_CAPITALS})(?=[\s:|\]/,]|$)"
     rf"|\[ ?({_ANY}) *+\]"
-    rf"|({_ANY})(?=:|\t|  | ?\|| - ))"
+    rf"|({_COMMON}|Critical|LOG|DEBUG[1-5])(?=:|\t|  | ?\|| - ))"
 )
 # What may stand between the time and the level: a thread or process in brackets, a number, a logger's dotted name,
 # user@database, or any name that a dash, bar or colon closes.

@@ -1,14 +1,63 @@
-"""One line of text → what it says about itself: the formats, in the order in which they are tried."""
+"""One line of text → what it says about itself: the formats, and the order in which they are tried."""
 
 from __future__ import annotations
 
 import datetime
+import re
+from string import ascii_letters, ascii_uppercase, digits
 
+from logpost.formats.application import (
+    android_line,
+    day_first_line,
+    hdfs_line,
+    health_app_line,
+    klog_line,
+    proxifier_line,
+)
+from logpost.formats.http_server import access_line, ctime_line
 from logpost.formats.iso import iso_line, named_file_line, short_year_line
+from logpost.formats.json_lines import json_line
+from logpost.formats.level_first import level_first_line, ruby_line, time_of_day_line
+from logpost.formats.logfmt import audit_line, logfmt_line
 from logpost.formats.parsed import Format, Parsed
+from logpost.formats.supercomputer import bgl_line, hpc_line, thunderbird_line
+from logpost.formats.syslog import priority_line, rfc3164_line, rfc5424_line
 from logpost.formats.times import Times
 
-FORMATS: tuple[Format, ...] = (iso_line, named_file_line, short_year_line)
+FORMATS: tuple[tuple[Format, str], ...] = (
+    (iso_line, "[" + digits),
+    (json_line, "{"),
+    (rfc3164_line, ascii_uppercase),
+    (priority_line, "<"),
+    (access_line, ascii_letters + digits + ":-"),
+    (ctime_line, "[" + ascii_uppercase),
+    (short_year_line, digits),
+    (android_line, digits),
+    (hdfs_line, digits),
+    (health_app_line, digits),
+    (proxifier_line, "["),
+    (klog_line, "IWEF"),
+    (day_first_line, "[" + digits),
+    (rfc5424_line, "1"),
+    (audit_line, "tn"),
+    (logfmt_line, ascii_letters + "_@"),
+    (named_file_line, ascii_letters),
+    (ruby_line, "DIWEFA"),
+    (level_first_line, "[" + ascii_letters),
+    (time_of_day_line, "[" + digits),
+    (bgl_line, "-" + ascii_uppercase),
+    (thunderbird_line, "-" + ascii_uppercase),
+    (hpc_line, digits),
+)
+"""Each format with the characters that its lines can open with. No line is of two formats, save that logfmt would
+read audit lines: so the order is one of speed, and what a stream had before does not change how a line is read."""
+
+_BY_FIRST = {
+    first: tuple(candidate for candidate, opens in FORMATS if first in opens)
+    for first in {character for _, opens in FORMATS for character in opens}
+}
+_COLOURED = frozenset("\x1b\ufeff")
+_COLOUR = re.compile("\ufeff|\x1b\\[[0-9;]*m")
 
 
 class LineParser:
@@ -28,10 +77,23 @@ class LineParser:
             parsed = last(text, self._times, now_ns)
             if parsed is not None:
                 return parsed
-        for candidate in FORMATS:
+        first = text[:1]
+        if first in _COLOURED:
+            return self._parse_coloured(text, now_ns)
+        for candidate in _BY_FIRST.get(first, ()):
             if candidate is not last:
                 parsed = candidate(text, self._times, now_ns)
                 if parsed is not None:
                     self._last = candidate
                     return parsed
         return Parsed(message=text)
+
+    def _parse_coloured(self, text: str, now_ns: int) -> Parsed:
+        """Read past a terminal's colours or a byte order mark at the start of the line; the message keeps them."""
+        plain = _COLOUR.sub("", text)
+        if plain[:1] in _COLOURED:  # a broken escape sequence
+            return Parsed(message=text)
+        parsed = self.parse(plain, now_ns)
+        if parsed.message == plain:
+            parsed.message = text
+        return parsed
