@@ -14,8 +14,9 @@ from logpost.formats.parsed import Parsed
 from logpost.formats.times import ISO_TIME, Times, short_year_month_day, year_month_day
 
 _ISO_LINE = re.compile(r"\[?" + ISO_TIME, re.ASCII)
-# oslo.log lines that a collector prefixed with their file: `nova-api.log.1.2017-05-16_13:53:08 2017-05-16 00:00:00.008`
-_NAMED_FILE_LINE = re.compile(r"[\w.-]{1,120}\.log[\w.:-]{0,80} " + ISO_TIME, re.ASCII)
+# Behind the name of a file (`nova-api.log.1.2017-05-16_13:53:08 2017-05-16 00:00:00.008`), as grep and collectors put
+# it, or behind the program in Debian's alternatives.log.
+_NAMED_FILE_LINE = re.compile(r"(?:[\w.-]{1,120}\.log[\w.:-]{0,80}|update-alternatives) " + ISO_TIME, re.ASCII)
 _SHORT_YEAR_LINE = re.compile(r"(\d\d/\d\d/\d\d) (\d\d:\d\d):(\d\d)(?:[.,](\d{1,9})\d*+)?", re.ASCII)
 # rsyslog's RSYSLOG_FileFormat. The pid tells it from a message that has a colon in it.
 _RSYSLOG = re.compile(r" ([\w.-]{1,255}) (?:([\w./@-]{1,128})(?:\([^)]{0,64}\))?\[\d{1,10}\]|(kernel)):", re.ASCII)

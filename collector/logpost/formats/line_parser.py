@@ -18,7 +18,7 @@ from logpost.formats.http_server import access_line, ctime_line
 from logpost.formats.iso import iso_line, named_file_line, short_year_line
 from logpost.formats.json_lines import json_line
 from logpost.formats.level_first import level_first_line, ruby_line, time_of_day_line
-from logpost.formats.logfmt import audit_line, logfmt_line
+from logpost.formats.logfmt import logfmt_line
 from logpost.formats.parsed import Format, Parsed
 from logpost.formats.supercomputer import bgl_line, hpc_line, thunderbird_line
 from logpost.formats.syslog import priority_line, rfc3164_line, rfc5424_line
@@ -39,7 +39,6 @@ FORMATS: tuple[tuple[Format, str], ...] = (
     (klog_line, "IWEF"),
     (day_first_line, "[" + digits),
     (rfc5424_line, "1"),
-    (audit_line, "tn"),
     (logfmt_line, ascii_letters + "_@"),
     (named_file_line, ascii_letters),
     (ruby_line, "DIWEFA"),
@@ -49,8 +48,8 @@ FORMATS: tuple[tuple[Format, str], ...] = (
     (thunderbird_line, "-" + ascii_uppercase),
     (hpc_line, digits),
 )
-"""Each format with the characters that its lines can open with. No line is of two formats, save that logfmt would
-read audit lines: so the order is one of speed, and what a stream had before does not change how a line is read."""
+"""Each format with the characters that its lines can open with. No line is of two formats: so the order is one of
+speed, and what a stream had before does not change how a line is read."""
 
 _BY_FIRST = {
     first: tuple(candidate for candidate, opens in FORMATS if first in opens)

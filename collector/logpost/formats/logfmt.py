@@ -16,7 +16,13 @@ _MAX_PAIRS = 256
 
 
 def logfmt_line(text: str, times: Times, now_ns: int) -> Parsed | None:
-    """Nothing but pairs, at least two of them. Where `msg` becomes the message, the pairs hold all that is left."""
+    """Nothing but pairs, at least two of them. Where `msg` becomes the message, the pairs hold all that is left.
+
+    An audit line's `msg=audit(1364481363.243:24287):` is its time and no message.
+    """
+    audit = _AUDIT.match(text)
+    if audit is not None:
+        return Parsed(message=text, ts_ns=epoch_text(audit[1]))
     document: Document = {}
     position = 0
     while position < len(text):
@@ -42,9 +48,3 @@ def _value(raw: str) -> object:
             if str(value) == raw:
                 return value
     return raw
-
-
-def audit_line(text: str, times: Times, now_ns: int) -> Parsed | None:
-    """`type=SYSCALL msg=audit(1364481363.243:24287): …`: the line is the message."""
-    match = _AUDIT.match(text)
-    return Parsed(message=text, ts_ns=epoch_text(match[1])) if match else None

@@ -29,8 +29,8 @@ _SCALE = tuple(10 ** (9 - digits) for digits in range(10))
 _LEAP_YEARS_APART = 8
 """1896 → 1904 is the longest wait for a February 29th."""
 
-Calendar = Callable[[str], tuple[int, int, int]]
-"""Reads a date as (year, month, day), year 0 when the date has none. Raises ValueError or KeyError."""
+Calendar = Callable[[str], tuple[int | None, int, int]]
+"""Reads a date as (year, month, day), year None when the date has none. Raises ValueError or KeyError."""
 
 
 def year_month_day(date: str) -> tuple[int, int, int]:
@@ -54,15 +54,15 @@ def day_month_name_year(date: str) -> tuple[int, int, int]:
     return int(date[7:11]), MONTHS[date[3:6]], int(date[:2])
 
 
-def month_name_day(date: str) -> tuple[int, int, int]:
+def month_name_day(date: str) -> tuple[int | None, int, int]:
     """`Nov 22`, `Nov  2`, `Nov 2`, `Nov 22 2026`."""
     month, day, *year = date.split()
-    return int(year[0]) if year else 0, MONTHS[month], int(day)
+    return int(year[0]) if year else None, MONTHS[month], int(day)
 
 
-def month_day(date: str) -> tuple[int, int, int]:
+def month_day(date: str) -> tuple[None, int, int]:
     """`11-22`, `11.22`, `1122`."""
-    return 0, int(date[:2]), int(date[-2:])
+    return None, int(date[:2]), int(date[-2:])
 
 
 class Times:
@@ -107,7 +107,7 @@ class Times:
         try:
             year, month, day = calendar(date)
             zone = _zone_of(offset) or self._zone
-            if year == 0:
+            if year is None:
                 return _latest(month, day, int(minute[:2]), int(minute[-2:]), zone, now_ns)
             return _minute_ns(datetime.datetime(year, month, day, int(minute[:2]), int(minute[-2:]), tzinfo=zone))
         except (ValueError, KeyError, OverflowError):
@@ -145,10 +145,10 @@ def _latest(month: int, day: int, hour: int, minute: int, zone: datetime.tzinfo,
 
 
 ISO_TIME = (
-    r"(\d{4}[-/]\d\d[-/]\d\d)[T _](\d\d:\d\d):(\d\d)(?:[.,](\d{1,9})\d*+)?"
+    r"(\d{4}[-/]\d\d[-/]\d\d)[T _]([ \d]\d:\d\d):(\d\d)(?:[.,](\d{1,9})\d*+)?"
     r"(Z|[+-]\d\d(?::?\d\d)?(?!\d)| ?(?:UTC|GMT)\b| [+-]\d\d:?\d\d(?!\d)| [A-Z]{1,3}[SD]T\b| [CEW]ET\b)?"
 )
-"""RFC 3339 and its many relatives: date, minute, second, fraction, offset."""
+"""RFC 3339 and its many relatives: date, minute, second, fraction, offset. (MariaDB writes a blank for a zero.)"""
 _ISO = re.compile(ISO_TIME, re.ASCII)
 _EPOCH = re.compile(r"(\d{9,10})(?:\.(\d{1,9})\d*+)?|\d{12,19}", re.ASCII)
 

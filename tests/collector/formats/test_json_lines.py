@@ -1,0 +1,126 @@
+"""JSON lines: which keys are time, level and message; everything else is an attribute."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logpost.formats.json_lines import MAX_DEPTH
+from tests.collector.formats.lines import read, time_of
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"ts": "2026-11-22T10:51:07.123Z", "level": "warn", "message": "hi"},
+        {"time": "2026-11-22T11:51:07.123+01:00", "level": "WARNING", "msg": "hi"},
+        {"timestamp": "2026-11-22 10:51:07,123", "severity": "Warn", "log": "hi\n"},
+        {"@timestamp": "2026-11-22T10:51:07.123Z", "log.level": "warn", "message": "hi"},
+        {"@timestamp": "2026-11-22T10:51:07.123Z", "log": {"level": "warn"}, "message": "hi"},
+        {"@t": "2026-11-22T10:51:07.1230000Z", "@l": "Warning", "@m": "hi"},
+        {"time": 1795344667123, "level": 40, "msg": "hi"},
+        {"ts": 1795344667.123, "level": "warn", "msg": "hi"},
+        {"ts": 1795344667123000, "lvl": "wrn", "event": "hi"},
+        {"timestamp": "1795344667.123", "level": 4, "short_message": "hi"},
+        {"timeUnixNano": "1795344667123000000", "severityNumber": 13, "body": "hi"},
+        {"t": {"$date": "2026-11-22T10:51:07.123+00:00"}, "s": "W", "msg": "hi"},
+        {"Timestamp": "2026-11-22T10:51:07.123Z", "Level": "Warning", "Message": "hi"},
+        {"asctime": "2026-11-22 10:51:07,123", "levelname": "WARNING", "message": "hi"},
+        {"time": 1795344667123, "level": "40", "msg": "hi"},
+    ],
+)
+def test_every_common_schema_is_read(document: dict[str, object]) -> None:
+    line = json.dumps(document)
+    parsed = read(line)
+    assert (time_of(line), parsed.level, parsed.message) == ("2026-11-22T10:51:07.123Z", "warn", "hi")
+    assert parsed.attrs == {}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"trace_id": "aa", "span_id": "bb", "service": "shop", "host": "web-1"},
+        {"traceId": "aa", "spanId": "bb", "service_name": "shop", "hostname": "web-1"},
+        {"trace.id": "aa", "span.id": "bb", "service.name": "shop", "host.name": "web-1"},
+        {"trace": {"id": "aa"}, "span": {"id": "bb"}, "service": {"name": "shop"}, "host": {"name": "web-1"}},
+    ],
+)
+def test_trace_service_and_host_are_fields(document: dict[str, object]) -> None:
+    parsed = read(json.dumps({"msg": "hi", "status": 502} | document))
+    assert (parsed.trace_id, parsed.span_id, parsed.service, parsed.host) == ("aa", "bb", "shop", "web-1")
+    assert parsed.attrs == {"status": 502}
+
+
+def test_a_document_without_a_message_keeps_its_text() -> None:
+    for line in ('{"level":"warn","a":1}', '{"level":"warn","msg":""}', '{"level":"warn","msg":{"a":1}}'):
+        parsed = read(line)
+        assert (parsed.message, parsed.level) == (line, "warn")
+
+
+def test_a_value_that_cannot_be_read_stays_an_attribute() -> None:
+    parsed = read('{"msg":"hi","level":"banana","time":0.2,"ts":"2026-02-30T00:00:00Z","trace_id":7}')
+    assert (parsed.ts_ns, parsed.level, parsed.trace_id) == (None, "", "")
+    assert parsed.attrs == {"level": "banana", "time": 0.2, "ts": "2026-02-30T00:00:00Z", "trace_id": 7}
+
+
+def test_of_two_keys_for_one_field_the_other_stays_an_attribute() -> None:
+    parsed = read('{"event":"login","message":"hi","level":30,"severity":"low","time":5,"ts":"2026-11-22T10:51:07Z"}')
+    assert (parsed.message, parsed.level, parsed.ts_ns) == ("hi", "info", 1795344667 * 10**9)
+    assert parsed.attrs == {"event": "login", "severity": "low", "time": 5}
+
+
+def test_a_nested_object_gives_up_only_its_field() -> None:
+    parsed = read('{"message":"hi","log":{"level":"error","logger":"shop"}}')
+    assert (parsed.level, parsed.attrs) == ("error", {"log": {"logger": "shop"}})
+
+
+def test_our_own_record_reads_as_itself() -> None:
+    parsed = read('{"ts":"2026-11-22T10:51:07Z","host":"web-1","service":"s","message":"hi","attrs":{"status":502}}')
+    assert (parsed.host, parsed.service, parsed.message, parsed.attrs) == ("web-1", "s", "hi", {"status": 502})
+    clash = read('{"host":"web-1","message":"hi","attrs":{"host":"other"}}')
+    assert (clash.host, clash.attrs) == ("web-1", {"attrs": {"host": "other"}})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"a":1',
+        '{"a":1} trailing',
+        '{"a":NaN}',
+        '{"a":1e400}',
+        '{"a":"\\ud800"}',
+        '{"a":' * 100_000,
+        '{"a":' * (MAX_DEPTH + 1) + "1" + "}" * (MAX_DEPTH + 1),
+        '{"a":' + "9" * 10_000 + "}",
+        '{"a":"\ud800"}',
+    ],
+    ids=lambda line: line[:12].encode("utf-8", "replace").decode(),
+)
+def test_what_is_not_json_stays_text(line: str) -> None:
+    parsed = read(line)
+    assert (parsed.message, parsed.ts_ns, parsed.attrs) == (line, None, {})
+
+
+def test_an_object_as_deep_as_the_limit_is_read() -> None:
+    line = '{"msg":"deep","a":' + "[" * (MAX_DEPTH - 2) + "1" + "]" * (MAX_DEPTH - 2) + "}"
+    assert read(line).message == "deep"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(["ts", "time", "t", "level", "s", "severityNumber", "msg", "log", "attrs", "trace", "host", "x"])
+
+
+@given(st.dictionaries(KEYS | st.text(max_size=5), JSON, max_size=6))
+def test_any_object_is_read_and_can_be_written_again(document: dict[str, object]) -> None:
+    parsed = read(json.dumps(document))
+    msgspec.json.encode(parsed.attrs)
+    assert parsed.message
+    assert parsed.level in ("", "trace", "debug", "info", "warn", "error", "fatal")

@@ -1,0 +1,103 @@
+"""Times without zone or year, the calendar's corners, and numbers that are Unix times."""
+
+from __future__ import annotations
+
+import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logpost.formats.times import DAY_NS, HOUR_NS, Times, epoch_text, epoch_time, iso_time, month_day
+from tests.collector.formats.lines import NOW_NS, time_of
+
+
+def ns_at(text: str) -> int:
+    return int(datetime.datetime.fromisoformat(text).timestamp()) * 10**9
+
+
+def test_a_time_without_a_zone_is_in_the_zone_of_the_stream() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    assert time_of("2026-11-22 10:51:07 x", zone=berlin) == "2026-11-22T09:51:07Z"
+    assert time_of("2026-07-22 10:51:07 x", zone=berlin) == "2026-07-22T08:51:07Z"
+    assert time_of("2026-07-22 10:51:07Z x", zone=berlin) == "2026-07-22T10:51:07Z"
+    assert time_of("2026-07-22 10:51:07 CEST [1] LOG:  x", zone=berlin) == "2026-07-22T08:51:07Z"
+
+
+def test_the_clock_change_is_followed_within_one_stream() -> None:
+    times = Times(ZoneInfo("Europe/Berlin"))
+    before = iso_time("2026-03-29 01:59:59", times, NOW_NS)
+    after = iso_time("2026-03-29 03:00:00", times, NOW_NS)
+    assert before is not None
+    assert after == before + 10**9
+
+
+@pytest.mark.parametrize(
+    ("now", "date", "expected"),
+    [
+        ("2027-01-01T00:10:00Z", "12-31", "2026-12-31"),
+        ("2026-12-31T23:50:00Z", "01-01", "2027-01-01"),  # a clock that is ahead
+        ("2026-11-23T02:00:00Z", "11-23", "2026-11-23"),
+        ("2026-11-23T02:00:00Z", "11-24", "2026-11-24"),
+        ("2026-11-23T02:00:00Z", "11-25", "2025-11-25"),
+        ("2026-11-23T02:00:00Z", "02-29", "2024-02-29"),
+        ("2028-03-01T02:00:00Z", "02-29", "2028-02-29"),
+        ("2103-03-01T02:00:00Z", "02-29", "2096-02-29"),  # 2100 has none
+    ],
+)
+def test_a_date_without_a_year_is_the_latest_that_can_have_been(now: str, date: str, expected: str) -> None:
+    line = f"{date} 01:02:03.000  1  2 I Tag: x"
+    assert time_of(line, now_ns=ns_at(now)) == f"{expected}T01:02:03Z"
+
+
+@given(
+    now_ns=st.integers(ns_at("1990-01-01T00:00:00Z"), ns_at("2090-01-01T00:00:00Z")),
+    back_ns=st.integers(0, 360 * DAY_NS),
+)
+def test_a_year_left_out_is_found_again(now_ns: int, back_ns: int) -> None:
+    then = datetime.datetime.fromtimestamp((now_ns - back_ns) // 10**9, datetime.UTC)
+    ns = Times(datetime.UTC).at(month_day, f"{then:%m-%d}", f"{then:%H:%M}", f"{then:%S}", None, None, now_ns)
+    assert ns == int(then.timestamp()) * 10**9
+
+
+def test_the_remembered_minute_does_not_outlive_the_year_that_now_gave_it() -> None:
+    times = Times(datetime.UTC)
+    first = times.at(month_day, "11-24", "10:00", "00", None, None, ns_at("2026-11-23T02:00:00Z"))
+    second = times.at(month_day, "11-24", "10:00", "00", None, None, ns_at("2026-11-23T02:00:00Z") + 9 * HOUR_NS)
+    assert first == ns_at("2025-11-24T10:00:00Z")
+    assert second == ns_at("2026-11-24T10:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"), [("690101", "1969"), ("991231", "1999"), ("000229", "2000"), ("680101", "2068")]
+)
+def test_two_digits_are_a_year_as_posix_has_it(date: str, expected: str) -> None:
+    assert (time_of(f"{date} 203615 148 INFO dfs") or "")[:4] == expected
+
+
+def test_a_leap_second_is_the_second_after() -> None:
+    assert time_of("2016-12-31T23:59:60Z x") == "2017-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("scale", [1, 10**3, 10**6, 10**9])
+def test_a_number_tells_its_unit_by_its_size(scale: int) -> None:
+    assert epoch_time(1795344667 * scale) == 1795344667 * 10**9
+    assert epoch_text(str(1795344667 * scale)) == 1795344667 * 10**9
+
+
+def test_seconds_with_a_fraction_keep_their_microseconds() -> None:
+    assert epoch_time(1795344667.123456) == 1795344667_123456_000
+    assert epoch_time(1795344667123.5) == 1795344667_123500_000
+    assert epoch_text("1795344667.123456789") == 1795344667_123456789
+
+
+@pytest.mark.parametrize("number", [0, -1, 200, 99_999_999, 1e20, float("inf"), float("nan"), 10**30])
+def test_a_number_that_is_too_small_or_too_large_is_no_time(number: float) -> None:
+    assert epoch_time(number) is None
+
+
+@given(st.integers() | st.floats())
+def test_any_number_is_a_time_that_a_record_can_write_or_none(number: float) -> None:
+    ns = epoch_time(number)
+    assert ns is None or 10**17 <= ns < 253_402_300_800 * 10**9
