@@ -1,0 +1,199 @@
+"""Syntax tree → SQL condition on `otel_logs`. Every text of the user becomes a parameter, never SQL.
+
+Words and phrases ignore upper and lower case. The store's index holds the ASCII lower case of the message
+(`lower(Body)`), so a text in ASCII is answered from it; a text with other letters compares `lowerUTF8(Body)` and uses
+the index for its ASCII words only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from logpost.record import LEVELS
+from logpost_web.search.ast import And, Compares, Equals, Everything, Field, Matches, Not, Or, Pattern, Query, Text
+from logpost_web.search.errors import QuerySyntaxError
+from logpost_web.search.fields import Attribute, Column, resolve
+from logpost_web.search.tokens import WORD_CHARACTERS, inner_words, is_word
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A boolean SQL expression (1 or 0, never NULL) and the parameters that it names."""
+
+    sql: str
+    parameters: Mapping[str, object]
+
+
+def compile_condition(query: Query) -> Condition:
+    """Raises QuerySyntaxError for a comparison that its field cannot answer."""
+    compiler = _Compiler()
+    sql = compiler.compile(query)
+    return Condition(sql, compiler.parameters)
+
+
+def regexes(query: Query) -> tuple[tuple[str, int], ...]:
+    """Every regular expression of the query with its 0-based position. Only the store can say whether one is valid."""
+    match query:
+        case Field(_, Matches(regex), at):
+            return ((regex, at),)
+        case And(terms) | Or(terms):
+            return tuple(found for term in terms for found in regexes(term))
+        case Not(term):
+            return regexes(term)
+        case _:
+            return ()
+
+
+class _Compiler:
+    """Collects the parameters of one query: `p0`, `p1`, …"""
+
+    def __init__(self) -> None:
+        self.parameters: dict[str, object] = {}
+
+    def compile(self, query: Query) -> str:
+        match query:
+            case Everything():
+                return "1"
+            case Text():
+                return self._text(query)
+            case Field():
+                return self._field(query)
+            case Not(term):
+                return f"NOT ({self.compile(term)})"
+            case And(terms):
+                return "(" + " AND ".join(self.compile(term) for term in terms) + ")"
+            case Or(terms):
+                return "(" + " OR ".join(self.compile(term) for term in terms) + ")"
+
+    def _parameter(self, value: str | float) -> str:
+        kind = "String" if isinstance(value, str) else "Float64"
+        name = f"p{len(self.parameters)}"
+        self.parameters[name] = value
+        return f"{{{name}:{kind}}}"
+
+    # The message
+
+    def _text(self, text: Text) -> str:
+        pieces = text.pattern.pieces
+        if text.quoted or not is_word("".join(pieces)):
+            return self._message_contains(text.pattern)
+        if text.pattern.is_exact:
+            return self._message_has_word(pieces[0])
+        word = f"[{WORD_CHARACTERS}]*".join(piece.lower() for piece in pieces)
+        start = f"(?:^|[^{WORD_CHARACTERS}])" if pieces[0] else ""
+        end = f"(?:$|[^{WORD_CHARACTERS}])" if pieces[-1] else ""
+        return f"match({_lower(word)}(Body), {self._parameter(start + word + end)})"
+
+    def _message_has_word(self, word: str) -> str:
+        if word.isascii():
+            return f"hasToken(lower(Body), {self._parameter(word.lower())})"
+        return f"hasToken(lowerUTF8(Body), lowerUTF8({self._parameter(word)}))"
+
+    def _message_contains(self, pattern: Pattern) -> str:
+        words = [word for piece in pattern.pieces for word in inner_words(piece) if word.isascii()]
+        conditions = [self._message_has_word(word) for word in dict.fromkeys(words)]
+        like = "%" + "%".join(_escape_like(piece) for piece in pattern.pieces) + "%"
+        lower = _lower(like)
+        conditions.append(f"{lower}(Body) LIKE {lower}({self._parameter(like)})")
+        return "(" + " AND ".join(conditions) + ")"
+
+    # Fields
+
+    def _field(self, field: Field) -> str:
+        match resolve(field.name):
+            case Attribute(path):
+                return self._attribute(path, field)
+            case Column(_, "message") as column:
+                return self._message_field(column, field)
+            case Column(_, "level") as column:
+                return self._level(column, field)
+            case Column(_, "integer") as column:
+                return self._integer(column, field)
+            case Column(name):
+                return self._text_column(name, field)
+
+    def _text_column(self, column: str, field: Field) -> str:
+        match field.test:
+            case Compares(operator):
+                raise QuerySyntaxError(f"{field.name} is a text: {operator} compares numbers", field.at)
+            case Equals(pattern) if pattern.is_any:
+                return f"{column} != ''"
+            case test:
+                return self._value(column, test)
+
+    def _message_field(self, column: Column, field: Field) -> str:
+        """`message:word` is the same as `word`; only an expression is matched with case."""
+        match field.test:
+            case Equals(pattern, quoted) if not pattern.is_any:
+                return self._text(Text(pattern, quoted))
+            case _:
+                return self._text_column(column.name, field)
+
+    def _level(self, column: Column, field: Field) -> str:
+        """Levels are ours and lower case; `level:>=warn` compares by severity."""
+        match field.test:
+            case Equals(pattern) if not pattern.is_any:
+                return self._value(column.name, Equals(Pattern(tuple(piece.lower() for piece in pattern.pieces))))
+            case Compares(operator, than):
+                names = _levels(operator, than, field.at)
+                return f"{column.name} IN ({', '.join(self._parameter(name) for name in names)})" if names else "0"
+            case _:
+                return self._text_column(column.name, field)
+
+    def _integer(self, column: Column, field: Field) -> str:
+        match field.test:
+            case Equals(pattern) if pattern.is_any:
+                return "1"
+            case Compares(operator, than):
+                return f"{column.name} {operator} {self._parameter(_number(than, field.at))}"
+            case test:
+                return self._value(f"toString({column.name})", test)
+
+    def _attribute(self, path: str, field: Field) -> str:
+        # A path is a parameter too; a path that a row lacks is NULL.
+        value = f"getSubcolumn(LogAttributes, {self._parameter(path)})"
+        match field.test:
+            case Equals(pattern) if pattern.is_any:
+                return f"isNotNull({value})"
+            case Compares(operator, than):
+                number = self._parameter(_number(than, field.at))
+                return f"ifNull(toFloat64OrNull(toString({value})) {operator} {number}, 0)"
+            case test:
+                return f"ifNull({self._value(f'toString({value})', test)}, 0)"
+
+    def _value(self, value: str, test: Equals | Matches) -> str:
+        match test:
+            case Matches(regex):
+                return f"match({value}, {self._parameter(regex)})"
+            case Equals(pattern) if pattern.is_exact:
+                return f"{value} = {self._parameter(pattern.pieces[0])}"
+            case Equals(pattern):
+                like = "%".join(_escape_like(piece) for piece in pattern.pieces)
+                return f"{value} LIKE {self._parameter(like)}"
+
+
+def _lower(text: str) -> str:
+    return "lower" if text.isascii() else "lowerUTF8"
+
+
+def _escape_like(text: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", text)
+
+
+def _number(text: str, at: int) -> float:
+    if not _NUMBER.fullmatch(text):
+        raise QuerySyntaxError(f"expected a number to compare with, not {text}", at)
+    return float(text)
+
+
+def _levels(operator: str, than: str, at: int) -> tuple[str, ...]:
+    names: tuple[str, ...] = LEVELS
+    if than.lower() not in names:
+        raise QuerySyntaxError(f"expected a level to compare with: {', '.join(names)}", at)
+    position = names.index(than.lower())
+    below = {"<": names[:position], "<=": names[: position + 1], ">": names[position + 1 :], ">=": names[position:]}
+    return below[operator]

@@ -1,0 +1,99 @@
+"""The SQL that finds rows, newest or oldest first, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from logpost_web.search.condition import Condition
+from logpost_web.search.cursor import Cursor
+from logpost_web.search.timerange import TimeRange
+
+Order = Literal["asc", "desc"]
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 5000
+MAX_SECONDS = 30
+"""A statement that runs longer is ended by the store, with an error that says so."""
+LIMITS = f"SETTINGS max_execution_time = {MAX_SECONDS}"
+
+
+class FoundRow(NamedTuple):
+    """A row of `rows_statement`. `attributes`: JSON text."""
+
+    timestamp_ns: int
+    topic: str
+    partition: int
+    offset: int
+    host: str
+    service: str
+    level: str
+    message: str
+    trace_id: str
+    span_id: str
+    attributes: str
+
+
+_COLUMNS = (
+    "toUnixTimestamp64Nano(Timestamp)",
+    "Topic",
+    "Partition",
+    "Offset",
+    "HostName",
+    "ServiceName",
+    "SeverityText",
+    "Body",
+    "TraceId",
+    "SpanId",
+    "toJSONString(LogAttributes)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL and the parameters that it names."""
+
+    sql: str
+    parameters: Mapping[str, object]
+
+
+def where(condition: Condition, time_range: TimeRange) -> tuple[str, dict[str, object]]:
+    """The condition within the time range, and its parameters."""
+    clauses = [condition.sql]
+    parameters = dict(condition.parameters)
+    if time_range.start_ns is not None:
+        clauses.append("Timestamp >= fromUnixTimestamp64Nano({start:Int64})")
+        parameters["start"] = time_range.start_ns
+    if time_range.end_ns is not None:
+        clauses.append("Timestamp < fromUnixTimestamp64Nano({end:Int64})")
+        parameters["end"] = time_range.end_ns
+    return " AND ".join(clauses), parameters
+
+
+def rows_statement(
+    condition: Condition, time_range: TimeRange, *, order: Order, limit: int, after: Cursor | None
+) -> Statement:
+    """At most `limit` rows behind `after` in this order."""
+    clause, parameters = where(condition, time_range)
+    if after is not None:
+        side = "<" if order == "desc" else ">"
+        # The first comparison follows from the second; the primary key understands only the first.
+        clause += (
+            f" AND Timestamp {side}= fromUnixTimestamp64Nano({{after_time:Int64}})"
+            f" AND (Timestamp, Topic, Partition, Offset) {side} (fromUnixTimestamp64Nano({{after_time:Int64}}),"
+            " {after_topic:String}, {after_partition:Int32}, {after_offset:Int64})"
+        )
+        parameters |= {
+            "after_time": after.timestamp_ns,
+            "after_topic": after.topic,
+            "after_partition": after.partition,
+            "after_offset": after.offset,
+        }
+    direction = order.upper()
+    return Statement(
+        f"SELECT {', '.join(_COLUMNS)} FROM otel_logs WHERE {clause}"
+        f" ORDER BY Timestamp {direction}, Topic {direction}, Partition {direction}, Offset {direction}"
+        f" LIMIT {{limit:UInt32}} {LIMITS}",
+        {**parameters, "limit": limit},
+    )
