@@ -3,15 +3,61 @@
 from __future__ import annotations
 
 import argparse
+import socket
 
+from logpost.agent import metrics
+from logpost.agent.agent import Agent
+from logpost.agent.host_logs import host_sources
+from logpost.agent.source import Source
 from logpost.cli import Commands, add_parser
-from logpost.config import Config
-from logpost.errors import StartError
+from logpost.config import Config, FileSource
+from logpost.errors import ConfigError
+from logpost.service import DirectoryLock, on_stop, start_logging
+
+SHORTEST_LINE_LIMIT = 1024
 
 
 def add_command(commands: Commands) -> None:
-    add_parser(commands, "agent", run, "Ship this host's logs.")
+    parser = add_parser(commands, "agent", run, "Ship this host's logs.")
+    parser.add_argument(
+        "--host-logs", action="store_true", help="read this host's own logs when no [[agent.source]] is configured"
+    )
 
 
 def run(parsed: argparse.Namespace, config: Config) -> int:
-    raise StartError("not built yet")
+    log = start_logging("agent")
+    sources = _sources(config, host_logs=parsed.host_logs)
+    lock = DirectoryLock(config.data_directory() / "agent")
+    try:
+        counts = metrics.Counts()
+        agent = Agent(config, sources, lock.directory, counts)
+        on_stop(agent.stop)
+        port = config.agent.metrics_port
+        stop_metrics = metrics.serve(counts, port) if port else None
+        agent.run()
+        if stop_metrics is not None:
+            stop_metrics()
+        log.info("stopped: %d records acknowledged", counts.acknowledged)
+    finally:
+        lock.release()
+    return 0
+
+
+def _sources(config: Config, *, host_logs: bool) -> list[Source]:
+    agent = config.agent
+    if agent.max_line_bytes < SHORTEST_LINE_LIMIT:
+        raise ConfigError(f"agent.max_line_bytes = {agent.max_line_bytes} is below {SHORTEST_LINE_LIMIT}")
+    host = agent.hostname or socket.gethostname()
+    data = config.data_directory()
+    forbidden = [data / part for part in ("agent", "broker", "store")]
+    if agent.source:
+        return [
+            Source(source, host=host, max_line_bytes=agent.max_line_bytes, forbidden=forbidden)
+            for source in agent.source
+            if isinstance(source, FileSource)
+        ]
+    if host_logs:
+        return host_sources(data, host=host, max_line_bytes=agent.max_line_bytes, forbidden=forbidden)
+    raise ConfigError(
+        'nothing to read: add [[agent.source]] with type = "file" and paths to the configuration, or use --host-logs'
+    )

@@ -1,0 +1,147 @@
+"""The agent's loop: one thread that wakes, looks at files, reads a chunk, publishes, and keeps the positions."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from logpost.agent import positions
+from logpost.agent.metrics import Counts
+from logpost.agent.publish import Publisher
+from logpost.agent.source import Source
+from logpost.agent.tailer import Tailer
+from logpost.agent.topic import TopicMaker
+from logpost.agent.wake import Wake
+from logpost.config import Config
+
+READY_SECONDS = 3.0
+"""How long the start waits for the broker before it says that it is waiting."""
+TICK_SECONDS = 0.25
+SAVE_SECONDS = 1.0
+BLOCKED_SECONDS = 0.05
+IN_FLIGHT_SECONDS = 0.02
+SCAN_GAP_SECONDS = 0.05
+SCAN_SHARE = 5
+"""Between scans pass at least this many times what the last one took."""
+DRAIN_SECONDS = 10.0
+"""How long a stop waits for acknowledgements; what is not acknowledged is sent again by the next start."""
+
+
+@dataclass(slots=True)
+class _Due:
+    """When, in monotonic seconds, each periodic thing is done next."""
+
+    scan: float = 0.0
+    earliest_scan: float = 0.0
+    tick: float = 0.0
+    save: float = 0.0
+
+
+class Agent:
+    """Ships what `sources` name until `stop` is called. The caller holds the lock on `directory`."""
+
+    def __init__(self, config: Config, sources: Sequence[Source], directory: Path, counts: Counts) -> None:
+        """Raises StartError when the saved positions cannot be used."""
+        self._config = config
+        self._sources = sources
+        self._log = logging.getLogger("agent")
+        self._file = positions.PositionsFile(directory / "positions.json")
+        saved = positions.load(directory / "positions.json", int(time.time()))
+        self._counts = counts
+        self._stopped = threading.Event()
+        self._wake = Wake()
+        self._publisher = Publisher(config.kafka, max_in_flight=config.agent.max_in_flight, counts=counts)
+        self._tailer = Tailer(
+            sources,
+            saved.files,
+            sink=self._publisher,
+            counts=counts,
+            save=self._save,
+            new_id=lambda: secrets.token_hex(12),
+        )
+        self._topic = TopicMaker(config.kafka, self._wake.wake)
+        self._due = _Due()
+
+    def stop(self) -> None:
+        """Stop reading and end `run`; from any thread or signal handler."""
+        self._stopped.set()
+        self._wake.wake()
+
+    def run(self) -> None:
+        try:
+            self._scan(time.monotonic())
+            self._topic.made.wait(READY_SECONDS)
+            self._say_ready()
+            while not self._stopped.is_set():
+                self._step()
+            self._drain()
+        finally:
+            self._close()
+
+    def _say_ready(self) -> None:
+        servers, files = self._config.kafka.bootstrap_servers, self._tailer.files
+        if self._topic.made.is_set():
+            self._log.info("ready: %d files go to topic %s at %s", files, self._config.kafka.topic, servers)
+        else:
+            self._log.info("ready, waiting for the broker at %s; %d files", servers, files)
+
+    def _step(self) -> None:
+        may_read = self._topic.made.is_set() and self._publisher.has_room
+        working = may_read and self._tailer.has_work
+        woken = self._wake.wait(0.0 if working else self._idle_seconds(may_read))
+        now = time.monotonic()
+        if woken.names or self._tailer.wants_scan:
+            self._due.scan = min(self._due.scan, self._due.earliest_scan)
+        if now >= self._due.scan:
+            self._scan(now)
+        elif woken.paths:
+            self._tailer.touch(woken.paths, now, time.time_ns())
+        if may_read and self._tailer.has_work:
+            self._tailer.turn(now, time.time_ns())
+        self._publisher.poll()
+        if now >= self._due.tick:
+            self._due.tick = now + TICK_SECONDS
+            if may_read:
+                self._tailer.tick(now, time.time_ns())
+        if now >= self._due.save:
+            self._due.save = now + SAVE_SECONDS
+            self._save()
+
+    def _idle_seconds(self, may_read: bool) -> float:
+        due = self._due
+        seconds = min(due.scan, due.tick, due.save) - time.monotonic()
+        if not may_read:
+            return min(seconds, BLOCKED_SECONDS)
+        return min(seconds, IN_FLIGHT_SECONDS) if self._counts.in_flight else seconds
+
+    def _scan(self, now: float) -> None:
+        for source in self._sources:
+            self._wake.watch(source.rules.watched())
+        self._tailer.scan(now, time.time_ns())
+        end = time.monotonic()
+        self._due.scan = end + self._config.agent.poll_seconds
+        self._due.earliest_scan = end + max(SCAN_GAP_SECONDS, SCAN_SHARE * (end - now))
+
+    def _save(self) -> None:
+        files = self._tailer.positions(int(time.time()))
+        self._file.save(positions.Saved(files=files))
+
+    def _drain(self) -> None:
+        deadline = time.monotonic() + DRAIN_SECONDS
+        if self._topic.made.is_set() and self._publisher.flush(DRAIN_SECONDS):
+            self._tailer.finish(time.monotonic(), time.time_ns())
+            self._publisher.flush(deadline - time.monotonic())
+        self._save()
+        if self._counts.in_flight:
+            self._log.warning("%d records are not acknowledged; the next start sends them", self._counts.in_flight)
+
+    def _close(self) -> None:
+        self._topic.close()
+        self._publisher.close()
+        self._tailer.close()
+        self._wake.close()

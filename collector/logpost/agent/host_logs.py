@@ -1,0 +1,23 @@
+"""What `logpost agent --host-logs` reads: this host's log files, and what logpost's own parts say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from logpost.agent.source import Source
+from logpost.config import FileSource
+
+SYSTEM_LOGS = ("/var/log/**/*.log", "/var/log/syslog", "/var/log/messages")
+OWN_LINES_PER_SECOND = 50
+"""Logpost's own logs are shipped like any other; a part that says something for every line must not feed itself."""
+
+
+def host_sources(data: Path, *, host: str, max_line_bytes: int, forbidden: Sequence[Path]) -> list[Source]:
+    """The file sources; `data` is the data directory."""
+    own = FileSource(paths=(str(data / "log" / "*.log"),), max_lines_per_second=OWN_LINES_PER_SECOND)
+    system = FileSource(paths=SYSTEM_LOGS, start="end")
+    return [
+        Source(own, host=host, max_line_bytes=max_line_bytes, forbidden=forbidden, service_prefix="logpost-"),
+        Source(system, host=host, max_line_bytes=max_line_bytes, forbidden=forbidden),
+    ]

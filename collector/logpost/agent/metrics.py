@@ -1,0 +1,82 @@
+"""What the agent counts, and its metrics `logpost_agent_*`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from logpost.errors import StartError
+from logpost.service import LOOPBACK
+
+
+@dataclass(slots=True)
+class Counts:
+    """Plain numbers, added to by the reading thread: a metrics library would cost more than a line does."""
+
+    lines: int = 0
+    bytes: int = 0
+    acknowledged: int = 0
+    dropped: int = 0
+    invalid_utf8: int = 0
+    split: int = 0
+    shrunk: int = 0
+    in_flight: int = 0
+    files_open: int = 0
+    backlog_bytes: int = 0
+
+
+_COUNTERS = {
+    "lines": "Lines read.",
+    "bytes": "Bytes read.",
+    "acknowledged": "Records that the broker acknowledged.",
+    "dropped": "Lines dropped by max_lines_per_second.",
+    "invalid_utf8": "Lines with bytes that are not UTF-8.",
+    "split": "Pieces of lines longer than max_line_bytes.",
+    "shrunk": "Records cut because the broker refused their size.",
+}
+_GAUGES = {
+    "in_flight": "Records sent and not yet acknowledged.",
+    "files_open": "Files held open.",
+    "backlog_bytes": "Bytes in files that are not yet acknowledged.",
+}
+
+
+class _Collector(Collector):
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        for name, text in _COUNTERS.items():
+            yield CounterMetricFamily(f"logpost_agent_{name}", text, value=getattr(self._counts, name))
+        for name, text in _GAUGES.items():
+            yield GaugeMetricFamily(f"logpost_agent_{name}", text, value=getattr(self._counts, name))
+
+
+def serve(counts: Counts, port: int) -> Callable[[], None]:
+    """Serve `/metrics` on the loopback addresses; answers what stops it. Raises StartError when the port is taken."""
+    registry = CollectorRegistry()
+    registry.register(_Collector(counts))
+    servers: list[tuple[WSGIServer, Thread]] = []
+
+    def stop() -> None:
+        for server, thread in servers:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+    for address in LOOPBACK:
+        try:
+            servers.append(start_http_server(port, addr=address, registry=registry))
+        except OSError as error:
+            if servers and address == "::1":
+                continue  # a host without IPv6
+            raise StartError(
+                f"cannot listen on {address} port {port}: {error.strerror} (agent.metrics_port)"
+            ) from error
+    return stop

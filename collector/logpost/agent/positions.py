@@ -1,0 +1,100 @@
+"""Where each stream stands, in `<data>/agent/positions.json`: only what the broker acknowledged.
+
+Replaced atomically (temporary file, fsync, rename, fsync of the directory). A file that cannot be understood stops the
+agent and stays as it is: to begin anew silently would ship everything twice.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from logpost.agent.fingerprint import Fingerprint
+from logpost.errors import StartError
+
+VERSION = 1
+EXPIRY_SECONDS = 30 * 24 * 3600
+"""A stream whose file was not seen for this long is forgotten."""
+
+
+class FilePosition(msgspec.Struct, kw_only=True):
+    """One life of one file."""
+
+    id: str
+    path: str
+    """Its name when it was first seen: what records say."""
+    device: int
+    inode: int
+    offset: int
+    """Every byte before it is acknowledged."""
+    cut: int = 0
+    """Where a last line without newline was cut when it was shipped; 0 or not after `offset`: nowhere. The line is cut
+    there again when it must be sent again, although it may have grown since."""
+    fingerprint: Fingerprint
+    """Taken at `offset`."""
+    seen: int
+    """When the file was last there, Unix seconds."""
+
+
+class JournalPosition(msgspec.Struct, kw_only=True):
+    """The systemd journal as a stream of entries."""
+
+    id: str
+    cursor: str
+    """Of the last acknowledged entry, or of the first entry when `entries` is 0."""
+    entries: int
+    """How many entries are acknowledged."""
+
+
+class Saved(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The content of the positions file."""
+
+    version: int = VERSION
+    files: list[FilePosition] = []
+    journal: JournalPosition | None = None
+
+
+def load(path: Path, now: int) -> Saved:
+    """Read the positions, without the expired ones; none when there is no file yet. Raises StartError."""
+    try:
+        saved = msgspec.json.decode(path.read_bytes(), type=Saved)
+    except FileNotFoundError:
+        return Saved()
+    except OSError as error:
+        raise StartError(f"cannot read the agent's positions {path}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StartError(
+            f"the agent's positions {path} are damaged ({error}); move the file away to ship all files from their start"
+        ) from error
+    if saved.version != VERSION:
+        raise StartError(f"the agent's positions {path} have version {saved.version}; this logpost knows {VERSION}")
+    saved.files = [position for position in saved.files if now - position.seen < EXPIRY_SECONDS]
+    return saved
+
+
+class PositionsFile:
+    """Writes positions, when they changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._written = b""
+
+    def save(self, saved: Saved) -> None:
+        """Durable on return. Raises OSError."""
+        content = msgspec.json.encode(saved)
+        if content == self._written:
+            return
+        temporary = self._path.with_suffix(".json.new")
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path)
+        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+        self._written = content

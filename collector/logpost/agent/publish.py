@@ -1,0 +1,176 @@
+"""Records to the logs topic through confluent-kafka, each kept until the broker has acknowledged it.
+
+Idempotent, acks=all, zstd. A record that the client gives back undelivered is sent again: it waits here, counts as in
+flight, and so stops the reading. Sent twice is no harm (the same range of the same stream), lost would be.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass
+from functools import partial
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from logpost.agent.acks import Acks
+from logpost.agent.metrics import Counts
+from logpost.agent.oversize import shrink
+from logpost.config import MIB, KafkaConfig
+from logpost.kafka import MAX_MESSAGE_BYTES, client_settings
+
+LINGER_MS = 20
+MAX_IN_FLIGHT_BYTES = 64 * MIB
+"""Values handed to the client and not yet acknowledged; reading waits above it."""
+RETRY_SECONDS = 1.0
+"""Between a delivery that failed and the next try."""
+QUEUE_RECORDS = 10_000_000
+"""The client's own limit, out of the way: `agent.max_in_flight` is the limit."""
+PURGE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Undelivered:
+    key: bytes
+    value: bytes
+    acks: Acks
+    start: int
+    end: int
+
+
+class Publisher:
+    """Used by one thread; delivery reports arrive inside `poll` and `flush`."""
+
+    def __init__(self, config: KafkaConfig, *, max_in_flight: int, counts: Counts) -> None:
+        self._config = config
+        self._max_in_flight = max_in_flight
+        self._counts = counts
+        self._log = logging.getLogger("agent")
+        # What librdkafka says at every reconnect is said here once.
+        self._client_log = logging.getLogger("agent.librdkafka")
+        self._client_log.setLevel(logging.CRITICAL)
+        self._undelivered: deque[_Undelivered] = deque()
+        self._retry_at = 0.0
+        self._fatal = False
+        self._away = False
+        self._last_error = 0
+        self._in_flight_bytes = 0
+        self._producer = self._connect()
+
+    @property
+    def has_room(self) -> bool:
+        """More may be sent."""
+        counts = self._counts
+        return (
+            counts.in_flight < self._max_in_flight
+            and self._in_flight_bytes < MAX_IN_FLIGHT_BYTES
+            and not self._undelivered
+        )
+
+    def send(self, key: bytes, value: bytes, acks: Acks, start: int, end: int) -> None:
+        """Hand over the record of bytes `start` to `end`; `acks` hears of it when it is acknowledged."""
+        acks.send(start, end)
+        self._counts.in_flight += 1
+        self._in_flight_bytes += len(value)
+        self._produce(key, value, acks, start, end)
+
+    def poll(self, timeout: float = 0.0) -> None:
+        """Take delivery reports, and send again what failed."""
+        self._producer.poll(timeout)
+        if self._fatal:
+            self._reconnect()
+        if self._undelivered and time.monotonic() >= self._retry_at:
+            again, self._undelivered = self._undelivered, deque()
+            for record in again:
+                self._produce(record.key, record.value, record.acks, record.start, record.end)
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all is acknowledged, at most so long; answers whether it is."""
+        deadline = time.monotonic() + seconds
+        while self._counts.in_flight and (left := deadline - time.monotonic()) > 0:
+            # The client does not linger while it is flushed.
+            self._producer.flush(min(left, 0.1))
+            self.poll(0)
+        return not self._counts.in_flight
+
+    def close(self) -> None:
+        """Give up what is not acknowledged: it stands in the files."""
+        self._producer.purge()
+        self._producer.poll(0)
+
+    def _connect(self) -> Producer:
+        settings = client_settings(self._config, "logpost-agent")
+        settings |= {
+            "enable.idempotence": True,
+            "acks": "all",
+            "compression.type": "zstd",
+            "linger.ms": LINGER_MS,
+            "message.max.bytes": MAX_MESSAGE_BYTES,
+            "message.timeout.ms": 0,
+            "queue.buffering.max.messages": QUEUE_RECORDS,
+            "queue.buffering.max.kbytes": 2 * 1024 * 1024,
+        }
+        return Producer({**settings, "error_cb": self._on_error, "logger": self._client_log})
+
+    def _reconnect(self) -> None:
+        """A fatal error ends a producer: take back what it holds and go on with a new one."""
+        self._producer.purge()
+        self._producer.flush(PURGE_SECONDS)
+        self._fatal = False
+        self._producer = self._connect()
+
+    def _produce(self, key: bytes, value: bytes, acks: Acks, start: int, end: int) -> None:
+        try:
+            self._producer.produce(
+                self._config.topic, value, key, on_delivery=partial(self._delivered, acks, start, end)
+            )
+        except BufferError:
+            self._take_back(_Undelivered(key, value, acks, start, end), "the client's queue is full")
+        except KafkaException as error:
+            self._failed(_Undelivered(key, value, acks, start, end), error.args[0])
+
+    def _delivered(self, acks: Acks, start: int, end: int, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            acks.confirm(start, end)
+            self._counts.in_flight -= 1
+            self._counts.acknowledged += 1
+            self._in_flight_bytes -= len(message)
+            if self._away:
+                self._away = False
+                self._log.info("the broker at %s is back", self._config.bootstrap_servers)
+            return
+        key, value = message.key(), message.value()
+        assert isinstance(key, bytes) and isinstance(value, bytes)
+        self._failed(_Undelivered(key, value, acks, start, end), error)
+
+    def _failed(self, record: _Undelivered, error: KafkaError) -> None:
+        self._fatal |= bool(error.fatal())
+        if error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
+            self._take_back(record, error.str())
+            return
+        smaller = shrink(record.value)
+        if smaller is None:
+            self._take_back(record, f"{error.str()}, although it is only {len(record.value)} bytes long")
+            return
+        self._counts.shrunk += 1
+        self._in_flight_bytes += len(smaller) - len(record.value)
+        self._undelivered.append(_Undelivered(record.key, smaller, record.acks, record.start, record.end))
+
+    def _take_back(self, record: _Undelivered, reason: str) -> None:
+        if not self._undelivered:
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            self._log.warning("not delivered, sent again in %g s: %s", RETRY_SECONDS, reason)
+        self._undelivered.append(record)
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._fatal = True
+            self._log.error("the Kafka client gave up and is started anew: %s", error.str())
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN:
+            if not self._away:
+                self._away = True
+                self._log.warning("the broker at %s is away; reading waits for it", self._config.bootstrap_servers)
+        elif error.code() not in (KafkaError._TRANSPORT, self._last_error):
+            self._log.warning("Kafka: %s", error.str())
+        self._last_error = error.code()

@@ -1,0 +1,220 @@
+"""One file that is read: its bytes in chunks, as lines, across truncation. Decides nothing about names or turns.
+
+Reading has no state but the position: what follows the last whole line is read again with the next chunk. Each read
+begins a little before the position and finds the bytes there that it saw the last time, so that a file which was
+truncated and has grown past the position again is noticed.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from logpost.agent.fingerprint import HEAD_BYTES, TAIL_BYTES, ReadAt, fingerprint
+from logpost.agent.lines import Line, Mark, split
+from logpost.agent.positions import FilePosition
+from logpost.agent.stream import Stream
+
+CHUNK_BYTES = 256 * 1024
+"""Read at once; more when a line is longer."""
+MAX_LINES = 10_000
+"""Taken from one chunk, so that short lines cannot fill the memory."""
+
+
+class FileReplacedError(Exception):
+    """The file no longer has the bytes that were read: it was truncated, or another file has its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileId:
+    """Device and inode."""
+
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileId:
+        return cls(status.st_dev, status.st_ino)
+
+
+class FileReader:
+    """Reads the file `position` stands for; `path` is where the file is now."""
+
+    def __init__(self, path: Path, position: FilePosition, stream: Stream, *, limit: int) -> None:
+        """`limit`: longest line in bytes."""
+        self.path = path
+        self.position = position
+        self.stream = stream
+        self.present = True
+        """The last scan found the file under a name that is to be read."""
+        self.read_to = position.offset
+        self.rest = b""
+        """What followed the last whole line when the end of the file was last read."""
+        self.grown_at = 0.0
+        """When the file was last found changed, by the caller's clock."""
+        self._limit = limit
+        self._claimed = position.offset
+        self._mid_line = False
+        self.head = b""
+        """The first bytes, as far as they were read, HEAD_BYTES at most."""
+        self._tail = b""
+        self._fd = -1
+        self._looked_at = (-1, -1)
+        self.size = 0
+
+    @property
+    def file_id(self) -> FileId:
+        return FileId(self.position.device, self.position.inode)
+
+    @property
+    def is_open(self) -> bool:
+        return self._fd >= 0
+
+    @property
+    def has_more(self) -> bool:
+        """There are bytes that were not looked at, or a cut that must still be made."""
+        return self.size > self.read_to + len(self.rest) or self.position.cut > self.read_to
+
+    def open(self) -> None:
+        """Raises FileReplacedError when the name leads to another file or to other bytes, OSError."""
+        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        if FileId.of(os.fstat(fd)) != self.file_id:
+            os.close(fd)
+            raise FileReplacedError
+        self._fd = fd
+        if self._tail or self.head:
+            self._verify()
+        else:
+            self._remember()
+
+    def move_to(self, path: Path) -> None:
+        """Go on in another file that has all that was read: a copy, or this file under a new name. Raises
+        FileReplacedError when it has not, OSError."""
+        status = path.stat()
+        has_all = status.st_size >= self.read_to + len(self.rest) and len(self._tail) == TAIL_BYTES
+        if FileId.of(status) != self.file_id and not has_all:
+            raise FileReplacedError
+        before = self.path, self.file_id
+        self.close()
+        self.path = path
+        self.position.device, self.position.inode = status.st_dev, status.st_ino
+        try:
+            self.open()
+        except (OSError, FileReplacedError):
+            self.close()
+            self.path = before[0]
+            self.position.device, self.position.inode = before[1].device, before[1].inode
+            raise
+        self._looked_at = (-1, -1)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def look(self, now: float) -> bool:
+        """See whether the file has changed. Raises FileReplacedError; OSError when a closed one has lost its name."""
+        status = os.fstat(self._fd) if self.is_open else self.path.stat()
+        changed = (status.st_size, status.st_mtime_ns)
+        if changed == self._looked_at:
+            return False
+        if FileId.of(status) != self.file_id or status.st_size < self.read_to + len(self.rest):
+            raise FileReplacedError
+        if self.is_open:
+            self._verify()
+        self._looked_at = changed
+        self.size = status.st_size
+        self.grown_at = now
+        return True
+
+    def is_deleted(self) -> bool:
+        """No name leads to the file."""
+        return self.is_open and os.fstat(self._fd).st_nlink == 0
+
+    def read(self) -> list[Line]:
+        """The whole lines of the next chunk. Raises FileReplacedError."""
+        cut = self.position.cut
+        stop = cut if cut > self.read_to else None
+        wanted = CHUNK_BYTES if stop is None else min(CHUNK_BYTES, stop - self.read_to)
+        while True:
+            data = self._next_bytes(wanted)
+            at_cut = stop is not None and self.read_to + len(data) == stop
+            found = split(
+                data,
+                at=self.read_to,
+                claimed=self._claimed,
+                mid_line=self._mid_line,
+                limit=self._limit,
+                final=at_cut,
+            )
+            if found.read > self.read_to or len(data) < wanted or wanted > self._limit:
+                break
+            wanted = self._limit + CHUNK_BYTES if stop is None else min(self._limit + CHUNK_BYTES, stop - self.read_to)
+        lines, read = found.lines, found.read
+        self._claimed, self._mid_line = found.claimed, found.mid_line
+        if len(lines) > MAX_LINES:
+            lines = lines[:MAX_LINES]
+            read = self._claimed = lines[-1].end
+            self._mid_line = bool(lines[-1].marks & Mark.TRUNCATED)
+        if len(data) < wanted:
+            self.size = self.read_to + len(data)
+        at_end = self.read_to + len(data) >= self.size and len(found.lines) <= MAX_LINES
+        self.rest = data[read - self.read_to :] if at_end else b""
+        self._advance(data, read)
+        return lines
+
+    def remainder(self) -> list[Line]:
+        """The line that had no newline yet when the file's bytes went away."""
+        found = split(
+            self.rest,
+            at=self.read_to,
+            claimed=self._claimed,
+            mid_line=self._mid_line,
+            limit=self._limit,
+            final=True,
+        )
+        self.rest = b""
+        return found.lines
+
+    def update_position(self, now_s: int) -> None:
+        """Bring `position` up to what is acknowledged."""
+        acknowledged = self.stream.acks.acknowledged
+        if acknowledged != self.position.offset and self.is_open:
+            self.position.offset = acknowledged
+            self.position.fingerprint = fingerprint(self._read_at, acknowledged)
+        self.position.seen = now_s - now_s % 3600  # not a reason to write the positions every second
+
+    def is_copied_by(self, size: int, read_at: ReadAt) -> bool:
+        """Another file of `size` bytes that begins alike is a copy of this one so far: a rotation by copy that has yet
+        to truncate."""
+        end = max(0, size - TAIL_BYTES)
+        return self.is_open and size <= self.size and read_at(end, TAIL_BYTES) == self._read_at(end, TAIL_BYTES)
+
+    def _next_bytes(self, wanted: int) -> bytes:
+        data = self._read_at(self.read_to - len(self._tail), len(self._tail) + wanted)
+        if not data.startswith(self._tail):
+            raise FileReplacedError
+        return data[len(self._tail) :]
+
+    def _advance(self, data: bytes, read: int) -> None:
+        used = data[: read - self.read_to]
+        self._tail = (self._tail + used[-TAIL_BYTES:])[-TAIL_BYTES:]
+        self.read_to = read
+        if len(self.head) < HEAD_BYTES:
+            self.head = self._read_at(0, min(HEAD_BYTES, read))
+
+    def _remember(self) -> None:
+        """What identifies the file, when it is opened for the first time."""
+        self.head = self._read_at(0, min(HEAD_BYTES, self.read_to))
+        tail = min(TAIL_BYTES, self.read_to)
+        self._tail = self._read_at(self.read_to - tail, tail)
+        self._mid_line = bool(self._tail) and not self._tail.endswith(b"\n")
+
+    def _verify(self) -> None:
+        tail = self._read_at(self.read_to - len(self._tail), len(self._tail))
+        if tail != self._tail or self._read_at(0, len(self.head)) != self.head:
+            raise FileReplacedError
+
+    def _read_at(self, offset: int, length: int) -> bytes:
+        return os.pread(self._fd, length, offset)

@@ -1,0 +1,72 @@
+"""A configured file source, checked and ready: which files, and what their records say."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import zoneinfo
+from collections.abc import Sequence
+from pathlib import Path
+
+from logpost.agent.acks import Acks
+from logpost.agent.metrics import Counts
+from logpost.agent.paths import PathRules
+from logpost.agent.positions import FilePosition
+from logpost.agent.rate_limit import RateLimit
+from logpost.agent.stream import Origin, Sink, Stream
+from logpost.config import FileSource
+from logpost.errors import ConfigError
+from logpost.formats import LineParser
+
+LOCAL_ZONE = Path("/etc/localtime")
+
+
+class Source:
+    """One `[[agent.source]]` with `type = "file"`."""
+
+    def __init__(
+        self,
+        config: FileSource,
+        *,
+        host: str,
+        max_line_bytes: int,
+        forbidden: Sequence[Path],
+        service_prefix: str = "",
+    ) -> None:
+        """`service_prefix`: before the file's stem, when the source names no service. Raises ConfigError."""
+        if config.start not in ("beginning", "end"):
+            raise ConfigError(f'agent.source.start = "{config.start}" is neither "beginning" nor "end"')
+        self.rules = PathRules(config.paths, config.exclude, forbidden)
+        self.start = config.start
+        self.max_line_bytes = max_line_bytes
+        self._config = config
+        self._host = host
+        self._prefix = service_prefix
+        self._zone = zone(config.timezone)
+
+    def stream(self, position: FilePosition, acks: Acks, sink: Sink, counts: Counts, now_ns: int) -> Stream:
+        """The stream of a file that stands at `position`."""
+        origin = Origin(
+            stream=position.id,
+            host=self._host,
+            service=self._config.service or self._prefix + Path(position.path).stem,
+            fixed_service=bool(self._config.service or self._prefix),
+            file=position.path,
+        )
+        rate = self._config.max_lines_per_second
+        limit = RateLimit(rate, now_ns) if rate else None
+        return Stream(origin, acks=acks, parser=LineParser(self._zone), limit=limit, sink=sink, counts=counts)
+
+
+def zone(name: str) -> datetime.tzinfo:
+    """The IANA zone `name`, or this host's when it is empty. Raises ConfigError."""
+    name = name or os.environ.get("TZ", "").removeprefix(":")
+    try:
+        if name:
+            return zoneinfo.ZoneInfo(name)
+        with LOCAL_ZONE.open("rb") as file:
+            return zoneinfo.ZoneInfo.from_file(file)
+    except FileNotFoundError:
+        return datetime.UTC
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigError(f'agent.source.timezone = "{name}" is not known here: {error}') from error

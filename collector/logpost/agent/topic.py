@@ -1,0 +1,56 @@
+"""Makes the logs topic in the background, as often as it takes: files wait, the agent's start does not."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from logpost.config import KafkaConfig
+from logpost.kafka import client_settings, ensure_logs_topic
+
+TRY_SECONDS = 5.0
+RETRY_SECONDS = 0.5
+
+
+class TopicMaker:
+    """`made` is set once the topic is there; `on_made` is then called from this object's thread."""
+
+    def __init__(self, config: KafkaConfig, on_made: Callable[[], None]) -> None:
+        self.made = threading.Event()
+        self._config = config
+        self._on_made = on_made
+        self._stopped = threading.Event()
+        self._said = ""
+        self._log = logging.getLogger("agent")
+        self._thread = threading.Thread(target=self._run, name="topic", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stopped.set()
+        self._thread.join(TRY_SECONDS + 1)
+
+    def _run(self) -> None:
+        quiet = logging.getLogger("agent.librdkafka")
+        quiet.setLevel(logging.CRITICAL)
+        admin = AdminClient(client_settings(self._config, "logpost-agent"), logger=quiet)
+        while not self._stopped.is_set():
+            try:
+                ensure_logs_topic(self._config, admin, TRY_SECONDS)
+            except (KafkaException, TimeoutError) as error:
+                self._say_once(error.args[0].str() if isinstance(error, KafkaException) else "it does not answer")
+                self._stopped.wait(RETRY_SECONDS)
+                continue
+            if self._said:
+                self._log.info("the broker at %s is there", self._config.bootstrap_servers)
+            self.made.set()
+            self._on_made()
+            return
+
+    def _say_once(self, reason: str) -> None:
+        if self._said != reason:
+            self._said = reason
+            self._log.warning("waiting for the broker at %s: %s", self._config.bootstrap_servers, reason)
