@@ -6,7 +6,6 @@ import argparse
 
 from logpost.cli import Commands, add_parser
 from logpost.config import Config
-from logpost.errors import StartError
 
 
 def add_command(commands: Commands) -> None:
@@ -14,4 +13,7 @@ def add_command(commands: Commands) -> None:
 
 
 def run(parsed: argparse.Namespace, config: Config) -> int:
-    raise StartError("not built yet")
+    from logpost_web.server import serve  # the store and the web server take a second to import, for this command only
+
+    serve(config)
+    return 0

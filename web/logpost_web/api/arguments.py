@@ -1,0 +1,54 @@
+"""The arguments that several addresses share, out of the URL. Raises BadArgumentError and QuerySyntaxError."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.datastructures import QueryParams
+
+from logpost_web.search.ast import Query
+from logpost_web.search.errors import BadArgumentError
+from logpost_web.search.syntax import parse
+from logpost_web.search.timerange import TimeRange
+from logpost_web.search.times import parse_time
+
+
+def query_argument(parameters: QueryParams) -> Query:
+    return parse(parameters.get("q", ""))
+
+
+def time_range_argument(parameters: QueryParams, now_ns: int) -> TimeRange:
+    """`start` and `end`; one that is missing or empty leaves that side open."""
+    start_ns = _time(parameters, "start", now_ns)
+    end_ns = _time(parameters, "end", now_ns)
+    if start_ns is not None and end_ns is not None and start_ns > end_ns:
+        raise BadArgumentError("start is later than end")
+    return TimeRange(start_ns=start_ns, end_ns=end_ns)
+
+
+def number_argument(parameters: QueryParams, name: str, default: int, most: int) -> int:
+    """A whole number from 1 to `most`."""
+    text = parameters.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
+        raise BadArgumentError(f"{name} is a number from 1 to {most:,}, not {text!r}")
+    return int(text)
+
+
+def choice_argument(parameters: QueryParams, name: str, choices: Sequence[str]) -> str:
+    """One of `choices`, the first by default."""
+    text = parameters.get(name, "") or choices[0]
+    if text not in choices:
+        raise BadArgumentError(f"{name} is one of {', '.join(choices)}, not {text!r}")
+    return text
+
+
+def _time(parameters: QueryParams, name: str, now_ns: int) -> int | None:
+    text = parameters.get(name, "")
+    if not text:
+        return None
+    try:
+        return parse_time(text, now_ns)
+    except BadArgumentError as error:
+        raise BadArgumentError(f"{name}: {error}") from error

@@ -1,0 +1,78 @@
+"""`/api/histogram`: lines over time."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from logpost.record import format_ts
+from logpost_web.api.arguments import choice_argument, number_argument, query_argument, time_range_argument
+from logpost_web.api.services import now_ns, services
+from logpost_web.search.condition import Condition, compile_condition
+from logpost_web.search.histogram import (
+    DEFAULT_BUCKETS,
+    GROUPINGS,
+    MAX_BUCKETS,
+    choose_bars,
+    extent_statement,
+    fill,
+    histogram_statement,
+)
+from logpost_web.search.timerange import TimeRange
+
+
+class Bar(msgspec.Struct, kw_only=True):
+    """`start`: RFC 3339. `by`: value of the grouping → lines; a line without one counts under the empty text."""
+
+    start: str
+    count: int
+    by: dict[str, int]
+
+
+class HistogramAnswer(msgspec.Struct, kw_only=True):
+    """`interval`: width of a bar in seconds."""
+
+    interval: float
+    total: int
+    buckets: list[Bar]
+
+
+async def histogram(request: Request) -> Response:
+    """`q`, `start`, `end`, `buckets`, `by` (level, service, host, topic)."""
+    parameters = request.query_params
+    query = query_argument(parameters)
+    condition = compile_condition(query)
+    time_range = time_range_argument(parameters, now_ns())
+    buckets = number_argument(parameters, "buckets", DEFAULT_BUCKETS, MAX_BUCKETS)
+    by = choice_argument(parameters, "by", GROUPINGS)
+    await services(request).queries.check_regexes(request, query)
+    span = await _span(request, condition, time_range)
+    if span is None:
+        return _answer(HistogramAnswer(interval=0, total=0, buckets=[]))
+    bars = choose_bars(*span, buckets)
+    statement = histogram_statement(condition, bars, TimeRange(start_ns=span[0], end_ns=span[1]), by)
+    filled = fill(bars, (await services(request).queries.run(request, statement)).rows)
+    return _answer(
+        HistogramAnswer(
+            interval=bars.interval_ns / 1e9,
+            total=sum(bucket.count for bucket in filled),
+            buckets=[Bar(start=format_ts(one.start_ns), count=one.count, by=dict(one.by)) for one in filled],
+        )
+    )
+
+
+async def _span(request: Request, condition: Condition, time_range: TimeRange) -> tuple[int, int] | None:
+    """The time to draw: as asked, and up to the first and last match where a side is open. None: no match at all."""
+    start_ns, end_ns = time_range.start_ns, time_range.end_ns
+    if start_ns is not None and end_ns is not None:
+        return start_ns, end_ns
+    result = await services(request).queries.run(request, extent_statement(condition, time_range))
+    [(count, first_ns, last_ns)] = result.rows
+    if count == 0:
+        return None
+    return first_ns if start_ns is None else start_ns, last_ns + 1 if end_ns is None else end_ns
+
+
+def _answer(answer: HistogramAnswer) -> Response:
+    return Response(msgspec.json.encode(answer), media_type="application/json")

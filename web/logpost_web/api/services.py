@@ -1,0 +1,34 @@
+"""What the endpoints work with: the store to ask and the indexer's own account of how far it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from logpost_web.api.queries import Queries
+from logpost_web.indexer.indexer import Indexer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    queries: Queries
+    indexer: Indexer
+    bootstrap_servers: str
+
+    def missing(self) -> Iterator[str]:
+        """Why a search would not find all that is sent; nothing when it would."""
+        if not self.indexer.ready:
+            yield f"the indexer has no partitions yet: is a broker at {self.bootstrap_servers}?"
+
+
+def services(request: Request) -> Services:
+    found = request.app.state.services
+    assert isinstance(found, Services)
+    return found
+
+
+def now_ns() -> int:
+    return time.time_ns()

@@ -1,0 +1,40 @@
+"""The web application: every address, in one list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from logpost_web.api.errors import HANDLERS
+from logpost_web.api.health import healthz, readyz
+from logpost_web.api.histogram import histogram
+from logpost_web.api.metrics import metrics
+from logpost_web.api.search import search
+from logpost_web.api.services import Services
+from logpost_web.pages.headers import SecurityHeaders
+from logpost_web.pages.search_page import search_page
+
+STATIC = Path(__file__).parent / "pages" / "static"
+
+
+def create_app(services: Services) -> Starlette:
+    app = Starlette(
+        routes=[
+            Route("/", search_page, methods=["GET"]),
+            Route("/api/search", search, methods=["GET"]),
+            Route("/api/histogram", histogram, methods=["GET"]),
+            Route("/healthz", healthz, methods=["GET"]),
+            Route("/readyz", readyz, methods=["GET"]),
+            Route("/metrics", metrics, methods=["GET"]),
+            Mount("/static", StaticFiles(directory=STATIC), name="static"),
+        ],
+        middleware=[Middleware(SecurityHeaders), Middleware(GZipMiddleware, minimum_size=1000)],
+        exception_handlers=HANDLERS,
+    )
+    app.state.services = services
+    return app

@@ -1,0 +1,1 @@
+"""The pages: server-rendered shells, and in `static/` the browser's own modules that fill them."""

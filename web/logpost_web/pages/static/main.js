@@ -1,0 +1,236 @@
+// The search page: reads the address, asks the API, fills the page.
+
+import { ApiError, get } from "./api.js";
+import { Histogram, levelCounts } from "./histogram.js";
+import { RangePanel } from "./range.js";
+import { element, levelClass, marker, rowElement, rowKey } from "./rows.js";
+import { ALL, apiArguments, readState, withFilter, writeState } from "./state.js";
+import { age, inRange, shortTime } from "./times.js";
+
+const PAGE = 100;
+const MOST_LIVE_ROWS = 1000;
+const LIVE_MS = 2000;
+const AROUND_MS = 30 * 60 * 1000;
+
+const $ = (id) => document.getElementById(id);
+const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+
+let state = readState(location.search);
+let asking = new AbortController();
+let cursor = null;
+let mark = null;
+let retry = 0;
+
+const histogram = new Histogram($("histogram"), (start, end) => go({ start: start.toISOString(), end: end.toISOString() }));
+const ranges = new RangePanel((start, end) => go({ start, end }));
+
+/** Change the query or the time range, into the history. */
+function go(changes) {
+  const next = { ...state, ...changes };
+  const address = location.pathname + writeState(next);
+  if (address !== location.pathname + location.search) history.pushState(null, "", address);
+  state = next;
+  if (state.end) setLive(false);
+  run();
+}
+
+function show() {
+  $("q").value = state.q;
+  document.title = state.q ? `${state.q} · logpost` : "logpost";
+  ranges.show(state);
+}
+
+/** Search anew. What is on the page stays until the answer is there. */
+async function run() {
+  show();
+  asking.abort();
+  asking = new AbortController();
+  clearTimeout(retry);
+  const { signal } = asking;
+  $("results").setAttribute("aria-busy", "true");
+  try {
+    const [found, counted] = await ask(signal);
+    showError(null);
+    replaceRows(found);
+    showCounts(found, counted);
+  } catch (error) {
+    if (!signal.aborted) fail(error);
+  }
+  if (!signal.aborted) $("results").setAttribute("aria-busy", "false");
+}
+
+function ask(signal) {
+  const common = apiArguments(state);
+  const buckets = Math.min(120, Math.max(30, Math.round($("histogram").clientWidth / 12)));
+  return Promise.all([
+    get("api/search", { ...common, limit: PAGE, highlight: true }, signal),
+    get("api/histogram", { ...common, buckets }, signal),
+  ]);
+}
+
+function replaceRows(found) {
+  mark = marker(found.highlight);
+  cursor = found.cursor;
+  $("rows").replaceChildren(...found.rows.map((row) => rowElement(row, mark)));
+  showEnd(found.rows.length);
+  if (found.rows.length) $("empty").hidden = true;
+  else explainEmpty(asking.signal);
+}
+
+function showEnd(rows) {
+  $("older").hidden = !cursor;
+  $("end").hidden = Boolean(cursor) || !rows;
+}
+
+function showCounts(found, counted) {
+  histogram.draw(counted);
+  $("count").textContent = count(counted.total, "line");
+  $("count").title = `${count(found.stats.rows_read, "row")} read in ${found.stats.elapsed_ms.toFixed(0)} ms`;
+  $("legend").replaceChildren(...levelCounts(counted.buckets).map(([level, lines]) =>
+    element("li", { className: levelClass(level) }, element("i"), `${level || "no level"} ${lines.toLocaleString("en")}`)));
+  $("complete").textContent = completeness(found.complete);
+  $("complete").classList.toggle("behind", found.complete.behind.length > 0 || !found.complete.indexed_until);
+}
+
+function completeness({ indexed_until: until, behind }) {
+  if (!until) return "Nothing is known yet of what the broker holds";
+  const time = shortTime(new Date(until));
+  if (!behind.length) return `Everything up to ${time} is here`;
+  const records = behind.reduce((sum, one) => sum + one.records, 0);
+  return `${count(behind.length, "partition")} ${behind.length === 1 ? "is" : "are"} ${count(records, "record")} behind, complete up to ${time}`;
+}
+
+// Older lines
+
+async function loadOlder() {
+  if (!cursor || $("older").disabled) return;
+  $("older").disabled = true;
+  const { signal } = asking;
+  try {
+    const found = await get("api/search", { ...apiArguments(state), limit: PAGE, cursor }, signal);
+    cursor = found.cursor;
+    $("rows").append(...found.rows.map((row) => rowElement(row, mark)));
+    showEnd($("rows").childElementCount);
+  } catch (error) {
+    if (!signal.aborted) fail(error);
+  }
+  $("older").disabled = false;
+}
+
+// Nothing found, and errors
+
+async function explainEmpty(signal) {
+  const box = $("empty");
+  const anywhere = state.start === ALL && !state.end;
+  const title = state.q || !anywhere ? `Nothing ${state.q ? "matches" : "was logged"} ${inRange(state.start, state.end)}` : "No logs yet";
+  box.replaceChildren(element("h2", { textContent: title }));
+  box.hidden = false;
+  const newest = await newestRow(state.q ? { q: state.q } : {}, signal);
+  if (newest && !anywhere) {
+    const date = new Date(newest.ts);
+    const jump = element("button", { type: "button", className: "control primary", textContent: "Show it" });
+    jump.onclick = () => go({ start: new Date(date - AROUND_MS).toISOString(), end: new Date(+date + 1000).toISOString() });
+    const all = element("button", { type: "button", className: "control", textContent: "Search all time" });
+    all.onclick = () => go({ start: ALL, end: "" });
+    box.append(element("p", { textContent: `The newest ${state.q ? "match" : "line"} is from ${shortTime(date)}, ${age(date)}.` }), element("div", { className: "actions" }, jump, all));
+  } else if (state.q && (await newestRow({}, signal))) {
+    box.append(element("p", { textContent: "No line of any other time matches either. Try fewer words, or a wildcard: conn*" }));
+  } else {
+    box.append(element("p", { textContent: "Lines appear here within two seconds of being written, once an agent reads a file or a program sends to the topic logs." }));
+  }
+}
+
+/** The newest line that matches, of all times; null when there is none or the question could not be asked. */
+async function newestRow(query, signal) {
+  try {
+    return (await get("api/search", { ...query, limit: 1 }, signal)).rows[0] ?? null;
+  } catch (error) {
+    if (!(error instanceof ApiError) && error.name !== "AbortError") throw error;
+    return null;
+  }
+}
+
+function fail(error) {
+  if (!(error instanceof ApiError)) throw error;
+  showError(error);
+  if (!$("rows").childElementCount) $("count").textContent = "";
+  if (error.status === 0 || error.status === 503) retry = setTimeout(run, LIVE_MS);
+}
+
+function showError(error) {
+  const box = $("error");
+  box.hidden = !error;
+  $("results").classList.toggle("stale", Boolean(error));
+  $("q").setAttribute("aria-invalid", String(Boolean(error) && error.at !== null));
+  if (!error) return;
+  box.replaceChildren(element("p", { textContent: error.message }));
+  if (error.at === null) return;
+  // Positions count characters, JavaScript counts UTF-16 units.
+  const before = [...state.q].slice(0, error.at).join("").replace(/\s/g, " ");
+  const after = [...state.q].slice(error.at).join("").replace(/\s/g, " ");
+  const caret = element("span", { className: "caret", textContent: "^" });
+  box.prepend(element("pre", {}, `${before}${after}\n${" ".repeat([...before].length)}`, caret));
+}
+
+// Live
+
+let live = 0;
+
+function setLive(on) {
+  clearInterval(live);
+  live = on ? setInterval(refresh, LIVE_MS) : 0;
+  $("live").setAttribute("aria-pressed", String(on));
+}
+
+/** Add what is new on top; what is open stays open. */
+async function refresh() {
+  if (document.hidden || $("results").getAttribute("aria-busy") === "true") return;
+  const { signal } = asking;
+  try {
+    const [found, counted] = await ask(signal);
+    const shown = new Set([...$("rows").children].map((row) => row.dataset.key));
+    const fresh = found.rows.filter((row) => !shown.has(rowKey(row)));
+    if (fresh.length === found.rows.length || shown.size > MOST_LIVE_ROWS) replaceRows(found);
+    else $("rows").prepend(...fresh.map((row) => rowElement(row, mark)));
+    showError(null);
+    showCounts(found, counted);
+  } catch (error) {
+    if (!signal.aborted) fail(error);
+  }
+}
+
+// What people do
+
+$("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  go({ q: $("q").value.trim() });
+});
+
+$("rows").addEventListener("click", (event) => {
+  const { filter } = event.target.dataset;
+  if (filter) go({ q: withFilter(state.q, filter, event.shiftKey || event.altKey) });
+  else if (event.target.closest(".line") && getSelection().isCollapsed) event.target.closest(".row").toggle();
+});
+
+$("older").addEventListener("click", loadOlder);
+$("live").addEventListener("click", () => {
+  const on = $("live").getAttribute("aria-pressed") !== "true";
+  if (on && state.end) go({ end: "", start: state.start.startsWith("-") ? state.start : "-1h" });
+  setLive(on);
+});
+addEventListener("popstate", () => {
+  state = readState(location.search);
+  run();
+});
+addEventListener("keydown", (event) => {
+  const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName ?? "");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    $("q").select();
+  }
+});
+new IntersectionObserver(([entry]) => entry.isIntersecting && loadOlder(), { rootMargin: "400px" }).observe($("older"));
+
+const end = $("q").value.length;
+$("q").setSelectionRange(end, end);
+run();

@@ -1,0 +1,67 @@
+"""`logpost web`: the indexer, and the application on its sockets; started in order, drained in reverse."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+import uvicorn
+from prometheus_client import REGISTRY
+
+from logpost.config import Config
+from logpost.service import bind, on_stop, start_logging
+from logpost_web.api.queries import Queries
+from logpost_web.api.services import Services
+from logpost_web.app import create_app
+from logpost_web.indexer.indexer import Indexer
+from logpost_web.monitor.exporter import KafkaCollector
+from logpost_web.store.store import Store
+
+DRAIN_SECONDS = 5
+"""How long answers that are under way may take at the end."""
+
+
+def serve(config: Config) -> None:
+    """Run until SIGTERM. Raises ConfigError and StartError. The broker need not be there: the indexer waits for it."""
+    log = start_logging("web")
+    sockets = bind(config.web.listen, config.web.port, insecure=config.web.insecure, setting="web.port")
+    store = Store.open(config.store, config.data_directory() / "store")
+    try:
+        indexer = Indexer(config, store)
+        REGISTRY.register(KafkaCollector(config.kafka))
+        services = Services(queries=Queries(store), indexer=indexer, bootstrap_servers=config.kafka.bootstrap_servers)
+        server = _Server(services, log)
+        on_stop(server.stop)
+        indexer.start()
+        try:
+            server.run(sockets)
+        finally:
+            indexer.stop()
+    finally:
+        store.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn on sockets that are bound already, quiet but for the line that says it is ready."""
+
+    def __init__(self, services: Services, log: logging.Logger) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        super().__init__(
+            uvicorn.Config(
+                create_app(services),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+            )
+        )
+        self._log = log
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        assert sockets
+        self._log.info("ready: http://localhost:%d", sockets[0].getsockname()[1])
+
+    def stop(self) -> None:
+        self.should_exit = True
