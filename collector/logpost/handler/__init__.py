@@ -1,0 +1,5 @@
+"""`LogpostHandler`: the records of a Python program's `logging`, sent to the logs topic from a background thread."""
+
+from logpost.handler.logging_handler import LogpostHandler
+
+__all__ = ["LogpostHandler"]

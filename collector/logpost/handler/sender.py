@@ -1,0 +1,140 @@
+"""The background thread of a handler: owns the Kafka producer, moves records from the outbox to the broker."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient
+
+from logpost.config import KafkaConfig
+from logpost.handler.outbox import Outbox
+from logpost.kafka import MAX_MESSAGE_BYTES, client_settings, ensure_logs_topic
+
+_POLL_SECONDS = 0.05
+"""How often acknowledgements are looked for while some are due and nothing else is to send."""
+_RETRY_SECONDS = 1.0
+_REFUSED = frozenset(
+    (
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_RECORD,
+        KafkaError.TOPIC_EXCEPTION,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError.POLICY_VIOLATION,
+    )
+)
+"""What stays an error however often the record is sent. After any other, it is sent again by a new producer."""
+_UNREACHABLE = frozenset((KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN))
+
+
+class Sender(threading.Thread):
+    """Runs until `stop`.
+
+    The producer is a local of the thread, made in it: in a forked child, where the thread is gone, nothing refers to
+    librdkafka's half copied state, and so nothing ever tries to end it.
+    """
+
+    def __init__(self, outbox: Outbox, config: KafkaConfig, key: bytes) -> None:
+        super().__init__(name="logpost", daemon=True)
+        self._outbox = outbox
+        self._config = config
+        self._key = key
+        self._stopping = threading.Event()
+        self._broken = False
+        self._complaints: set[int] = set()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._outbox.wake()
+
+    def run(self) -> None:
+        self._create_topic()
+        while not self._stopping.is_set():
+            self._broken = False
+            producer = Producer(self._settings())
+            while not self._stopping.is_set() and not self._broken:
+                self._step(producer)
+            # Everything in the producer is reported now, and so goes back to the outbox.
+            producer.purge()
+            producer.flush(_RETRY_SECONDS)
+            if self._broken:
+                self._stopping.wait(_RETRY_SECONDS)
+
+    def _create_topic(self) -> None:
+        """Otherwise our first record would, on a broker that creates topics on first use, with the broker's defaults.
+
+        A broker that does not let us is asked no further: the topic may be there.
+        """
+        admin = AdminClient(self._client())
+        while not self._stopping.is_set():
+            try:
+                return ensure_logs_topic(self._config, admin, _RETRY_SECONDS)
+            except TimeoutError:
+                pass
+            except KafkaException as error:
+                if error.args[0].code() not in _UNREACHABLE:
+                    return None
+            admin.poll(0)  # calls error_cb
+            self._stopping.wait(_RETRY_SECONDS / 4)
+        return None
+
+    def _client(self) -> dict[str, Any]:
+        return {
+            **client_settings(self._config, "logpost-handler"),
+            # librdkafka would write to the stderr of the application; what matters comes to error_cb.
+            "log_level": 0,
+            "error_cb": self._complain,
+        }
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            **self._client(),
+            "enable.idempotence": True,
+            "compression.type": "zstd",
+            "linger.ms": 50,
+            "message.max.bytes": MAX_MESSAGE_BYTES,
+            # The outbox is what bounds memory and time: a record stays until it is acknowledged.
+            "message.timeout.ms": 0,
+            "queue.buffering.max.messages": 0,
+        }
+
+    def _step(self, producer: Producer) -> None:
+        value = self._outbox.take(_POLL_SECONDS if len(producer) else None)
+        if value is not None:
+            try:
+                producer.produce(self._config.topic, value, self._key, on_delivery=self._delivered)
+            except BufferError:
+                self._outbox.put_back(value)
+                producer.poll(_POLL_SECONDS)
+            except KafkaException as error:
+                self._failed(value, error.args[0])
+        producer.poll(0)
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        value = message.value()
+        assert isinstance(value, bytes)
+        if error is None:
+            self._outbox.settle(value)
+        else:
+            self._failed(value, error)
+
+    def _failed(self, value: bytes, error: KafkaError) -> None:
+        if error.code() in _REFUSED:
+            self._complain(error)
+            self._outbox.refuse(value, error.name())
+        else:
+            self._broken = True
+            self._outbox.put_back(value)
+
+    def _complain(self, error: KafkaError) -> None:
+        """Each kind of trouble once, on stderr, as `logging` does with its own. Not through `logging`: its locks may
+        be held by a thread that waits for this one."""
+        if error.code() not in self._complaints and logging.raiseExceptions and sys.stderr is not None:
+            self._complaints.add(error.code())
+            sys.stderr.write(f"logpost: {self._config.bootstrap_servers}: {error.str()}\n")
