@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
 from logpost_web.search.errors import BadArgumentError, QuerySyntaxError
+from logpost_web.search.rows import MAX_SECONDS
 from logpost_web.store.store import QueryError
 
 log = logging.getLogger("web")
@@ -49,6 +50,10 @@ def _bad_argument(_: Request, error: Exception) -> Response:
 
 def _store_failed(_: Request, error: Exception) -> Response:
     assert isinstance(error, QueryError)
+    if error.timed_out:
+        return error_response(
+            504, "time_limit", f"the search took more than {MAX_SECONDS} s: choose a shorter time range or a rarer word"
+        )
     log.error("the store failed: %s", error)
     return error_response(500, "store", str(error))
 

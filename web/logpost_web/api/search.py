@@ -19,7 +19,8 @@ from logpost_web.store.store import QueryResult
 
 
 class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One record, addressed by topic, partition and offset. Trace and span are left out where there are none."""
+    """One record, addressed by topic, partition and offset. Trace, span and file are left out where there are
+    none."""
 
     ts: str
     host: str
@@ -32,6 +33,7 @@ class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
     offset: int
     trace_id: str = ""
     span_id: str = ""
+    file: str = ""
 
 
 class Stats(msgspec.Struct, kw_only=True):
@@ -108,4 +110,5 @@ def _row(row: FoundRow) -> Row:
         offset=row.offset,
         trace_id=row.trace_id,
         span_id=row.span_id,
+        file=row.file,
     )

@@ -154,7 +154,7 @@ class _Compiler:
                 return self._value(f"toString({column.name})", test)
 
     def _attribute(self, path: str, field: Field) -> str:
-        # A path is a parameter too; a path that a row lacks is NULL.
+        # A path is a parameter too. One that a row lacks is NULL, and its text is empty.
         value = f"getSubcolumn(LogAttributes, {self._parameter(path)})"
         match field.test:
             case Equals(pattern) if pattern.is_any:
@@ -163,7 +163,7 @@ class _Compiler:
                 number = self._parameter(_number(than, field.at))
                 return f"ifNull(toFloat64OrNull(toString({value})) {operator} {number}, 0)"
             case test:
-                return f"ifNull({self._value(f'toString({value})', test)}, 0)"
+                return f"(isNotNull({value}) AND {self._value(f'toString({value})', test)})"
 
     def _value(self, value: str, test: Equals | Matches) -> str:
         match test:

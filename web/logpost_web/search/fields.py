@@ -31,6 +31,7 @@ COLUMNS = {
     "level": Column("SeverityText", "level"),
     "trace_id": Column("TraceId"),
     "span_id": Column("SpanId"),
+    "file": Column("FilePath"),
     "topic": Column("Topic"),
     "partition": Column("Partition", "integer"),
     "offset": Column("Offset", "integer"),

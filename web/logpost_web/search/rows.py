@@ -32,6 +32,7 @@ class FoundRow(NamedTuple):
     message: str
     trace_id: str
     span_id: str
+    file: str
     attributes: str
 
 
@@ -46,6 +47,7 @@ _COLUMNS = (
     "Body",
     "TraceId",
     "SpanId",
+    "FilePath",
     "toJSONString(LogAttributes)",
 )
 

@@ -77,7 +77,7 @@ function fields(row, mark) {
   whole.append(...marked(row.message, mark));
   add("message", whole);
   add("time", `${row.ts.replace("T", " ").replace("Z", "")} UTC`);
-  for (const name of ["level", "service", "host", "trace_id", "span_id"]) {
+  for (const name of ["level", "service", "host", "file", "trace_id", "span_id"]) {
     if (row[name]) add(name, value(name, row[name]));
   }
   for (const [path, found] of flatten(row.attrs)) {

@@ -31,7 +31,7 @@ export function apiArguments({ q, start, end }) {
   return found;
 }
 
-const FIELDS = new Set(["message", "service", "host", "level", "trace_id", "span_id", "topic", "partition", "offset"]);
+const FIELDS = new Set(["message", "service", "host", "level", "trace_id", "span_id", "file", "topic", "partition", "offset"]);
 
 /** How a query names an attribute; null where its name has characters that no field can have. */
 export function attributeField(path) {
