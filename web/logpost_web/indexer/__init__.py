@@ -1,0 +1,1 @@
+"""From topic to store, each record once: a consumer group reads, a planner decides, blocks are inserted."""

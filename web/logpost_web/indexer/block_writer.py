@@ -1,0 +1,39 @@
+"""Put a block of rows into the store, whatever is in it.
+
+One row that the store cannot take fails its block: the block is halved until that row is alone, and then goes in with
+its attributes as text. A row that fails even so is not the cause: the store is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from logpost_web.indexer import metrics
+from logpost_web.indexer.row import Row, encode, plain_attributes
+from logpost_web.indexer.stored import stored_offsets
+from logpost_web.store.store import QueryError, Store
+
+
+def write(store: Store, rows: Sequence[Row]) -> None:
+    """Insert all rows. Raises QueryError when the store fails; the rows before the failure are then in the store."""
+    if not rows:
+        return
+    try:
+        store.insert(encode(rows))
+    except QueryError:
+        if len(rows) == 1:
+            store.insert(encode([plain_attributes(rows[0])]))
+            metrics.POISON.inc()
+            return
+        half = len(rows) // 2
+        write(store, rows[:half])
+        write(store, rows[half:])
+
+
+def missing(store: Store, rows: Sequence[Row]) -> list[Row]:
+    """The rows that the store does not have. Raises QueryError."""
+    first: dict[tuple[str, int, str], int] = {}
+    for row in rows:
+        first.setdefault((row.Topic, row.Partition, row.TopicId), row.Offset)
+    stored = {key: stored_offsets(store, *key, offset) for key, offset in first.items()}
+    return [row for row in rows if not stored[row.Topic, row.Partition, row.TopicId].covers(row.Offset, row.Offset + 1)]

@@ -1,0 +1,196 @@
+"""The indexer's thread: consume, plan, insert, and only then commit.
+
+Killed between any two of these steps it starts again at the committed offset and recognises in the store what it has
+inserted since.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from confluent_kafka import KafkaException
+
+from logpost.config import Config
+from logpost_web.indexer import metrics
+from logpost_web.indexer.block_writer import missing, write
+from logpost_web.indexer.planner import PartitionKey, Planner
+from logpost_web.indexer.progress import PartitionProgress
+from logpost_web.indexer.row import Position, Row, to_row
+from logpost_web.indexer.source import Received, Source
+from logpost_web.indexer.stored import stored_offsets, stored_ranges
+from logpost_web.store.store import QueryError, Store
+
+CONSUME_ROWS = 10_000
+CONSUME_SECONDS = 0.1
+RETRY_SECONDS = 1.0
+
+log = logging.getLogger("indexer")
+
+
+class Indexer:
+    """Reads `store.topics` into the store from `start()` to `stop()`. The broker may come and go."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self._config = config.store
+        self._servers = config.kafka.bootstrap_servers
+        self._store = store
+        self._planner = Planner()
+        self._source = Source(config, store.directory, self._on_rebalance)
+        self._rows: list[Row] = []
+        self._bytes = 0
+        self._next_offsets: dict[PartitionKey, int] = {}
+        self._indexed: dict[PartitionKey, int] = {}
+        self._newest_ns: dict[PartitionKey, int] = {}
+        self._failed = False
+        self._last_insert = 0.0
+        self._progress: tuple[PartitionProgress, ...] = ()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Insert and commit what was read, leave, and wait for the end."""
+        self._stopping.set()
+        self._thread.join()
+
+    @property
+    def ready(self) -> bool:
+        """Whether partitions are assigned."""
+        return bool(self._source.assigned)
+
+    def progress(self) -> tuple[PartitionProgress, ...]:
+        """Any thread; at most about CONSUME_SECONDS old."""
+        return self._progress
+
+    def _run(self) -> None:
+        try:
+            self._await_broker()
+            while not self._stopping.is_set():
+                self._step()
+            self._flush()
+        finally:
+            self._source.close()
+
+    def _await_broker(self) -> None:
+        said = False
+        while not self._stopping.is_set():
+            try:
+                self._source.subscribe()
+            except KafkaException as error:
+                if not said:
+                    log.warning("waiting for the broker at %s: %s", self._servers, error.args[0].str())
+                said = True
+                self._stopping.wait(RETRY_SECONDS)
+            else:
+                return
+
+    def _step(self) -> None:
+        room = max(1, min(CONSUME_ROWS, self._config.block_rows - len(self._rows)))
+        self._take(self._source.consume(room, CONSUME_SECONDS))
+        full = len(self._rows) >= self._config.block_rows or self._bytes >= self._config.block_bytes
+        if full or time.monotonic() - self._last_insert >= self._config.block_seconds:
+            self._flush()
+        self._publish_progress()
+
+    def _take(self, messages: Sequence[Received]) -> None:
+        now = int(time.time())
+        rows: list[Row] = []
+        for message in messages:
+            key, offset, timestamp_ns, value = message
+            if not self._planner.is_continued(key, offset):
+                self._plan(rows)
+                rows = []
+                if not self._retried(partial(self._learn_partition, key, offset)):
+                    return
+            position = Position(*key, self._source.topic_id(key[0]), offset, timestamp_ns)
+            rows.append(to_row(value, position, now))
+            self._bytes += len(value or b"")
+            self._newest_ns[key] = timestamp_ns
+        self._plan(rows)
+
+    def _learn_partition(self, key: PartitionKey, offset: int) -> None:
+        self._source.forget_topic(key[0])
+        topic_id = self._source.topic_id(key[0])
+        self._planner.learn_partition(key, offset, stored_offsets(self._store, *key, topic_id, offset))
+
+    def _plan(self, rows: Sequence[Row]) -> None:
+        streams = self._planner.unknown_streams(rows)
+        if streams and not self._retried(lambda: self._planner.learn_streams(stored_ranges(self._store, streams))):
+            return
+        plan = self._planner.plan(rows)
+        self._rows += plan.rows
+        for row in rows:
+            self._next_offsets[row.Topic, row.Partition] = row.Offset + 1
+        metrics.KNOWN_OFFSETS.inc(plan.known_offsets)
+        metrics.KNOWN_RANGES.inc(plan.known_ranges)
+        metrics.OVERLAPS.inc(plan.overlaps)
+
+    def _flush(self) -> None:
+        """Insert the block, then commit."""
+        if not self._next_offsets:
+            return
+        self._last_insert = time.monotonic()
+        if not self._retried(self._insert):
+            return
+        self._source.commit(self._next_offsets)
+        self._indexed.update(self._next_offsets)
+        self._next_offsets = {}
+        self._planner.trim()
+
+    def _insert(self) -> None:
+        """The block as far as the store lacks it: a try that failed may have inserted some of it."""
+        with metrics.INSERT_SECONDS.time():
+            if self._failed:
+                self._rows = missing(self._store, self._rows)
+            write(self._store, self._rows)
+        metrics.ROWS.inc(len(self._rows))
+        self._rows = []
+        self._bytes = 0
+
+    def _retried(self, call: Callable[[], None]) -> bool:
+        """Try until it works; False when it is time to stop before. Nothing is committed meanwhile, so nothing is
+        lost."""
+        while True:
+            try:
+                call()
+            except (QueryError, KafkaException) as error:
+                metrics.FAILURES.inc()
+                if not self._failed:
+                    log.error("trying again every %g s: %s", RETRY_SECONDS, error)
+                self._failed = True
+                if self._stopping.wait(RETRY_SECONDS):
+                    return False
+            else:
+                if self._failed:
+                    log.info("it works again")
+                self._failed = False
+                return True
+
+    def _on_rebalance(self) -> None:
+        """What was read and not inserted comes again, to whoever has its partition now."""
+        self._planner.forget()
+        self._rows = []
+        self._bytes = 0
+        self._next_offsets = {}
+        self._indexed = dict(self._source.assigned)
+
+    def _publish_progress(self) -> None:
+        progress = []
+        for (topic, partition), indexed in sorted(self._indexed.items()):
+            progress.append(
+                PartitionProgress(
+                    topic=topic,
+                    partition=partition,
+                    next_offset=indexed,
+                    end_offset=max(indexed, self._source.end_offset((topic, partition))),
+                    indexed_until_ns=self._newest_ns.get((topic, partition), 0),
+                )
+            )
+        self._progress = tuple(progress)
+        metrics.BEHIND.set(sum(part.end_offset - part.next_offset for part in progress))

@@ -1,0 +1,14 @@
+"""What the indexer counts."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+ROWS = Counter("logpost_indexer_rows", "Rows inserted into the store.")
+KNOWN_OFFSETS = Counter("logpost_indexer_known_offsets", "Messages dropped because the store had their offset.")
+KNOWN_RANGES = Counter("logpost_indexer_known_ranges", "Records dropped because the store had their bytes.")
+OVERLAPS = Counter("logpost_indexer_overlaps", "Records indexed although the store had some of their bytes.")
+POISON = Counter("logpost_indexer_poison", "Rows whose attributes the store could take as text only.")
+FAILURES = Counter("logpost_indexer_failures", "Tries that the store or the broker failed; each was repeated.")
+INSERT_SECONDS = Histogram("logpost_indexer_insert_seconds", "Time to insert a block.")
+BEHIND = Gauge("logpost_indexer_behind_records", "Records in the topics that are not in the store yet.")

@@ -1,0 +1,91 @@
+"""Which messages become rows: each offset once, and each byte of a stream once. Pure.
+
+The planner knows, per partition, which offsets the store has from the committed one on, and per stream, which byte
+ranges. Both are asked of the store when a partition or a stream is first seen, and forgotten at every rebalance,
+because another indexer may have written meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from logpost_web.indexer.intervals import IntervalSet
+from logpost_web.indexer.row import Row
+
+MAX_STREAMS = 100_000
+"""Streams whose ranges are kept in memory; the oldest go first and are asked for again."""
+
+PartitionKey = tuple[str, int]
+
+
+@dataclass(slots=True)
+class _Partition:
+    stored: IntervalSet
+    next_offset: int
+
+
+@dataclass(slots=True)
+class Plan:
+    """`rows` go into the store; the others were counted and dropped."""
+
+    rows: list[Row] = field(default_factory=list)
+    known_offsets: int = 0
+    known_ranges: int = 0
+    overlaps: int = 0
+
+
+class Planner:
+    def __init__(self) -> None:
+        self._partitions: dict[PartitionKey, _Partition] = {}
+        self._streams: dict[str, IntervalSet] = {}
+
+    def forget(self) -> None:
+        """After a rebalance nothing that was known is certain."""
+        self._partitions.clear()
+        self._streams.clear()
+
+    def is_continued(self, partition: PartitionKey, offset: int) -> bool:
+        """Whether `offset` follows what was planned before. An offset that goes back does not: the topic was made anew
+        under its old name, or the group was reset."""
+        known = self._partitions.get(partition)
+        return known is not None and offset >= known.next_offset
+
+    def learn_partition(self, partition: PartitionKey, offset: int, stored: IntervalSet) -> None:
+        """`stored`: the offsets from `offset` on that the store has."""
+        self._partitions[partition] = _Partition(stored, offset)
+
+    def unknown_streams(self, rows: Iterable[Row]) -> set[str]:
+        """Streams whose stored ranges have to be learned before `plan`."""
+        return {row.StreamId for row in rows if row.StreamId} - self._streams.keys()
+
+    def learn_streams(self, ranges: Mapping[str, IntervalSet]) -> None:
+        self._streams.update(ranges)
+
+    def plan(self, rows: Sequence[Row]) -> Plan:
+        """Sort out `rows`, whose partitions and streams are all known. What is planned counts as stored."""
+        plan = Plan()
+        for row in rows:
+            partition = self._partitions[row.Topic, row.Partition]
+            partition.next_offset = row.Offset + 1
+            if partition.stored.covers(row.Offset, row.Offset + 1):
+                plan.known_offsets += 1
+            elif row.StreamFrom < row.StreamTo and not self._is_new_range(row, plan):
+                plan.known_ranges += 1
+            else:
+                plan.rows.append(row)
+        return plan
+
+    def _is_new_range(self, row: Row, plan: Plan) -> bool:
+        stored = self._streams[row.StreamId]
+        if stored.covers(row.StreamFrom, row.StreamTo):
+            return False
+        if stored.overlaps(row.StreamFrom, row.StreamTo):
+            plan.overlaps += 1  # part of it is new: a double is the lesser evil
+        stored.add(row.StreamFrom, row.StreamTo)
+        return True
+
+    def trim(self) -> None:
+        """Keep memory bounded. Only when all that was planned is in the store, which is asked again later."""
+        while len(self._streams) > MAX_STREAMS:
+            del self._streams[next(iter(self._streams))]

@@ -1,0 +1,1 @@
+"""The search store: ClickHouse, in this process (chDB) or on a server."""

@@ -1,0 +1,58 @@
+"""The table `otel_logs`: the columns of OpenTelemetry's ClickHouse exporter (JSON variant) and ours behind them.
+
+Which expressions its skip indexes serve:
+- `lower(Body)`: whole words, as `hasToken(lower(Body), …)`; the index holds ASCII lower case.
+- `TraceId`, `StreamId`: equality and IN.
+
+The primary key begins with the time, because pages ask for the newest rows of all services; (Topic, Partition,
+Offset) makes the order total, so that a cursor never skips. Table partitions follow arrival and not the time of the
+event: retention then drops whole parts, and logs of last year are welcome in one block.
+"""
+
+from __future__ import annotations
+
+TABLE = "otel_logs"
+
+CREATE_TABLE = """
+CREATE TABLE IF NOT EXISTS otel_logs (
+    Timestamp DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    TraceId String CODEC(ZSTD(1)),
+    SpanId String CODEC(ZSTD(1)),
+    TraceFlags UInt8,
+    SeverityText LowCardinality(String) CODEC(ZSTD(1)),
+    SeverityNumber UInt8,
+    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
+    Body String CODEC(ZSTD(1)),
+    ResourceSchemaUrl LowCardinality(String) CODEC(ZSTD(1)),
+    ResourceAttributes JSON CODEC(ZSTD(1)),
+    ScopeSchemaUrl LowCardinality(String) CODEC(ZSTD(1)),
+    ScopeName String CODEC(ZSTD(1)),
+    ScopeVersion LowCardinality(String) CODEC(ZSTD(1)),
+    ScopeAttributes JSON CODEC(ZSTD(1)),
+    LogAttributes JSON CODEC(ZSTD(1)),
+    EventName String CODEC(ZSTD(1)),
+    HostName LowCardinality(String) CODEC(ZSTD(1)),
+    FilePath LowCardinality(String) CODEC(ZSTD(1)),
+    Topic LowCardinality(String) CODEC(ZSTD(1)),
+    TopicId LowCardinality(String) CODEC(ZSTD(1)),
+    Partition Int32 CODEC(ZSTD(1)),
+    Offset Int64 CODEC(Delta(8), ZSTD(1)),
+    StreamId String CODEC(ZSTD(1)),
+    StreamFrom UInt64 CODEC(Delta(8), ZSTD(1)),
+    StreamTo UInt64 CODEC(Delta(8), ZSTD(1)),
+    IndexedAt DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_stream_id StreamId TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_lower_body lower(Body) TYPE tokenbf_v1(32768, 3, 0) GRANULARITY 8
+)
+ENGINE = MergeTree
+PARTITION BY toDate(IndexedAt)
+ORDER BY (Timestamp, Topic, Partition, Offset)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+"""
+# The two fsync settings: offsets are committed after the insert, so an insert that returned must survive a power cut.
+
+MIN_NS = -2_208_988_800 * 10**9
+"""1900-01-01T00:00:00Z, the first moment that DateTime64(9) holds, in Unix nanoseconds."""
+MAX_NS = 2**63 - 1
+"""2262-04-11T23:47:16.854775807Z, the last."""

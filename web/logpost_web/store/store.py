@@ -1,0 +1,157 @@
+"""The store behind one small interface; the only module that knows clickhouse-connect or chDB.
+
+chDB opens one path per process and serialises the statements of one client, so statements that run side by side take a
+client each, from a pool.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from logpost.config import StoreConfig
+from logpost.errors import ConfigError, LogpostError, StartError
+from logpost.service import DirectoryLock
+from logpost_web.store.schema import CREATE_TABLE, TABLE
+
+TIMED_OUT = 159
+"""ClickHouse's code of a statement that ran into `max_execution_time`."""
+
+
+class QueryError(LogpostError):
+    """A statement that failed. `code`: ClickHouse's error code, 0 where it gave none."""
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+    @property
+    def timed_out(self) -> bool:
+        return self.code == TIMED_OUT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryResult:
+    """Rows of a SELECT, and what reading them cost."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[Any]]
+    rows_read: int
+    bytes_read: int
+    elapsed_ms: float
+
+
+class Store:
+    """An open store with the table `otel_logs`."""
+
+    @classmethod
+    def open(cls, config: StoreConfig, directory: Path) -> Store:
+        """`directory` holds the embedded store where `config.url` names no other, and the lock in any case.
+
+        Raises StartError when the store cannot be opened, ConfigError for a URL that is neither chdb nor clickhouse.
+        """
+        lock = DirectoryLock(directory)
+        try:
+            return cls(_target(config, directory), lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def __init__(self, target: Mapping[str, Any], lock: DirectoryLock) -> None:
+        self._target = target
+        self._lock = lock
+        self._idle: list[Client] = []
+        try:
+            with self._client() as client:
+                client.command(CREATE_TABLE)
+        except ClickHouseError as error:
+            raise StartError(f"cannot open the store {self.description}: {_first_line(error)}") from error
+
+    @property
+    def directory(self) -> Path:
+        """Where the process that fills this store may keep small files of its own."""
+        return self._lock.directory
+
+    @property
+    def description(self) -> str:
+        """The store's address without its password."""
+        if "path" in self._target:
+            return f"chdb://{self._target['path']}"
+        return str(self._target["dsn"]).rpartition("@")[2]
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> QueryResult:
+        """Run a SELECT with `{name:Type}` parameters. Blocks; any thread. Raises QueryError."""
+        try:
+            with self._client() as client:
+                result = client.query(sql, parameters=dict(parameters or {}))
+        except ClickHouseError as error:
+            raise _query_error(error) from error
+        summary = result.summary
+        return QueryResult(
+            columns=tuple(result.column_names),
+            rows=result.result_rows,
+            rows_read=int(summary.get("read_rows", 0)),
+            bytes_read=int(summary.get("read_bytes", 0)),
+            elapsed_ms=int(summary.get("elapsed_ns", 0)) / 1e6,
+        )
+
+    def insert(self, rows: bytes) -> None:
+        """Insert lines of JSON, one row each, all or none of them. Blocks; any thread. Raises QueryError."""
+        # Times may be RFC 3339. A block is far below these limits and becomes one part: that makes it atomic.
+        settings = {
+            "date_time_input_format": "best_effort",
+            "input_format_parallel_parsing": 0,
+            "min_insert_block_size_rows": 1_048_576,
+            "min_insert_block_size_bytes": 1 << 30,
+        }
+        try:
+            with self._client() as client:
+                client.raw_insert(TABLE, insert_block=rows, fmt="JSONEachRow", settings=settings)
+        except ClickHouseError as error:
+            raise _query_error(error) from error
+
+    def close(self) -> None:
+        """Call it when no statement runs any more."""
+        while self._idle:
+            self._idle.pop().close()
+        self._lock.release()
+
+    @contextlib.contextmanager
+    def _client(self) -> Iterator[Client]:
+        # list.pop and list.append are atomic: threads need no lock of ours.
+        try:
+            client = self._idle.pop()
+        except IndexError:
+            client = clickhouse_connect.get_client(**self._target)
+        try:
+            yield client
+        finally:
+            self._idle.append(client)
+
+
+def _target(config: StoreConfig, directory: Path) -> dict[str, Any]:
+    """Arguments of `clickhouse_connect.get_client`."""
+    settings = {"max_memory_usage": config.max_memory_bytes}
+    scheme, _, rest = config.url.partition("://")
+    if not config.url or scheme == "chdb":
+        path = rest or str(directory / "clickhouse")
+        options = {"max_server_memory_usage": config.max_memory_bytes}
+        return {"interface": "chdb", "path": path, "settings": settings, "chdb_options": options}
+    if scheme in ("clickhouse", "clickhouses"):
+        return {"dsn": f"clickhousedb://{rest}", "secure": scheme == "clickhouses" or ":8443" in rest}
+    raise ConfigError(f"store.url: expected chdb:///path or clickhouse://user@host:8443/database, got {config.url!r}")
+
+
+def _query_error(error: ClickHouseError) -> QueryError:
+    return QueryError(_first_line(error), getattr(error, "code", None) or 0)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
