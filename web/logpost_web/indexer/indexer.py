@@ -178,7 +178,7 @@ class Indexer:
         self._rows = []
         self._bytes = 0
         self._next_offsets = {}
-        self._indexed = dict(self._source.assigned)
+        self._indexed = {key: max(offset, 0) for key, offset in self._source.assigned.items()}
 
     def _publish_progress(self) -> None:
         progress = []

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from confluent_kafka import (
-    OFFSET_INVALID,
     Consumer,
     KafkaError,
     KafkaException,
@@ -48,8 +47,9 @@ class Source:
         self._config = config
         self._changed = changed
         self._topic_ids: dict[str, str] = {}
+        self._rebalanced = False
         self.assigned: dict[PartitionKey, int] = {}
-        """Partitions of this member with the offset at which it began."""
+        """Partitions of this member with the committed offset at which it began, OFFSET_INVALID where there is none."""
         settings = client_settings(config.kafka, "logpost-indexer")
         self._admin = AdminClient(settings, logger=log)
         self._consumer = Consumer(
@@ -80,8 +80,15 @@ class Source:
 
     def consume(self, limit: int, seconds: float) -> list[Received]:
         """Up to `limit` messages; waits at most `seconds` for the first ones."""
+        messages = self._consumer.consume(limit, seconds)
+        if self._rebalanced:
+            self._rebalanced = False
+            if messages:
+                # Some may be from before the rebalance. Begin again where the new assignment begins.
+                self._consumer.assign([TopicPartition(*key, offset) for key, offset in self.assigned.items()])
+                return []
         received = []
-        for message in self._consumer.consume(limit, seconds):
+        for message in messages:
             error = message.error()
             if error is None:
                 received.append(_received(message))
@@ -128,14 +135,13 @@ class Source:
         self._topic_ids.clear()
         with contextlib.suppress(KafkaException):  # then the first message tells where the partition begins
             partitions = consumer.committed(partitions, timeout=REQUEST_SECONDS)
-        self.assigned = {
-            (found.topic, found.partition): 0 if found.offset == OFFSET_INVALID else found.offset
-            for found in partitions
-        }
+        self.assigned = {(found.topic, found.partition): found.offset for found in partitions}
+        self._rebalanced = True
         self._changed()
 
     def _on_revoke(self, _: Consumer, __: list[TopicPartition]) -> None:
         self.assigned = {}
+        self._rebalanced = True
         self._changed()
 
 
