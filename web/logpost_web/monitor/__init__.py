@@ -1,0 +1,1 @@
+"""Offsets, consumer lag and throughput, seen through the Kafka protocol alone."""
