@@ -52,7 +52,8 @@ async def histogram(request: Request) -> Response:
         return _answer(HistogramAnswer(interval=0, total=0, buckets=[]))
     bars = choose_bars(*span, buckets)
     statement = histogram_statement(condition, bars, TimeRange(start_ns=span[0], end_ns=span[1]), by)
-    filled = fill(bars, (await services(request).queries.run(request, statement)).rows)
+    result = await services(request).queries.run(request, statement)
+    filled = fill(bars, ((start_ns, value, count) for start_ns, value, count in result.rows))
     return _answer(
         HistogramAnswer(
             interval=bars.interval_ns / 1e9,

@@ -85,19 +85,19 @@ function showEnd(rows) {
 function showCounts(found, counted) {
   histogram.draw(counted);
   $("count").textContent = count(counted.total, "line");
-  $("count").title = `${count(found.stats.rows_read, "row")} read in ${found.stats.elapsed_ms.toFixed(0)} ms`;
+  $("count").title = `Found in ${Math.ceil(found.stats.elapsed_ms)} ms`;
   $("legend").replaceChildren(...levelCounts(counted.buckets).map(([level, lines]) =>
     element("li", { className: levelClass(level) }, element("i"), `${level || "no level"} ${lines.toLocaleString("en")}`)));
   $("complete").textContent = completeness(found.complete);
-  $("complete").classList.toggle("behind", found.complete.behind.length > 0 || !found.complete.indexed_until);
+  $("complete").classList.toggle("behind", found.complete.behind.length > 0);
 }
 
 function completeness({ indexed_until: until, behind }) {
-  if (!until) return "Nothing is known yet of what the broker holds";
-  const time = shortTime(new Date(until));
-  if (!behind.length) return `Everything up to ${time} is here`;
+  const time = until && shortTime(new Date(until));
+  if (!behind.length) return time ? `Everything up to ${time} is here` : "Nothing has arrived since logpost started";
   const records = behind.reduce((sum, one) => sum + one.records, 0);
-  return `${count(behind.length, "partition")} ${behind.length === 1 ? "is" : "are"} ${count(records, "record")} behind, complete up to ${time}`;
+  const late = `${count(behind.length, "partition")} ${behind.length === 1 ? "is" : "are"} ${count(records, "record")} behind`;
+  return time ? `${late}, complete up to ${time}` : late;
 }
 
 // Older lines

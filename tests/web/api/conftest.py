@@ -1,0 +1,104 @@
+"""The real application on a real socket, over a real store with a few lines; no broker is there."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any
+
+import pytest
+import uvicorn
+
+from logpost.config import Config, KafkaConfig
+from logpost.service import bind
+from logpost_web.api.queries import Queries
+from logpost_web.api.services import Services
+from logpost_web.app import create_app
+from logpost_web.indexer.indexer import Indexer
+from logpost_web.store.store import Store
+from tests.support.processes import free_port
+
+LINES = (
+    {"level": "error", "service": "nginx", "host": "web-1", "message": "upstream timed out", "attrs": {"status": 504}},
+    {"level": "info", "service": "nginx", "host": "web-2", "message": "GET /x", "attrs": {"big": 2**60 + 1}},
+    {"level": "", "service": "app", "host": "web-1", "message": "<script>alert(1)</script>", "attrs": {}},
+)
+"""Line n is of 2026-11-22, n seconds and n nanoseconds after 10:51:00Z, at offset n."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Message
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+Get = Callable[..., Answer]
+
+
+@pytest.fixture(scope="package")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = Store.open(Config().store, tmp_path_factory.mktemp("store"))
+    rows = [
+        {
+            "Timestamp": f"2026-11-22T10:51:0{number}.00000000{number}Z",
+            "SeverityText": line["level"],
+            "ServiceName": line["service"],
+            "HostName": line["host"],
+            "Body": line["message"],
+            "LogAttributes": line["attrs"],
+            "Topic": "logs",
+            "Partition": 2,
+            "Offset": number,
+        }
+        for number, line in enumerate(LINES)
+    ]
+    store.insert("\n".join(map(json.dumps, rows)).encode())
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="package")
+def address(store: Store) -> Iterator[str]:
+    """Of the server, without a slash at the end."""
+    config = Config(kafka=KafkaConfig(bootstrap_servers=f"localhost:{free_port()}"))
+    indexer = Indexer(config, store)
+    services = Services(queries=Queries(store), indexer=indexer, bootstrap_servers=config.kafka.bootstrap_servers)
+    sockets = bind("127.0.0.1", 0, insecure=False, setting="web.port")
+    server = uvicorn.Server(uvicorn.Config(create_app(services), log_config=None, lifespan="off"))
+    thread = threading.Thread(target=server.run, args=(sockets,))
+    indexer.start()
+    thread.start()
+    yield f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+    indexer.stop()
+
+
+@pytest.fixture(scope="package")
+def get(address: str) -> Get:
+    def get(
+        path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, **parameters: object
+    ) -> Answer:
+        url = f"{address}{path}?{urllib.parse.urlencode(parameters)}"
+        request = urllib.request.Request(url, headers=dict(headers or {}), method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                body = response.read()
+                unpacked = gzip.decompress(body) if response.headers["content-encoding"] == "gzip" else body
+                return Answer(response.status, response.headers, unpacked)
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers, error.read())
+
+    return get

@@ -1,0 +1,60 @@
+"""What holds for every address: health, metrics, headers, errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.web.api.conftest import Get
+
+
+def test_healthy_as_soon_as_it_answers(get: Get) -> None:
+    assert get("/healthz").status == 200
+
+
+def test_not_ready_without_a_broker_and_says_why(get: Get) -> None:
+    answer = get("/readyz")
+    assert answer.status == 503
+    assert answer.json()["ready"] is False
+    assert "is a broker at localhost:" in answer.json()["reasons"][0]
+
+
+def test_metrics_are_in_the_format_of_prometheus(get: Get) -> None:
+    answer = get("/metrics")
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert b"process_cpu_seconds_total" in answer.body
+
+
+@pytest.mark.parametrize("path", ["/nosuch", "/api/nosuch", "/static/nosuch.js", "/static/../app.py"])
+def test_an_unknown_address_is_an_error_in_json(get: Get, path: str) -> None:
+    answer = get(path)
+    assert answer.status == 404
+    assert answer.json()["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_only_get(get: Get, method: str) -> None:
+    answer = get("/api/search", method=method)
+    assert answer.status == 405
+    assert answer.json()["error"]["code"] == "method_not_allowed"
+    assert answer.headers["allow"] == "GET, HEAD"
+
+
+def test_answers_are_packed_for_clients_that_ask(get: Get) -> None:
+    answer = get("/", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert b"<!doctype html>" in answer.body
+
+
+@pytest.mark.parametrize("path", ["/", "/static/main.js", "/api/search", "/nosuch"])
+def test_nothing_from_elsewhere_runs_in_a_page(get: Get, path: str) -> None:
+    headers = get(path).headers
+    assert headers["content-security-policy"].startswith("default-src 'self'; ")
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == ("no-store" if path.startswith("/api/") else "no-cache")
+
+
+def test_a_query_in_the_address_cannot_become_markup(get: Get) -> None:
+    body = get("/", q="</title><script>alert(1)</script>\"'>").body
+    assert b"<script>alert" not in body
+    assert b"&#34;" in body
