@@ -6,7 +6,7 @@ import argparse
 
 from logpost.cli import Commands, add_parser
 from logpost.config import Config
-from logpost.errors import StartError
+from logpost.service import on_stop, start_logging
 
 
 def add_command(commands: Commands) -> None:
@@ -14,4 +14,18 @@ def add_command(commands: Commands) -> None:
 
 
 def run(parsed: argparse.Namespace, config: Config) -> int:
-    raise StartError("not built yet")
+    """Serve until SIGTERM. Raises StartError, ConfigError."""
+    from logpost_broker.broker import Broker
+
+    logger = start_logging("broker")
+    directory = config.data_directory() / "broker"
+    broker = Broker(config.broker, directory)
+
+    def ready() -> None:
+        addresses = ", ".join(f"{host} port {port}" for host, port in broker.addresses)
+        logger.info("ready on %s, data in %s", addresses, directory)
+
+    on_stop(broker.stop)
+    broker.run(ready)
+    logger.info("stopped")
+    return 0

@@ -1,7 +1,8 @@
 """What can go wrong, in three kinds.
 
 `ApiError`: the answer to one partition, topic or group carries its Kafka error code. `ProtocolError`: the bytes are not
-what a Kafka client sends; that connection is closed. Anything else is a bug: logged once, connection closed, broker alive.
+what a Kafka client sends; that connection is closed. Anything else is a bug: logged once, connection closed, broker
+alive.
 """
 
 from __future__ import annotations

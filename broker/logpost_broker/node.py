@@ -24,21 +24,23 @@ import logging
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from kio.schema.errors import ErrorCode
 
 from logpost.config import BrokerConfig
+from logpost.errors import StartError
 from logpost_broker.errors import ApiError
 from logpost_broker.log.batch import whole_batches
+from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import Record, build_batch, records_in
 from logpost_broker.log_directory import LogDirectory
+from logpost_broker.metadata_file import MetadataFile
+from logpost_broker.metrics import BrokerMetrics
 from logpost_broker.server.flusher import Flusher
-from logpost_broker.topic_configs import TopicConfigs
-from logpost_broker.topics import Topic, TopicRegistry
+from logpost_broker.topics import ProducerIds, Topic, TopicRegistry
 
 NODE_ID = 1
 INTERNAL_SEGMENT_BYTES = 16 * 1024 * 1024
@@ -56,6 +58,13 @@ class Service(Protocol):
     async def stop(self) -> None: ...
 
     def topics_deleted(self, topics: Sequence[Topic]) -> None: ...
+
+
+class Parked(Protocol):
+    """A request that waits, such as a long poll."""
+
+    def release(self) -> None:
+        """Answer now with what there is."""
 
 
 class InternalLog:
@@ -94,36 +103,46 @@ class InternalLog:
 
     def truncate_prefix(self, offset: int) -> None:
         """Forget the records below `offset`, durably. Their disk space returns with whole segments (16 MiB)."""
-        self._log.truncate_prefix(offset)
+        self._node.logs.truncate_prefix(self._log, offset)
 
 
 class Node:
     """Topics, logs and services of one data directory."""
 
-    def __init__(self, config: BrokerConfig, directory: Path) -> None:
-        """Open the metadata and recover the logs; `directory` is locked by the caller. Raises StartError when it cannot
-        be read or written."""
+    def __init__(self, config: BrokerConfig, directory: Path, *, host: str, port: int) -> None:
+        """Open the metadata and recover the logs; `directory` is locked by the caller. `host` and `port` are where
+        clients reach this broker. Raises StartError when the directory cannot be read or written."""
         self.config = config
-        self.host = ""
-        self.port = 0
-        self.topics = TopicRegistry(directory)
-        self.logs = LogDirectory(directory, config, self.topics, now_ms=self.now_ms())
-        self.flusher = Flusher(config)
+        self.host = host
+        self.port = port
+        files = Files()
+        try:
+            metadata = MetadataFile(directory, files)
+            self.topics = TopicRegistry(metadata)
+            self.logs = LogDirectory(directory, files, config, metadata, self.topics, now_ms=self.now_ms())
+        except OSError as error:
+            raise StartError(f"cannot use {error.filename or directory}: {error.strerror}") from error
+        self.cluster_id = metadata.content.cluster_id
+        self.producer_ids = ProducerIds(metadata)
+        self.flusher = Flusher(config, self.logs, self.now_ms)
+        self.metrics = BrokerMetrics()
+        self.is_stopping = False
+        self.parked: set[Parked] = set()
+        """Requests that wait for something that may not come before the broker stops."""
         self._services: dict[type[Service], Service] = {}
 
     @staticmethod
     def now_ms() -> int:
         return time.time_ns() // 1_000_000
 
-    @property
-    def cluster_id(self) -> str:
-        return self.topics.cluster_id
-
     def log(self, topic: Topic, partition: int) -> PartitionLog:
         """A partition's log. Raises ApiError UNKNOWN_TOPIC_OR_PARTITION for a partition that the topic has not."""
         if not 0 <= partition < topic.partitions:
             raise ApiError(ErrorCode.unknown_topic_or_partition, f"{topic.name} has {topic.partitions} partitions")
-        return self.logs.get(topic, partition)
+        try:
+            return self.logs.get(topic, partition)
+        except OSError as error:
+            raise ApiError(ErrorCode.kafka_storage_error, f"the log cannot be opened: {error.strerror}") from error
 
     def durable(self, log: PartitionLog) -> asyncio.Future[None]:
         """Done when everything appended to `log` so far is as safe as `broker.flush` says; raises ApiError
@@ -138,18 +157,19 @@ class Node:
         return topic
 
     def create_topic(
-        self, name: str, partitions: int, configs: Mapping[str, str] | None = None, *, internal: bool = False
+        self, name: str, partitions: int, configs: Mapping[str, str | None] | None = None, *, internal: bool = False
     ) -> Topic:
         """Create a topic durably. Raises ApiError: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS,
         INVALID_CONFIG."""
-        topic = self.topics.create(name, partitions, TopicConfigs.parse(configs or {}), internal=internal)
+        topic = self.topics.create(name, partitions, configs or {}, internal=internal)
         logger.info("created topic %s with %d partitions", name, partitions)
         return topic
 
     def delete_topic(self, topic: Topic) -> None:
         """Delete a topic, durably, with its logs and what the services hold of it."""
         self.topics.delete(topic)
-        self.flusher.forget(self.logs.delete(topic))
+        for log in self.logs.delete(topic):
+            self.flusher.forget(log)
         for service in self._services.values():
             service.topics_deleted([topic])
         logger.info("deleted topic %s", topic.name)
@@ -177,13 +197,20 @@ class Node:
         return service
 
     async def start(self) -> None:
-        """Start the services, in the order of their adding."""
+        """Start the flusher, then the services in the order of their adding."""
+        self.flusher.start()
         for service in self._services.values():
             await service.start()
+
+    def release_parked(self) -> None:
+        """The broker stops: answer now what waits, and let nothing wait from here on."""
+        self.is_stopping = True
+        for parked in tuple(self.parked):
+            parked.release()
 
     async def stop(self) -> None:
         """Stop the services, then close the logs as a clean shutdown."""
         for service in reversed(self._services.values()):
             await service.stop()
         await self.flusher.close()
-        self.logs.close()
+        self.logs.close(self.now_ms())

@@ -20,7 +20,8 @@ How a handler answers:
 - raise ProtocolError: the connection is closed. Anything else it raises is a bug: logged, connection closed. So an
   ApiError is the handler's own to catch and to put where its API has an error code.
 
-Everything up to the first `await` of a handler runs in the order in which requests arrived on the connection.
+Requests of one connection take effect in their order: everything up to the first `await` of a handler is done before
+the next request is looked at. A plain function that returns a Future is the fast way, an `async def` costs a task.
 
 A file of `logpost_broker.api` registers its handlers by being imported; all files of that package are.
 """

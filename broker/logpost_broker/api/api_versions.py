@@ -1,0 +1,50 @@
+"""ApiVersions (18), versions 0 to 4: which APIs this broker has, computed from the registry.
+
+- v1: throttle time
+- v3: the client's software name; features (none here: they are about Kafka's own upgrades); flexible
+- v4: features whose lowest version is 0
+
+A version beyond these is answered in the shape of version 0 with UNSUPPORTED_VERSION and the versions of this API
+(KIP-511). Produce is shown from version 0 although 0 to 2 are refused: old librdkafka decides its codecs by it
+(KAFKA-18659).
+"""
+
+from __future__ import annotations
+
+from kio.schema.api_versions.v4.request import ApiVersionsRequest
+from kio.schema.api_versions.v4.response import ApiVersion, ApiVersionsResponse
+from kio.schema.errors import ErrorCode
+from kio.static.primitive import i16
+
+from logpost_broker.node import Node
+from logpost_broker.wire.registry import APIS, Api, RequestContext, handles
+from logpost_broker.wire.units import NO_THROTTLE
+
+API_VERSIONS_KEY = 18
+
+
+@handles(ApiVersionsRequest, ApiVersionsResponse)
+def api_versions(node: Node, request: ApiVersionsRequest, context: RequestContext) -> ApiVersionsResponse:
+    return ApiVersionsResponse(
+        error_code=ErrorCode.none,
+        api_keys=tuple(_range(APIS[key]) for key in sorted(APIS)),
+        throttle_time=NO_THROTTLE,
+        supported_features=(),
+        finalized_features=(),
+    )
+
+
+def unsupported_version() -> ApiVersionsResponse:
+    return ApiVersionsResponse(
+        error_code=ErrorCode.unsupported_version,
+        api_keys=(_range(APIS[API_VERSIONS_KEY]),),
+        throttle_time=NO_THROTTLE,
+        supported_features=(),
+        finalized_features=(),
+    )
+
+
+def _range(api: Api) -> ApiVersion:
+    return ApiVersion(
+        api_key=i16(api.key), min_version=i16(api.advertised_min_version), max_version=i16(api.max_version)
+    )

@@ -1,0 +1,98 @@
+"""Metadata (3), versions 0 to 13: the broker, and topics with their partitions.
+
+- v0: no topics asked means all; from v1 on null means all, and none means none
+- v1: controller, internal topics, rack. v2: cluster id. v3: throttle time. v4: `allow_auto_topic_creation`
+- v5: offline replicas. v7: leader epoch. v8: authorized operations, of the cluster only until v10
+- v9: flexible. v10: topic ids. v12: topics asked by id. v13: a top-level error
+
+An unknown topic is created on first use (`broker.auto_create_topics`), and is there when the answer leaves. Authorized
+operations are all those of the resource, since nothing is forbidden. Offline partitions are shown as led: clients get
+the error from Produce and Fetch.
+"""
+
+from __future__ import annotations
+
+from kio.schema.errors import ErrorCode
+from kio.schema.metadata.v13.request import MetadataRequest, MetadataRequestTopic
+from kio.schema.metadata.v13.response import (
+    MetadataResponse,
+    MetadataResponseBroker,
+    MetadataResponsePartition,
+    MetadataResponseTopic,
+)
+from kio.schema.types import BrokerId, TopicName
+from kio.static.primitive import i32
+
+from logpost_broker.errors import ApiError
+from logpost_broker.node import NODE_ID, Node
+from logpost_broker.topics import INTERNAL_TOPICS, Topic
+from logpost_broker.wire.registry import Adapted, RequestContext, handles
+from logpost_broker.wire.units import NO_THROTTLE
+
+BROKER_ID = BrokerId(NODE_ID)
+TOPIC_OPERATIONS = i32(sum(1 << operation for operation in (3, 4, 5, 6, 7, 8, 10, 11)))
+"""Read, write, create, delete, alter, describe, describe and alter configs, as Kafka numbers them."""
+OPERATIONS_NOT_ASKED = i32(-(2**31))
+
+
+@handles(
+    MetadataRequest, MetadataResponse, lift=[Adapted("topics", until=0, value=lambda request: request.topics or None)]
+)
+def metadata(node: Node, request: MetadataRequest, context: RequestContext) -> MetadataResponse:
+    operations = TOPIC_OPERATIONS if request.include_topic_authorized_operations else OPERATIONS_NOT_ASKED
+    if request.topics is None:
+        topics = tuple(_described(node, topic, operations) for topic in node.topics)
+    else:
+        topics = tuple(
+            _asked(node, asked, operations, create=request.allow_auto_topic_creation) for asked in request.topics
+        )
+    return MetadataResponse(
+        throttle_time=NO_THROTTLE,
+        brokers=(MetadataResponseBroker(node_id=BROKER_ID, host=node.host, port=i32(node.port), rack=None),),
+        cluster_id=node.cluster_id,
+        controller_id=BROKER_ID,
+        topics=topics,
+        error_code=ErrorCode.none,
+    )
+
+
+def _asked(node: Node, asked: MetadataRequestTopic, operations: i32, *, create: bool) -> MetadataResponseTopic:
+    try:
+        return _described(node, _find_or_create(node, asked, create=create), operations)
+    except ApiError as error:
+        return MetadataResponseTopic(error_code=error.code, name=asked.name, topic_id=asked.topic_id, partitions=())
+
+
+def _find_or_create(node: Node, asked: MetadataRequestTopic, *, create: bool) -> Topic:
+    if asked.name is None:
+        return node.topic_of(asked.topic_id)
+    topic = node.topics.by_name(asked.name)
+    if topic is not None:
+        return topic
+    if not (create and node.config.auto_create_topics) or asked.name in INTERNAL_TOPICS:
+        node.topics.check_new(asked.name, node.config.num_partitions, {})
+        raise ApiError(ErrorCode.unknown_topic_or_partition)
+    return node.create_topic(asked.name, node.config.num_partitions)
+
+
+def _described(node: Node, topic: Topic, operations: i32) -> MetadataResponseTopic:
+    return MetadataResponseTopic(
+        error_code=ErrorCode.none,
+        name=TopicName(topic.name),
+        topic_id=topic.id,
+        is_internal=topic.internal,
+        partitions=tuple(_partition(node, number) for number in range(topic.partitions)),
+        topic_authorized_operations=operations,
+    )
+
+
+def _partition(node: Node, number: int) -> MetadataResponsePartition:
+    return MetadataResponsePartition(
+        error_code=ErrorCode.none,
+        partition_index=i32(number),
+        leader_id=BROKER_ID,
+        leader_epoch=i32(node.logs.leader_epoch),
+        replica_nodes=(BROKER_ID,),
+        isr_nodes=(BROKER_ID,),
+        offline_replicas=(),
+    )

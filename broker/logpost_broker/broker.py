@@ -1,0 +1,154 @@
+"""The broker: `with Broker() as broker: …` inside a test or a program, `Broker(…).run(…)` in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from logpost.config import BrokerConfig
+from logpost.service import DirectoryLock, bind
+from logpost_broker.node import Node, Service
+from logpost_broker.server.listener import Listener
+
+SERVICES: Sequence[Callable[[Node], Service]] = ()
+"""What lives on a node beside its logs, made and started in this order."""
+EMBEDDED = BrokerConfig(port=0, metrics_port=0)
+WILDCARDS = ("0.0.0.0", "::")
+
+
+class Broker:
+    """A broker on a free loopback port, in a thread of its own, with a temporary data directory; unless told otherwise.
+
+    `config`: the settings of `[broker]`. `data`: the directory of the logs, locked while the broker runs.
+    """
+
+    def __init__(self, config: BrokerConfig = EMBEDDED, data: Path | None = None) -> None:
+        self.config = config
+        self._data = data
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._addresses: list[tuple[str, int]] = []
+        self._is_stop_wanted = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+        self._ready = threading.Event()
+        self._error: BaseException | None = None
+
+    @property
+    def port(self) -> int:
+        """The port, once the broker is ready."""
+        return self._addresses[0][1]
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """What a client is given as `bootstrap.servers`."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def host(self) -> str:
+        """The name that clients are told to connect to."""
+        if self.config.advertised_host:
+            return self.config.advertised_host
+        return socket.gethostname() if self.config.listen in WILDCARDS else self.config.listen
+
+    def start(self) -> Broker:
+        """Run in a thread; returns when clients can connect. Raises what `run` raises at its start."""
+        self._ready.clear()
+        self._is_stop_wanted = False
+        self._error = None
+        self._thread = threading.Thread(target=self._run_in_thread, name="broker", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self._error is not None:
+            self._thread.join()
+            raise self._error
+        return self
+
+    def _run_in_thread(self) -> None:
+        try:
+            self.run(self._ready.set)
+        except BaseException as error:
+            if self._ready.is_set():
+                raise
+            self._error = error
+            self._ready.set()
+
+    def stop(self) -> None:
+        """Stop in order: answer what is open, sync, mark the directory as cleanly shut down. From any thread, any
+        number of times; waits for a broker that runs in a thread."""
+        self._is_stop_wanted = True
+        if self._loop is not None and self._stopped is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stopped.set)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def __enter__(self) -> Broker:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def run(self, on_ready: Callable[[], None]) -> None:
+        """Run until `stop` is called; `on_ready` is called when clients can connect. Raises StartError when the port is
+        taken or the directory cannot be used, ConfigError for an address that is not loopback."""
+        directory = self._directory()
+        lock = DirectoryLock(directory)
+        try:
+            sockets = bind(self.config.listen, self.config.port, insecure=self.config.insecure, setting="broker.port")
+            with asyncio.Runner(loop_factory=_new_loop) as runner:
+                runner.run(self._serve(directory, sockets, on_ready))
+        finally:
+            lock.release()
+            if self._temporary is not None:
+                self._temporary.cleanup()
+
+    def _directory(self) -> Path:
+        if self._data is not None:
+            return self._data
+        self._temporary = tempfile.TemporaryDirectory(prefix="logpost-broker-")
+        return Path(self._temporary.name)
+
+    async def _serve(self, directory: Path, sockets: list[socket.socket], on_ready: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopped = asyncio.Event()
+        if self._is_stop_wanted:
+            self._stopped.set()
+        self._addresses = [listening.getsockname()[:2] for listening in sockets]
+        try:
+            node = Node(self.config, directory, host=self.host, port=self.port)
+            if self.config.metrics_port:
+                node.metrics.serve(self.config.listen, self.config.metrics_port)
+            for make in SERVICES:
+                node.add_service(make(node))
+            await node.start()
+            listener = Listener(node)
+            await listener.start(sockets)
+        except BaseException:
+            for listening in sockets:
+                listening.close()
+            raise
+        on_ready()
+        await self._stopped.wait()
+        await listener.stop()
+        await node.stop()
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """What the broker listens on, once it is ready."""
+        return self._addresses
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's, which halves the CPU of small requests; asyncio's own where uvloop is missing."""
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

@@ -1,0 +1,122 @@
+"""The one seam between the log and the file system: tests stand in for it to fail a write, a sync or a rename.
+
+Nothing here is buffered: what `append` was given is in the page cache when it returns, and on the disk after `sync`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from logpost_broker.log.batch import Buffer
+
+
+class File:
+    """An open file that grows at its end and is read anywhere."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self.path = path
+        self._fd = fd
+        self.size = os.fstat(fd).st_size
+
+    def append(self, *buffers: Buffer) -> None:
+        """Write all of `buffers` at the end, or nothing. Raises OSError."""
+        views = [memoryview(buffer) for buffer in buffers]
+        end = self.size
+        try:
+            while views:
+                written = os.pwritev(self._fd, views, end)
+                end += written
+                views = _rest(views, written)
+        except OSError:
+            os.ftruncate(self._fd, self.size)
+            raise
+        self.size = end
+
+    def read(self, position: int, size: int) -> bytes:
+        """Up to `size` bytes from `position`; fewer at the end of the file."""
+        return os.pread(self._fd, size, position)
+
+    def truncate(self, size: int) -> None:
+        os.ftruncate(self._fd, size)
+        self.size = size
+
+    def sync(self) -> None:
+        os.fdatasync(self._fd)
+
+    def duplicate(self) -> File:
+        """The same open file under a descriptor of its own: it can be synced in a thread while this one is closed."""
+        return File(self.path, os.dup(self._fd))
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def _rest(views: list[memoryview], written: int) -> list[memoryview]:
+    """What a short write left over."""
+    while views and written >= len(views[0]):
+        written -= len(views.pop(0))
+    if written:
+        views[0] = views[0][written:]
+    return views
+
+
+class Files:
+    """The file system."""
+
+    def open(self, path: Path) -> File:
+        """Open for reading and appending; the file is made where there is none."""
+        return File(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+
+    def exists(self, path: Path) -> bool:
+        return path.exists()
+
+    def names(self, directory: Path) -> list[str]:
+        """Sorted names of what is in a directory; none where there is no directory."""
+        try:
+            return sorted(entry.name for entry in directory.iterdir())
+        except FileNotFoundError:
+            return []
+
+    def make_directory(self, directory: Path) -> None:
+        directory.mkdir(exist_ok=True)
+
+    def read_bytes(self, path: Path) -> bytes | None:
+        """The content, or None where there is no file."""
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def replace(self, path: Path, data: bytes) -> None:
+        """Give `path` this content, durably: a crash at any moment leaves the old content or the new one."""
+        temporary = path.with_name(path.name + ".tmp")
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        self.rename(temporary, path)
+        self.sync_directory(path.parent)
+
+    def rename(self, path: Path, to: Path) -> None:
+        path.rename(to)
+
+    def unlink(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+    def remove_directory(self, directory: Path) -> None:
+        """With all that is in it."""
+        shutil.rmtree(directory)
+
+    def sync_directory(self, directory: Path) -> None:
+        """Make the names in `directory` durable."""
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

@@ -1,0 +1,300 @@
+"""The log of one partition: batches in, byte ranges out, and the line up to which consumers may see.
+
+Offsets of a log: `log_start_offset` ≤ `high_watermark` ≤ `next_offset`. What lies at or above the high watermark is
+written and not yet known to be on the disk; the flusher moves it with `begin_sync` and `end_sync`. All calls come from
+the event loop, only `SyncJob.run` from a thread. A log that failed to sync is offline: it answers KAFKA_STORAGE_ERROR
+until the broker is started again, because a second fdatasync after a failed one proves nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.errors import ApiError
+from logpost_broker.log.batch import HEADER, NO_TIMESTAMP, BatchHeader, Buffer, read_header, stamped
+from logpost_broker.log.files import File, Files
+from logpost_broker.log.producers import ProducerStates
+from logpost_broker.log.records import records_of
+from logpost_broker.log.segment import Segment, file_stem
+
+OFFSETS_END = 16
+"""Base offset, length and leader epoch: what the broker sets is in the first bytes of a batch."""
+SNAPSHOTS_KEPT = 2
+
+logger = logging.getLogger("broker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appended:
+    """Where a batch is in the log."""
+
+    base_offset: int
+    last_offset: int
+    duplicate: bool = False
+    """The batch had come before; nothing was written now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimestampedOffset:
+    timestamp_ms: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncJob:
+    """What makes the log durable up to `offset`. `run` blocks and may run in a thread."""
+
+    offset: int
+    position: tuple[int, int]
+    """The same place as (segment, bytes)."""
+    appended_bytes: int
+    files: tuple[File, ...]
+    directory: Path
+    names_unsynced: bool
+    """Segments were added, or the partition itself."""
+    system: Files
+    snapshot: bytes | None = None
+    """Producer states at `offset`, in a job that makes a checkpoint."""
+
+    def run(self) -> None:
+        """Raises OSError."""
+        try:
+            for file in self.files:
+                file.sync()
+            if self.names_unsynced:
+                self.system.sync_directory(self.directory)
+                self.system.sync_directory(self.directory.parent)
+            if self.snapshot is not None:
+                self.system.replace(self.directory / f"{file_stem(self.offset)}.snapshot", self.snapshot)
+        finally:
+            for file in self.files:
+                file.close()
+
+
+class PartitionLog:
+    def __init__(self, directory: Path, files: Files, segment_bytes: int, leader_epoch: int) -> None:
+        """`directory` exists. Call `recovery.recover` before anything else."""
+        self.directory = directory
+        self.segment_bytes = segment_bytes
+        self.leader_epoch = leader_epoch
+        self.files = files
+        self.segments: list[Segment] = []
+        self.producers = ProducerStates()
+        self.log_start_offset = 0
+        self.next_offset = 0
+        self.high_watermark = 0
+        self.recovery_point = 0
+        """Below it, log and indexes are known to be on the disk; a recovery reads from here."""
+        self.offline: str | None = None
+        self.watchers: set[Callable[[int], None]] = set()
+        """Called with the number of bytes that became visible, whenever the high watermark moves."""
+        self._visible_end = (0, 0)
+        self._unsynced: list[Segment] = []
+        self._names_unsynced = True
+        self._appended_bytes = 0
+        self._visible_bytes = 0
+
+    @property
+    def active(self) -> Segment:
+        return self.segments[-1]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(segment.size_bytes for segment in self.segments)
+
+    @property
+    def is_synced(self) -> bool:
+        return not self._unsynced
+
+    def append(self, batch: Buffer, *, now_ms: int, header: BatchHeader | None = None, stamp: bool = False) -> Appended:
+        """Write one batch at the end. `header` is what `batch` starts with, when the caller has read it; `stamp` sets
+        the broker's time (LogAppendTime).
+
+        Raises ApiError: KAFKA_STORAGE_ERROR, and what ProducerStates.check raises. Nothing is written then.
+        """
+        self.require_online()
+        header = header or read_header(batch)
+        duplicate = self.producers.check(header)
+        if duplicate is not None:
+            return Appended(base_offset=duplicate.base_offset, last_offset=duplicate.last_offset, duplicate=True)
+        if stamp:
+            batch = stamped(header, batch, now_ms)
+            header = read_header(batch)
+        header = header._replace(base_offset=self.next_offset, partition_leader_epoch=self.leader_epoch)
+        try:
+            if not self.active.takes(header, self.segment_bytes):
+                self._roll()
+            self.active.append(header, HEADER.pack(*header)[:OFFSETS_END], memoryview(batch)[OFFSETS_END:])
+        except OSError as error:
+            logger.error("cannot write to %s: %s", self.directory, error.strerror)
+            raise ApiError(ErrorCode.kafka_storage_error, f"the log cannot be written: {error.strerror}") from error
+        self.producers.record(header, now_ms)
+        self.next_offset = header.last_offset + 1
+        self._appended_bytes += header.size_bytes
+        if not self._unsynced or self._unsynced[-1] is not self.active:
+            self._unsynced.append(self.active)
+        return Appended(base_offset=header.base_offset, last_offset=header.last_offset)
+
+    def _roll(self) -> None:
+        self.active.seal()
+        self.add_segment(self.next_offset)
+
+    def add_segment(self, base_offset: int) -> Segment:
+        segment = Segment(self.files, self.directory, base_offset)
+        self.segments.append(segment)
+        self._names_unsynced = True
+        return segment
+
+    def begin_sync(self, *, checkpoint: bool = False, now_ms: int = 0) -> SyncJob:
+        """What has to be synced for everything appended so far. A `checkpoint` includes indexes and producer states, so
+        that a later recovery reads only from here."""
+        segments, self._unsynced = self._unsynced, []
+        if checkpoint:
+            self.active.seal()
+            self.producers.expire(now_ms)
+            files = [file for segment in {*segments, self.active} for file in segment.files()]
+        else:
+            files = [segment.log for segment in segments]
+        names_unsynced, self._names_unsynced = self._names_unsynced, False
+        return SyncJob(
+            offset=self.next_offset,
+            position=(self.active.base_offset, self.active.size_bytes),
+            appended_bytes=self._appended_bytes,
+            files=tuple(file.duplicate() for file in files),
+            directory=self.directory,
+            names_unsynced=names_unsynced,
+            system=self.files,
+            snapshot=self.producers.snapshot() if checkpoint else None,
+        )
+
+    def end_sync(self, job: SyncJob) -> None:
+        """`job` has run: consumers may see what it made durable."""
+        if job.snapshot is not None:
+            self.recovery_point = job.offset
+            self._drop_old_snapshots()
+        self._show(job.offset, job.position, job.appended_bytes)
+
+    def go_offline(self, reason: str) -> None:
+        """Refuse everything from now on."""
+        if self.offline is None:
+            self.offline = reason
+            logger.error("%s is offline: %s", self.directory, reason)
+
+    def show_all(self) -> None:
+        """Let consumers see everything written, synced or not (`flush` is `interval` or `os`)."""
+        self._show(self.next_offset, (self.active.base_offset, self.active.size_bytes), self._appended_bytes)
+
+    def _show(self, offset: int, position: tuple[int, int], appended_bytes: int) -> None:
+        if offset <= self.high_watermark:
+            return
+        self.high_watermark = offset
+        self._visible_end = position
+        shown, self._visible_bytes = appended_bytes - self._visible_bytes, appended_bytes
+        for watcher in tuple(self.watchers):
+            watcher(shown)
+
+    def _drop_old_snapshots(self) -> None:
+        names = [name for name in self.files.names(self.directory) if name.endswith(".snapshot")]
+        for name in names[:-SNAPSHOTS_KEPT]:
+            self.files.unlink(self.directory / name)
+
+    def read(self, offset: int, max_bytes: int, *, whole_first: bool = True, up_to_end: bool = False) -> bytes:
+        """Batches from the one that holds `offset` on: at most `max_bytes`, the last may be cut. The first comes whole
+        although it is larger, or with `whole_first` unset not at all. Empty from the high watermark on; `up_to_end`
+        reads on to what is written only.
+
+        Raises ApiError OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
+        """
+        self.require_online()
+        if not self.log_start_offset <= offset <= self.next_offset:
+            raise ApiError(ErrorCode.offset_out_of_range, f"{offset} of {self.log_start_offset} to {self.next_offset}")
+        if offset >= (self.next_offset if up_to_end else self.high_watermark):
+            return b""
+        try:
+            segment, position, header = self._find(offset)
+            if header.size_bytes > max_bytes and not whole_first:
+                return b""
+            limit = segment.size_bytes
+            if not up_to_end and segment.base_offset == self._visible_end[0]:
+                limit = self._visible_end[1]
+            return segment.read(position, min(max(max_bytes, header.size_bytes), limit - position))
+        except OSError as error:
+            logger.error("cannot read %s: %s", self.directory, error.strerror)
+            raise ApiError(ErrorCode.kafka_storage_error, f"the log cannot be read: {error.strerror}") from error
+
+    def _find(self, offset: int) -> tuple[Segment, int, BatchHeader]:
+        """Segment, position and header of the batch that holds `offset`, or of the next where there is none."""
+        for segment in self.segments[self._number_of(offset) :]:
+            found = segment.find(offset)
+            if found is not None:
+                return segment, *found
+        raise OSError(errno.EIO, "an offset below the end of the log is in no segment")
+
+    def _number_of(self, offset: int) -> int:
+        """Which segment `offset` is in."""
+        return max(0, bisect_right(self.segments, offset, key=lambda segment: segment.base_offset) - 1)
+
+    def first_at_or_after(self, timestamp_ms: int) -> TimestampedOffset | None:
+        """The first visible record whose timestamp is at or after `timestamp_ms`."""
+        self.require_online()
+        for segment in self.segments:
+            if segment.max_timestamp < timestamp_ms:
+                continue
+            for position, header in segment.batches_from_time(timestamp_ms):
+                if header.base_offset >= self.high_watermark:
+                    return None
+                found = self._first_in(segment, position, header, timestamp_ms)
+                if found is not None:
+                    return found
+        return None
+
+    def _first_in(
+        self, segment: Segment, position: int, header: BatchHeader, timestamp_ms: int
+    ) -> TimestampedOffset | None:
+        """The first such record of a batch that is at or above the log start."""
+        if header.last_offset < self.log_start_offset:
+            return None
+        try:
+            for record in records_of(segment.read(position, header.size_bytes)):
+                if record.timestamp_ms >= timestamp_ms and record.offset >= self.log_start_offset:
+                    return TimestampedOffset(timestamp_ms=record.timestamp_ms, offset=record.offset)
+        except ValueError as error:
+            # The producer's CRC is right and its records are not: point at the batch, as its reader must judge.
+            logger.warning("%s position %d: %s", segment.log.path, position, error)
+            return TimestampedOffset(timestamp_ms=header.max_timestamp, offset=header.base_offset)
+        return None
+
+    def newest_timestamp(self) -> TimestampedOffset | None:
+        """The record with the highest timestamp."""
+        newest = max((segment.max_timestamp for segment in self.segments), default=NO_TIMESTAMP)
+        return None if newest == NO_TIMESTAMP else self.first_at_or_after(newest)
+
+    def truncate_prefix(self, offset: int) -> list[Segment]:
+        """Move the log start up to `offset` and take out the segments wholly below it, for the caller to delete after
+        the new log start is durable (`LogDirectory.truncate_prefix`)."""
+        self.log_start_offset = max(self.log_start_offset, min(offset, self.high_watermark))
+        keep = self._number_of(self.log_start_offset)
+        dropped, self.segments = self.segments[:keep], self.segments[keep:]
+        self._unsynced = [segment for segment in self._unsynced if segment in self.segments]
+        return dropped
+
+    def require_online(self) -> None:
+        if self.offline is not None:
+            raise ApiError(ErrorCode.kafka_storage_error, f"the partition is offline: {self.offline}")
+
+    def close(self) -> None:
+        """Close the files; sync first, if they are to be found again."""
+        for segment in self.segments:
+            segment.close()
+
+    def start_at(self, offset: int) -> None:
+        """A recovered log: everything up to `offset` is on the disk and visible."""
+        self.next_offset = self.high_watermark = offset
+        self._visible_end = (self.active.base_offset, self.active.size_bytes)

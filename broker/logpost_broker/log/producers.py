@@ -1,0 +1,155 @@
+"""Idempotent producers (KIP-98): which batches a log already has, and which may come next.
+
+Per producer id: its epoch and its last five batches, the most a client may have in flight. A batch is checked first and
+recorded after it was written. Snapshots are Kafka's `.snapshot` files; where Kafka writes the last batch of a producer,
+we write up to five, oldest first: Kafka's reader takes the last, ours all, so that a restart forgets no duplicate.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+
+from crc32c import crc32c
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.errors import ApiError
+from logpost_broker.log.batch import NO_PRODUCER, BatchHeader
+
+BATCHES_KEPT = 5
+MAX_SEQUENCE = 2**31 - 1
+EXPIRATION_MS = 24 * 60 * 60 * 1000
+"""Kafka's `producer.id.expiration.ms`: a producer silent for so long is forgotten."""
+SNAPSHOT_VERSION = 1
+SNAPSHOT_HEAD = struct.Struct(">hI")
+SNAPSHOT_COUNT = struct.Struct(">i")
+SNAPSHOT_ENTRY = struct.Struct(">qhiqiqiq")
+SUMMED_FROM = SNAPSHOT_HEAD.size
+
+
+@dataclass(frozen=True, slots=True)
+class ProducedBatch:
+    base_sequence: int
+    last_sequence: int
+    base_offset: int
+    last_offset: int
+    arrived_ms: int
+    """By the broker's clock: the batch's own timestamps may be years old."""
+
+
+@dataclass(slots=True)
+class Producer:
+    epoch: int
+    batches: list[ProducedBatch] = field(default_factory=list)
+
+
+class ProducerStates:
+    """The producers of one partition."""
+
+    def __init__(self) -> None:
+        self._producers: dict[int, Producer] = {}
+
+    def __len__(self) -> int:
+        return len(self._producers)
+
+    def check(self, header: BatchHeader) -> ProducedBatch | None:
+        """Whether `header` may be appended: None if so, the batch that is in the log when this is its duplicate.
+
+        Raises ApiError: INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER. A producer that is not known may start
+        with any sequence, as in Kafka: its earlier batches may have left with their segments.
+        """
+        producer = self._producers.get(header.producer_id)
+        if header.producer_id == NO_PRODUCER or producer is None:
+            return None
+        if header.producer_epoch < producer.epoch:
+            raise ApiError(
+                ErrorCode.invalid_producer_epoch,
+                f"epoch {header.producer_epoch} of producer {header.producer_id} is older than {producer.epoch}",
+            )
+        if header.producer_epoch > producer.epoch:
+            self._require(header, expected=0)
+            return None
+        last_sequence = sequence_after(header.base_sequence, header.last_offset_delta)
+        for batch in producer.batches:
+            if (batch.base_sequence, batch.last_sequence) == (header.base_sequence, last_sequence):
+                return batch
+        self._require(header, expected=sequence_after(producer.batches[-1].last_sequence, 1))
+        return None
+
+    @staticmethod
+    def _require(header: BatchHeader, expected: int) -> None:
+        if header.base_sequence != expected:
+            raise ApiError(
+                ErrorCode.out_of_order_sequence_number,
+                f"producer {header.producer_id} sent sequence {header.base_sequence}, expected {expected}",
+            )
+
+    def record(self, header: BatchHeader, now_ms: int) -> None:
+        """Note a batch that is in the log under its final offsets."""
+        if header.producer_id == NO_PRODUCER:
+            return
+        producer = self._producers.get(header.producer_id)
+        if producer is None or producer.epoch != header.producer_epoch:
+            producer = self._producers[header.producer_id] = Producer(header.producer_epoch)
+        producer.batches.append(
+            ProducedBatch(
+                base_sequence=header.base_sequence,
+                last_sequence=sequence_after(header.base_sequence, header.last_offset_delta),
+                base_offset=header.base_offset,
+                last_offset=header.last_offset,
+                arrived_ms=now_ms,
+            )
+        )
+        del producer.batches[:-BATCHES_KEPT]
+
+    def expire(self, now_ms: int) -> None:
+        """Forget producers that were silent for a day."""
+        silent = [
+            producer_id
+            for producer_id, producer in self._producers.items()
+            if producer.batches[-1].arrived_ms < now_ms - EXPIRATION_MS
+        ]
+        for producer_id in silent:
+            del self._producers[producer_id]
+
+    def snapshot(self) -> bytes:
+        """The states as a file of Kafka's format (version 1; no transaction is ever open)."""
+        entries = [
+            SNAPSHOT_ENTRY.pack(
+                producer_id,
+                producer.epoch,
+                batch.last_sequence,
+                batch.last_offset,
+                batch.last_offset - batch.base_offset,
+                batch.arrived_ms,
+                -1,
+                -1,
+            )
+            for producer_id, producer in self._producers.items()
+            for batch in producer.batches
+        ]
+        summed = SNAPSHOT_COUNT.pack(len(entries)) + b"".join(entries)
+        return SNAPSHOT_HEAD.pack(SNAPSHOT_VERSION, crc32c(summed)) + summed
+
+    @classmethod
+    def from_snapshot(cls, data: bytes) -> ProducerStates:
+        """Raises ValueError when `data` is not a whole snapshot."""
+        states = cls()
+        if len(data) < SUMMED_FROM + SNAPSHOT_COUNT.size:
+            raise ValueError("a producer snapshot is cut short")
+        version, crc = SNAPSHOT_HEAD.unpack_from(data)
+        if version != SNAPSHOT_VERSION or crc32c(data[SUMMED_FROM:]) != crc:
+            raise ValueError("a producer snapshot has a wrong version or CRC")
+        for entry in SNAPSHOT_ENTRY.iter_unpack(data[SUMMED_FROM + SNAPSHOT_COUNT.size :]):
+            producer_id, epoch, last_sequence, last_offset, delta, arrived_ms, _, _ = entry
+            producer = states._producers.setdefault(producer_id, Producer(epoch))
+            batch = ProducedBatch(
+                sequence_after(last_sequence, -delta), last_sequence, last_offset - delta, last_offset, arrived_ms
+            )
+            producer.batches.append(batch)
+        return states
+
+
+def sequence_after(sequence: int, records: int) -> int:
+    """The sequence `records` further on; sequences start again at 0 after 2^31 - 1."""
+    return (sequence + records) % (MAX_SEQUENCE + 1)

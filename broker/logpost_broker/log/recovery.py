@@ -1,0 +1,155 @@
+"""Opening a partition's log: what its files say after a clean end, and after a crash.
+
+After a crash everything below the recovery point is known to be on the disk. From there on every batch is checked, the
+indexes are written anew, and what does not hold together (a batch cut by the crash) is cut off: nothing of it was
+acknowledged under `flush = "commit"`.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from logpost_broker.log.batch import MAGIC, BatchHeader, crc_matches
+from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.log.producers import ProducerStates
+from logpost_broker.log.segment import INDEX_INTERVAL_BYTES, Segment
+
+logger = logging.getLogger("broker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastKnown:
+    """What checkpoints say about a log."""
+
+    clean: bool = False
+    """The log was closed in order: its files are whole."""
+    log_start_offset: int = 0
+    recovery_point: int = 0
+
+
+def recover(log: PartitionLog, known: LastKnown, *, now_ms: int) -> None:
+    """Load the segments of `log`. Raises OSError."""
+    _open_segments(log, known.log_start_offset)
+    log.log_start_offset = max(known.log_start_offset, log.segments[0].base_offset)
+    log.recovery_point = known.recovery_point
+    next_offset = _end_of_clean(log.active) if known.clean else _check_tail(log, known.recovery_point)
+    log.start_at(max(next_offset, log.log_start_offset))
+    _restore_producers(log, now_ms)
+
+
+def _open_segments(log: PartitionLog, log_start_offset: int) -> None:
+    names = log.files.names(log.directory)
+    for name in names:
+        if name.endswith(".tmp"):
+            log.files.unlink(log.directory / name)
+    bases = [int(name.removesuffix(".log")) for name in names if name.endswith(".log")]
+    first = max([base for base in bases if base <= log_start_offset], default=0)
+    for base in bases:
+        segment = Segment(log.files, log.directory, base) if base < first else log.add_segment(base)
+        if base < first:  # the crash came between the new log start and the end of deleting
+            segment.delete()
+        elif not len(segment.offset_index) and segment.size_bytes > INDEX_INTERVAL_BYTES:
+            _note_from(segment, 0)
+    if not log.segments:
+        log.add_segment(log_start_offset)
+
+
+def _note_from(segment: Segment, position: int) -> None:
+    """Write the indexes anew from a position on."""
+    for found, header in segment.headers(position):
+        segment.note(header, found)
+
+
+def _end_of_clean(segment: Segment) -> int:
+    """The offset after the last batch, found behind the last index entry."""
+    entries = len(segment.offset_index)
+    position = segment.offset_index.entry(entries - 1).position if entries else 0
+    end = segment.base_offset
+    for _, header in segment.headers(position):
+        end = header.last_offset + 1
+    return end
+
+
+def _check_tail(log: PartitionLog, recovery_point: int) -> int:
+    """Check every batch from the recovery point on, cut what is torn; answers the offset after the last good one."""
+    next_offset = log.segments[0].base_offset
+    for number, segment in enumerate(log.segments):
+        following = log.segments[number + 1].base_offset if number + 1 < len(log.segments) else None
+        if following is not None and following <= recovery_point:
+            next_offset = following
+            continue
+        next_offset, end = _check_segment(segment, recovery_point)
+        if end < segment.size_bytes or (following is not None and following < next_offset):
+            _cut(log, number, end)
+            break
+    log.begin_sync(checkpoint=True).run()
+    return next_offset
+
+
+def _check_segment(segment: Segment, recovery_point: int) -> tuple[int, int]:
+    """The offset and the position after the last good batch. The indexes are written anew from where checking began."""
+    start, expected = _start_of_check(segment, recovery_point)
+    segment.forget_after(start, expected)
+    end = start
+    for position, header in segment.headers(start):
+        if header.base_offset < expected or not _is_whole(segment, position, header):
+            break
+        segment.note(header, position)
+        expected, end = header.last_offset + 1, position + header.size_bytes
+    return expected, end
+
+
+def _start_of_check(segment: Segment, recovery_point: int) -> tuple[int, int]:
+    """Position and base offset of a batch before the recovery point, by the index if its entry is true; else the
+    segment's start."""
+    entry = segment.offset_index.floor(recovery_point)
+    for position, header in segment.headers(entry.position):
+        if header.last_offset == entry.offset:
+            return position, header.base_offset
+        break
+    return 0, segment.base_offset
+
+
+def _is_whole(segment: Segment, position: int, header: BatchHeader) -> bool:
+    return (
+        header.magic == MAGIC
+        and header.last_offset_delta >= 0
+        and crc_matches(segment.read(position, header.size_bytes), header)
+    )
+
+
+def _cut(log: PartitionLog, number: int, end: int) -> None:
+    segment = log.segments[number]
+    later = log.segments[number + 1 :]
+    lost = segment.size_bytes - end + sum(other.size_bytes for other in later)
+    logger.warning("%s: cut %d bytes of torn batches at position %d", segment.log.path, lost, end)
+    segment.log.truncate(end)
+    del log.segments[number + 1 :]
+    for other in later:
+        other.delete()
+
+
+def _restore_producers(log: PartitionLog, now_ms: int) -> None:
+    """From the newest snapshot that the log reaches, and the batches after it."""
+    start = log.log_start_offset
+    for name in reversed([name for name in log.files.names(log.directory) if name.endswith(".snapshot")]):
+        offset = int(name.removesuffix(".snapshot"))
+        data = log.files.read_bytes(log.directory / name)
+        if offset > log.next_offset or data is None:
+            log.files.unlink(log.directory / name)
+            continue
+        try:
+            log.producers = ProducerStates.from_snapshot(data)
+        except ValueError as error:
+            logger.warning("%s: %s; reading the log instead", log.directory / name, error)
+            continue
+        start = offset
+        break
+    for segment in log.segments:
+        if segment is not log.active and start >= log.segments[log.segments.index(segment) + 1].base_offset:
+            continue
+        found = segment.find(start)
+        for _, header in segment.headers(found[0]) if found else ():
+            if header.base_offset >= start:
+                log.producers.record(header, now_ms)

@@ -1,0 +1,127 @@
+"""A segment: one `.log` file of whole batches in offset order, with its two indexes. Named by its first offset."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from logpost_broker.log.batch import HEADER_BYTES, NO_TIMESTAMP, BatchHeader, Buffer, read_header
+from logpost_broker.log.files import File, Files
+from logpost_broker.log.index import OffsetIndex, TimeIndex
+
+INDEX_INTERVAL_BYTES = 4096
+"""Kafka's `index.interval.bytes`: one index entry for so many bytes of batches."""
+MAX_RELATIVE_OFFSET = 2**31 - 1
+SUFFIXES = (".log", ".index", ".timeindex")
+
+logger = logging.getLogger("broker")
+
+
+def file_stem(base_offset: int) -> str:
+    return f"{base_offset:020d}"
+
+
+class Segment:
+    def __init__(self, files: Files, directory: Path, base_offset: int) -> None:
+        """Open or make the segment's three files. `max_timestamp` comes from the time index: call `note` for each batch
+        after an unclean end."""
+        self._files = files
+        self.base_offset = base_offset
+        self._paths = [directory / (file_stem(base_offset) + suffix) for suffix in SUFFIXES]
+        log, index, timeindex = (files.open(path) for path in self._paths)
+        self.log: File = log
+        self.offset_index = OffsetIndex(index, base_offset)
+        self.time_index = TimeIndex(timeindex, base_offset)
+        last = self.time_index.last()
+        self.max_timestamp = last.timestamp_ms if last else NO_TIMESTAMP
+        self._offset_of_max_timestamp = last.offset if last else base_offset
+        self._bytes_since_entry = 0
+
+    @property
+    def size_bytes(self) -> int:
+        return self.log.size
+
+    def takes(self, header: BatchHeader, limit_bytes: int) -> bool:
+        """Whether a batch still fits: under the size limit, and within what a 4-byte relative offset can say."""
+        if not self.log.size:
+            return True
+        return (
+            self.log.size + header.size_bytes <= limit_bytes
+            and header.last_offset - self.base_offset <= MAX_RELATIVE_OFFSET
+        )
+
+    def append(self, header: BatchHeader, *buffers: Buffer) -> None:
+        """Write a batch whose offsets are final. Raises OSError, and then nothing was written."""
+        position = self.log.size
+        self.log.append(*buffers)
+        try:
+            self.note(header, position)
+        except OSError as error:
+            # Lookups start earlier without the entry; the batch itself is in.
+            logger.error("cannot write the index of %s: %s", self.log.path, error.strerror)
+
+    def note(self, header: BatchHeader, position: int) -> None:
+        """Take a batch at `position` into the indexes."""
+        if header.max_timestamp > self.max_timestamp:
+            self.max_timestamp = header.max_timestamp
+            self._offset_of_max_timestamp = header.last_offset
+        if self._bytes_since_entry > INDEX_INTERVAL_BYTES:
+            self.offset_index.append(header.last_offset, position)
+            self.time_index.append(self.max_timestamp, self._offset_of_max_timestamp)
+            self._bytes_since_entry = 0
+        self._bytes_since_entry += header.size_bytes
+
+    def seal(self) -> None:
+        """Complete the time index, when the segment ends or the log is closed."""
+        if self.max_timestamp != NO_TIMESTAMP:
+            self.time_index.append(self.max_timestamp, self._offset_of_max_timestamp)
+
+    def headers(self, position: int = 0) -> Iterator[tuple[int, BatchHeader]]:
+        """Position and header of the batches from the one at `position` on, as far as headers go."""
+        while position + HEADER_BYTES <= self.log.size:
+            header = read_header(self.log.read(position, HEADER_BYTES))
+            if header.size_bytes < HEADER_BYTES or position + header.size_bytes > self.log.size:
+                return
+            yield position, header
+            position += header.size_bytes
+
+    def find(self, offset: int) -> tuple[int, BatchHeader] | None:
+        """Position and header of the first batch that ends at or after `offset`; None when the segment ends before."""
+        for position, header in self.headers(self.offset_index.floor(offset).position):
+            if header.last_offset >= offset:
+                return position, header
+        return None
+
+    def batches_from_time(self, timestamp_ms: int) -> Iterator[tuple[int, BatchHeader]]:
+        """Position and header of the batches that have a record at or after `timestamp_ms`."""
+        entry = self.time_index.floor(timestamp_ms)
+        start = self.offset_index.floor(entry.offset).position if entry else 0
+        for position, header in self.headers(start):
+            if header.max_timestamp >= timestamp_ms:
+                yield position, header
+
+    def read(self, position: int, size: int) -> bytes:
+        return self.log.read(position, size)
+
+    def forget_after(self, position: int, offset: int) -> None:
+        """Drop index entries of batches from `position` (which starts with `offset`) on: they are to be read back."""
+        self.offset_index.truncate_positions(position)
+        self.time_index.truncate_offsets(offset)
+        last = self.time_index.last()
+        self.max_timestamp = last.timestamp_ms if last else NO_TIMESTAMP
+        self._offset_of_max_timestamp = last.offset if last else self.base_offset
+        self._bytes_since_entry = 0
+
+    def files(self) -> tuple[File, File, File]:
+        return self.log, self.offset_index.file, self.time_index.file
+
+    def close(self) -> None:
+        for file in self.files():
+            file.close()
+
+    def delete(self) -> None:
+        """Close and unlink. The log goes last: indexes without a log mean nothing, a log without indexes is whole."""
+        self.close()
+        for path in reversed(self._paths):
+            self._files.unlink(path)

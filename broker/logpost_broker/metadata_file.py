@@ -1,0 +1,59 @@
+"""What the broker knows beside its logs, in one file that is replaced atomically: `metadata.json`."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from pathlib import Path
+
+import msgspec
+
+from logpost.errors import StartError
+from logpost_broker.log.files import Files
+
+NAME = "metadata.json"
+
+
+class TopicEntry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    id: uuid.UUID
+    partitions: int
+    configs: dict[str, str]
+    internal: bool = False
+
+
+class Metadata(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The content of the file. Any change is durable once `MetadataFile.save` returned."""
+
+    version: int = 1
+    cluster_id: str
+    leader_epoch: int = 0
+    """Rises at each start that follows a crash."""
+    next_producer_id: int = 0
+    """Ids from here on were never given out."""
+    topics: list[TopicEntry] = []
+
+
+class MetadataFile:
+    def __init__(self, directory: Path, files: Files) -> None:
+        """Raises StartError when the file is there and cannot be understood."""
+        self._path = directory / NAME
+        self._files = files
+        data = files.read_bytes(self._path)
+        if data is None:
+            self.content = Metadata(cluster_id=_new_cluster_id())
+            self.save()
+            return
+        try:
+            self.content = msgspec.json.decode(data, type=Metadata)
+        except msgspec.MsgspecError as error:
+            raise StartError(f"cannot understand {self._path}: {error}") from error
+
+    def save(self) -> None:
+        """Raises OSError; the file then has its old content."""
+        self._files.replace(self._path, msgspec.json.format(msgspec.json.encode(self.content)) + b"\n")
+
+
+def _new_cluster_id() -> str:
+    """Kafka's form of a random id: 22 characters."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

@@ -1,0 +1,48 @@
+"""What the broker counts, under Prometheus names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+
+from logpost.errors import StartError
+from logpost.service import LOOPBACK
+
+
+class BrokerMetrics:
+    """One set per broker, so that several brokers in a process do not mix."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.connections = Gauge(
+            "logpost_broker_connections", "Client connections that are open.", registry=self._registry
+        )
+        self._requests = Counter("logpost_broker_requests", "Requests taken, by API.", ["api"], registry=self._registry)
+        self.requests = cache(lambda api: self._requests.labels(api))
+        self.refused = Counter(
+            "logpost_broker_connections_refused",
+            "Connections closed because of what the client sent or because a request failed.",
+            registry=self._registry,
+        )
+        self.produced_bytes = Counter(
+            "logpost_broker_produced_bytes", "Bytes of record batches appended.", registry=self._registry
+        )
+        self.fetched_bytes = Counter(
+            "logpost_broker_fetched_bytes", "Bytes of record batches sent to consumers.", registry=self._registry
+        )
+
+    def serve(self, listen: str, port: int) -> Sequence[object]:
+        """Answer scrapes on `listen`:`port`, in a thread. Raises StartError when the port is taken."""
+        served = []
+        for address in LOOPBACK if listen == "localhost" else (listen,):
+            try:
+                served.append(start_http_server(port, address, registry=self._registry))
+            except OSError as error:
+                if address == LOOPBACK[1]:
+                    continue
+                raise StartError(
+                    f"cannot listen on {address} port {port}: {error.strerror} (broker.metrics_port)"
+                ) from error
+        return served

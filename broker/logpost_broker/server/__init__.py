@@ -1,0 +1,1 @@
+"""The shell: sockets, threads and clocks around the broker's core."""

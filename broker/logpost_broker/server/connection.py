@@ -1,0 +1,175 @@
+"""One client's connection: bytes in, frames to the dispatcher, answers out in the order of their requests.
+
+Back-pressure: while the client does not read its answers, or has too many requests open, nothing more is read from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+from logpost_broker.errors import ProtocolError
+from logpost_broker.log.batch import Buffer
+from logpost_broker.server.dispatcher import Dispatcher, Parked
+from logpost_broker.wire.framing import FrameReader
+from logpost_broker.wire.header import Frame
+
+MAX_OPEN_REQUESTS = 64
+WRITE_BUFFER_BYTES = 1024 * 1024
+
+logger = logging.getLogger("broker")
+
+
+class _Reply:
+    """The place of an answer in the order of answers."""
+
+    __slots__ = ("buffers", "is_ready", "parked")
+
+    def __init__(self) -> None:
+        self.buffers: list[Buffer] | None = None
+        self.is_ready = False
+        self.parked: Parked | None = None
+
+
+class Connection(asyncio.BufferedProtocol):
+    def __init__(self, dispatcher: Dispatcher, max_frame_bytes: int, on_lost: Callable[[Connection], None]) -> None:
+        self._dispatcher = dispatcher
+        self._reader = FrameReader(max_frame_bytes)
+        self._on_lost = on_lost
+        self._frames: deque[Frame] = deque()
+        self._replies: deque[_Reply] = deque()
+        self._is_write_paused = False
+        self._is_draining = False
+        self._is_starting = False
+        self.closed = False
+        self._peer = ""
+        self._host = ""
+        self._transport: asyncio.Transport | None = None
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        assert self._transport is not None, "not connected"
+        return self._transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
+        self._transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
+        peername = transport.get_extra_info("peername") or ("unknown", 0)
+        self._host = str(peername[0])
+        self._peer = f"{self._host} port {peername[1]}"
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._reader.buffer()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        try:
+            self._frames.extend(self._reader.received(nbytes))
+        except ProtocolError as error:
+            self._refuse(error)
+            return
+        self._serve()
+
+    def _serve(self) -> None:
+        """Handle the frames that are here, as long as there is room for their answers."""
+        while self._frames and self._has_room and not self.closed:
+            self._handle(self._frames.popleft())
+        if self.closed:
+            return
+        if self._has_room and not self._is_draining:
+            self.transport.resume_reading()
+        else:
+            self.transport.pause_reading()
+            self._close_when_drained()
+
+    @property
+    def _has_room(self) -> bool:
+        return not (self._is_write_paused or self._is_starting) and len(self._replies) < MAX_OPEN_REQUESTS
+
+    def _handle(self, frame: Frame) -> None:
+        try:
+            answer = self._dispatcher.dispatch(frame, self._host, self)
+        except ProtocolError as error:
+            self._refuse(error)
+            return
+        except Exception:
+            logger.exception("request failed, closing the connection of %s: %s", self._peer, frame[:32].hex())
+            self._abort()
+            return
+        if answer is None:
+            return
+        reply = _Reply()
+        self._replies.append(reply)
+        if isinstance(answer, Parked):
+            reply.parked = answer
+            if answer.starts_next_turn:
+                self._is_starting = True
+                asyncio.get_running_loop().call_soon(self._started)
+            answer.response.add_done_callback(lambda response: self._answered(reply, answer, response))
+        else:
+            self._complete(reply, answer)
+
+    def _started(self) -> None:
+        self._is_starting = False
+        self._serve()
+
+    def _answered(self, reply: _Reply, parked: Parked, response: asyncio.Future[object]) -> None:
+        if response.cancelled():
+            return
+        try:
+            buffers = parked.encode(response.result())
+            if not self.closed:
+                self._complete(reply, buffers)
+                self._serve()
+        except ProtocolError as error:
+            self._refuse(error)
+        except Exception:
+            logger.exception("request failed, closing the connection of %s", self._peer)
+            self._abort()
+
+    def _complete(self, reply: _Reply, buffers: list[Buffer] | None) -> None:
+        reply.buffers, reply.is_ready = buffers, True
+        self._send_ready()
+
+    def _send_ready(self) -> None:
+        while self._replies and self._replies[0].is_ready:
+            buffers = self._replies.popleft().buffers
+            if buffers is not None:
+                self.transport.writelines(buffers)
+
+    def pause_writing(self) -> None:
+        self._is_write_paused = True
+
+    def resume_writing(self) -> None:
+        self._is_write_paused = False
+        self._serve()
+
+    def drain(self) -> None:
+        """Handle nothing new; close when the requests that are open have their answers."""
+        self._is_draining = True
+        self._frames.clear()
+        if not self.closed:
+            self.transport.pause_reading()
+            self._close_when_drained()
+
+    def _close_when_drained(self) -> None:
+        if self._is_draining and not self._replies:
+            self.transport.close()
+
+    def _refuse(self, error: ProtocolError) -> None:
+        logger.warning("closing the connection of %s: %s", self._peer, error)
+        self._abort()
+
+    def _abort(self) -> None:
+        """Close after what is already written; answers still open are dropped."""
+        self.closed = True
+        self._frames.clear()
+        self._replies.clear()
+        self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        self._frames.clear()
+        self._on_lost(self)

@@ -1,0 +1,75 @@
+"""From a frame to its handler and back. The only place that knows both the registry and the node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from logpost_broker.api import APIS
+from logpost_broker.api.api_versions import API_VERSIONS_KEY, unsupported_version
+from logpost_broker.errors import ProtocolError
+from logpost_broker.log.batch import Buffer
+from logpost_broker.node import Node
+from logpost_broker.wire.codec import VersionCodec
+from logpost_broker.wire.convert import TopicNames
+from logpost_broker.wire.header import Frame, read_api, read_request_header
+from logpost_broker.wire.registry import ConnectionState, RequestContext
+
+Buffers = list[Buffer]
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """An answer that is still to come."""
+
+    response: asyncio.Future[Any]
+    encode: Callable[[Any], Buffers | None]
+    starts_next_turn: bool
+    """The handler is a coroutine whose first step the loop has yet to take: what follows on the connection waits for
+    that, so that requests take effect in their order."""
+
+
+class Dispatcher:
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._codecs: dict[tuple[int, int], VersionCodec] = {}
+
+    def dispatch(self, frame: Frame, client_host: str, connection: ConnectionState) -> Buffers | Parked | None:
+        """The answer to a request, None when it gets none, or where it will come from. Raises ProtocolError, and
+        whatever a handler with a bug raises."""
+        key, version = read_api(frame)
+        codec = self._codecs.get((key, version)) or self._load(key, version)
+        header, position = read_request_header(frame, flexible=codec.flexible_request_header)
+        names = TopicNames(self._node.topics)
+        if codec.version != version:
+            return codec.write(header.correlation_id, unsupported_version(), names)
+        self._node.metrics.requests(codec.api.name).inc()
+        request = codec.read(frame, position, names)
+        context = RequestContext(
+            version=version, client_id=header.client_id, client_host=client_host, connection=connection
+        )
+        response = codec.api.handler(self._node, request, context)
+
+        def encode(response: Any) -> Buffers | None:
+            return None if response is None else codec.write(header.correlation_id, response, names)
+
+        if isinstance(response, Awaitable):
+            starts_next_turn = not asyncio.isfuture(response)
+            return Parked(asyncio.ensure_future(response), encode, starts_next_turn)
+        return encode(response)
+
+    def _load(self, key: int, version: int) -> VersionCodec:
+        """The codec for a version. An ApiVersions request of a version that is not known is read no further than its
+        header and answered in version 0, which every client understands (KIP-511). Raises ProtocolError for any
+        other."""
+        api = APIS.get(key)
+        if api is None:
+            raise ProtocolError(f"a request of API {key}, which this broker has not")
+        if not api.min_version <= version <= api.max_version:
+            if key != API_VERSIONS_KEY:
+                raise ProtocolError(f"a {api.name} request of version {version}, which this broker has not")
+            return VersionCodec(api, 0)
+        codec = self._codecs[key, version] = VersionCodec(api, version)
+        return codec

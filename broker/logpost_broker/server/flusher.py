@@ -1,0 +1,151 @@
+"""Group commit: one fdatasync per partition for all that waits for it, off the event loop, several partitions at once.
+
+`broker.flush` decides what being safe means:
+- `commit`: synced. The high watermark follows the sync, so no consumer sees what a power cut could take back.
+- `interval`: written; synced every `broker.flush_interval_ms`.
+- `os`: written; the operating system syncs when it likes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from kio.schema.errors import ErrorCode
+
+from logpost.config import BrokerConfig
+from logpost_broker.errors import ApiError
+from logpost_broker.log.partition_log import PartitionLog, SyncJob
+from logpost_broker.log_directory import LogDirectory
+
+THREADS = 8
+CHECKPOINT_SECONDS = 30.0
+"""How often recovery points are moved up: what a start after a crash has to read."""
+
+logger = logging.getLogger("broker")
+
+
+@dataclass(slots=True)
+class _Flush:
+    """The syncs of one log: at most one runs, the next begins when it ends."""
+
+    running: SyncJob | None = None
+    checkpoint_wanted: bool = False
+    waiting: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
+    """What each needs synced, and whom to tell."""
+
+
+class Flusher:
+    def __init__(self, config: BrokerConfig, logs: LogDirectory, now_ms: Callable[[], int]) -> None:
+        self._mode = config.flush
+        self._interval_seconds = config.flush_interval_ms / 1000
+        self._logs = logs
+        self._now_ms = now_ms
+        self._flushes: dict[PartitionLog, _Flush] = {}
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="sync")
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._tasks.append(asyncio.create_task(self._make_checkpoints()))
+        if self._mode == "interval":
+            self._tasks.append(asyncio.create_task(self._sync_at_intervals()))
+
+    def written(self, log: PartitionLog) -> None:
+        """Something was appended that nobody waits for: it becomes visible as the mode says."""
+        if self._mode == "commit":
+            self._begin(log)
+        else:
+            log.show_all()
+
+    def durable(self, log: PartitionLog) -> asyncio.Future[None]:
+        """Done when all that is in `log` now is safe; raises ApiError KAFKA_STORAGE_ERROR when it cannot be."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._mode != "commit" or log.high_watermark >= log.next_offset:
+            self.written(log)
+            future.set_result(None)
+        else:
+            self._flush_of(log).waiting.append((log.next_offset, future))
+            self._begin(log)
+        return future
+
+    def forget(self, log: PartitionLog) -> None:
+        """The log is closed: whoever waits for it is told so."""
+        flush = self._flushes.pop(log, None)
+        if flush is not None:
+            _fail(flush, log)
+
+    def _flush_of(self, log: PartitionLog) -> _Flush:
+        return self._flushes.setdefault(log, _Flush())
+
+    def _begin(self, log: PartitionLog) -> None:
+        flush = self._flush_of(log)
+        if flush.running is not None or log.offline is not None:
+            return
+        checkpoint, flush.checkpoint_wanted = flush.checkpoint_wanted, False
+        try:
+            flush.running = log.begin_sync(checkpoint=checkpoint, now_ms=self._now_ms())
+        except OSError as error:
+            self._failed(log, flush, error)
+            return
+        loop = asyncio.get_running_loop()
+        ran = loop.run_in_executor(self._pool, flush.running.run)
+        ran.add_done_callback(lambda done: self._ended(log, flush, done.exception()))
+
+    def _ended(self, log: PartitionLog, flush: _Flush, error: BaseException | None) -> None:
+        job, flush.running = flush.running, None
+        assert job is not None
+        if isinstance(error, OSError):
+            self._failed(log, flush, error)
+            return
+        if error is not None:
+            raise error
+        log.end_sync(job)
+        while flush.waiting and flush.waiting[0][0] <= job.offset:
+            future = flush.waiting.pop(0)[1]
+            if not future.done():
+                future.set_result(None)
+        if log.next_offset > job.offset or flush.checkpoint_wanted:
+            self._begin(log)
+
+    @staticmethod
+    def _failed(log: PartitionLog, flush: _Flush, error: OSError) -> None:
+        log.go_offline(f"it could not be synced: {error.strerror}")
+        _fail(flush, log)
+
+    async def _sync_at_intervals(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval_seconds)
+            for log in self._logs:
+                if not log.is_synced:
+                    self._begin(log)
+
+    async def _make_checkpoints(self) -> None:
+        while True:
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+            for log in self._logs:
+                if log.recovery_point < log.next_offset and log.offline is None and self._mode != "os":
+                    self._flush_of(log).checkpoint_wanted = True
+                    self._begin(log)
+            try:
+                self._logs.write_recovery_points()
+            except OSError as error:
+                logger.error("cannot save the recovery points: %s", error)
+
+    async def close(self) -> None:
+        """Wait for the syncs that run, then stop."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        waiting = [future for flush in self._flushes.values() for _, future in flush.waiting]
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
+
+
+def _fail(flush: _Flush, log: PartitionLog) -> None:
+    waiting, flush.waiting = flush.waiting, []
+    for _, future in waiting:
+        if not future.done():
+            future.set_exception(ApiError(ErrorCode.kafka_storage_error, f"the partition is offline: {log.offline}"))

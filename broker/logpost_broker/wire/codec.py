@@ -1,0 +1,80 @@
+"""One version of one API: bytes to the newest request, the newest response to bytes. Loaded when a client first uses
+the version, because importing all of kio takes a second."""
+
+from __future__ import annotations
+
+import importlib
+import struct
+from typing import Any
+
+from kio.serial import entity_reader, entity_writer
+from kio.serial.errors import SerialError
+
+from logpost_broker.errors import ProtocolError
+from logpost_broker.log.batch import Buffer
+from logpost_broker.wire.convert import TopicNames, compile_conversion
+from logpost_broker.wire.header import Frame, response_header
+from logpost_broker.wire.registry import Api
+
+LARGE_BYTES = 16 * 1024
+"""A value from this size on is sent from where it is, not copied."""
+SIZE = struct.Struct(">i")
+
+
+class _Parts:
+    """What kio's writers write into: a list of byte strings."""
+
+    __slots__ = ("parts", "write")
+
+    def __init__(self) -> None:
+        self.parts: list[Buffer] = []
+        self.write = self.parts.append
+
+
+class VersionCodec:
+    def __init__(self, api: Api, version: int) -> None:
+        """`version` is one that the API has. Imports kio's module for it."""
+        self.api = api
+        self.version = version
+        request, response = (
+            getattr(importlib.import_module(f"kio.schema.{api.name}.v{version}.{kind}"), newest.__name__)
+            for kind, newest in (("request", api.request), ("response", api.response))
+        )
+        self.flexible_request_header = bool(request.__header_schema__.__flexible__)
+        self._flexible_response_header = bool(response.__header_schema__.__flexible__)
+        self._read = entity_reader(request)
+        self._write: Any = entity_writer(response)
+        self._lift = compile_conversion(request, api.request, api.lift, version)
+        self._lower = compile_conversion(api.response, response, api.lower, version)
+
+    def read(self, frame: Frame, position: int, names: TopicNames) -> Any:
+        """The newest request that stands for the one at `position`. Raises ProtocolError."""
+        try:
+            request, _ = self._read(frame, position)
+        except (SerialError, ValueError, OverflowError, struct.error) as error:
+            raise ProtocolError(f"a malformed {self.api.name} v{self.version} request: {error}") from error
+        return request if self._lift is None else self._lift(request, names)
+
+    def write(self, correlation_id: int, response: Any, names: TopicNames) -> list[Buffer]:
+        """The whole frame of an answer, as buffers to send one after the other."""
+        if self._lower is not None:
+            response = self._lower(response, names)
+        out = _Parts()
+        out.write(response_header(correlation_id, flexible=self._flexible_response_header))
+        self._write(out, response)
+        size = sum(map(len, out.parts))
+        out.parts.insert(0, SIZE.pack(size))
+        return [b"".join(out.parts)] if size < LARGE_BYTES else _joined(out.parts)
+
+
+def _joined(parts: list[Buffer]) -> list[Buffer]:
+    """Small parts joined, large ones as they are."""
+    joined: list[Buffer] = []
+    small: list[Buffer] = []
+    for part in parts:
+        if len(part) < LARGE_BYTES:
+            small.append(part)
+            continue
+        joined += (b"".join(small), part)
+        small = []
+    return [*joined, b"".join(small)] if small else joined

@@ -1,0 +1,30 @@
+"""Fixtures that all parts share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from logpost_broker import Broker
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """A broker of the test's own, on a free port."""
+    from logpost_broker.broker import EMBEDDED, Broker
+
+    with Broker(EMBEDDED, tmp_path / "broker") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shared_broker() -> Iterator[Broker]:
+    """One broker for all tests that name their topics and groups uniquely."""
+    from logpost_broker import Broker
+
+    with Broker() as running:
+        yield running
