@@ -14,14 +14,15 @@ class KnownStreams:
 
     def __init__(self, positions: Iterable[FilePosition]) -> None:
         self._by_id: dict[str, FilePosition] = {}
-        self._by_inode: dict[tuple[int, int], FilePosition] = {}
+        self._by_inode: dict[tuple[int, int], list[FilePosition]] = {}
         self._by_head: dict[str, list[FilePosition]] = {}
         for position in positions:
             self.add(position)
 
     def add(self, position: FilePosition) -> None:
         self._by_id[position.id] = position
-        self._by_inode[position.device, position.inode] = position
+        # Several lives of one inode: a file that was truncated, and its life before.
+        self._by_inode.setdefault((position.device, position.inode), []).append(position)
         if identifies_copies(position.fingerprint):
             self._by_head.setdefault(position.fingerprint.head, []).append(position)
 
@@ -34,26 +35,22 @@ class KnownStreams:
 
     def take(self, status: os.stat_result, read_at: ReadAt) -> FilePosition | None:
         """The stream of this file, no longer known then: it is being read. The position has the file's inode."""
-        position = self._by_inode.get((status.st_dev, status.st_ino))
-        if position is None or not _is_file_of(position, status, read_at):
-            position = self._by_content(status, read_at)
+        candidates = [*self._by_inode.get((status.st_dev, status.st_ino), ()), *self._alike(status, read_at)]
+        position = next((position for position in candidates if _is_file_of(position, status, read_at)), None)
         if position is None:
             return None
         self._remove(position)
         position.device, position.inode = status.st_dev, status.st_ino
         return position
 
-    def _by_content(self, status: os.stat_result, read_at: ReadAt) -> FilePosition | None:
+    def _alike(self, status: os.stat_result, read_at: ReadAt) -> list[FilePosition]:
         if not self._by_head or status.st_size < HEAD_BYTES:
-            return None
-        alike = self._by_head.get(fingerprint(read_at, 0).head, [])
-        return next((position for position in alike if _is_file_of(position, status, read_at)), None)
+            return []
+        return self._by_head.get(fingerprint(read_at, 0).head, [])
 
     def _remove(self, position: FilePosition) -> None:
         del self._by_id[position.id]
-        inode = position.device, position.inode
-        if self._by_inode.get(inode) is position:
-            del self._by_inode[inode]
+        self._by_inode[position.device, position.inode].remove(position)
         if identifies_copies(position.fingerprint):
             self._by_head[position.fingerprint.head].remove(position)
 

@@ -60,7 +60,7 @@ class FileReader:
         """The first bytes, as far as they were read, HEAD_BYTES at most."""
         self._tail = b""
         self._fd = -1
-        self._looked_at = (-1, -1)
+        self._looked_at: tuple[int, int] | None = None
         self.size = 0
 
     @property
@@ -83,18 +83,19 @@ class FileReader:
             os.close(fd)
             raise FileReplacedError
         self._fd = fd
-        if self._tail or self.head:
-            self._verify()
-        else:
+        if self._looked_at is None:
             self._remember()
+        else:
+            self._verify()
 
     def move_to(self, path: Path) -> None:
         """Go on in another file that has all that was read: a copy, or this file under a new name. Raises
         FileReplacedError when it has not, OSError."""
         status = path.stat()
-        has_all = status.st_size >= self.read_to + len(self.rest) and len(self._tail) == TAIL_BYTES
-        if FileId.of(status) != self.file_id and not has_all:
+        if status.st_size < self.read_to + len(self.rest):
             raise FileReplacedError
+        if FileId.of(status) != self.file_id and len(self._tail) + len(self.rest) < TAIL_BYTES:
+            raise FileReplacedError  # too little to tell a copy from a file that begins alike
         before = self.path, self.file_id
         self.close()
         self.path = path
@@ -193,7 +194,7 @@ class FileReader:
 
     def _next_bytes(self, wanted: int) -> bytes:
         data = self._read_at(self.read_to - len(self._tail), len(self._tail) + wanted)
-        if not data.startswith(self._tail):
+        if not data.startswith((self._tail + self.rest)[: len(self._tail) + wanted]):
             raise FileReplacedError
         return data[len(self._tail) :]
 
@@ -212,8 +213,8 @@ class FileReader:
         self._mid_line = bool(self._tail) and not self._tail.endswith(b"\n")
 
     def _verify(self) -> None:
-        tail = self._read_at(self.read_to - len(self._tail), len(self._tail))
-        if tail != self._tail or self._read_at(0, len(self.head)) != self.head:
+        known = self._tail + self.rest
+        if self._read_at(self.read_to - len(self._tail), len(known)) != known or self._read_at(0, len(self.head)) != self.head:
             raise FileReplacedError
 
     def _read_at(self, offset: int, length: int) -> bytes:

@@ -1,0 +1,168 @@
+"""The tailer on real files with a manual clock, and the indexer's rule over what it shipped."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from logpost.agent.acks import Acks
+from logpost.agent.metrics import Counts
+from logpost.agent.positions import FilePosition, Saved
+from logpost.agent.source import Source
+from logpost.agent.tailer import Tailer
+from logpost.config import FileSource
+from logpost.record import Record, Src
+
+START_NS = 1_795_000_000_000_000_000
+
+
+class Topic:
+    """Stands where the broker stands: keeps every record, acknowledges when it is told to."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.pending: list[tuple[Acks, int, int]] = []
+        self.acknowledges_at_once = True
+
+    def send(self, key: bytes, value: bytes, acks: Acks, start: int, end: int) -> None:
+        acks.send(start, end)
+        self.records.append(msgspec.json.decode(value, type=Record))
+        self.pending.append((acks, start, end))
+        if self.acknowledges_at_once:
+            self.acknowledge()
+
+    def acknowledge(self, order: Iterable[int] | None = None) -> None:
+        """Acknowledge all that is pending, or the entries of `order` in that order."""
+        chosen = list(range(len(self.pending)) if order is None else order)
+        for index in chosen:
+            acks, start, end = self.pending[index]
+            acks.confirm(start, end)
+        self.pending = [entry for index, entry in enumerate(self.pending) if index not in set(chosen)]
+
+
+def indexed(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """The indexer's rule: per stream, in order of the bytes, without records whose bytes it already has."""
+    streams: dict[str, list[Record]] = {}
+    for record in records:
+        kept = streams.setdefault(range_of(record).id, [])
+        start, end = range_of(record).start, range_of(record).end
+        if not _covered(start, end, kept):
+            kept.append(record)
+    for kept in streams.values():
+        kept.sort(key=lambda record: range_of(record).start)
+    return streams
+
+
+def range_of(record: Record) -> Src:
+    assert record.src is not None
+    return record.src
+
+
+def _covered(start: int, end: int, kept: list[Record]) -> bool:
+    for held in sorted((range_of(record).start, range_of(record).end) for record in kept):
+        if held[0] <= start < held[1]:
+            start = held[1]
+    return start >= end
+
+
+def assert_no_gap(stream: list[Record]) -> None:
+    for before, after in itertools.pairwise(stream):
+        assert range_of(before).end == range_of(after).start, (before, after)
+
+
+def lines_of(records: Iterable[Record]) -> Counter[str]:
+    """Lines as they stood in the files: pieces joined again."""
+    lines: Counter[str] = Counter()
+    for stream in indexed(records).values():
+        assert_no_gap(stream)
+        text = ""
+        for record in stream:
+            if text and not record.attrs.get("continued"):
+                lines[text] += 1
+                text = ""
+            text += record.message
+        if text:
+            lines[text] += 1
+    return lines
+
+
+class Host:
+    """An agent without its broker: `crash` forgets all that was not saved."""
+
+    def __init__(self, directory: Path, *patterns: str, max_open_files: int = 512, **config: object) -> None:
+        self.directory = directory
+        paths = patterns or (str(directory / "*.log"),)
+        self.config = msgspec.convert({"paths": paths, "timezone": "UTC", **config}, FileSource)
+        self.topic = Topic()
+        self.counts = Counts()
+        self.now = 1000.0
+        self.saves = 0
+        self._saved = b'{"files":[]}'
+        self._ids = (f"stream-{number}" for number in itertools.count(1))
+        self._max_open_files = max_open_files
+        self.tailer = self._start()
+
+    @property
+    def now_ns(self) -> int:
+        return START_NS + int(self.now * 1e9)
+
+    def _start(self) -> Tailer:
+        source = Source(self.config, host="web-1", max_line_bytes=4096, forbidden=())
+        return Tailer(
+            [source],
+            self.saved(),
+            sink=self.topic,
+            counts=self.counts,
+            save=self.save,
+            new_id=lambda: next(self._ids),
+            max_open_files=self._max_open_files,
+        )
+
+    def saved(self) -> list[FilePosition]:
+        """What a restart would find."""
+        return msgspec.json.decode(self._saved, type=Saved).files
+
+    def save(self) -> None:
+        self.saves += 1
+        self._saved = msgspec.json.encode(Saved(files=self.tailer.positions(self.now_ns // 1_000_000_000)))
+
+    def scan(self) -> None:
+        self.tailer.scan(self.now, self.now_ns)
+        while self.tailer.wants_scan:
+            self.tailer.scan(self.now, self.now_ns)
+
+    def read(self) -> None:
+        """Scan, and read all that is there."""
+        self.scan()
+        while self.tailer.has_work:
+            self.tailer.turn(self.now, self.now_ns)
+            if self.tailer.wants_scan:
+                self.scan()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass in the steps in which the agent's loop goes round."""
+        for _ in range(int(seconds / 0.25)):
+            self.now += 0.25
+            self.tailer.tick(self.now, self.now_ns)
+            self.read()
+
+    def crash(self) -> None:
+        """kill -9 and start again. What was sent is in the topic, acknowledged or not."""
+        self.tailer.close()
+        self.topic.pending = []
+        self.tailer = self._start()
+
+    def stop(self) -> None:
+        """An orderly end and a new start."""
+        self.topic.acknowledge()
+        self.tailer.finish(self.now, self.now_ns)
+        self.topic.acknowledge()
+        self.save()
+        self.crash()
+
+    def close(self) -> None:
+        self.tailer.close()
