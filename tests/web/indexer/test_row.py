@@ -1,0 +1,119 @@
+"""Messages become rows: records with their fields, everything else as text, nothing lost."""
+
+import datetime
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logpost.record import Record, Src
+from logpost_web.indexer.row import Position, Row, encode, plain_attributes, to_row
+
+ARRIVED = "2026-11-22T10:00:00.000000000Z"
+ARRIVED_NS = int(datetime.datetime(2026, 11, 22, 10, tzinfo=datetime.UTC).timestamp()) * 10**9
+POSITION = Position("logs", 3, "id", 42, ARRIVED_NS)
+NOW = 1_800_000_000
+
+
+def row(value: bytes | None) -> Row:
+    return to_row(value, POSITION, NOW)
+
+
+def attributes(row: Row) -> object:
+    return msgspec.json.decode(row.LogAttributes)
+
+
+def test_a_record_keeps_all_its_fields() -> None:
+    record = Record(
+        ts="2026-11-22T10:51:07.123456789Z",
+        message="hello",
+        host="web-1",
+        service="nginx",
+        level="error",
+        trace_id="t",
+        span_id="s",
+        attrs={"status": 502, "deep": {"path": "/x"}},
+        file="/var/log/x.log",
+        src=Src(id="9f2c", start=1024, end=1087),
+    )
+    made = row(msgspec.json.encode(record))
+    assert made.Timestamp == record.ts
+    assert (made.Body, made.HostName, made.ServiceName) == ("hello", "web-1", "nginx")
+    assert (made.SeverityText, made.SeverityNumber) == ("error", 17)
+    assert (made.TraceId, made.SpanId, made.FilePath) == ("t", "s", "/var/log/x.log")
+    assert (made.StreamId, made.StreamFrom, made.StreamTo) == ("9f2c", 1024, 1087)
+    assert (made.Topic, made.TopicId, made.Partition, made.Offset) == ("logs", "id", 3, 42)
+    assert attributes(made) == record.attrs
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"plain text",
+        b'{"message":"no time"}',
+        b'{"ts":1,"message":"a time that is no text"}',
+        b"[1,2]",
+        b"null",
+        b'{"ts":"2026-11-22T10:51:07Z","message":"cut',
+        b'{"ts":"2026-11-22T10:51:07Z","message":"x","src":{"id":"a","from":-1.5,"to":2}}',
+    ],
+)
+def test_what_is_no_record_is_text_at_the_time_of_its_arrival(value: bytes) -> None:
+    made = row(value)
+    assert (made.Body, made.Timestamp) == (value.decode(), ARRIVED)
+
+
+def test_a_tombstone_is_an_empty_row() -> None:
+    assert row(None).Body == ""
+
+
+def test_bytes_that_are_not_utf8_are_marked() -> None:
+    made = row(b"caf\xe9")
+    assert made.Body == "caf\ufffd"
+    assert attributes(made) == {"logpost.encoding": "not utf-8"}
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("1600-01-01T00:00:00Z", "1900-01-01T00:00:00.000000000Z"),
+        ("9999-12-31T23:59:59Z", "2262-04-11T23:47:16.854775807Z"),
+        ("yesterday", ARRIVED),
+        ("2026-02-30T00:00:00Z", ARRIVED),
+    ],
+)
+def test_a_time_that_the_store_cannot_hold_is_clamped_and_kept_beside(text: str, stored: str) -> None:
+    made = row(msgspec.json.encode({"ts": text, "message": "x", "attrs": {"a": 1}}))
+    assert made.Timestamp == stored
+    assert attributes(made) == {"a": 1, "logpost.ts": text}
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("2026-11-22T12:51:07.5+02:00", "2026-11-22T10:51:07.500000000Z"),
+        ("2024-02-29T00:00:00.123456789Z", "2024-02-29T00:00:00.123456789Z"),
+        ("2026-11-22 10:51:07", "2026-11-22T10:51:07.000000000Z"),
+    ],
+)
+def test_a_time_in_another_form_is_the_same_time(text: str, stored: str) -> None:
+    made = row(msgspec.json.encode({"ts": text, "message": "x"}))
+    assert (made.Timestamp, attributes(made)) == (stored, {})
+
+
+def test_attributes_that_are_no_object_become_a_text() -> None:
+    made = row(b'{"ts":"2026-11-22T10:51:07Z","message":"x","attrs":[1,2]}')
+    assert attributes(made) == {"logpost.attrs": "[1,2]"}
+
+
+def test_attributes_can_be_made_a_text() -> None:
+    made = row(b'{"ts":"2026-11-22T10:51:07Z","message":"x","attrs":{"a":1,"a":2}}')
+    assert attributes(plain_attributes(made)) == {"logpost.attrs": '{"a":1,"a":2}'}
+
+
+@given(st.one_of(st.binary(), st.text().map(str.encode)))
+def test_any_bytes_make_one_line_of_json(value: bytes) -> None:
+    line = encode([row(value)])
+    assert line.count(b"\n") == 1
+    assert msgspec.json.decode(line)["Offset"] == 42
