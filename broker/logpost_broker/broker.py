@@ -12,10 +12,11 @@ from types import TracebackType
 
 from logpost.config import BrokerConfig
 from logpost.service import DirectoryLock, bind
+from logpost_broker.groups.service import GroupService
 from logpost_broker.node import Node, Service
 from logpost_broker.server.listener import Listener
 
-SERVICES: Sequence[Callable[[Node], Service]] = ()
+SERVICES: Sequence[Callable[[Node], Service]] = (GroupService,)
 """What lives on a node beside its logs, made and started in this order."""
 EMBEDDED = BrokerConfig(port=0, metrics_port=0)
 WILDCARDS = ("0.0.0.0", "::")

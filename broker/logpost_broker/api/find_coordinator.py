@@ -1,0 +1,65 @@
+"""FindCoordinator (10), versions 0 to 6: which broker has a group or a transactional id. Here it is always this one.
+
+- v1: key type
+- v3: flexible
+- v4: several keys at once (KIP-699)
+- v5: TRANSACTION_ABORTABLE may be answered (KIP-890), which is not needed here
+- v6: share groups (KIP-932), which this broker has not: INVALID_REQUEST
+"""
+
+from __future__ import annotations
+
+from kio.schema.errors import ErrorCode
+from kio.schema.find_coordinator.v6.request import FindCoordinatorRequest
+from kio.schema.find_coordinator.v6.response import Coordinator, FindCoordinatorResponse
+from kio.schema.types import BrokerId
+from kio.static.primitive import i32
+
+from logpost_broker.node import NODE_ID, Node
+from logpost_broker.wire.registry import Adapted, RequestContext, handles
+from logpost_broker.wire.units import NO_THROTTLE
+
+GROUP = 0
+TRANSACTION = 1
+
+
+@handles(
+    FindCoordinatorRequest,
+    FindCoordinatorResponse,
+    lift=[Adapted("coordinator_keys", 3, lambda request: (request.key,))],
+    lower=[
+        Adapted("error_code", 3, lambda response: response.coordinators[0].error_code),
+        Adapted("error_message", 3, lambda response: response.coordinators[0].error_message),
+        Adapted("node_id", 3, lambda response: response.coordinators[0].node_id),
+        Adapted("host", 3, lambda response: response.coordinators[0].host),
+        Adapted("port", 3, lambda response: response.coordinators[0].port),
+    ],
+)
+def find_coordinator(node: Node, request: FindCoordinatorRequest, context: RequestContext) -> FindCoordinatorResponse:
+    known = request.key_type in (GROUP, TRANSACTION)
+    found = _this_broker if known else _refused
+    return FindCoordinatorResponse(
+        throttle_time=NO_THROTTLE, coordinators=tuple(found(node, key) for key in request.coordinator_keys)
+    )
+
+
+def _this_broker(node: Node, key: str) -> Coordinator:
+    return Coordinator(
+        key=key,
+        node_id=BrokerId(NODE_ID),
+        host=node.host,
+        port=i32(node.port),
+        error_code=ErrorCode.none,
+        error_message=None,
+    )
+
+
+def _refused(node: Node, key: str) -> Coordinator:
+    return Coordinator(
+        key=key,
+        node_id=BrokerId(-1),
+        host="",
+        port=i32(-1),
+        error_code=ErrorCode.invalid_request,
+        error_message="this broker coordinates consumer groups and transactions, not share groups",
+    )

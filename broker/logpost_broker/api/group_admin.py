@@ -1,0 +1,124 @@
+"""DescribeGroups (15), ListGroups (16), DeleteGroups (42): what tools see of groups.
+
+DescribeGroups, versions 0 to 6
+- v3: authorized operations
+- v4: static members
+- v6: GROUP_ID_NOT_FOUND (KIP-1043); before, a group that is not there is Dead
+
+ListGroups, versions 0 to 5
+- v4: filter by state (KIP-518)
+- v5: filter by type (KIP-848); all groups here are classic
+
+DeleteGroups, versions 0 to 2
+"""
+
+from __future__ import annotations
+
+from kio.schema.delete_groups.v2.request import DeleteGroupsRequest
+from kio.schema.delete_groups.v2.response import DeletableGroupResult, DeleteGroupsResponse
+from kio.schema.describe_groups.v6.request import DescribeGroupsRequest
+from kio.schema.describe_groups.v6.response import DescribedGroup as Described
+from kio.schema.describe_groups.v6.response import DescribedGroupMember, DescribeGroupsResponse
+from kio.schema.errors import ErrorCode
+from kio.schema.list_groups.v5.request import ListGroupsRequest
+from kio.schema.list_groups.v5.response import ListedGroup, ListGroupsResponse
+from kio.schema.types import GroupId
+from kio.static.primitive import i32
+
+from logpost_broker.groups.listing import CLASSIC, DescribedGroup
+from logpost_broker.groups.service import GroupService
+from logpost_broker.groups.states import GroupState
+from logpost_broker.node import Node
+from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.wire.units import NO_THROTTLE
+
+FIRST_WITH_NOT_FOUND = 6
+NOT_ASKED_FOR = i32(-(2**31))
+READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS = 3, 6, 8, 10, 11
+"""Kafka's numbers of what may be done with a group. Nobody is refused anything here."""
+ALL_OPERATIONS = i32(sum(1 << operation for operation in (READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS)))
+
+
+@handles(DescribeGroupsRequest, DescribeGroupsResponse)
+def describe_groups(node: Node, request: DescribeGroupsRequest, context: RequestContext) -> DescribeGroupsResponse:
+    service = node.service(GroupService)
+    operations = ALL_OPERATIONS if request.include_authorized_operations else NOT_ASKED_FOR
+    groups = []
+    for group_id in request.groups:
+        group = service.describe(group_id)
+        if group is None:
+            groups.append(_not_found(group_id, context.version))
+        else:
+            groups.append(_described(group, operations))
+    return DescribeGroupsResponse(throttle_time=NO_THROTTLE, groups=tuple(groups))
+
+
+def _described(group: DescribedGroup, operations: i32) -> Described:
+    return Described(
+        error_code=ErrorCode.none,
+        group_id=GroupId(group.group_id),
+        group_state=group.state.value,
+        protocol_type=group.protocol_type,
+        protocol_data=group.protocol,
+        members=tuple(
+            DescribedGroupMember(
+                member_id=member.member_id,
+                group_instance_id=member.instance_id,
+                client_id=member.client_id,
+                client_host=member.client_host,
+                member_metadata=member.metadata,
+                member_assignment=member.assignment,
+            )
+            for member in group.members
+        ),
+        authorized_operations=operations,
+    )
+
+
+def _not_found(group_id: str, version: int) -> Described:
+    return Described(
+        error_code=ErrorCode.group_id_not_found if version >= FIRST_WITH_NOT_FOUND else ErrorCode.none,
+        error_message=f"Group {group_id} not found.",
+        group_id=GroupId(group_id),
+        group_state=GroupState.DEAD.value,
+        protocol_type="",
+        protocol_data="",
+        members=(),
+    )
+
+
+@handles(ListGroupsRequest, ListGroupsResponse)
+def list_groups(node: Node, request: ListGroupsRequest, context: RequestContext) -> ListGroupsResponse:
+    states = {state.lower() for state in request.states_filter}
+    types = {group_type.lower() for group_type in request.types_filter}
+    service = node.service(GroupService)
+    groups = [group for group_id in service.group_ids() if (group := service.describe(group_id)) is not None]
+    return ListGroupsResponse(
+        throttle_time=NO_THROTTLE,
+        error_code=ErrorCode.none,
+        groups=tuple(
+            ListedGroup(
+                group_id=GroupId(group.group_id),
+                protocol_type=group.protocol_type,
+                group_state=group.state.value,
+                group_type=CLASSIC,
+            )
+            for group in groups
+            if (not states or group.state.value.lower() in states) and (not types or CLASSIC in types)
+        ),
+    )
+
+
+@handles(DeleteGroupsRequest, DeleteGroupsResponse)
+async def delete_groups(node: Node, request: DeleteGroupsRequest, context: RequestContext) -> DeleteGroupsResponse:
+    service = node.service(GroupService)
+    deletions = [(group_id, service.delete_group(group_id)) for group_id in request.groups_names]
+    return DeleteGroupsResponse(
+        throttle_time=NO_THROTTLE,
+        results=tuple(
+            [
+                DeletableGroupResult(group_id=group_id, error_code=(await deletion).code)
+                for group_id, deletion in deletions
+            ]
+        ),
+    )

@@ -1,0 +1,279 @@
+"""The front door of the pure core: every call says what it decided as an `Outcome` and waits for nothing.
+
+A caller journals the outcome's events, calls `apply` for each, then arms its timers and sends its replies. What members
+and timers do between two journaled states is kept here only: after a crash the group is what was journaled last, and
+its members find out by their generation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.errors import ApiError
+from logpost_broker.groups import joining, membership, rebalance
+from logpost_broker.groups.events import Event, GroupDeleted, GroupStored, OffsetCommitted
+from logpost_broker.groups.group import Group
+from logpost_broker.groups.limits import MAX_STRING_BYTES, GroupLimits
+from logpost_broker.groups.listing import DescribedGroup, describe
+from logpost_broker.groups.messages import (
+    Commit,
+    CommitReply,
+    DeleteReply,
+    Heartbeat,
+    HeartbeatReply,
+    Join,
+    JoinReply,
+    LeaveReply,
+    LeavingMember,
+    OffsetToCommit,
+    Sync,
+    SyncReply,
+    TopicPartition,
+)
+from logpost_broker.groups.offsets import Committed, Offsets, check_committer, check_offset, deleted
+from logpost_broker.groups.outcome import (
+    Draft,
+    Outcome,
+    PendingTimer,
+    RebalanceTimer,
+    SessionTimer,
+    SyncTimer,
+    TimerKey,
+    Waiter,
+)
+from logpost_broker.groups.states import GroupState
+from logpost_broker.groups.subscription import subscribed_topics
+
+
+class GroupCoordinator:
+    def __init__(self, limits: GroupLimits) -> None:
+        self.limits = limits
+        self._groups: dict[str, Group] = {}
+        self._offsets = Offsets()
+
+    # Membership
+
+    def join(self, request: Join, waiter: Waiter, now_ms: int) -> Outcome:
+        """Answered with a JoinReply, maybe by a later outcome."""
+        draft = Draft(now_ms)
+        group = self._groups.get(request.group_id) or Group(group_id=request.group_id)
+        try:
+            self._check_join(request)
+            joining.join(group, request, waiter, draft, self.limits)
+        except ApiError as error:
+            draft.reply(waiter, JoinReply(code=error.code, member_id=request.member_id))
+        return self._end(group, draft)
+
+    def sync(self, request: Sync, waiter: Waiter, now_ms: int) -> Outcome:
+        """Answered with a SyncReply, maybe by a later outcome."""
+        draft = Draft(now_ms)
+        try:
+            membership.sync(self._group(request.group_id), request, waiter, draft)
+        except ApiError as error:
+            draft.reply(waiter, SyncReply(code=error.code))
+        return draft.outcome()
+
+    def heartbeat(self, request: Heartbeat, waiter: Waiter, now_ms: int) -> Outcome:
+        """Answered with a HeartbeatReply."""
+        draft = Draft(now_ms)
+        try:
+            code = membership.heartbeat(self._group(request.group_id), request, draft)
+        except ApiError as error:
+            code = error.code
+        draft.reply(waiter, HeartbeatReply(code=code))
+        return draft.outcome()
+
+    def leave(self, group_id: str, members: Iterable[LeavingMember], waiter: Waiter, now_ms: int) -> Outcome:
+        """Answered with a LeaveReply: a code per member."""
+        draft = Draft(now_ms)
+        group = self._groups.get(group_id) or Group(group_id=group_id)
+        codes = []
+        for member in members:
+            try:
+                membership.leave(group, member, draft, self.limits)
+                codes.append((member, ErrorCode.none))
+            except ApiError as error:
+                codes.append((member, error.code))
+        draft.reply(waiter, LeaveReply(members=tuple(codes)))
+        return self._end(group, draft)
+
+    def expire(self, key: TimerKey, now_ms: int) -> Outcome:
+        """The timer of this key, as it was set last, has run down."""
+        draft = Draft(now_ms)
+        group = self._groups.get(key.group_id)
+        if group is None:
+            return draft.outcome()
+        match key:
+            case SessionTimer():
+                membership.session_expired(group, key.member_id, draft, self.limits)
+            case PendingTimer():
+                membership.forget_pending(group, key.member_id, draft)
+            case RebalanceTimer():
+                rebalance.time_is_up(group, draft, self.limits)
+            case SyncTimer():
+                membership.sync_expired(group, draft, self.limits)
+        return self._end(group, draft)
+
+    def _check_join(self, request: Join) -> None:
+        if not request.group_id or len(request.group_id.encode()) > MAX_STRING_BYTES:
+            raise ApiError(ErrorCode.invalid_group_id)
+        limits = self.limits
+        if not limits.min_session_timeout_ms <= request.session_timeout_ms <= limits.max_session_timeout_ms:
+            raise ApiError(ErrorCode.invalid_session_timeout)
+        names = (request.instance_id or "", request.protocol_type, *(name for name, _ in request.protocols))
+        if any(len(name.encode()) > MAX_STRING_BYTES for name in names):
+            raise ApiError(ErrorCode.invalid_request)
+
+    def _group(self, group_id: str) -> Group:
+        """Raises ApiError UNKNOWN_MEMBER_ID: a group that is not there has no members."""
+        group = self._groups.get(group_id)
+        if group is None:
+            raise ApiError(ErrorCode.unknown_member_id)
+        return group
+
+    def _end(self, group: Group, draft: Draft) -> Outcome:
+        """Keep the group while there is something to know of it."""
+        if group.is_unused and not draft.events:
+            self._groups.pop(group.group_id, None)
+        else:
+            self._groups[group.group_id] = group
+        return draft.outcome()
+
+    # Offsets
+
+    def commit(self, request: Commit, waiter: Waiter, now_ms: int) -> Outcome:
+        """Answered with a CommitReply: a code per partition."""
+        draft = Draft(now_ms)
+        try:
+            if len(request.group_id.encode()) > MAX_STRING_BYTES:
+                raise ApiError(ErrorCode.invalid_group_id)
+            check_committer(self._groups.get(request.group_id), request, draft)
+        except ApiError as error:
+            draft.reply(waiter, CommitReply(code=error.code))
+            return draft.outcome()
+        codes: dict[TopicPartition, ErrorCode] = {}
+        for offset in request.offsets:
+            code = codes[offset.topic, offset.partition] = check_offset(offset, self.limits)
+            if code == ErrorCode.none:
+                draft.events.append(_committed(request.group_id, offset, now_ms))
+        draft.reply(waiter, CommitReply(codes=codes))
+        return draft.outcome()
+
+    def committed(self, group_id: str) -> Committed:
+        """(topic, partition) → the group's committed offset."""
+        return self._offsets.of(group_id)
+
+    def topics_with_offsets(self) -> set[str]:
+        return self._offsets.topics()
+
+    def forget_topics(self, topics: Collection[str]) -> Outcome:
+        """The topics are gone: so are all offsets in them, before a new topic takes the name."""
+        return Outcome(events=tuple(deleted(event) for event in self._offsets.of_topics(topics)))
+
+    # Administration
+
+    def group_ids(self) -> list[str]:
+        """Sorted; groups that only ever committed offsets are groups too."""
+        return sorted({*self._groups, *self._offsets.group_ids()})
+
+    def describe(self, group_id: str) -> DescribedGroup | None:
+        """None where there is no such group."""
+        group = self._groups.get(group_id)
+        if group is not None:
+            return describe(group)
+        if group_id in self._offsets.group_ids():
+            return DescribedGroup(group_id=group_id, state=GroupState.EMPTY)
+        return None
+
+    def delete_group(self, group_id: str, waiter: Waiter, now_ms: int) -> Outcome:
+        """Answered with a DeleteReply: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP or none."""
+        draft = Draft(now_ms)
+        described = self.describe(group_id)
+        if described is None:
+            draft.reply(waiter, DeleteReply(code=ErrorCode.group_id_not_found))
+        elif described.state is not GroupState.EMPTY:
+            draft.reply(waiter, DeleteReply(code=ErrorCode.non_empty_group))
+        else:
+            draft.events.extend(deleted(event) for event in self._offsets.of(group_id).values())
+            draft.events.append(GroupDeleted(group_id=group_id))
+            draft.reply(waiter, DeleteReply())
+        return draft.outcome()
+
+    def delete_offsets(
+        self, group_id: str, partitions: Iterable[TopicPartition], waiter: Waiter, now_ms: int
+    ) -> Outcome:
+        """Answered with a DeleteReply: GROUP_ID_NOT_FOUND, or GROUP_SUBSCRIBED_TO_TOPIC per partition."""
+        draft = Draft(now_ms)
+        if self.describe(group_id) is None:
+            draft.reply(waiter, DeleteReply(code=ErrorCode.group_id_not_found))
+            return draft.outcome()
+        codes = {}
+        committed = self._offsets.of(group_id)
+        for place in partitions:
+            subscribed = self._is_subscribed(group_id, place[0])
+            codes[place] = ErrorCode.group_subscribed_to_topic if subscribed else ErrorCode.none
+            if not subscribed and place in committed:
+                draft.events.append(deleted(committed[place]))
+        draft.reply(waiter, DeleteReply(codes=codes))
+        return draft.outcome()
+
+    def _is_subscribed(self, group_id: str, topic: str) -> bool:
+        """Members whose subscription cannot be read may want any topic."""
+        group = self._groups.get(group_id)
+        if group is None:
+            return False
+        subscriptions = (
+            subscribed_topics(group.protocol_type, metadata)
+            for member in group.members.values()
+            for _, metadata in member.protocols
+        )
+        return any(topics is None or topic in topics for topics in subscriptions)
+
+    # Journal
+
+    def apply(self, event: Event) -> None:
+        """Make an event's change: right after it was journaled, and at replay."""
+        if isinstance(event, GroupStored):
+            self._groups.setdefault(event.group_id, Group(group_id=event.group_id)).apply(event)
+        elif isinstance(event, GroupDeleted):
+            group = self._groups.pop(event.group_id, None)
+            if group is not None:
+                group.move(GroupState.DEAD, group.state_since_ms)
+        else:
+            self._offsets.apply(event)
+
+    def resume(self, now_ms: int) -> Outcome:
+        """After replay: give every restored member a whole session to be heard of."""
+        draft = Draft(now_ms)
+        for group in self._groups.values():
+            for member in group.members.values():
+                rebalance.watch(group, member, draft)
+        return draft.outcome()
+
+    def release(self, now_ms: int) -> Outcome:
+        """The coordinator goes away: answer all parked requests, so that their members look for it again."""
+        draft = Draft(now_ms)
+        for group in self._groups.values():
+            for member in group.members.values():
+                rebalance.answer_join(member, draft, ErrorCode.coordinator_not_available)
+                rebalance.answer_sync(member, draft, ErrorCode.coordinator_not_available)
+        return draft.outcome()
+
+    def snapshot(self) -> list[Event]:
+        """The journaled state as events: applied to nothing, or to any earlier part of the journal, they give it."""
+        groups = [group.stored for group in self._groups.values() if group.stored is not None]
+        return [*groups, *self._offsets.all()]
+
+
+def _committed(group_id: str, offset: OffsetToCommit, now_ms: int) -> OffsetCommitted:
+    return OffsetCommitted(
+        group_id=group_id,
+        topic=offset.topic,
+        partition=offset.partition,
+        offset=offset.offset,
+        leader_epoch=offset.leader_epoch,
+        metadata=offset.metadata,
+        commit_timestamp_ms=now_ms,
+    )

@@ -1,0 +1,100 @@
+"""The primitive types of Kafka's message formats, as the records of `__consumer_offsets` are written in them.
+
+Big-endian integers; a length before each string, byte field and array: fixed-width, or an unsigned varint plus one in
+a flexible version (KIP-482), whose structs end with tagged fields.
+"""
+
+from __future__ import annotations
+
+import struct
+
+_INT16 = struct.Struct(">h")
+_INT32 = struct.Struct(">i")
+_INT64 = struct.Struct(">q")
+
+
+def int16(value: int) -> bytes:
+    return _INT16.pack(value)
+
+
+def int32(value: int) -> bytes:
+    return _INT32.pack(value)
+
+
+def int64(value: int) -> bytes:
+    return _INT64.pack(value)
+
+
+def string(value: str | None) -> bytes:
+    """At most 32,767 bytes of UTF-8; None is written as a null."""
+    if value is None:
+        return int16(-1)
+    data = value.encode()
+    return int16(len(data)) + data
+
+
+def byte_field(value: bytes) -> bytes:
+    return int32(len(value)) + value
+
+
+class Reader:
+    """Reads field after field. Every method raises ValueError where the bytes do not hold what is asked for."""
+
+    def __init__(self, data: bytes, *, flexible: bool = False) -> None:
+        self._data = data
+        self._position = 0
+        self.flexible = flexible
+
+    def take(self, size: int) -> bytes:
+        end = self._position + size
+        if size < 0 or end > len(self._data):
+            raise ValueError(f"the record ends at byte {len(self._data)}, inside a field of {size}")
+        taken = self._data[self._position : end]
+        self._position = end
+        return taken
+
+    def int16(self) -> int:
+        return int.from_bytes(self.take(2), "big", signed=True)
+
+    def int32(self) -> int:
+        return int.from_bytes(self.take(4), "big", signed=True)
+
+    def int64(self) -> int:
+        return int.from_bytes(self.take(8), "big", signed=True)
+
+    def unsigned_varint(self) -> int:
+        value = shift = 0
+        while shift < 35:
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+        raise ValueError("a varint of more than five bytes")
+
+    def nullable_string(self) -> str | None:
+        length = self.unsigned_varint() - 1 if self.flexible else self.int16()
+        return None if length == -1 else self.take(length).decode()
+
+    def string(self) -> str:
+        value = self.nullable_string()
+        if value is None:
+            raise ValueError("null where a string has to be")
+        return value
+
+    def byte_field(self) -> bytes:
+        return self.take(self.unsigned_varint() - 1 if self.flexible else self.int32())
+
+    def array_length(self) -> int:
+        length = self.unsigned_varint() - 1 if self.flexible else self.int32()
+        if not 0 <= length <= len(self._data):
+            raise ValueError(f"an array of {length} elements in {len(self._data)} bytes")
+        return length
+
+    def tagged_fields(self) -> None:
+        """Skip them; there are none outside flexible versions."""
+        if not self.flexible:
+            return
+        for _ in range(self.unsigned_varint()):
+            self.unsigned_varint()
+            self.take(self.unsigned_varint())

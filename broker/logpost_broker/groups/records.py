@@ -1,0 +1,32 @@
+"""Events to records of `__consumer_offsets` and back."""
+
+from __future__ import annotations
+
+from logpost_broker.groups.events import Event, GroupDeleted, GroupStored, OffsetCommitted
+from logpost_broker.groups.group_record import GROUP_METADATA_KEY, group_key, group_value, read_group
+from logpost_broker.groups.offset_record import (
+    LEGACY_OFFSET_COMMIT_KEY,
+    OFFSET_COMMIT_KEY,
+    offset_key,
+    offset_value,
+    read_offset,
+)
+from logpost_broker.groups.record_fields import Reader
+
+
+def to_record(event: Event) -> tuple[bytes, bytes | None]:
+    """Key and value; the value of what was deleted is null."""
+    if isinstance(event, GroupStored | GroupDeleted):
+        return group_key(event), group_value(event) if isinstance(event, GroupStored) else None
+    return offset_key(event), offset_value(event) if isinstance(event, OffsetCommitted) else None
+
+
+def from_record(key: bytes, value: bytes | None) -> Event:
+    """Raises ValueError for a record of another type, such as those of KIP-848, and for a malformed one."""
+    reader = Reader(key)
+    key_type = reader.int16()
+    if key_type in (OFFSET_COMMIT_KEY, LEGACY_OFFSET_COMMIT_KEY):
+        return read_offset(reader, value)
+    if key_type == GROUP_METADATA_KEY:
+        return read_group(reader, value)
+    raise ValueError(f"a record of type {key_type} is not known")

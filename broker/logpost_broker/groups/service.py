@@ -1,0 +1,160 @@
+"""The group coordinator of a running broker: the pure core, its journal, its timers, and who waits for an answer.
+
+An answer leaves when everything journaled before it is durable, so that no client ever acts on a state that a power cut
+could take back. What cannot be journaled is answered COORDINATOR_NOT_AVAILABLE, which every client tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar, cast
+
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.errors import ApiError
+from logpost_broker.groups.coordinator import GroupCoordinator
+from logpost_broker.groups.journal import Journal
+from logpost_broker.groups.limits import GroupLimits
+from logpost_broker.groups.listing import DescribedGroup
+from logpost_broker.groups.messages import (
+    Commit,
+    CommitReply,
+    DeleteReply,
+    Heartbeat,
+    HeartbeatReply,
+    Join,
+    JoinReply,
+    LeaveReply,
+    LeavingMember,
+    Reply,
+    Sync,
+    SyncReply,
+    TopicPartition,
+)
+from logpost_broker.groups.offsets import Committed
+from logpost_broker.groups.outcome import Outcome, TimerKey, Waiter
+from logpost_broker.groups.timers import Timers
+from logpost_broker.node import Node
+from logpost_broker.topics import Topic
+
+R = TypeVar("R", bound=Reply)
+
+logger = logging.getLogger("broker")
+
+
+class GroupService:
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._core = GroupCoordinator(GroupLimits())
+        self._journal = Journal(node, self._core.snapshot)
+        self._timers = Timers(self._expire)
+
+    async def start(self) -> None:
+        """Replay the journal and give every member a new session."""
+        for event in self._journal.replay():
+            self._core.apply(event)
+        now_ms = self._node.now_ms()
+        # A crash may have come between the deletion of a topic and that of the offsets in it.
+        gone = {topic for topic in self._core.topics_with_offsets() if self._node.topics.by_name(topic) is None}
+        self._carry_out(self._core.forget_topics(gone), now_ms)
+        self._carry_out(self._core.resume(now_ms), now_ms)
+        self._node.parked.add(self)
+
+    async def stop(self) -> None:
+        self._timers.cancel_all()
+
+    def release(self) -> None:
+        """The broker stops: members that wait for others look for their coordinator again, and find it after the
+        restart."""
+        now_ms = self._node.now_ms()
+        self._carry_out(self._core.release(now_ms), now_ms)
+
+    def topics_deleted(self, topics: Sequence[Topic]) -> None:
+        """Forget the offsets in them."""
+        self._carry_out(self._core.forget_topics({topic.name for topic in topics}), self._node.now_ms())
+
+    def join(self, request: Join) -> asyncio.Future[JoinReply]:
+        return self._call(lambda waiter, now_ms: self._core.join(request, waiter, now_ms))
+
+    def sync(self, request: Sync) -> asyncio.Future[SyncReply]:
+        return self._call(lambda waiter, now_ms: self._core.sync(request, waiter, now_ms))
+
+    def heartbeat(self, request: Heartbeat) -> asyncio.Future[HeartbeatReply]:
+        return self._call(lambda waiter, now_ms: self._core.heartbeat(request, waiter, now_ms))
+
+    def leave(self, group_id: str, members: Iterable[LeavingMember]) -> asyncio.Future[LeaveReply]:
+        return self._call(lambda waiter, now_ms: self._core.leave(group_id, members, waiter, now_ms))
+
+    def commit(self, request: Commit) -> asyncio.Future[CommitReply]:
+        return self._call(lambda waiter, now_ms: self._core.commit(request, waiter, now_ms))
+
+    def delete_group(self, group_id: str) -> asyncio.Future[DeleteReply]:
+        return self._call(lambda waiter, now_ms: self._core.delete_group(group_id, waiter, now_ms))
+
+    def delete_offsets(self, group_id: str, partitions: Iterable[TopicPartition]) -> asyncio.Future[DeleteReply]:
+        return self._call(lambda waiter, now_ms: self._core.delete_offsets(group_id, partitions, waiter, now_ms))
+
+    def committed(self, group_id: str) -> Committed:
+        """(topic, partition) → committed offset, as of now: await `settled` before anybody is told."""
+        return self._core.committed(group_id)
+
+    async def settled(self) -> None:
+        """Everything journaled so far is durable. Raises ApiError when it cannot be."""
+        if self._journal.durable is not None:
+            await self._journal.durable
+
+    def group_ids(self) -> list[str]:
+        return self._core.group_ids()
+
+    def describe(self, group_id: str) -> DescribedGroup | None:
+        return self._core.describe(group_id)
+
+    def _call(self, call: Callable[[Waiter, int], Outcome]) -> asyncio.Future[R]:
+        """`call` is answered with an R: that is what the core's method promises."""
+        waiter: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        now_ms = self._node.now_ms()
+        self._carry_out(call(waiter, now_ms), now_ms)
+        return cast("asyncio.Future[R]", waiter)
+
+    def _expire(self, key: TimerKey) -> None:
+        now_ms = self._node.now_ms()
+        self._carry_out(self._core.expire(key, now_ms), now_ms)
+
+    def _carry_out(self, outcome: Outcome, now_ms: int) -> None:
+        """Journal, apply, arm, answer: in this order."""
+        code = self._journal_events(outcome)
+        self._timers.arm(outcome.timers, now_ms)
+        durable = self._journal.durable
+        if code is not ErrorCode.none or durable is None:
+            _answer(outcome, code)
+        elif durable.done():
+            _answer(outcome, _code_of(durable))
+        elif outcome.replies:
+            durable.add_done_callback(lambda done: _answer(outcome, _code_of(done)))
+        self._journal.snapshot_if_due()
+
+    def _journal_events(self, outcome: Outcome) -> ErrorCode:
+        if not outcome.events:
+            return ErrorCode.none
+        try:
+            self._journal.append(outcome.events)
+        except ApiError as error:
+            logger.error("cannot journal a change of group %s: %s", outcome.events[0].group_id, error)
+            return ErrorCode.coordinator_not_available
+        for event in outcome.events:
+            self._core.apply(event)
+        return ErrorCode.none
+
+
+def _answer(outcome: Outcome, code: ErrorCode) -> None:
+    for waiter, reply in outcome.replies:
+        assert isinstance(waiter, asyncio.Future)
+        if not waiter.done():  # the loop cancels what is left when it ends
+            waiter.set_result(reply if code is ErrorCode.none else dataclasses.replace(reply, code=code))
+
+
+def _code_of(durable: asyncio.Future[None]) -> ErrorCode:
+    return ErrorCode.none if durable.exception() is None else ErrorCode.coordinator_not_available
