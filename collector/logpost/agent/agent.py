@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logpost.agent import positions
+from logpost.agent.journal import Journal
 from logpost.agent.metrics import Counts
 from logpost.agent.publish import Publisher
 from logpost.agent.source import Source
 from logpost.agent.tailer import Tailer
 from logpost.agent.topic import TopicMaker
 from logpost.agent.wake import Wake
-from logpost.config import Config
+from logpost.config import Config, JournalSource
 
 READY_SECONDS = 3.0
 """How long the start waits for the broker before it says that it is waiting."""
@@ -42,27 +43,51 @@ class _Due:
     save: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """All that an agent reads."""
+
+    host: str
+    files: Sequence[Source]
+    journal: JournalSource | None
+
+
 class Agent:
     """Ships what `sources` name until `stop` is called. The caller holds the lock on `directory`."""
 
-    def __init__(self, config: Config, sources: Sequence[Source], directory: Path, counts: Counts) -> None:
+    def __init__(self, config: Config, sources: Sources, directory: Path, counts: Counts) -> None:
         """Raises StartError when the saved positions cannot be used."""
         self._config = config
-        self._sources = sources
+        self._files = sources.files
         self._log = logging.getLogger("agent")
         self._file = positions.PositionsFile(directory / "positions.json")
         saved = positions.load(directory / "positions.json", int(time.time()))
+        # Kept for the day when the journal is configured again.
+        self._saved_journal = saved.journal
         self._counts = counts
         self._stopped = threading.Event()
         self._wake = Wake()
         self._publisher = Publisher(config.kafka, max_in_flight=config.agent.max_in_flight, counts=counts)
         self._tailer = Tailer(
-            sources,
+            sources.files,
             saved.files,
             sink=self._publisher,
             counts=counts,
             save=self._save,
-            new_id=lambda: secrets.token_hex(12),
+            new_id=_new_id,
+        )
+        self._journal = (
+            Journal(
+                sources.journal,
+                saved.journal,
+                host=sources.host,
+                sink=self._publisher,
+                save=self._save,
+                new_id=_new_id,
+                wake=self._wake.wake,
+            )
+            if sources.journal
+            else None
         )
         self._topic = TopicMaker(config.kafka, self._wake.wake)
         self._due = _Due()
@@ -92,7 +117,7 @@ class Agent:
 
     def _step(self) -> None:
         may_read = self._topic.made.is_set() and self._publisher.has_room
-        working = may_read and self._tailer.has_work
+        working = may_read and self._has_work
         woken = self._wake.wait(0.0 if working else self._idle_seconds(may_read))
         now = time.monotonic()
         if woken.names or self._tailer.wants_scan:
@@ -101,8 +126,8 @@ class Agent:
             self._scan(now)
         elif woken.paths:
             self._tailer.touch(woken.paths, now, time.time_ns())
-        if may_read and self._tailer.has_work:
-            self._tailer.turn(now, time.time_ns())
+        if may_read:
+            self._read(now)
         self._publisher.poll()
         if now >= self._due.tick:
             self._due.tick = now + TICK_SECONDS
@@ -112,6 +137,16 @@ class Agent:
             self._due.save = now + SAVE_SECONDS
             self._save()
 
+    @property
+    def _has_work(self) -> bool:
+        return self._tailer.has_work or (self._journal is not None and self._journal.has_work)
+
+    def _read(self, now: float) -> None:
+        if self._tailer.has_work:
+            self._tailer.turn(now, time.time_ns())
+        if self._journal is not None:
+            self._journal.turn(now, time.time_ns())
+
     def _idle_seconds(self, may_read: bool) -> float:
         due = self._due
         seconds = min(due.scan, due.tick, due.save) - time.monotonic()
@@ -120,7 +155,7 @@ class Agent:
         return min(seconds, IN_FLIGHT_SECONDS) if self._counts.in_flight else seconds
 
     def _scan(self, now: float) -> None:
-        for source in self._sources:
+        for source in self._files:
             self._wake.watch(source.rules.watched())
         self._tailer.scan(now, time.time_ns())
         end = time.monotonic()
@@ -129,7 +164,8 @@ class Agent:
 
     def _save(self) -> None:
         files = self._tailer.positions(int(time.time()))
-        self._file.save(positions.Saved(files=files))
+        journal = self._journal.position() if self._journal is not None else self._saved_journal
+        self._file.save(positions.Saved(files=files, journal=journal))
 
     def _drain(self) -> None:
         deadline = time.monotonic() + DRAIN_SECONDS
@@ -143,5 +179,11 @@ class Agent:
     def _close(self) -> None:
         self._topic.close()
         self._publisher.close()
+        if self._journal is not None:
+            self._journal.close()
         self._tailer.close()
         self._wake.close()
+
+
+def _new_id() -> str:
+    return secrets.token_hex(12)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import socket
 
 from logpost.agent import metrics
-from logpost.agent.agent import Agent
-from logpost.agent.host_logs import host_sources
+from logpost.agent.agent import Agent, Sources
+from logpost.agent.host_logs import host_files
 from logpost.agent.source import Source
 from logpost.cli import Commands, add_parser
-from logpost.config import Config, FileSource
+from logpost.config import Config, FileSource, JournalSource
 from logpost.errors import ConfigError
 from logpost.service import DirectoryLock, on_stop, start_logging
 
@@ -43,21 +44,26 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
     return 0
 
 
-def _sources(config: Config, *, host_logs: bool) -> list[Source]:
+def _sources(config: Config, *, host_logs: bool) -> Sources:
     agent = config.agent
     if agent.max_line_bytes < SHORTEST_LINE_LIMIT:
         raise ConfigError(f"agent.max_line_bytes = {agent.max_line_bytes} is below {SHORTEST_LINE_LIMIT}")
     host = agent.hostname or socket.gethostname()
     data = config.data_directory()
     forbidden = [data / part for part in ("agent", "broker", "store")]
-    if agent.source:
-        return [
-            Source(source, host=host, max_line_bytes=agent.max_line_bytes, forbidden=forbidden)
-            for source in agent.source
-            if isinstance(source, FileSource)
-        ]
-    if host_logs:
-        return host_sources(data, host=host, max_line_bytes=agent.max_line_bytes, forbidden=forbidden)
-    raise ConfigError(
-        'nothing to read: add [[agent.source]] with type = "file" and paths to the configuration, or use --host-logs'
-    )
+    if not agent.source and host_logs:
+        files = host_files(data, host=host, max_line_bytes=agent.max_line_bytes, forbidden=forbidden)
+        return Sources(host=host, files=files, journal=JournalSource() if shutil.which("journalctl") else None)
+    if not agent.source:
+        raise ConfigError(
+            'nothing to read: configure [[agent.source]] with type = "file" and paths = [...], or use --host-logs'
+        )
+    journals = [source for source in agent.source if isinstance(source, JournalSource)]
+    if len(journals) > 1:
+        raise ConfigError('agent.source: only one source can have type = "journal"')
+    files = [
+        Source(source, host=host, max_line_bytes=agent.max_line_bytes, forbidden=forbidden)
+        for source in agent.source
+        if isinstance(source, FileSource)
+    ]
+    return Sources(host=host, files=files, journal=journals[0] if journals else None)

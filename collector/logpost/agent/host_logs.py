@@ -13,7 +13,7 @@ OWN_LINES_PER_SECOND = 50
 """Logpost's own logs are shipped like any other; a part that says something for every line must not feed itself."""
 
 
-def host_sources(data: Path, *, host: str, max_line_bytes: int, forbidden: Sequence[Path]) -> list[Source]:
+def host_files(data: Path, *, host: str, max_line_bytes: int, forbidden: Sequence[Path]) -> list[Source]:
     """The file sources; `data` is the data directory."""
     own = FileSource(paths=(str(data / "log" / "*.log"),), max_lines_per_second=OWN_LINES_PER_SECOND)
     system = FileSource(paths=SYSTEM_LOGS, start="end")

@@ -35,7 +35,7 @@ class KnownStreams:
 
     def take(self, status: os.stat_result, read_at: ReadAt) -> FilePosition | None:
         """The stream of this file, no longer known then: it is being read. The position has the file's inode."""
-        candidates = [*self._by_inode.get((status.st_dev, status.st_ino), ()), *self._alike(status, read_at)]
+        candidates = [*self._by_inode.get((status.st_dev, status.st_ino), []), *self._alike(status, read_at)]
         position = next((position for position in candidates if _is_file_of(position, status, read_at)), None)
         if position is None:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-NANOSECONDS = 1_000_000_000
+from logpost.agent.records import NANOSECONDS
 
 
 @dataclass(slots=True, kw_only=True)

@@ -214,7 +214,10 @@ class FileReader:
 
     def _verify(self) -> None:
         known = self._tail + self.rest
-        if self._read_at(self.read_to - len(self._tail), len(known)) != known or self._read_at(0, len(self.head)) != self.head:
+        if (
+            self._read_at(self.read_to - len(self._tail), len(known)) != known
+            or self._read_at(0, len(self.head)) != self.head
+        ):
             raise FileReplacedError
 
     def _read_at(self, offset: int, length: int) -> bytes:

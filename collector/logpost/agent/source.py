@@ -13,7 +13,8 @@ from logpost.agent.metrics import Counts
 from logpost.agent.paths import PathRules
 from logpost.agent.positions import FilePosition
 from logpost.agent.rate_limit import RateLimit
-from logpost.agent.stream import Origin, Sink, Stream
+from logpost.agent.records import Origin, RecordWriter
+from logpost.agent.stream import Sink, Stream
 from logpost.config import FileSource
 from logpost.errors import ConfigError
 from logpost.formats import LineParser
@@ -55,7 +56,8 @@ class Source:
         )
         rate = self._config.max_lines_per_second
         limit = RateLimit(rate, now_ns) if rate else None
-        return Stream(origin, acks=acks, parser=LineParser(self._zone), limit=limit, sink=sink, counts=counts)
+        parser = LineParser(self._zone)
+        return Stream(RecordWriter(origin), acks=acks, parser=parser, limit=limit, sink=sink, counts=counts)
 
 
 def zone(name: str) -> datetime.tzinfo:

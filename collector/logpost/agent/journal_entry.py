@@ -1,0 +1,72 @@
+"""An entry of the systemd journal as `journalctl -o json` prints it → the fields of a record. Pure.
+
+The format is systemd's "Journal JSON Format": a value is a string, an array of bytes where it is not UTF-8, null where
+it is too long, and an array of these where a field is there more than once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from logpost.formats import Parsed
+from logpost.record import Level
+
+# syslog(3): emerg, alert, crit, err, warning, notice, info, debug
+LEVELS: dict[str, Level] = {
+    "0": "fatal",
+    "1": "fatal",
+    "2": "fatal",
+    "3": "error",
+    "4": "warn",
+    "5": "info",
+    "6": "info",
+    "7": "debug",
+}
+INFO = "6"
+"""What systemd gives to each line that a service prints: says nothing about the line."""
+
+Entry = Mapping[str, object]
+
+_decode = msgspec.json.Decoder(dict[str, object]).decode
+
+
+def decode(line: bytes) -> Entry | None:
+    """One printed line; None when it is no entry (what journalctl itself has to say)."""
+    try:
+        entry = _decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return entry if "__CURSOR" in entry else None
+
+
+def read_entry(entry: Entry, parse: Callable[[str, int], Parsed], now_ns: int) -> Parsed:
+    """Time, service and priority are the journal's; what the message itself tells adds to them."""
+    stamp = text(entry.get("__REALTIME_TIMESTAMP"))
+    ts_ns = int(stamp) * 1000 if stamp.isascii() and stamp.isdigit() else now_ns
+    parsed = parse(text(entry.get("MESSAGE")), ts_ns)
+    priority = text(entry.get("PRIORITY"))
+    own_level = parsed.level if priority in ("", INFO) else ""
+    unit = text(entry.get("_SYSTEMD_UNIT"))
+    named = {"unit": unit, "pid": text(entry.get("_PID"))}
+    return Parsed(
+        message=parsed.message,
+        ts_ns=ts_ns,
+        level=own_level or LEVELS.get(priority, ""),
+        attrs={**parsed.attrs, **{name: value for name, value in named.items() if value}},
+        trace_id=parsed.trace_id,
+        span_id=parsed.span_id,
+        service=text(entry.get("SYSLOG_IDENTIFIER")) or unit.removesuffix(".service") or text(entry.get("_COMM")),
+    )
+
+
+def text(value: object) -> str:
+    """A field's value as text; of a field that is there several times, the first."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value:
+        if all(isinstance(byte, int) and 0 <= byte < 256 for byte in value):
+            return bytes(value).decode(errors="replace")
+        return text(value[0])
+    return ""
