@@ -9,6 +9,7 @@ import importlib.util
 import os
 import signal
 import sys
+import time
 
 from logpost.cli import Commands, add_parser, loaded
 from logpost.config import Config
@@ -17,6 +18,9 @@ from logpost.service import DirectoryLock, LineFormatter, start_logging
 from logpost.supervisor.part import Part, alive_pipe
 from logpost.supervisor.part_logs import PartLogs
 from logpost.supervisor.plan import Plan, plan
+
+# One Ctrl-C may come twice: from the terminal, and passed on by the program that started us (make, timeout).
+ONE_SIGNAL_SECONDS = 0.5
 
 
 def add_command(commands: Commands) -> None:
@@ -45,6 +49,7 @@ class _Appliance:
         own_file.setFormatter(LineFormatter())
         self._log.addHandler(own_file)
         self._stop = asyncio.Event()
+        self._stop_asked = 0.0
         self._alive_read, self._alive_write = alive_pipe()
         self._parts = [
             Part(
@@ -76,6 +81,8 @@ class _Appliance:
             stopping.cancel()
             with contextlib.suppress(asyncio.CancelledError, StartError):
                 await starting
+            for part in self._parts:
+                part.let_end()
             for part in reversed(self._parts):
                 await part.stop()
             os.close(self._alive_write)
@@ -92,10 +99,13 @@ class _Appliance:
         self._log.info("logpost is up: %s (Kafka at %s); Ctrl-C drains and stops", address, servers)
 
     def _on_signal(self) -> None:
-        if self._stop.is_set():
+        now = time.monotonic()
+        if not self._stop.is_set():
+            self._stop.set()
+            self._stop_asked = now
+        elif now - self._stop_asked > ONE_SIGNAL_SECONDS:
             for part in self._parts:
                 part.kill()
-        self._stop.set()
 
     def _heard(self, part: str, line: str) -> None:
         sys.stderr.write(f"{line}\n")

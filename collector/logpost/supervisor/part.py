@@ -42,7 +42,6 @@ class Part:
         self._process: asyncio.subprocess.Process | None = None
         self._ready = asyncio.Event()
         self._last_error = ""
-        self._stopping = False
         self._supervision: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -62,13 +61,14 @@ class Part:
             raise StartError(self._last_error or f"{self.name} ended with status {ended.result()} before it was ready")
         self._supervision = asyncio.create_task(self._supervise(ended))
 
-    async def stop(self) -> None:
-        """SIGTERM, and SIGKILL after DRAIN_SECONDS."""
-        self._stopping = True
+    def let_end(self) -> None:
+        """From now on an end is no reason to start again."""
         if self._supervision is not None:
             self._supervision.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._supervision
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL after DRAIN_SECONDS."""
+        self.let_end()
         process = self._process
         if process is None or process.returncode is not None:
             return

@@ -115,7 +115,6 @@ class Indexer:
         self._plan(rows)
 
     def _learn_partition(self, key: PartitionKey, offset: int) -> None:
-        self._source.forget_topic(key[0])
         topic_id = self._source.topic_id(key[0])
         self._planner.learn_partition(key, offset, stored_offsets(self._store, *key, topic_id, offset))
 
@@ -136,12 +135,19 @@ class Indexer:
         if not self._next_offsets:
             return
         self._last_insert = time.monotonic()
-        if not self._retried(self._insert):
+        if not self._retried(self._check_topics) or not self._retried(self._insert):
             return
         self._source.commit(self._next_offsets)
         self._indexed.update(self._next_offsets)
         self._next_offsets = {}
         self._planner.trim()
+
+    def _check_topics(self) -> None:
+        """What was read from a topic is inserted under that topic's id, or not at all."""
+        if self._source.topics_were_made_anew():
+            log.warning("a topic was deleted or made anew: reading it from its start")
+            self._source.begin_again()
+            self._on_rebalance()
 
     def _insert(self) -> None:
         """The block as far as the store lacks it: a try that failed may have inserted some of it."""

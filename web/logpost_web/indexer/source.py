@@ -71,6 +71,14 @@ class Source:
     def subscribe(self) -> None:
         """Create the logs topic if it is missing, and join the group. Raises KafkaException when the broker is away."""
         ensure_logs_topic(self._config.kafka, self._admin, REQUEST_SECONDS)
+        self._subscribe()
+
+    def begin_again(self) -> None:
+        """Join the group anew: every partition begins at what is committed now."""
+        self._consumer.unsubscribe()
+        self._subscribe()
+
+    def _subscribe(self) -> None:
         self._consumer.subscribe(
             [self._config.store.topics],
             on_assign=self._on_assign,
@@ -113,20 +121,30 @@ class Source:
         return max(end, -1)
 
     def topic_id(self, topic: str) -> str:
-        """Kafka's id of the topic (KIP-516); empty when it was deleted meanwhile. Raises KafkaException."""
+        """Kafka's id of the topic (KIP-516) as it was when the topic was first asked for; empty when there is no such
+        topic any more. Raises KafkaException."""
         if topic not in self._topic_ids:
-            described = self._admin.describe_topics(TopicCollection([topic]), request_timeout=REQUEST_SECONDS)
+            self._topic_ids |= self._current_ids([topic])
+        return self._topic_ids[topic]
+
+    def topics_were_made_anew(self) -> bool:
+        """Whether a topic is not the one that `topic_id` told of: it was deleted, and perhaps made again under its
+        name. The client itself goes on at its old offset in the new topic. Raises KafkaException."""
+        return self._current_ids(list(self._topic_ids)) != self._topic_ids
+
+    def _current_ids(self, topics: list[str]) -> dict[str, str]:
+        if not topics:
+            return {}
+        described = self._admin.describe_topics(TopicCollection(topics), request_timeout=REQUEST_SECONDS)
+        ids = {}
+        for topic, future in described.items():
             try:
-                self._topic_ids[topic] = str(described[topic].result(REQUEST_SECONDS).topic_id)
+                ids[topic] = str(future.result(REQUEST_SECONDS).topic_id)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise
-                self._topic_ids[topic] = ""
-        return self._topic_ids[topic]
-
-    def forget_topic(self, topic: str) -> None:
-        """The topic may have been deleted and made anew."""
-        self._topic_ids.pop(topic, None)
+                ids[topic] = ""
+        return ids
 
     def close(self) -> None:
         self._consumer.close()

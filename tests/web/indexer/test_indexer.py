@@ -1,0 +1,135 @@
+"""The indexer between a real broker and a real store."""
+
+import threading
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from logpost.config import Config, KafkaConfig
+from logpost.record import Record, Src
+from logpost_broker import Broker
+from logpost_web.indexer.indexer import Indexer
+from logpost_web.store.store import Store
+
+SECONDS = 30.0
+
+
+@pytest.fixture
+def config(broker: Broker) -> Config:
+    return Config(kafka=KafkaConfig(bootstrap_servers=broker.bootstrap_servers, partitions=2))
+
+
+@pytest.fixture
+def indexer(config: Config, store: Store) -> Iterator[Indexer]:
+    with running(config, store) as indexer:
+        yield indexer
+
+
+class running:  # noqa: N801  # reads as a sentence: `with running(config, store)`
+    def __init__(self, config: Config, store: Store) -> None:
+        self._indexer = Indexer(config, store)
+
+    def __enter__(self) -> Indexer:
+        self._indexer.start()
+        return self._indexer
+
+    def __exit__(self, *_: object) -> None:
+        self._indexer.stop()
+
+
+def record(text: str, src: Src | None = None) -> bytes:
+    return msgspec.json.encode(Record(ts="2026-11-22T10:51:07Z", message=text, service="shop", src=src))
+
+
+def produce(broker: Broker, *values: bytes, topic: str = "logs") -> None:
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
+    for value in values:
+        producer.produce(topic, value, partition=0)
+    assert producer.flush(SECONDS) == 0
+
+
+def messages(store: Store) -> list[str]:
+    return [message for (message,) in store.query("SELECT Body FROM otel_logs ORDER BY Topic, Offset").rows]
+
+
+def await_messages(store: Store, expected: list[str]) -> None:
+    pause = threading.Event()  # the indexer is another thread's: it has no event for a row
+    for _ in range(int(SECONDS / 0.05)):
+        if sorted(messages(store)) == sorted(expected):
+            return
+        pause.wait(0.05)
+    assert sorted(messages(store)) == sorted(expected)
+
+
+def test_what_is_written_is_found(broker: Broker, store: Store, indexer: Indexer) -> None:
+    produce(broker, record("a"), b"plain", record("b"))
+    await_messages(store, ["a", "plain", "b"])
+    assert indexer.ready
+
+
+def test_progress_says_how_far_it_is(broker: Broker, store: Store, indexer: Indexer) -> None:
+    produce(broker, record("a"), record("b"))
+    await_messages(store, ["a", "b"])
+    pause = threading.Event()
+    for _ in range(200):
+        if any(part.next_offset == 2 for part in indexer.progress()):
+            break
+        pause.wait(0.05)
+    first, second = indexer.progress()
+    assert (first.topic, first.partition, first.next_offset, first.end_offset) == ("logs", 0, 2, 2)
+    assert (second.partition, second.next_offset, second.end_offset) == (1, 0, 0)
+    assert first.indexed_until_ns > 0
+
+
+def test_every_topic_that_matches_is_indexed_also_one_that_comes_later(
+    broker: Broker, store: Store, indexer: Indexer
+) -> None:
+    produce(broker, b"early", topic="logs")
+    await_messages(store, ["early"])
+    produce(broker, b"late", topic="logs-audit")
+    produce(broker, b"not a log", topic="orders")
+    await_messages(store, ["early", "late"])
+
+
+def test_it_goes_on_where_it_stopped(broker: Broker, store: Store, config: Config) -> None:
+    produce(broker, record("a"))
+    with running(config, store):
+        await_messages(store, ["a"])
+    produce(broker, record("b"))
+    with running(config, store):
+        await_messages(store, ["a", "b"])
+
+
+def test_without_a_commit_it_finds_in_the_store_what_it_has(broker: Broker, store: Store, config: Config) -> None:
+    produce(broker, b"a", b"b", b"c")
+    with running(config, store):
+        await_messages(store, ["a", "b", "c"])
+    # A group that never committed begins at the first offset: as after kill -9 between insert and commit.
+    another = msgspec.structs.replace(config, store=msgspec.structs.replace(config.store, group="another"))
+    with running(another, store):
+        produce(broker, b"d")
+        await_messages(store, ["a", "b", "c", "d"])
+
+
+def test_a_line_that_was_sent_twice_is_one_row(broker: Broker, store: Store, config: Config) -> None:
+    first = [record(f"line {n}", Src(id="s", start=n, end=n + 1)) for n in range(5)]
+    produce(broker, *first)
+    with running(config, store):
+        await_messages(store, [f"line {n}" for n in range(5)])
+    # An agent that was killed before it could save its position sends again, through another producer.
+    again = [record(f"line {n}", Src(id="s", start=n, end=n + 1)) for n in range(2, 8)]
+    produce(broker, *again)
+    with running(config, store):
+        await_messages(store, [f"line {n}" for n in range(8)])
+
+
+def test_a_topic_made_anew_is_indexed_from_its_first_offset(broker: Broker, store: Store, indexer: Indexer) -> None:
+    produce(broker, b"before 1", b"before 2")
+    await_messages(store, ["before 1", "before 2"])
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    admin.delete_topics(["logs"])["logs"].result(SECONDS)
+    produce(broker, b"after 1", b"after 2", b"after 3")
+    await_messages(store, ["before 1", "before 2", "after 1", "after 2", "after 3"])
