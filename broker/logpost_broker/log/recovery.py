@@ -83,7 +83,8 @@ def _check_tail(log: PartitionLog, recovery_point: int) -> int:
         if end < segment.size_bytes or (following is not None and following < next_offset):
             _cut(log, number, end)
             break
-    log.begin_sync(checkpoint=True).run()
+    if log.size_bytes:
+        log.begin_sync(checkpoint=True).run()
     return next_offset
 
 
@@ -104,10 +105,10 @@ def _start_of_check(segment: Segment, recovery_point: int) -> tuple[int, int]:
     """Position and base offset of a batch before the recovery point, by the index if its entry is true; else the
     segment's start."""
     entry = segment.offset_index.floor(recovery_point)
-    for position, header in segment.headers(entry.position):
-        if header.last_offset == entry.offset:
-            return position, header.base_offset
-        break
+    if 0 < entry.position < segment.size_bytes:
+        _, header = next(segment.headers(entry.position), (0, None))
+        if header is not None and header.last_offset == entry.offset:
+            return entry.position, header.base_offset
     return 0, segment.base_offset
 
 

@@ -105,7 +105,11 @@ class Segment:
         return self.log.read(position, size)
 
     def forget_after(self, position: int, offset: int) -> None:
-        """Drop index entries of batches from `position` (which starts with `offset`) on: they are to be read back."""
+        """Drop index entries of batches from `position` (which starts with `offset`) on: they are to be read back. From
+        the start on nothing of the indexes is believed."""
+        if position == 0:
+            self.offset_index.file.truncate(0)
+            self.time_index.file.truncate(0)
         self.offset_index.truncate_positions(position)
         self.time_index.truncate_offsets(offset)
         last = self.time_index.last()
