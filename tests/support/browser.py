@@ -26,8 +26,8 @@ FLAGS = (
 )
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key that WebDriver gives to a reference to an element (W3C WebDriver, 12.2)."""
-ENTER, SHIFT, RELEASE = "\ue007", "\ue008", "\ue000"
-"""Keys as `type` takes them (W3C WebDriver, 17.4.2)."""
+ENTER, SHIFT = "\ue007", "\ue008"
+"""Keys as `type` and `press` take them (W3C WebDriver, 17.4.2)."""
 WAIT_SECONDS = 20
 
 
@@ -119,23 +119,32 @@ class Browser:
     def press(self, *keys: str) -> None:
         """Press and release keys where the focus is."""
         actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
-        self._call("POST", self._session + "/actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
+        self._act({"type": "key", "id": "keys", "actions": actions})
 
-    def drag(self, css: str, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Press the mouse at one point of an element and release it at another; points are fractions of its box."""
+    def click_with_shift(self, css: str) -> None:
+        element = {ELEMENT: self.find(css)}
+        wait: dict[str, object] = {"type": "pause"}
+        keys = [{"type": "keyDown", "value": SHIFT}, wait, wait, wait, {"type": "keyUp", "value": SHIFT}]
+        move = {"type": "pointerMove", "origin": element, "x": 0, "y": 0, "duration": 0}
+        mouse = [wait, move, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}, wait]
+        self._act({"type": "key", "id": "keys", "actions": keys}, {"type": "pointer", "id": "mouse", "actions": mouse})
+
+    def drag(self, css: str, start: float, end: float) -> None:
+        """Press the mouse in an element and release it beside; both places are fractions of its width."""
         left, top, width, height = self.run(
             "const box = document.querySelector(arguments[0]).getBoundingClientRect();"
             "return [box.left, box.top, box.width, box.height]",
             css,
         )
-        points = [(round(left + x * width), round(top + y * height)) for x, y in (start, end)]
-        moves = [{"type": "pointerMove", "x": x, "y": y, "duration": 0} for x, y in points]
-        actions = [moves[0], {"type": "pointerDown", "button": 0}, moves[1], {"type": "pointerUp", "button": 0}]
-        self._call(
-            "POST",
-            self._session + "/actions",
-            {"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]},
+        y = round(top + height / 2)
+        press, release = (
+            {"type": "pointerMove", "x": round(left + x * width), "y": y, "duration": 0} for x in (start, end)
         )
+        mouse = [press, {"type": "pointerDown", "button": 0}, release, {"type": "pointerUp", "button": 0}]
+        self._act({"type": "pointer", "id": "mouse", "actions": mouse})
+
+    def _act(self, *sources: Mapping[str, object]) -> None:
+        self._call("POST", self._session + "/actions", {"actions": sources})
 
     def colour_scheme(self, scheme: str) -> None:
         """`light` or `dark`, as if the system asked for it."""

@@ -102,6 +102,8 @@ function completeness({ indexed_until: until, behind }) {
 
 // Older lines
 
+const nearEnd = new IntersectionObserver(([entry]) => entry.isIntersecting && loadOlder(), { rootMargin: "400px" });
+
 async function loadOlder() {
   if (!cursor || $("older").disabled) return;
   $("older").disabled = true;
@@ -111,6 +113,9 @@ async function loadOlder() {
     cursor = found.cursor;
     $("rows").append(...found.rows.map((row) => rowElement(row, mark)));
     showEnd($("rows").childElementCount);
+    // Look again: it may still be near, and says so only when that changes.
+    nearEnd.unobserve($("older"));
+    nearEnd.observe($("older"));
   } catch (error) {
     if (!signal.aborted) fail(error);
   }
@@ -229,7 +234,7 @@ addEventListener("keydown", (event) => {
     $("q").select();
   }
 });
-new IntersectionObserver(([entry]) => entry.isIntersecting && loadOlder(), { rootMargin: "400px" }).observe($("older"));
+nearEnd.observe($("older"));
 
 const end = $("q").value.length;
 $("q").setSelectionRange(end, end);

@@ -27,7 +27,8 @@ export function apiArguments({ q, start, end }) {
   const found = {};
   if (q) found.q = q;
   if (start !== ALL) found.start = start;
-  if (end) found.end = end;
+  // Without an end, one line of a clock that is years ahead would stretch the histogram of the last hour to there.
+  if (end || start.startsWith("-")) found.end = end || "now";
   return found;
 }
 
