@@ -14,8 +14,7 @@ from typing import cast
 from logpost_broker.errors import ProtocolError
 from logpost_broker.log.batch import Buffer
 from logpost_broker.server.dispatcher import Dispatcher, Parked
-from logpost_broker.wire.framing import FrameReader
-from logpost_broker.wire.header import Frame
+from logpost_broker.wire.framing import Frame, FrameReader
 
 MAX_OPEN_REQUESTS = 64
 WRITE_BUFFER_BYTES = 1024 * 1024

@@ -14,7 +14,8 @@ from logpost_broker.log.batch import Buffer
 from logpost_broker.node import Node
 from logpost_broker.wire.codec import VersionCodec
 from logpost_broker.wire.convert import TopicNames
-from logpost_broker.wire.header import Frame, read_api, read_request_header
+from logpost_broker.wire.framing import Frame
+from logpost_broker.wire.header import read_api, read_request_header
 from logpost_broker.wire.registry import ConnectionState, RequestContext
 
 Buffers = list[Buffer]

@@ -13,7 +13,8 @@ from kio.serial.errors import SerialError
 from logpost_broker.errors import ProtocolError
 from logpost_broker.log.batch import Buffer
 from logpost_broker.wire.convert import TopicNames, compile_conversion
-from logpost_broker.wire.header import Frame, response_header
+from logpost_broker.wire.framing import Frame
+from logpost_broker.wire.header import response_header
 from logpost_broker.wire.registry import Api
 
 LARGE_BYTES = 16 * 1024

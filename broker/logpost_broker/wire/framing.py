@@ -10,6 +10,8 @@ import struct
 
 from logpost_broker.errors import ProtocolError
 
+Frame = bytes | memoryview
+
 LENGTH = struct.Struct(">i")
 CHUNK_BYTES = 64 * 1024
 FIRST_FRAME_BYTES = 1024 * 1024
@@ -38,19 +40,19 @@ class FrameReader:
             self._large = grown
         return memoryview(self._large)[self._large_end :]
 
-    def received(self, count: int) -> list[bytes | bytearray]:
+    def received(self, count: int) -> list[Frame]:
         """`count` bytes were put into `buffer()`: the frames that are now whole, in order. Raises ProtocolError."""
         if self._large is not None:
             self._large_end += count
             if self._large_end < self._large_size:
                 return []
             frame, self._large = self._large, None
-            return [frame]
+            return [memoryview(frame).toreadonly()]  # kio takes no other
         self._end += count
         return self._cut()
 
-    def _cut(self) -> list[bytes | bytearray]:
-        frames: list[bytes | bytearray] = []
+    def _cut(self) -> list[Frame]:
+        frames: list[Frame] = []
         while self._end - self._start >= LENGTH.size:
             (size,) = LENGTH.unpack_from(self._chunk, self._start)
             if not 0 < size <= self._max_frame_bytes:

@@ -9,13 +9,12 @@ from kio.serial.errors import SerialError
 from kio.serial.readers import read_unsigned_varint
 
 from logpost_broker.errors import ProtocolError
+from logpost_broker.wire.framing import Frame
 
 FIXED = struct.Struct(">hhih")
 KEY_AND_VERSION = struct.Struct(">hh")
 CORRELATION = struct.Struct(">i")
 NO_TAGS = b"\x00"
-
-Frame = bytes | bytearray
 
 
 class RequestHeader(NamedTuple):
