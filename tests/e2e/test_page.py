@@ -56,6 +56,7 @@ def appliance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
     with appliance.broker, appliance.web:
         produce(appliance, *records())
         appliance.await_total(REQUESTS + TIMEOUTS + 8 + 2)
+        assert appliance.get("/readyz") == {"ready": True, "reasons": []}
         yield appliance
 
 
@@ -125,6 +126,12 @@ def test_a_click_on_a_value_adds_a_filter_and_the_back_button_takes_it_away(page
     page.back()
     page.wait(f"{COUNT} === '20 lines' && {DONE}")
     assert page.run("return document.querySelector('#q').value") == "timed"
+
+
+def test_a_click_on_a_level_of_the_legend_filters_too(page: Browser) -> None:
+    page.click("#legend .level-warn button")
+    page.wait(f"{COUNT} === '8 lines' && {DONE}")
+    assert state_of(page) == {"q": "level:warn"}
 
 
 def test_shift_and_click_excludes(page: Browser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from starlette.applications import Starlette
 
 from logpost.config import Config, KafkaConfig
 from logpost.service import bind
@@ -68,21 +70,39 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store.close()
 
 
-@pytest.fixture(scope="package")
-def address(store: Store) -> Iterator[str]:
-    """Of the server, without a slash at the end."""
-    config = Config(kafka=KafkaConfig(bootstrap_servers=f"localhost:{free_port()}"))
-    indexer = Indexer(config, store)
-    services = Services(queries=Queries(store), indexer=indexer, bootstrap_servers=config.kafka.bootstrap_servers)
+@contextlib.contextmanager
+def serving(app: Starlette) -> Iterator[str]:
+    """The application on a free port; its address, without a slash at the end."""
     sockets = bind("127.0.0.1", 0, insecure=False, setting="web.port")
-    server = uvicorn.Server(uvicorn.Config(create_app(services), log_config=None, lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, args=(sockets,))
-    indexer.start()
     thread.start()
     yield f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture(scope="package")
+def address(store: Store) -> Iterator[str]:
+    config = Config(kafka=KafkaConfig(bootstrap_servers=f"localhost:{free_port()}"))
+    indexer = Indexer(config, store)
+    services = Services(queries=Queries(store), indexer=indexer, bootstrap_servers=config.kafka.bootstrap_servers)
+    indexer.start()
+    with serving(create_app(services)) as address:
+        yield address
     indexer.stop()
+
+
+def fetch(url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
+    request = urllib.request.Request(url, headers=dict(headers or {}), method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            body = response.read()
+            unpacked = gzip.decompress(body) if response.headers["content-encoding"] == "gzip" else body
+            return Answer(response.status, response.headers, unpacked)
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, error.headers, error.read())
 
 
 @pytest.fixture(scope="package")
@@ -90,15 +110,6 @@ def get(address: str) -> Get:
     def get(
         path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, **parameters: object
     ) -> Answer:
-        url = f"{address}{path}?{urllib.parse.urlencode(parameters)}"
-        request = urllib.request.Request(url, headers=dict(headers or {}), method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as response:
-                body = response.read()
-                unpacked = gzip.decompress(body) if response.headers["content-encoding"] == "gzip" else body
-                return Answer(response.status, response.headers, unpacked)
-        except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, error.headers, error.read())
+        return fetch(f"{address}{path}?{urllib.parse.urlencode(parameters)}", method=method, headers=headers)
 
     return get

@@ -12,10 +12,18 @@ from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
 from logpost_web.search.errors import BadArgumentError, QuerySyntaxError
-from logpost_web.search.rows import MAX_SECONDS
+from logpost_web.search.rows import MAX_ANSWER_BYTES, MAX_SECONDS
 from logpost_web.store.store import QueryError
 
 log = logging.getLogger("web")
+
+
+LIMIT_ERRORS = {
+    159: (504, "time_limit", f"the search took more than {MAX_SECONDS} s: choose a shorter time range or a rarer word"),
+    241: (500, "memory_limit", "the search needs more than store.max_memory_bytes: choose a shorter time range"),
+    396: (400, "answer_limit", f"the answer is larger than {MAX_ANSWER_BYTES:,} bytes: choose a lower limit"),
+}
+"""ClickHouse's error codes of a limit → status, code and message."""
 
 
 class ClientGoneError(Exception):
@@ -50,10 +58,8 @@ def _bad_argument(_: Request, error: Exception) -> Response:
 
 def _store_failed(_: Request, error: Exception) -> Response:
     assert isinstance(error, QueryError)
-    if error.timed_out:
-        return error_response(
-            504, "time_limit", f"the search took more than {MAX_SECONDS} s: choose a shorter time range or a rarer word"
-        )
+    if error.code in LIMIT_ERRORS:
+        return error_response(*LIMIT_ERRORS[error.code])
     log.error("the store failed: %s", error)
     return error_response(500, "store", str(error))
 

@@ -16,7 +16,9 @@ DEFAULT_LIMIT = 100
 MAX_LIMIT = 5000
 MAX_SECONDS = 30
 """A statement that runs longer is ended by the store, with an error that says so."""
-LIMITS = f"SETTINGS max_execution_time = {MAX_SECONDS}"
+MAX_ANSWER_BYTES = 256 * 1024 * 1024
+"""A page of rows that is larger is refused: its limit must be lower."""
+LIMITS = f"SETTINGS max_execution_time = {MAX_SECONDS}, max_result_bytes = {MAX_ANSWER_BYTES}"
 
 
 class FoundRow(NamedTuple):

@@ -3,7 +3,7 @@
 import { ApiError, get } from "./api.js";
 import { Histogram, levelCounts } from "./histogram.js";
 import { RangePanel } from "./range.js";
-import { element, levelClass, marker, rowElement, rowKey } from "./rows.js";
+import { element, filterButton, levelClass, marker, rowElement, rowKey } from "./rows.js";
 import { ALL, apiArguments, readState, withFilter, writeState } from "./state.js";
 import { age, inRange, shortTime } from "./times.js";
 
@@ -87,7 +87,8 @@ function showCounts(found, counted) {
   $("count").textContent = count(counted.total, "line");
   $("count").title = `Found in ${Math.ceil(found.stats.elapsed_ms)} ms`;
   $("legend").replaceChildren(...levelCounts(counted.buckets).map(([level, lines]) =>
-    element("li", { className: levelClass(level) }, element("i"), `${level || "no level"} ${lines.toLocaleString("en")}`)));
+    element("li", { className: levelClass(level) },
+      filterButton("level", level, element("i"), `${level || "no level"} ${lines.toLocaleString("en")}`))));
   $("complete").textContent = completeness(found.complete);
   $("complete").classList.toggle("behind", found.complete.behind.length > 0);
 }
@@ -211,8 +212,8 @@ $("search").addEventListener("submit", (event) => {
   go({ q: $("q").value.trim() });
 });
 
-$("rows").addEventListener("click", (event) => {
-  const { filter } = event.target.dataset;
+$("results").addEventListener("click", (event) => {
+  const filter = event.target.closest("[data-filter]")?.dataset.filter;
   if (filter) go({ q: withFilter(state.q, filter, event.shiftKey || event.altKey) });
   else if (event.target.closest(".line") && getSelection().isCollapsed) event.target.closest(".row").toggle();
 });

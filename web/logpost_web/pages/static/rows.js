@@ -59,12 +59,15 @@ export function levelClass(level) {
   return /^(trace|debug|info|warn|error|fatal)$/.test(level) ? `level-${level}` : "level-none";
 }
 
-/** A value that a click adds to the query. */
 function value(field, text) {
-  if (!text) return "";
-  const button = element("button", { type: "button", className: "value", textContent: text });
-  button.title = `${text}\nClick: only ${filterText(field, text)}\nShift+click: without`;
-  button.dataset.filter = filterText(field, text);
+  return text ? filterButton(field, text, text) : "";
+}
+
+/** A button whose click adds `field:text` to the query. */
+export function filterButton(field, text, ...content) {
+  const filter = filterText(field, text);
+  const button = element("button", { type: "button", className: "value", title: `Click: only ${filter}\nShift+click: without` }, ...content);
+  button.dataset.filter = filter;
   return button;
 }
 
