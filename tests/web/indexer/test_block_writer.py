@@ -58,6 +58,13 @@ def test_a_block_full_of_hostile_records_is_stored(store: Store) -> None:
     assert stored(store) == list(range(len(HOSTILE)))
 
 
+def test_a_program_whose_every_line_is_hostile_stops_nobody(store: Store) -> None:
+    write(store, [row(HOSTILE["a key twice"].encode(), offset) for offset in range(2000)])
+    assert stored(store) == list(range(2000))
+    # Each insert makes a part: this block was not taken apart.
+    assert store.query("SELECT uniqExact(_part) FROM otel_logs").rows == [(1,)]
+
+
 def test_attributes_of_a_poison_row_are_kept_as_text(store: Store) -> None:
     write(store, [row(HOSTILE["two ways to one path"].encode(), 0)])
     [(attributes,)] = store.query("SELECT toJSONString(LogAttributes) FROM otel_logs").rows

@@ -1,7 +1,8 @@
 """Put a block of rows into the store, whatever is in it.
 
-One row that the store cannot take fails its block: the block is halved until that row is alone, and then goes in with
-its attributes as text. A row that fails even so is not the cause: the store is.
+One row that the store cannot take fails its block. Then every row whose attributes look hostile gets them as text. If
+the block fails again it is halved until the row that nobody foresaw is alone, and that one goes in with its attributes
+as text. A row that fails even so is not the cause: the store is.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from logpost_web.indexer import metrics
+from logpost_web.indexer.attributes import is_refused
 from logpost_web.indexer.row import Row, encode, plain_attributes
 from logpost_web.indexer.stored import stored_offsets
 from logpost_web.store.store import QueryError, Store
@@ -21,13 +23,27 @@ def write(store: Store, rows: Sequence[Row]) -> None:
     try:
         store.insert(encode(rows))
     except QueryError:
+        _write_halves(store, [_disarmed(row) for row in rows])
+
+
+def _disarmed(row: Row) -> Row:
+    if not is_refused(bytes(row.LogAttributes)):
+        return row
+    metrics.POISON.inc()
+    return plain_attributes(row)
+
+
+def _write_halves(store: Store, rows: Sequence[Row]) -> None:
+    try:
+        store.insert(encode(rows))
+    except QueryError:
         if len(rows) == 1:
             store.insert(encode([plain_attributes(rows[0])]))
             metrics.POISON.inc()
             return
         half = len(rows) // 2
-        write(store, rows[:half])
-        write(store, rows[half:])
+        _write_halves(store, rows[:half])
+        _write_halves(store, rows[half:])
 
 
 def missing(store: Store, rows: Sequence[Row]) -> list[Row]:
