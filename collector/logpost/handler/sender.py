@@ -30,7 +30,6 @@ _REFUSED = frozenset(
     )
 )
 """What stays an error however often the record is sent. After any other, it is sent again by a new producer."""
-_UNREACHABLE = frozenset((KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN))
 
 
 class Sender(threading.Thread):
@@ -54,8 +53,8 @@ class Sender(threading.Thread):
         self._outbox.wake()
 
     def run(self) -> None:
-        self._create_topic()
         while not self._stopping.is_set():
+            self._create_topic()
             self._broken = False
             producer = Producer(self._settings())
             while not self._stopping.is_set() and not self._broken:
@@ -69,20 +68,23 @@ class Sender(threading.Thread):
     def _create_topic(self) -> None:
         """Otherwise our first record would, on a broker that creates topics on first use, with the broker's defaults.
 
-        A broker that does not let us is asked no further: the topic may be there.
+        Waits for a broker. One that does not let us create the topic is left to answer to the first record.
         """
         admin = AdminClient(self._client())
         while not self._stopping.is_set():
             try:
-                return ensure_logs_topic(self._config, admin, _RETRY_SECONDS)
-            except TimeoutError:
-                pass
-            except KafkaException as error:
-                if error.args[0].code() not in _UNREACHABLE:
-                    return None
-            admin.poll(0)  # calls error_cb
-            self._stopping.wait(_RETRY_SECONDS / 4)
-        return None
+                if self._config.topic not in admin.list_topics(timeout=_RETRY_SECONDS).topics:
+                    self._ensure_topic(admin)
+                return
+            except KafkaException:
+                admin.poll(0)  # calls error_cb, which knows the reason
+                self._stopping.wait(_RETRY_SECONDS / 4)
+
+    def _ensure_topic(self, admin: AdminClient) -> None:
+        try:
+            ensure_logs_topic(self._config, admin)
+        except KafkaException as error:
+            self._complain(error.args[0])
 
     def _client(self) -> dict[str, Any]:
         return {
@@ -99,7 +101,7 @@ class Sender(threading.Thread):
             "compression.type": "zstd",
             "linger.ms": 50,
             "message.max.bytes": MAX_MESSAGE_BYTES,
-            # The outbox is what bounds memory and time: a record stays until it is acknowledged.
+            # The outbox bounds what is in memory, and a record stays there until it is acknowledged.
             "message.timeout.ms": 0,
             "queue.buffering.max.messages": 0,
         }
@@ -109,9 +111,6 @@ class Sender(threading.Thread):
         if value is not None:
             try:
                 producer.produce(self._config.topic, value, self._key, on_delivery=self._delivered)
-            except BufferError:
-                self._outbox.put_back(value)
-                producer.poll(_POLL_SECONDS)
             except KafkaException as error:
                 self._failed(value, error.args[0])
         producer.poll(0)
@@ -135,6 +134,7 @@ class Sender(threading.Thread):
     def _complain(self, error: KafkaError) -> None:
         """Each kind of trouble once, on stderr, as `logging` does with its own. Not through `logging`: its locks may
         be held by a thread that waits for this one."""
-        if error.code() not in self._complaints and logging.raiseExceptions and sys.stderr is not None:
+        known = error.code() in self._complaints or error.code() == KafkaError._ALL_BROKERS_DOWN  # follows the reason
+        if not known and logging.raiseExceptions and sys.stderr is not None:
             self._complaints.add(error.code())
             sys.stderr.write(f"logpost: {self._config.bootstrap_servers}: {error.str()}\n")
