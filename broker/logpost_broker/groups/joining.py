@@ -70,7 +70,6 @@ def _add(group: Group, request: Join, waiter: Waiter, draft: Draft, limits: Grou
         draft.cancel_timer(PendingTimer(group.group_id, member.member_id))
     group.protocol_type = request.protocol_type
     group.members[member.member_id] = member
-    group.leader = group.leader or member.member_id
     group.grew = True
     _park_and_rebalance(group, member, waiter, draft, limits)
 

@@ -106,8 +106,6 @@ def drop(group: Group, member: Member, draft: Draft) -> None:
     draft.cancel_timer(SessionTimer(group.group_id, member.member_id))
     answer_join(member, draft, ErrorCode.unknown_member_id)
     answer_sync(member, draft, ErrorCode.unknown_member_id)
-    if group.leader == member.member_id:
-        group.leader = next(iter(group.members), None)
 
 
 def watch(group: Group, member: Member, draft: Draft) -> None:
