@@ -121,8 +121,10 @@ export class Histogram {
     const counts = levelCounts(this.buckets.slice(from, to + 1));
     this.tip.replaceChildren(element("strong", { textContent: title }), ...(counts.length ? counts.map(([level, count]) =>
       element("span", { className: levelClass(level) }, element("i"), `${level || "no level"} ${count.toLocaleString("en")}`)) : ["no lines"]));
-    const middle = ((from + to + 1) / 2 / this.buckets.length) * 100;
-    this.tip.style.left = `${Math.min(Math.max(middle, 8), 92)}%`;
+    const width = this.svg.clientWidth;
+    const middle = ((from + to + 1) / 2 / this.buckets.length) * width;
+    const half = this.tip.offsetWidth / 2;
+    this.tip.style.left = `${Math.max(half, Math.min(middle, width - half))}px`;
   }
 }
 
