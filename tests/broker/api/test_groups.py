@@ -1,0 +1,313 @@
+"""The group APIs at every version, byte by byte over a connection: one group's life, told in each of them."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from kio.schema.errors import ErrorCode
+
+from logpost_broker import Broker
+from tests.broker.wire_client import WireClient, versions
+
+SESSION = datetime.timedelta(seconds=10)
+PROTOCOL = [{"name": "range", "metadata": b"subscription"}]
+NEWEST = {"join_group": 9, "sync_group": 5, "offset_commit": 10, "offset_fetch": 10, "leave_group": 5}
+
+
+@pytest.fixture
+def client(shared_broker: Broker) -> Iterator[WireClient]:
+    with WireClient(shared_broker.port) as client:
+        yield client
+
+
+@pytest.fixture
+def group() -> str:
+    return f"group-{uuid.uuid4()}"
+
+
+@pytest.fixture
+def topic(client: WireClient) -> tuple[str, uuid.UUID]:
+    """Name and id of a topic with two partitions."""
+    name = f"topic-{uuid.uuid4()}"
+    created = client.call(
+        "create_topics",
+        7,
+        {"topics": [{"name": name, "num_partitions": 2, "replication_factor": 1}], "timeout": SESSION},
+    )
+    return name, created.topics[0].topic_id
+
+
+def join(client: WireClient, group: str, version: int, member_id: str = "", instance_id: str | None = None) -> Any:
+    values = {
+        "group_id": group,
+        "session_timeout": SESSION,
+        "rebalance_timeout": SESSION,
+        "member_id": member_id,
+        "group_instance_id": instance_id,
+        "protocol_type": "consumer",
+        "protocols": PROTOCOL,
+    }
+    answer = client.call("join_group", version, values)
+    if answer.error_code is ErrorCode.member_id_required:
+        return join(client, group, version, answer.member_id)
+    return answer
+
+
+def sync(client: WireClient, group: str, joined: Any, version: int) -> Any:
+    values = {
+        "group_id": group,
+        "generation_id": joined.generation_id,
+        "member_id": joined.member_id,
+        "protocol_type": "consumer",
+        "protocol_name": "range",
+        "assignments": [{"member_id": joined.member_id, "assignment": b"share"}],
+    }
+    return client.call("sync_group", version, values)
+
+
+def stable(client: WireClient, group: str) -> Any:
+    joined = join(client, group, NEWEST["join_group"])
+    assert sync(client, group, joined, NEWEST["sync_group"]).error_code is ErrorCode.none
+    return joined
+
+
+@pytest.mark.parametrize("version", versions("join_group"))
+def test_join_group(client: WireClient, group: str, version: int) -> None:
+    answer = join(client, group, version)
+    assert (answer.error_code, answer.generation_id, answer.protocol_name) == (ErrorCode.none, 1, "range")
+    assert answer.leader == answer.member_id
+    assert [(member.member_id, member.metadata) for member in answer.members] == [(answer.member_id, b"subscription")]
+    assert getattr(answer, "protocol_type", "consumer") == "consumer"
+
+
+@pytest.mark.parametrize("version", versions("join_group"))
+def test_join_group_refuses(client: WireClient, group: str, version: int) -> None:
+    answer = join(client, group, version, member_id="made-up")
+    assert (answer.error_code, answer.generation_id) == (ErrorCode.unknown_member_id, -1)
+
+
+@pytest.mark.parametrize("version", [version for version in versions("join_group") if version >= 5])
+def test_join_group_gives_a_static_member_its_place_back(client: WireClient, group: str, version: int) -> None:
+    first = join(client, group, version, instance_id="one")
+    values = {
+        "group_id": group,
+        "generation_id": first.generation_id,
+        "member_id": first.member_id,
+        "group_instance_id": "one",
+        "assignments": [{"member_id": first.member_id, "assignment": b"share"}],
+    }
+    client.call("sync_group", 3, values)
+    again = join(client, group, version, instance_id="one")
+    assert (again.error_code, again.generation_id) == (ErrorCode.none, 1)
+    assert getattr(again, "skip_assignment", False) == (version >= 9)
+    values = {**values, "member_id": again.member_id, "assignments": []}
+    assert client.call("sync_group", 3, values).assignment == b"share"
+
+
+@pytest.mark.parametrize("version", versions("sync_group"))
+def test_sync_group(client: WireClient, group: str, version: int) -> None:
+    answer = sync(client, group, join(client, group, 3), version)
+    assert (answer.error_code, answer.assignment) == (ErrorCode.none, b"share")
+    assert getattr(answer, "protocol_name", "range") == "range"
+
+
+@pytest.mark.parametrize("version", versions("heartbeat"))
+def test_heartbeat(client: WireClient, group: str, version: int) -> None:
+    joined = stable(client, group)
+    values = {"group_id": group, "generation_id": 1, "member_id": joined.member_id}
+    assert client.call("heartbeat", version, values).error_code is ErrorCode.none
+    late = client.call("heartbeat", version, {**values, "generation_id": 0})
+    assert late.error_code is ErrorCode.illegal_generation
+
+
+@pytest.mark.parametrize("version", versions("leave_group"))
+def test_leave_group(client: WireClient, group: str, version: int) -> None:
+    joined = stable(client, group)
+    values = {"group_id": group, "member_id": joined.member_id, "members": [{"member_id": joined.member_id}]}
+    first = client.call("leave_group", version, values)
+    second = client.call("leave_group", version, values)
+    codes = [
+        [member.error_code for member in answer.members] if version >= 3 else [answer.error_code]
+        for answer in (first, second)
+    ]
+    assert codes == [[ErrorCode.none], [ErrorCode.unknown_member_id]]
+
+
+def commit(client: WireClient, group: str, topic: tuple[str, uuid.UUID], version: int, **changes: Any) -> ErrorCode:
+    name, topic_id = topic
+    partition = {
+        "partition_index": 1,
+        "committed_offset": 42,
+        "committed_leader_epoch": 3,
+        "committed_metadata": "note",
+    }
+    values = {
+        "group_id": group,
+        "generation_id_or_member_epoch": -1,
+        "topics": [{"name": name, "topic_id": topic_id, "partitions": [{**partition, **changes}]}],
+    }
+    answer = client.call("offset_commit", version, values)
+    code = answer.topics[0].partitions[0].error_code
+    assert isinstance(code, ErrorCode)
+    return code
+
+
+def fetch(
+    client: WireClient, group: str, version: int, topics: list[tuple[str, uuid.UUID]] | None
+) -> list[tuple[int, int, str | None, ErrorCode]]:
+    """(partition, offset, metadata, code) of partitions 0 and 1, or of all that were committed."""
+    asked = None
+    if topics is not None:
+        asked = [{"name": name, "topic_id": topic_id, "partition_indexes": (0, 1)} for name, topic_id in topics]
+    answer = client.call(
+        "offset_fetch",
+        version,
+        {"group_id": group, "topics": asked, "groups": [{"group_id": group, "topics": asked}], "require_stable": True},
+    )
+    assert version < 8 or answer.groups[0].group_id == group
+    found = answer.topics if version < 8 else answer.groups[0].topics
+    return [
+        (partition.partition_index, partition.committed_offset, partition.metadata, partition.error_code)
+        for topic in found
+        for partition in topic.partitions
+    ]
+
+
+@pytest.mark.parametrize("version", versions("offset_commit"))
+def test_offset_commit(client: WireClient, group: str, topic: tuple[str, uuid.UUID], version: int) -> None:
+    assert commit(client, group, topic, version) is ErrorCode.none
+    assert fetch(client, group, NEWEST["offset_fetch"], [topic])[1] == (1, 42, "note", ErrorCode.none)
+
+
+@pytest.mark.parametrize("version", versions("offset_commit"))
+def test_offset_commit_refuses(client: WireClient, group: str, topic: tuple[str, uuid.UUID], version: int) -> None:
+    unknown = ErrorCode.unknown_topic_id if version >= 10 else ErrorCode.unknown_topic_or_partition
+    assert commit(client, group, ("no-such-topic", uuid.uuid4()), version) is unknown
+    assert commit(client, group, topic, version, partition_index=2) is ErrorCode.unknown_topic_or_partition
+    assert commit(client, group, topic, version, committed_metadata="x" * 4097) is ErrorCode.offset_metadata_too_large
+    assert fetch(client, group, NEWEST["offset_fetch"], None) == []
+
+
+@pytest.mark.parametrize("version", versions("offset_fetch"))
+def test_offset_fetch(client: WireClient, group: str, topic: tuple[str, uuid.UUID], version: int) -> None:
+    commit(client, group, topic, NEWEST["offset_commit"])
+    expected = [(0, -1, "", ErrorCode.none), (1, 42, "note", ErrorCode.none)]
+    assert fetch(client, group, version, [topic]) == expected
+    assert fetch(client, f"{group}-that-is-not-there", version, [topic])[1] == (1, -1, "", ErrorCode.none)
+    if version >= 2:
+        assert fetch(client, group, version, None) == expected[1:]
+
+
+@pytest.mark.parametrize("version", versions("offset_fetch"))
+def test_offset_fetch_of_no_topic(client: WireClient, group: str, version: int) -> None:
+    code = ErrorCode.unknown_topic_id if version >= 10 else ErrorCode.none
+    assert fetch(client, group, version, [("no-such-topic", uuid.uuid4())])[0] == (0, -1, "", code)
+
+
+@pytest.mark.parametrize("version", versions("find_coordinator"))
+@pytest.mark.parametrize("key_type", [0, 1])
+def test_find_coordinator(client: WireClient, shared_broker: Broker, group: str, version: int, key_type: int) -> None:
+    values = {"key": group, "key_type": key_type, "coordinator_keys": (group,)}
+    answer = client.call("find_coordinator", version, values)
+    found = answer if version < 4 else answer.coordinators[0]
+    assert (found.error_code, found.port) == (ErrorCode.none, shared_broker.port)
+    assert version < 4 or found.key == group
+
+
+def test_find_coordinator_has_no_share_groups(client: WireClient, group: str) -> None:
+    answer = client.call("find_coordinator", 6, {"key_type": 2, "coordinator_keys": (group, "other")})
+    assert [found.error_code for found in answer.coordinators] == [ErrorCode.invalid_request] * 2
+    assert "share" in (answer.coordinators[0].error_message or "")
+
+
+@pytest.mark.parametrize("version", versions("describe_groups"))
+def test_describe_groups(client: WireClient, group: str, version: int) -> None:
+    joined = stable(client, group)
+    values = {"groups": (group, "no-such-group"), "include_authorized_operations": True}
+    described, missing = client.call("describe_groups", version, values).groups
+    assert (described.group_state, described.protocol_type, described.protocol_data) == (
+        "Stable",
+        "consumer",
+        "range",
+    )
+    (member,) = described.members
+    assert (member.member_id, member.client_id, member.client_host) == (
+        joined.member_id,
+        "wire-client",
+        "/127.0.0.1",
+    )
+    assert (member.member_metadata, member.member_assignment) == (b"subscription", b"share")
+    assert missing.group_state == "Dead"
+    assert missing.error_code is (ErrorCode.group_id_not_found if version >= 6 else ErrorCode.none)
+
+
+@pytest.mark.parametrize("version", versions("list_groups"))
+def test_list_groups(client: WireClient, group: str, topic: tuple[str, uuid.UUID], version: int) -> None:
+    stable(client, group)
+    commit(client, f"{group}-empty", topic, NEWEST["offset_commit"])
+
+    def listed(**filters: tuple[str, ...]) -> set[str]:
+        found = client.call("list_groups", version, filters).groups
+        return {each.group_id for each in found if each.group_id.startswith(group)}
+
+    assert listed() == {group, f"{group}-empty"}
+    if version >= 4:
+        assert listed(states_filter=("stable",)) == {group}
+    if version >= 5:
+        assert listed(types_filter=("Classic",)) == {group, f"{group}-empty"}
+        assert listed(types_filter=("consumer",)) == set()
+
+
+@pytest.mark.parametrize("version", versions("delete_groups"))
+def test_delete_groups(client: WireClient, group: str, topic: tuple[str, uuid.UUID], version: int) -> None:
+    stable(client, group)
+    commit(client, f"{group}-empty", topic, NEWEST["offset_commit"])
+    names = (group, f"{group}-empty", f"{group}-missing")
+    answer = client.call("delete_groups", version, {"groups_names": names})
+    assert [result.error_code for result in answer.results] == [
+        ErrorCode.non_empty_group,
+        ErrorCode.none,
+        ErrorCode.group_id_not_found,
+    ]
+
+
+def test_offset_delete(client: WireClient, group: str, topic: tuple[str, uuid.UUID]) -> None:
+    commit(client, group, topic, NEWEST["offset_commit"])
+    partitions = [{"partition_index": 1}, {"partition_index": 2}]
+    values = {"group_id": group, "topics": [{"name": topic[0], "partitions": partitions}]}
+    answer = client.call("offset_delete", 0, values)
+    assert [partition.error_code for partition in answer.topics[0].partitions] == [
+        ErrorCode.none,
+        ErrorCode.unknown_topic_or_partition,
+    ]
+    assert fetch(client, group, NEWEST["offset_fetch"], None) == []
+    missing = client.call("offset_delete", 0, {**values, "group_id": f"{group}-missing"})
+    assert missing.error_code is ErrorCode.group_id_not_found
+
+
+def test_a_parked_join_of_a_closed_connection_is_cleared_away(shared_broker: Broker, group: str) -> None:
+    with WireClient(shared_broker.port) as first, WireClient(shared_broker.port) as second:
+        joined = stable(first, group)
+        with WireClient(shared_broker.port) as gone:
+            values = {
+                "group_id": group,
+                "session_timeout": datetime.timedelta(seconds=1),
+                "rebalance_timeout": SESSION,
+                "protocol_type": "consumer",
+                "protocols": PROTOCOL,
+            }
+            gone.send("join_group", 3, values)
+            state = ""
+            while state != "PreparingRebalance":
+                state = second.call("describe_groups", 6, {"groups": (group,)}).groups[0].group_state
+        again = join(first, group, 9, joined.member_id)
+        assert len(again.members) == 2
+        sync(first, group, again, 5)
+        members = 2
+        while members == 2:
+            members = len(second.call("describe_groups", 6, {"groups": (group,)}).groups[0].members)
+        assert members == 1
