@@ -55,6 +55,8 @@ class RecordWriter:
         attrs = parsed.attrs
         if parsed.host and parsed.host != self._host:
             attrs = {**attrs, "host": parsed.host}
+        if parsed.program:
+            attrs = {**attrs, "program": parsed.program}
         return _encode(
             Record(
                 ts=f"{self._second_text}{fraction:09d}Z",

@@ -44,7 +44,7 @@ def _read(match: re.Match[str], text: str, times: Times, now_ns: int) -> Parsed:
     if not parsed.level and offset is not None and text[10] == "T":
         sender = _RSYSLOG.match(text, match.end())
         if sender:
-            parsed.host, parsed.service = sender[1], sender[2] or sender[3]
+            parsed.host, parsed.program = sender[1], sender[2] or sender[3]
     return parsed
 
 

@@ -23,6 +23,8 @@ class Parsed(msgspec.Struct):
     trace_id: str = ""
     span_id: str = ""
     service: str = ""
+    program: str = ""
+    """Who wrote the line, where a log is shared by many programs (syslog)."""
     host: str = ""
 
 

@@ -34,7 +34,7 @@ def thunderbird_line(text: str, times: Times, now_ns: int) -> Parsed | None:
     if match is None:
         return None
     seconds, node, program = match.groups()
-    return Parsed(message=text, ts_ns=int(seconds) * SECOND_NS, service=program_name(program), host=node)
+    return Parsed(message=text, ts_ns=int(seconds) * SECOND_NS, program=program_name(program), host=node)
 
 
 def hpc_line(text: str, times: Times, now_ns: int) -> Parsed | None:

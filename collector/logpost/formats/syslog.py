@@ -29,7 +29,7 @@ def rfc3164_line(text: str, times: Times, now_ns: int) -> Parsed | None:
     return Parsed(
         message=text,
         ts_ns=times.at(month_name_day, date, minute, second, fraction, None, now_ns),
-        service=program_name(program),
+        program=program_name(program),
         host=host or "",
     )
 
@@ -47,7 +47,7 @@ def rfc5424_line(text: str, times: Times, now_ns: int) -> Parsed | None:
         return None
     date, minute, second, fraction, offset, host, program = match.groups()
     ts_ns = times.at(year_month_day, date, minute, second, fraction, offset, now_ns) if date else None
-    return Parsed(message=text, ts_ns=ts_ns, service=_unless_nil(program), host=_unless_nil(host))
+    return Parsed(message=text, ts_ns=ts_ns, program=_unless_nil(program), host=_unless_nil(host))
 
 
 def _unless_nil(value: str) -> str:

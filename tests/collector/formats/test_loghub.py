@@ -108,8 +108,8 @@ def test_thunderbird_writes_its_local_time_too() -> None:
 def test_syslog_of_linux_names_the_host_and_the_program() -> None:
     read = parse_all("Linux")
     assert {parsed.host for parsed in read} == {"combo"}
-    assert Counter(parsed.service for parsed in read).most_common(2) == [("ftpd", 916), ("sshd", 677)]
-    assert {(parsed.host, parsed.service) for parsed in parse_all("OpenSSH")} == {("LabSZ", "sshd")}
+    assert Counter(parsed.program for parsed in read).most_common(2) == [("ftpd", 916), ("sshd", 677)]
+    assert {(parsed.host, parsed.program) for parsed in parse_all("OpenSSH")} == {("LabSZ", "sshd")}
 
 
 def test_sixteen_systems_in_one_stream_read_as_they_do_alone() -> None:

@@ -64,7 +64,7 @@ def test_syslog_names_host_and_program() -> None:
         "2026-11-22T10:51:07.123456+00:00 Connection failed: x": ("", ""),
         "- 1131566461 2005.11.09 dn228 Nov 9 12:01:01 dn228/dn228 crond(pam_unix)[2915]: x": ("dn228", "crond"),
     }
-    assert {line: (read(line).host, read(line).service) for line in senders} == senders
+    assert {line: (read(line).host, read(line).program) for line in senders} == senders
 
 
 def test_an_access_line_has_its_fields() -> None:
