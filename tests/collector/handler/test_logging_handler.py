@@ -58,10 +58,14 @@ def log() -> Iterator[logging.Logger]:
         handler.close()
 
 
+# Python 3.12 warns of forks in programs with threads; that they go well is what these tests are about.
+FORK_WARNING = "ignore:This process:DeprecationWarning"
+
+
 def run(script: str, topic: Topic, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a program that logs through LogpostHandler; its settings come from the environment."""
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(script)],
+        [sys.executable, "-W", "error", "-W", FORK_WARNING, "-c", textwrap.dedent(script)],
         env={
             **os.environ,
             "LOGPOST_KAFKA_BOOTSTRAP_SERVERS": topic.servers,
@@ -230,6 +234,7 @@ def log_in_child(logger: logging.Logger) -> None:
     logging.shutdown()
 
 
+@pytest.mark.filterwarnings(FORK_WARNING)
 def test_a_forked_process_has_a_stream_of_its_own(make: Make, log: logging.Logger, topic: Topic) -> None:
     log.addHandler(make())
     log.info("before the fork")
