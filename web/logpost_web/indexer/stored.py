@@ -1,57 +1,104 @@
-"""What the store has already: offsets of a partition, byte ranges of streams."""
+"""What the store has already: offsets of a partition, byte ranges of streams.
+
+Both are intervals of many adjacent rows, asked for at every start and rebalance, of partitions and streams of any
+length: the store must not sort all their rows to find that there is one interval. It sums up chunk by chunk instead. A
+chunk is whole when its ends and starts cancel out: as hashes, the sum of all ends minus the sum of all starts is then
+the last end minus the first start, so nothing is missing and nothing is there twice. Only the chunks that are not whole
+are sorted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from logpost_web.indexer.intervals import IntervalSet
 from logpost_web.store.store import Store
 
-# Runs of numbers without a gap, found by what all members of a run share: the number minus its rank.
-_OFFSETS = """
-SELECT min(Offset), max(Offset) + 1
-FROM (
-    SELECT Offset, Offset - row_number() OVER (ORDER BY Offset) AS run
-    FROM (
-        SELECT DISTINCT Offset FROM otel_logs
-        WHERE Topic = {topic:String} AND TopicId = {topic_id:String}
-            AND Partition = {partition:Int32} AND Offset >= {from:Int64}
-    )
-)
-GROUP BY run
-ORDER BY run
+SORTED_ROWS = 2_000_000
+"""Rows that one statement sorts, about 100 MB; a chunk has at most half as many."""
+IDS_A_STATEMENT = 1000
+"""Parameters travel in the address of a request when the store is a server."""
+
+_CHUNKS = """
+SELECT id, sipHash64(id, intDiv(start, 1048576)) AS chunk, min(start) AS first, max(end) AS last, count(),
+    sum(sipHash64(end)) - sum(sipHash64(start)) = sipHash64(last) - sipHash64(first)
+FROM ({rows})
+GROUP BY id, chunk
+ORDER BY id, first
 """
 
-# A run begins where a range starts behind the end of all before it.
-_RANGES = """
-SELECT StreamId, min(StreamFrom), max(StreamTo)
+# A run begins where a row starts behind the end of all before it.
+_RUNS = """
+SELECT id, min(start) AS first, max(end)
 FROM (
-    SELECT StreamId, StreamFrom, StreamTo,
-        sum(begins) OVER (PARTITION BY StreamId ORDER BY StreamFrom, StreamTo) AS run
+    SELECT id, start, end, sum(begins) OVER (PARTITION BY id ORDER BY start, end) AS run
     FROM (
-        SELECT StreamId, StreamFrom, StreamTo,
-            StreamFrom > max(StreamTo) OVER (
-                PARTITION BY StreamId ORDER BY StreamFrom, StreamTo
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        SELECT id, start, end,
+            start > max(end) OVER (
+                PARTITION BY id ORDER BY start, end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             ) AS begins
-        FROM otel_logs WHERE StreamId IN {ids:Array(String)} AND StreamFrom < StreamTo
+        FROM ({rows}) WHERE sipHash64(id, intDiv(start, 1048576)) IN {{chunks:Array(UInt64)}}
     )
 )
-GROUP BY StreamId, run
+GROUP BY id, run
+ORDER BY id, first
+"""
+
+_OFFSETS = """
+SELECT '' AS id, Offset AS start, Offset + 1 AS end FROM otel_logs
+WHERE Topic = {topic:String} AND TopicId = {topic_id:String}
+    AND Partition = {partition:Int32} AND Offset >= {from:Int64}
+"""
+
+_RANGES = """
+SELECT StreamId AS id, StreamFrom AS start, StreamTo AS end FROM otel_logs
+WHERE StreamId IN {ids:Array(String)} AND StreamFrom < StreamTo
 """
 
 
 def stored_offsets(store: Store, topic: str, partition: int, topic_id: str, from_offset: int) -> IntervalSet:
     """Offsets from `from_offset` on that the store has. Raises QueryError."""
     parameters = {"topic": topic, "topic_id": topic_id, "partition": partition, "from": from_offset}
-    return IntervalSet((start, end) for start, end in store.query(_OFFSETS, parameters).rows)
+    return IntervalSet((start, end) for _, start, end in _intervals(store, _OFFSETS, parameters))
 
 
 def stored_ranges(store: Store, stream_ids: Collection[str]) -> dict[str, IntervalSet]:
     """Byte ranges that the store has of each stream; an empty set for a stream that it does not know. Raises
     QueryError."""
     found = {stream_id: IntervalSet() for stream_id in stream_ids}
-    if found:
-        for stream_id, start, end in store.query(_RANGES, {"ids": list(found)}).rows:
+    for some in _slices(list(found), IDS_A_STATEMENT):
+        for stream_id, start, end in _intervals(store, _RANGES, {"ids": some}):
             found[stream_id].add(start, end)
     return found
+
+
+def _intervals(store: Store, rows: str, parameters: Mapping[str, object]) -> Iterator[tuple[str, int, int]]:
+    """(id, start, end) of all that `rows`, a SELECT of id, start and end, is made of; intervals may touch."""
+    broken: list[tuple[int, int]] = []
+    for row_id, chunk, start, end, count, is_whole in store.query(_CHUNKS.format(rows=rows), parameters).rows:
+        if is_whole:
+            yield row_id, start, end
+        else:
+            broken.append((chunk, count))
+    for chunks in batches(broken):
+        for row_id, start, end in store.query(_RUNS.format(rows=rows), {**parameters, "chunks": chunks}).rows:
+            yield row_id, start, end
+
+
+def batches(chunks: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
+    """Chunks, given with their rows, that one statement can sort."""
+    batch: list[int] = []
+    rows = 0
+    for chunk, count in chunks:
+        if batch and (rows + count > SORTED_ROWS or len(batch) == IDS_A_STATEMENT):
+            yield batch
+            batch, rows = [], 0
+        batch.append(chunk)
+        rows += count
+    if batch:
+        yield batch
+
+
+def _slices(ids: list[str], size: int) -> Iterator[list[str]]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]

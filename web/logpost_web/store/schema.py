@@ -3,6 +3,7 @@
 Which expressions its skip indexes serve:
 - `lower(Body)`: whole words, as `hasToken(lower(Body), …)`; the index holds ASCII lower case.
 - `TraceId`, `StreamId`: equality and IN.
+- `Offset`: comparisons; rows that arrive together lie together.
 
 The primary key begins with the time, because pages ask for the newest rows of all services; (Topic, Partition,
 Offset) makes the order total, so that a cursor never skips. Table partitions follow arrival and not the time of the
@@ -43,6 +44,7 @@ CREATE TABLE IF NOT EXISTS otel_logs (
     IndexedAt DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_stream_id StreamId TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_offset Offset TYPE minmax GRANULARITY 1,
     INDEX idx_lower_body lower(Body) TYPE tokenbf_v1(32768, 3, 0) GRANULARITY 8
 )
 ENGINE = MergeTree
