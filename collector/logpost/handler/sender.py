@@ -24,12 +24,11 @@ _REFUSED = frozenset(
         KafkaError.INVALID_RECORD,
         KafkaError.TOPIC_EXCEPTION,
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_TOPIC,
         KafkaError.POLICY_VIOLATION,
     )
 )
-"""What stays an error however often the record is sent. After any other, it is sent again by a new producer."""
+"""What stays an error however often the record is sent. After any other (the topic is gone, the producer is fenced) it
+is sent again by a new producer."""
 
 
 class Sender(threading.Thread):
