@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logpost.record import Record, Src
-from logpost_web.indexer.row import Position, Row, encode, plain_attributes, to_row
+from logpost_web.indexer.row import MAX_STREAM_ID, Position, Row, encode, plain_attributes, to_row
 
 ARRIVED = "2026-11-22T10:00:00.000000000Z"
 ARRIVED_NS = int(datetime.datetime(2026, 11, 22, 10, tzinfo=datetime.UTC).timestamp()) * 10**9
@@ -117,3 +117,45 @@ def test_any_bytes_make_one_line_of_json(value: bytes) -> None:
     line = encode([row(value)])
     assert line.count(b"\n") == 1
     assert msgspec.json.decode(line)["Offset"] == 42
+
+
+TS = b'"ts":"2026-11-22T10:51:07Z","message":"m"'
+
+
+@pytest.mark.parametrize(
+    ("attrs", "expected"),
+    [
+        (b'"attrs":{"a":1}', {"a": 1, "user": "bob", "n": {"x": [1]}}),
+        (b'"attrs":{ }', {"user": "bob", "n": {"x": [1]}}),
+        (b'"attrs":5', {"logpost.attrs": "5", "user": "bob", "n": {"x": [1]}}),
+        (b'"host":"h"', {"user": "bob", "n": {"x": [1]}}),
+    ],
+)
+def test_fields_that_our_records_do_not_have_become_attributes(attrs: bytes, expected: object) -> None:
+    made = row(b"{%s,%s" % (TS, attrs) + b',"user":"bob","n":{"x":[1]}}')
+    assert made.Body == "m"
+    assert attributes(made) == expected
+
+
+@pytest.mark.parametrize(
+    ("level", "text", "number"),
+    [("WARNING", "warn", 13), ("Error", "error", 17), ("critical", "fatal", 21), ("loud", "loud", 0), ("", "", 0)],
+)
+def test_levels_have_one_spelling(level: str, text: str, number: int) -> None:
+    made = row(b'{%s,"level":"%s"}' % (TS, level.encode()))
+    assert (made.SeverityText, made.SeverityNumber) == (text, number)
+
+
+@pytest.mark.parametrize(
+    "src",
+    [
+        b'{"id":"","from":0,"to":9}',
+        b'{"id":"%s","from":0,"to":9}' % (b"x" * (MAX_STREAM_ID + 1)),
+        b'{"id":"s","from":-1,"to":9}',
+        b'{"id":"s","from":9,"to":8}',
+        b'{"id":"s","from":0,"to":9223372036854775808}',
+    ],
+)
+def test_a_range_that_cannot_be_is_none(src: bytes) -> None:
+    made = row(b'{%s,"src":%s}' % (TS, src))
+    assert (made.Body, made.StreamId, made.StreamFrom, made.StreamTo) == ("m", "", 0, 0)

@@ -14,12 +14,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from logpost.formats.levels import LEVEL_OF
 from logpost.record import LEVELS, Src, format_ts
 from logpost_web.store.schema import MAX_NS, MIN_NS
 
 # OpenTelemetry's severity numbers: the first of each range.
 SEVERITY_NUMBERS: dict[str, int] = {level: 1 + 4 * number for number, level in enumerate(LEVELS)}
 
+MAX_STREAM_ID = 200
+"""Characters; the ids of all streams that are read are kept in memory."""
 NO_ATTRIBUTES = msgspec.Raw(b"{}")
 # A time that the store takes as it is: inside its years, and a day that every month has.
 _STORE_TIME = re.compile(
@@ -77,23 +80,29 @@ class Position(NamedTuple):
     timestamp_ns: int
 
 
+class _OurRecord(_Record, forbid_unknown_fields=True):
+    """A record as we write it."""
+
+
+_our_decoder = msgspec.json.Decoder(_OurRecord)
 _decoder = msgspec.json.Decoder(_Record)
+_fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder()
 
 
 def to_row(value: bytes | None, position: Position, now_seconds: int) -> Row:
     """Never raises: what is no record becomes a row of text."""
-    try:
-        record = _decoder.decode(value or b"")
-    except (msgspec.DecodeError, RecursionError):
+    record = _record(value or b"")
+    if record is None:
         return _plain_row(value or b"", position, now_seconds)
     attributes = record.attrs
     timestamp = record.ts
     if not _STORE_TIME.fullmatch(timestamp):
         timestamp, note = _store_time(timestamp, position.timestamp_ns)
-        attributes = _with_note(attributes, "logpost.ts", note) if note else attributes
+        attributes = _with(attributes, "logpost.ts", _encoder.encode(note)) if note else attributes
     if not bytes(attributes).startswith(b"{"):
         attributes = _as_text(attributes)
+    level = LEVEL_OF.get(record.level, record.level)
     row = Row(
         timestamp,
         record.message,
@@ -104,16 +113,36 @@ def to_row(value: bytes | None, position: Position, now_seconds: int) -> Row:
         now_seconds,
         record.host,
         record.service,
-        record.level,
-        SEVERITY_NUMBERS.get(record.level, 0),
+        level,
+        SEVERITY_NUMBERS.get(level, 0),
         record.trace_id,
         record.span_id,
         attributes,
         record.file,
     )
-    if record.src is not None and 0 <= record.src.start <= record.src.end < 2**63:
+    if record.src is not None and _is_range(record.src):
         row.StreamId, row.StreamFrom, row.StreamTo = record.src.id, record.src.start, record.src.end
     return row
+
+
+def _record(value: bytes) -> _Record | None:
+    """None for what is no record. Fields that our records do not have become attributes."""
+    try:
+        return _our_decoder.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        record, fields = _decoder.decode(value), _fields_decoder.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    for name, field in fields.items():
+        if name not in _Record.__struct_fields__:
+            record.attrs = _with(record.attrs, name, bytes(field))
+    return record
+
+
+def _is_range(src: Src) -> bool:
+    return 0 < len(src.id) <= MAX_STREAM_ID and 0 <= src.start <= src.end < 2**63
 
 
 def plain_attributes(row: Row) -> Row:
@@ -165,14 +194,13 @@ def _parse_ns(text: str) -> int | None:
     return (whole.days * 86_400 + whole.seconds) * 10**9 + nanoseconds
 
 
-def _with_note(attributes: msgspec.Raw, key: str, note: str) -> msgspec.Raw:
-    """Attributes with one more; as a text first when they are no object."""
+def _with(attributes: msgspec.Raw, key: str, value: bytes) -> msgspec.Raw:
+    """Attributes with one more, `value` being JSON; as a text first when they are no object."""
     raw = bytes(attributes).strip()
     if not raw.startswith(b"{"):
         raw = bytes(_as_text(attributes))
-    separator = b"," if raw.rstrip(b"} \t\r\n") != b"{" else b""
-    entry = _encoder.encode(key) + b":" + _encoder.encode(note)
-    return msgspec.Raw(raw[:-1] + separator + entry + b"}")
+    inside = raw[1:-1].strip()
+    return msgspec.Raw(b"{" + inside + (b"," if inside else b"") + _encoder.encode(key) + b":" + value + b"}")
 
 
 def _as_text(attributes: msgspec.Raw) -> msgspec.Raw:
