@@ -25,7 +25,7 @@ logger = logging.getLogger("broker")
 
 
 class Journal:
-    def __init__(self, node: Node, snapshot: Callable[[], list[Event]], snapshot_bytes: int = SNAPSHOT_BYTES) -> None:
+    def __init__(self, node: Node, snapshot: Callable[[], list[Event]], snapshot_bytes: int) -> None:
         """`snapshot` answers the whole state as events. The topic is created by the first append."""
         self._node = node
         self._snapshot = snapshot

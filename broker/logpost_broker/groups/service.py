@@ -16,7 +16,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.coordinator import GroupCoordinator
-from logpost_broker.groups.journal import Journal
+from logpost_broker.groups.journal import SNAPSHOT_BYTES, Journal
 from logpost_broker.groups.limits import GroupLimits
 from logpost_broker.groups.listing import DescribedGroup
 from logpost_broker.groups.messages import (
@@ -46,10 +46,10 @@ logger = logging.getLogger("broker")
 
 
 class GroupService:
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, snapshot_bytes: int = SNAPSHOT_BYTES) -> None:
         self._node = node
         self._core = GroupCoordinator(GroupLimits())
-        self._journal = Journal(node, self._core.snapshot)
+        self._journal = Journal(node, self._core.snapshot, snapshot_bytes)
         self._timers = Timers(self._expire)
 
     async def start(self) -> None:

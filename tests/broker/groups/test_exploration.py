@@ -129,7 +129,7 @@ class GroupLives(RuleBasedStateMachine):
         assert self.h.state in (GroupState.EMPTY, GroupState.DEAD)
 
 
-class TestGroupLives(GroupLives.TestCase):  # type: ignore[misc,name-defined]  # made by hypothesis
-    settings = settings(
-        max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-    )
+TestGroupLives = GroupLives.TestCase
+TestGroupLives.settings = settings(
+    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
