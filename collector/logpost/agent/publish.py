@@ -51,6 +51,9 @@ class Publisher:
         self._client_log = logging.getLogger("agent.librdkafka")
         self._client_log.setLevel(logging.CRITICAL)
         self._undelivered: deque[_Undelivered] = deque()
+        self._refused: deque[_Undelivered] = deque()
+        """In a batch that the broker found too large. It says so of the batch: they are sent again one by one."""
+        self._is_alone = False
         self._retry_at = 0.0
         self._fatal = False
         self._away = False
@@ -66,6 +69,7 @@ class Publisher:
             counts.in_flight < self._max_in_flight
             and self._in_flight_bytes < MAX_IN_FLIGHT_BYTES
             and not self._undelivered
+            and not self._refused
         )
 
     def send(self, key: bytes, value: bytes, acks: Acks, start: int, end: int) -> None:
@@ -84,6 +88,10 @@ class Publisher:
             again, self._undelivered = self._undelivered, deque()
             for record in again:
                 self._produce(record.key, record.value, record.acks, record.start, record.end)
+        elif self._refused and self._counts.in_flight == len(self._refused) + len(self._undelivered):
+            record = self._refused.popleft()
+            self._is_alone = True
+            self._produce(record.key, record.value, record.acks, record.start, record.end)
 
     def flush(self, seconds: float) -> bool:
         """Wait until all is acknowledged, at most so long; answers whether it is."""
@@ -128,6 +136,7 @@ class Publisher:
         except BufferError:
             self._take_back(_Undelivered(key, value, acks, start, end), "the client's queue is full")
         except KafkaException as error:
+            self._is_alone = True
             self._failed(_Undelivered(key, value, acks, start, end), error.args[0])
 
     def _delivered(self, acks: Acks, start: int, end: int, error: KafkaError | None, message: Message) -> None:
@@ -136,6 +145,7 @@ class Publisher:
             self._counts.in_flight -= 1
             self._counts.acknowledged += 1
             self._in_flight_bytes -= len(message)
+            self._is_alone = False
             if self._away:
                 self._away = False
                 self._log.info("the broker at %s is back", self._config.bootstrap_servers)
@@ -146,16 +156,22 @@ class Publisher:
 
     def _failed(self, record: _Undelivered, error: KafkaError) -> None:
         self._fatal |= bool(error.fatal())
+        was_alone, self._is_alone = self._is_alone, False
         if error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
             self._take_back(record, error.str())
-            return
+        elif not was_alone:
+            self._refused.append(record)
+        else:
+            self._shrink(record, error)
+
+    def _shrink(self, record: _Undelivered, error: KafkaError) -> None:
         smaller = shrink(record.value)
         if smaller is None:
             self._take_back(record, f"{error.str()}, although it is only {len(record.value)} bytes long")
             return
         self._counts.shrunk += 1
         self._in_flight_bytes += len(smaller) - len(record.value)
-        self._undelivered.append(_Undelivered(record.key, smaller, record.acks, record.start, record.end))
+        self._refused.appendleft(_Undelivered(record.key, smaller, record.acks, record.start, record.end))
 
     def _take_back(self, record: _Undelivered, reason: str) -> None:
         if not self._undelivered:
@@ -168,7 +184,7 @@ class Publisher:
             self._fatal = True
             self._log.error("the Kafka client gave up and is started anew: %s", error.str())
         elif error.code() == KafkaError._ALL_BROKERS_DOWN:
-            if not self._away:
+            if self._counts.in_flight and not self._away:
                 self._away = True
                 self._log.warning("the broker at %s is away; reading waits for it", self._config.bootstrap_servers)
         elif error.code() not in (KafkaError._TRANSPORT, self._last_error):

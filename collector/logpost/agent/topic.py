@@ -14,6 +14,8 @@ from logpost.kafka import client_settings, ensure_logs_topic
 
 TRY_SECONDS = 5.0
 RETRY_SECONDS = 0.5
+CLOSE_SECONDS = 0.5
+"""A request that is under way ends with the process."""
 
 
 class TopicMaker:
@@ -31,7 +33,7 @@ class TopicMaker:
 
     def close(self) -> None:
         self._stopped.set()
-        self._thread.join(TRY_SECONDS + 1)
+        self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
         quiet = logging.getLogger("agent.librdkafka")

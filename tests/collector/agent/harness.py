@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections import Counter
 from collections.abc import Iterable
@@ -47,26 +48,37 @@ class Topic:
 def indexed(records: Iterable[Record]) -> dict[str, list[Record]]:
     """The indexer's rule: per stream, in order of the bytes, without records whose bytes it already has."""
     streams: dict[str, list[Record]] = {}
+    held: dict[str, Intervals] = {}
     for record in records:
-        kept = streams.setdefault(range_of(record).id, [])
-        start, end = range_of(record).start, range_of(record).end
-        if not _covered(start, end, kept):
-            kept.append(record)
+        src = range_of(record)
+        if held.setdefault(src.id, Intervals()).add(src.start, src.end):
+            streams.setdefault(src.id, []).append(record)
     for kept in streams.values():
         kept.sort(key=lambda record: range_of(record).start)
     return streams
 
 
+class Intervals:
+    """Bytes that are there: disjoint intervals that do not touch, in order."""
+
+    def __init__(self) -> None:
+        self._intervals: list[tuple[int, int]] = []
+
+    def add(self, start: int, end: int) -> bool:
+        """False when all of it was there."""
+        first = bisect.bisect_left(self._intervals, start, key=lambda interval: interval[1])
+        last = bisect.bisect_right(self._intervals, end, key=lambda interval: interval[0])
+        touched = self._intervals[first:last]
+        if any(held[0] <= start and end <= held[1] for held in touched):
+            return False
+        merged = (min([start, *(held[0] for held in touched)]), max([end, *(held[1] for held in touched)]))
+        self._intervals[first:last] = [merged]
+        return True
+
+
 def range_of(record: Record) -> Src:
     assert record.src is not None
     return record.src
-
-
-def _covered(start: int, end: int, kept: list[Record]) -> bool:
-    for held in sorted((range_of(record).start, range_of(record).end) for record in kept):
-        if held[0] <= start < held[1]:
-            start = held[1]
-    return start >= end
 
 
 def assert_no_gap(stream: list[Record]) -> None:

@@ -1,0 +1,245 @@
+"""The journal, read through a stand-in for `journalctl` that prints what real ones print."""
+
+from __future__ import annotations
+
+import json
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from logpost.agent.journal import Journal
+from logpost.agent.journal_entry import decode, read_entry, text
+from logpost.agent.positions import JournalPosition
+from logpost.config import JournalSource
+from logpost.formats import Parsed
+from logpost.record import Src
+from tests.collector.agent.harness import START_NS, Topic, range_of
+
+
+def plain(line: str, now_ns: int) -> Parsed:
+    return Parsed(line)
+
+
+def entry(number: int, **fields: object) -> dict[str, object]:
+    stamp = START_NS // 1000 + number
+    return {"__CURSOR": f"c{number}", "__REALTIME_TIMESTAMP": str(stamp), "MESSAGE": f"message {number}", **fields}
+
+
+def test_an_entry_names_time_level_and_service() -> None:
+    read = read_entry(
+        entry(7, PRIORITY="3", SYSLOG_IDENTIFIER="sshd", _SYSTEMD_UNIT="ssh.service", _PID="42"), plain, 0
+    )
+    assert (read.message, read.ts_ns, read.level) == ("message 7", START_NS + 7000, "error")
+    assert (read.service, read.attrs) == ("sshd", {"unit": "ssh.service", "pid": "42"})
+
+
+def test_a_level_in_the_message_beats_the_level_of_all_service_output() -> None:
+    def warns(line: str, now_ns: int) -> Parsed:
+        return Parsed(line, level="warn")
+
+    assert read_entry(entry(1, PRIORITY="6"), warns, 0).level == "warn"
+    assert read_entry(entry(1, PRIORITY="3"), warns, 0).level == "error"
+    assert read_entry(entry(1, PRIORITY="9"), plain, 0).level == ""
+
+
+def test_a_unit_names_the_service_when_nothing_else_does() -> None:
+    assert read_entry(entry(1, _SYSTEMD_UNIT="nginx.service"), plain, 0).service == "nginx"
+    assert read_entry(entry(1, _COMM="cron"), plain, 0).service == "cron"
+
+
+def test_values_are_text_bytes_null_or_several() -> None:
+    assert text("a") == "a"
+    assert text([99, 97, 102, 233]) == "caf\N{REPLACEMENT CHARACTER}"
+    assert text(None) == ""
+    assert text([["x"], "y"]) == "x"
+    assert text([None, "y"]) == ""
+
+
+def test_what_journalctl_says_itself_is_no_entry() -> None:
+    assert decode(b"Failed to seek to cursor: Invalid argument\n") is None
+    assert decode(b'{"MESSAGE":"x"}\n') is None
+    assert decode(json.dumps(entry(1)).encode()) == entry(1)
+
+
+STAND_IN = """#!/usr/bin/env python3
+import json, pathlib, sys, time
+here = pathlib.Path(__file__).parent
+with (here / "calls").open("a") as calls:
+    calls.write(sys.argv[-1] + "\\n")
+if (here / "refuse").exists():
+    sys.exit((here / "refuse").read_text())
+option, _, place = sys.argv[-1].partition("=")
+shown = option == "--since"
+for line in (here / "entries").read_text().splitlines():
+    at = json.loads(line)["__CURSOR"] == place
+    if shown or (at and option == "--cursor"):
+        print(line, flush=True)
+    shown = shown or at
+while not (here / "end").exists():
+    time.sleep(0.01)
+"""
+
+
+class Journald:
+    """A directory with a `journalctl` and what it is to print."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        program = directory / "journalctl"
+        program.write_text(STAND_IN)
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        self.write(0)
+
+    def write(self, count: int) -> None:
+        (self.directory / "entries").write_text("".join(json.dumps(entry(n)) + "\n" for n in range(count)))
+
+    def calls(self) -> list[str]:
+        return (self.directory / "calls").read_text().splitlines()
+
+
+class Reading:
+    """A journal reader, run until something is true."""
+
+    def __init__(self, saved: JournalPosition | None = None) -> None:
+        self.topic = Topic()
+        self.woken = threading.Event()
+        self.saves: list[JournalPosition | None] = []
+        self.journal = Journal(
+            JournalSource(),
+            saved,
+            host="web-1",
+            sink=self.topic,
+            save=lambda: self.saves.append(self.journal.position()),
+            new_id=lambda: "new",
+            wake=self.woken.set,
+        )
+
+    def until(self, true: Callable[[], bool], now: float = 0.0) -> None:
+        deadline = time.monotonic() + 20
+        while not true():
+            assert time.monotonic() < deadline
+            self.journal.turn(now, START_NS)
+            self.woken.wait(0.05)
+            self.woken.clear()
+
+    def count(self, entries: int, now: float = 0.0) -> None:
+        self.until(lambda: len(self.topic.records) >= entries, now)
+
+
+@pytest.fixture
+def journald(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journald:
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    return Journald(tmp_path)
+
+
+@pytest.fixture
+def reading() -> Iterator[Callable[[JournalPosition | None], Reading]]:
+    started: list[Reading] = []
+
+    def start(saved: JournalPosition | None = None) -> Reading:
+        started.append(Reading(saved))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.journal.close()
+
+
+Start = Callable[..., Reading]
+
+
+def test_entries_become_records_that_count(journald: Journald, reading: Start) -> None:
+    journald.write(3)
+    journal = reading()
+    journal.count(3)
+    assert [(range_of(r).id, range_of(r).start, range_of(r).end) for r in journal.topic.records] == [
+        ("new", 0, 1),
+        ("new", 1, 2),
+        ("new", 2, 3),
+    ]
+    assert {(record.host, record.file) for record in journal.topic.records} == {("web-1", "journal")}
+    assert journal.journal.position() == JournalPosition(id="new", cursor="c2", entries=3)
+    assert journald.calls() == ["--since=-1h"]
+
+
+def test_the_first_entry_is_saved_before_it_is_sent(journald: Journald, reading: Start) -> None:
+    """So that a restart after kill -9 begins with the same entry, although an hour ago is now another time."""
+    journald.write(2)
+    journal = reading()
+    journal.topic.acknowledges_at_once = False
+    journal.count(2)
+    assert journal.saves == [JournalPosition(id="new", cursor="c0", entries=0)]
+    again = reading(journal.saves[0])
+    again.count(2)
+    assert [range_of(r) for r in again.topic.records] == [range_of(r) for r in journal.topic.records]
+    assert journald.calls()[-1] == "--cursor=c0"
+
+
+def test_a_restart_goes_on_after_the_last_acknowledged_entry(journald: Journald, reading: Start) -> None:
+    journald.write(5)
+    journal = reading(JournalPosition(id="old", cursor="c1", entries=2))
+    journal.count(3)
+    assert [(record.message, range_of(record).start) for record in journal.topic.records] == [
+        ("message 2", 2),
+        ("message 3", 3),
+        ("message 4", 4),
+    ]
+
+
+def test_the_position_waits_for_acknowledgements(journald: Journald, reading: Start) -> None:
+    journald.write(3)
+    journal = reading(JournalPosition(id="old", cursor="c0", entries=1))
+    journal.topic.acknowledges_at_once = False
+    journal.count(2)
+    assert journal.journal.position() == JournalPosition(id="old", cursor="c0", entries=1)
+    journal.topic.acknowledge([0])
+    assert journal.journal.position() == JournalPosition(id="old", cursor="c1", entries=2)
+
+
+def test_journalctl_that_ends_is_started_again_where_it_was(
+    journald: Journald, reading: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    journald.write(2)
+    (journald.directory / "end").touch()
+    journal = reading()
+    journal.until(lambda: "journalctl ended" in caplog.text)
+    journald.write(4)
+    journal.count(4, now=1000.0)
+    assert [record.message for record in journal.topic.records] == [f"message {number}" for number in range(4)]
+    assert journald.calls()[:2] == ["--since=-1h", "--after-cursor=c1"]
+
+
+def test_no_permission_is_said_once_and_the_journal_is_off(
+    journald: Journald, reading: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    (journald.directory / "refuse").write_text("No journal files were opened due to insufficient permissions.")
+    journal = reading()
+    journal.until(lambda: journal.journal.is_off)
+    journal.journal.turn(1000.0, START_NS)
+    assert [record.message for record in caplog.records] == [
+        "the journal is not read: No journal files were opened due to insufficient permissions."
+    ]
+    assert len(journald.calls()) == 1
+
+
+def test_a_cursor_of_another_journal_begins_a_new_stream(journald: Journald, reading: Start) -> None:
+    journald.write(1)
+    (journald.directory / "refuse").write_text("Failed to seek to cursor: Invalid argument")
+    journal = reading(JournalPosition(id="old", cursor="gone", entries=7))
+    journal.until(lambda: journal.journal.position() is None)
+    (journald.directory / "refuse").unlink()
+    journal.count(1)
+    assert range_of(journal.topic.records[0]) == Src(id="new", start=0, end=1)
+
+
+def test_without_journalctl_there_is_one_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reading: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    journal = reading()
+    journal.journal.turn(0.0, START_NS)
+    assert [record.message for record in caplog.records] == ["journalctl is not there: the journal is not read"]

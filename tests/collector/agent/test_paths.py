@@ -1,0 +1,56 @@
+"""Globs and exclusions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from logpost.agent.paths import PathRules, files_beside
+
+
+def found(directory: Path, *patterns: str, exclude: tuple[str, ...] = (), forbidden: tuple[str, ...] = ()) -> set[str]:
+    rules = PathRules([str(directory / pattern) for pattern in patterns], exclude, [directory / f for f in forbidden])
+    paths = set(rules.find())
+    assert all(rules.matches(path) for path in paths)
+    return {str(path.relative_to(directory)) for path in paths}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in ("a.log", "b.txt", "a.log.1", "a.log.2.gz", "sub/c.log", "sub/deep/d.log", "data/broker/0.log"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x\n")
+    return tmp_path
+
+
+def test_a_star_stays_in_its_directory(tree: Path) -> None:
+    assert found(tree, "*.log") == {"a.log"}
+    assert found(tree, "*/*.log") == {"sub/c.log"}
+
+
+def test_two_stars_cross_directories(tree: Path) -> None:
+    assert found(tree, "**/*.log", forbidden=("data/broker",)) == {"a.log", "sub/c.log", "sub/deep/d.log"}
+
+
+def test_compressed_files_are_skipped(tree: Path) -> None:
+    assert found(tree, "a.log*") == {"a.log", "a.log.1"}
+
+
+def test_exclusion_by_name_and_by_path(tree: Path) -> None:
+    assert found(tree, "**/*.log", exclude=("d.log", "/**/broker/**")) == {"a.log", "sub/c.log"}
+    assert found(tree, "*", exclude=("[!b]*",)) == {"b.txt"}
+
+
+def test_a_plain_path_is_a_pattern_too(tree: Path) -> None:
+    assert found(tree, "sub/c.log", "missing.log") == {"sub/c.log"}
+
+
+def test_watched_is_the_directory_before_the_first_wildcard(tmp_path: Path) -> None:
+    rules = PathRules([f"{tmp_path}/a/*.log", f"{tmp_path}/**/x", f"{tmp_path}/b/c.log"], (), ())
+    assert list(rules.watched()) == [(tmp_path / "a", False), (tmp_path, True), (tmp_path / "b", False)]
+
+
+def test_files_beside_leaves_out_what_cannot_be_read_on(tree: Path) -> None:
+    assert [path.name for path in files_beside(tree / "a.log")] == ["a.log", "a.log.1", "b.txt"]
+    assert files_beside(tree / "gone" / "a.log") == []
