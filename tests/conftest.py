@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from logpost_broker import Broker
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--lines", type=int, default=60_000, help="lines that the kill -9 test writes")
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
     """A broker of the test's own, on a free port."""

@@ -44,7 +44,8 @@ def test_a_line_of_ten_megabytes_arrives_in_pieces(appliance: Appliance, tailed:
     appliance.await_total(11, "service:huge")
     rows = sorted(appliance.rows("service:huge"), key=lambda row: int(row["offset"]))
     assert "".join(row["message"] for row in rows[:-1]) == line.decode()
-    assert all(row["attrs"]["truncated"] is True for row in rows[:-1])
+    assert all(row["attrs"]["truncated"] is True for row in rows[:-2])
+    assert all(row["attrs"]["continued"] is True for row in rows[1:-1])
     assert rows[-1]["message"] == "after"
 
 

@@ -15,13 +15,14 @@ LINES = 2000
 
 pytestmark = pytest.mark.skipif(len(FILES) != 16, reason="needs the 16 loghub samples in ../shared/loghub")
 
-# The time of the first line as a person reads it, zone UTC; systems without a year are told apart by month and day.
+# The time of the first line, zone UTC; systems without a year are told apart by month and day. BGL and Thunderbird write
+# their local time too, in California; the Unix time beside it is the one to trust.
 FIRST_TIME = {
     "Android": "03-17T16:13:38.811",
     "Apache": "2005-12-04T04:47:44",
-    "BGL": "2005-06-03T15:42:50.675872",
+    "BGL": "2005-06-03T22:42:50.675872",
     "HDFS": "2008-11-09T20:36:15",
-    "HPC": "2004-02-26T14:15:29",
+    "HPC": "2004-02-26T14:12:22",
     "Hadoop": "2015-10-18T18:01:47.978",
     "HealthApp": "2017-12-23T22:15:29.606",
     "Linux": "06-14T15:16:01",
@@ -30,7 +31,7 @@ FIRST_TIME = {
     "OpenStack": "2017-05-16T00:00:00.008",
     "Proxifier": "10-30T16:49:06",
     "Spark": "2017-06-09T20:10:40",
-    "Thunderbird": "2005-11-09T12:01:01",
+    "Thunderbird": "2005-11-09T20:01:01",
     "Windows": "2016-09-28T04:30:30",
     "Zookeeper": "2015-07-29T17:41:44.747",
 }

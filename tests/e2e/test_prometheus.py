@@ -73,7 +73,7 @@ def await_value(prometheus: str, expression: str, value: float) -> None:
 
 def test_offsets_and_lag_are_scraped_under_kafka_exporters_names(prometheus: str) -> None:
     await_value(prometheus, 'sum(kafka_topic_partition_current_offset{topic="logs"})', LINES)
-    await_value(prometheus, 'sum(kafka_consumergroup_lag{consumergroup="logpost-indexer",topic="logs"})', 0)
+    await_value(prometheus, 'kafka_consumergroup_lag_sum{consumergroup="logpost-indexer",topic="logs"}', 0)
     await_value(prometheus, 'kafka_consumergroup_members{consumergroup="logpost-indexer"}', 1)
     await_value(prometheus, 'kafka_topic_partitions{topic="logs"}', 8)
 

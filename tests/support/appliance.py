@@ -54,17 +54,15 @@ class Appliance:
             return json.load(answer)
 
     def total(self, query: str = "") -> int:
-        """Rows that match, over all time."""
-        return int(self.get("/api/histogram", q=query, start="1970-01-01T00:00:00Z", end="now", buckets=10)["total"])
+        """Rows that match; without start and end that is over all time."""
+        return int(self.get("/api/histogram", q=query, buckets=10)["total"])
 
     def rows(self, query: str = "") -> Iterator[dict[str, Any]]:
         """All rows that match, over all time, page by page."""
         cursor = ""
         while True:
             parameters = {"cursor": cursor} if cursor else {}
-            page = self.get(
-                "/api/search", q=query, start="1970-01-01T00:00:00Z", end="now", limit=PAGE_ROWS, **parameters
-            )
+            page = self.get("/api/search", q=query, limit=PAGE_ROWS, **parameters)
             yield from page["rows"]
             cursor = page["cursor"]
             if not cursor:
