@@ -31,7 +31,8 @@ class Broker:
     def __init__(self, config: BrokerConfig = EMBEDDED, data: Path | None = None) -> None:
         self.config = config
         self._data = data
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self.directory = Path()
+        """Where the logs are, once the broker is ready."""
         self._addresses: list[tuple[str, int]] = []
         self._is_stop_wanted = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -99,7 +100,14 @@ class Broker:
     def run(self, on_ready: Callable[[], None]) -> None:
         """Run until `stop` is called; `on_ready` is called when clients can connect. Raises StartError when the port is
         taken or the directory cannot be used, ConfigError for an address that is not loopback."""
-        directory = self._directory()
+        if self._data is not None:
+            self._run_on(self._data, on_ready)
+            return
+        with tempfile.TemporaryDirectory(prefix="logpost-broker-") as temporary:
+            self._run_on(Path(temporary), on_ready)
+
+    def _run_on(self, directory: Path, on_ready: Callable[[], None]) -> None:
+        self.directory = directory
         lock = DirectoryLock(directory)
         try:
             sockets = bind(self.config.listen, self.config.port, insecure=self.config.insecure, setting="broker.port")
@@ -107,14 +115,6 @@ class Broker:
                 runner.run(self._serve(directory, sockets, on_ready))
         finally:
             lock.release()
-            if self._temporary is not None:
-                self._temporary.cleanup()
-
-    def _directory(self) -> Path:
-        if self._data is not None:
-            return self._data
-        self._temporary = tempfile.TemporaryDirectory(prefix="logpost-broker-")
-        return Path(self._temporary.name)
 
     async def _serve(self, directory: Path, sockets: list[socket.socket], on_ready: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()

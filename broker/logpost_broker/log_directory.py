@@ -100,7 +100,7 @@ class LogDirectory:
         for partition in range(topic.partitions):
             log = self._logs.pop((topic.name, partition), None)
             if log is not None:
-                log.offline = "its topic was deleted"
+                log.retire("its topic was deleted")
                 log.close()
                 closed.append(log)
             self._log_starts.pop((topic.name, partition), None)

@@ -12,6 +12,7 @@ from logpost.errors import StartError
 from logpost_broker.log.files import Files
 
 NAME = "metadata.json"
+VERSION = 1
 
 
 class TopicEntry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -25,7 +26,7 @@ class TopicEntry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Metadata(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The content of the file. Any change is durable once `MetadataFile.save` returned."""
 
-    version: int = 1
+    version: int = VERSION
     cluster_id: str
     leader_epoch: int = 0
     """Rises at each start that follows a crash."""
@@ -48,6 +49,8 @@ class MetadataFile:
             self.content = msgspec.json.decode(data, type=Metadata)
         except msgspec.MsgspecError as error:
             raise StartError(f"cannot understand {self._path}: {error}") from error
+        if self.content.version != VERSION:
+            raise StartError(f"cannot understand {self._path}: version {self.content.version}, not {VERSION}")
 
     def save(self) -> None:
         """Raises OSError; the file then has its old content."""

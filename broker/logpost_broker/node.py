@@ -109,13 +109,15 @@ class InternalLog:
 class Node:
     """Topics, logs and services of one data directory."""
 
-    def __init__(self, config: BrokerConfig, directory: Path, *, host: str, port: int) -> None:
+    def __init__(
+        self, config: BrokerConfig, directory: Path, *, host: str, port: int, files: Files | None = None
+    ) -> None:
         """Open the metadata and recover the logs; `directory` is locked by the caller. `host` and `port` are where
         clients reach this broker. Raises StartError when the directory cannot be read or written."""
         self.config = config
         self.host = host
         self.port = port
-        files = Files()
+        files = files or Files()
         try:
             metadata = MetadataFile(directory, files)
             self.topics = TopicRegistry(metadata)

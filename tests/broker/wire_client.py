@@ -13,7 +13,6 @@ from typing import Any, get_args, get_origin
 from kio.schema.index import schema_name_map
 from kio.serial import entity_reader, entity_writer
 
-from logpost_broker import Broker
 from logpost_broker.wire.units import NO_THROTTLE
 
 SECONDS = 20.0
@@ -68,8 +67,8 @@ def _zero(field: Any) -> Any:
 class WireClient:
     """One connection. Requests are sent as asked, answers read in the order they come."""
 
-    def __init__(self, broker: Broker) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", broker.port), timeout=SECONDS)
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
         self._correlation_id = 0
         self._open: list[type[Any]] = []
 
@@ -133,5 +132,3 @@ class WireClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-

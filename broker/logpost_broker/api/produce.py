@@ -14,7 +14,6 @@ import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from kio.schema.errors import ErrorCode
 from kio.schema.produce.v13.request import PartitionProduceData, ProduceRequest
@@ -66,7 +65,7 @@ def produce(
     ]
     logs = list(dict.fromkeys(outcome.result.log for outcome in outcomes if isinstance(outcome.result, Written)))
     if request.acks == ACKS_ALL and logs:
-        return _when_durable(node, logs, outcomes)
+        return asyncio.ensure_future(_when_durable({log: node.durable(log) for log in logs}, outcomes))
     for log in logs:
         node.flusher.written(log)
     if request.acks != ACKS_NONE:
@@ -102,22 +101,12 @@ def _append(node: Node, acks: int, topic_id: uuid.UUID | None, data: PartitionPr
     return Written(log, appended.base_offset, now_ms if stamp else None)
 
 
-def _when_durable(
-    node: Node, logs: Sequence[PartitionLog], outcomes: Sequence[Outcome]
-) -> asyncio.Future[ProduceResponse]:
-    """The answer, when all of `logs` are synced or have failed."""
-    syncs = [node.durable(log) for log in logs]
-    answer: asyncio.Future[ProduceResponse] = asyncio.get_running_loop().create_future()
-
-    def done(_: asyncio.Future[Any]) -> None:
-        failed = {log: sync.exception() for log, sync in zip(logs, syncs, strict=True)}
-        answer.set_result(_response(outcomes, failed))
-
-    if len(syncs) == 1:
-        syncs[0].add_done_callback(done)
-    else:
-        asyncio.gather(*syncs, return_exceptions=True).add_done_callback(done)
-    return answer
+async def _when_durable(
+    syncs: Mapping[PartitionLog, asyncio.Future[None]], outcomes: Sequence[Outcome]
+) -> ProduceResponse:
+    """The answer, when all logs are synced or have failed."""
+    await asyncio.wait(syncs.values())
+    return _response(outcomes, {log: sync.exception() for log, sync in syncs.items()})
 
 
 def _response(outcomes: Sequence[Outcome], failed: Mapping[PartitionLog, BaseException | None]) -> ProduceResponse:

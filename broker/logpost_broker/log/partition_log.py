@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import sys
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from logpost_broker.log.segment import Segment, file_stem
 OFFSETS_END = 16
 """Base offset, length and leader epoch: what the broker sets is in the first bytes of a batch."""
 SNAPSHOTS_KEPT = 2
+ENDED = sys.maxsize
+"""More bytes than anybody waits for."""
 
 logger = logging.getLogger("broker")
 
@@ -94,7 +97,7 @@ class PartitionLog:
         """Below it, log and indexes are known to be on the disk; a recovery reads from here."""
         self.offline: str | None = None
         self.watchers: set[Callable[[int], None]] = set()
-        """Called with the number of bytes that became visible, whenever the high watermark moves."""
+        """Called with the bytes that became visible whenever the high watermark moves; with ENDED when it cannot."""
         self._visible_end = (0, 0)
         self._unsynced: list[Segment] = []
         self._names_unsynced = True
@@ -138,9 +141,13 @@ class PartitionLog:
         self.producers.record(header, now_ms)
         self.next_offset = header.last_offset + 1
         self._appended_bytes += header.size_bytes
-        if not self._unsynced or self._unsynced[-1] is not self.active:
-            self._unsynced.append(self.active)
+        self.note_unsynced(self.active)
         return Appended(base_offset=header.base_offset, last_offset=header.last_offset)
+
+    def note_unsynced(self, segment: Segment) -> None:
+        """`segment` has bytes that are not known to be on the disk."""
+        if not self._unsynced or self._unsynced[-1] is not segment:
+            self._unsynced.append(segment)
 
     def _roll(self) -> None:
         self.active.seal()
@@ -184,8 +191,14 @@ class PartitionLog:
     def go_offline(self, reason: str) -> None:
         """Refuse everything from now on."""
         if self.offline is None:
-            self.offline = reason
             logger.error("%s is offline: %s", self.directory, reason)
+            self.retire(reason)
+
+    def retire(self, reason: str) -> None:
+        """As `go_offline`, of a log that is meant to end."""
+        self.offline = reason
+        for watcher in tuple(self.watchers):
+            watcher(ENDED)
 
     def show_all(self) -> None:
         """Let consumers see everything written, synced or not (`flush` is `interval` or `os`)."""

@@ -59,6 +59,7 @@ def _note_from(segment: Segment, position: int) -> None:
     """Write the indexes anew from a position on."""
     for found, header in segment.headers(position):
         segment.note(header, found)
+    segment.seal()
 
 
 def _end_of_clean(segment: Segment) -> int:
@@ -80,6 +81,7 @@ def _check_tail(log: PartitionLog, recovery_point: int) -> int:
             next_offset = following
             continue
         next_offset, end = _check_segment(segment, recovery_point)
+        log.note_unsynced(segment)
         if end < segment.size_bytes or (following is not None and following < next_offset):
             _cut(log, number, end)
             break
@@ -98,6 +100,7 @@ def _check_segment(segment: Segment, recovery_point: int) -> tuple[int, int]:
             break
         segment.note(header, position)
         expected, end = header.last_offset + 1, position + header.size_bytes
+    segment.seal()
     return expected, end
 
 

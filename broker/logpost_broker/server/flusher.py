@@ -62,6 +62,7 @@ class Flusher:
 
     def durable(self, log: PartitionLog) -> asyncio.Future[None]:
         """Done when all that is in `log` now is safe; raises ApiError KAFKA_STORAGE_ERROR when it cannot be."""
+        log.require_online()
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._mode != "commit" or log.high_watermark >= log.next_offset:
             self.written(log)

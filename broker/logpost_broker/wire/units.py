@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime
+from typing import TYPE_CHECKING, cast
 
-from kio.static.primitive import TZAware, i32Timedelta
+from kio.static.primitive import i32Timedelta
+
+if TYPE_CHECKING:
+    from kio.static.primitive import TZAware
 
 NO_THROTTLE = i32Timedelta.parse(datetime.timedelta(0))
 """This broker never asks a client to wait."""
@@ -15,4 +19,5 @@ def milliseconds(duration: datetime.timedelta) -> int:
 
 
 def instant(timestamp_ms: int) -> TZAware:
-    return TZAware.parse(datetime.datetime.fromtimestamp(timestamp_ms / 1000, datetime.UTC))
+    """kio's own check of such a value takes whole seconds only; its writer keeps the milliseconds."""
+    return cast("TZAware", datetime.datetime.fromtimestamp(timestamp_ms / 1000, datetime.UTC))

@@ -127,6 +127,16 @@ def test_a_log_emptied_by_its_log_start_goes_on_there(tmp_path: Path) -> None:
     log.close()
 
 
+def test_times_are_found_in_every_segment_after_a_crash_and_a_restart(tmp_path: Path) -> None:
+    filled(tmp_path, segment_bytes=9000)
+    log = open_log(tmp_path, segment_bytes=9000)
+    log = open_log(tmp_path, segment_bytes=9000, known=close_cleanly(log))
+    found = log.first_at_or_after(NOW_MS)
+    assert found is not None
+    assert found.offset == 0
+    log.close()
+
+
 @pytest.mark.parametrize("with_checkpoint", [True, False])
 def test_a_producer_that_sends_again_after_a_crash_is_recognised(tmp_path: Path, with_checkpoint: bool) -> None:
     log = open_log(tmp_path)

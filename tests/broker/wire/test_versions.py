@@ -22,7 +22,7 @@ def each_version(*apis: str) -> pytest.MarkDecorator:
 
 @pytest.fixture
 def client(shared_broker: Broker) -> Iterator[WireClient]:
-    with WireClient(shared_broker) as connected:
+    with WireClient(shared_broker.port) as connected:
         yield connected
 
 

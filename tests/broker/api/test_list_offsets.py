@@ -1,0 +1,54 @@
+"""ListOffsets: by name of place, by time, and what nobody knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from kio.schema.errors import ErrorCode
+
+from tests.broker.api.conftest import NewTopic, produce_values
+from tests.broker.wire_client import WireClient
+
+
+def find(client: WireClient, topic: str, timestamp: int, partition: int = 0) -> Any:
+    asked = [{"name": topic, "partitions": [{"partition_index": partition, "timestamp": timestamp}]}]
+    return client.call("list_offsets", 11, {"replica_id": -1, "topics": asked}).topics[0].partitions[0]
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "found"),
+    [
+        (-1, (-1, 4)),
+        (-2, (-1, 0)),
+        (-3, (90, 1)),
+        (-4, (-1, 0)),
+        (-5, (-1, -1)),
+        (-6, (-1, -1)),
+        (0, (10, 0)),
+        (11, (90, 1)),
+        (90, (90, 1)),
+        (91, (-1, -1)),
+    ],
+)
+def test_offsets_are_found_by_place_and_by_time(
+    client: WireClient, new_topic: NewTopic, timestamp: int, found: tuple[int, int]
+) -> None:
+    topic = new_topic()
+    for time in (10, 90, 20, 30):
+        produce_values(client, topic, b"v", timestamp_ms=time)
+    answer = find(client, topic, timestamp)
+    assert answer.error_code is ErrorCode.none
+    assert (answer.timestamp, answer.offset) == found
+
+
+def test_an_empty_log_has_both_ends_at_zero(client: WireClient, new_topic: NewTopic) -> None:
+    topic = new_topic()
+    assert [find(client, topic, timestamp).offset for timestamp in (-1, -2, -3, 5)] == [0, 0, -1, -1]
+
+
+def test_what_nobody_knows_is_an_error(client: WireClient, new_topic: NewTopic) -> None:
+    topic = new_topic()
+    assert find(client, "nobody-knows", -1).error_code is ErrorCode.unknown_topic_or_partition
+    assert find(client, topic, -1, partition=3).error_code is ErrorCode.unknown_topic_or_partition
+    assert find(client, topic, -9).error_code is ErrorCode.invalid_request

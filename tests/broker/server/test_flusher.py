@@ -1,0 +1,174 @@
+"""When a batch counts as safe, and what a failed sync costs."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from kio.schema.errors import ErrorCode
+
+from logpost.config import BrokerConfig
+from logpost_broker.errors import ApiError
+from logpost_broker.log.files import File, Files
+from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.node import Node
+from tests.broker.log.logs import append, values_from
+
+
+class Disk(Files):
+    """A file system whose syncs are counted, held back and made to fail."""
+
+    def __init__(self) -> None:
+        self.syncs = 0
+        self.broken = False
+        self.synced = threading.Event()
+        self.may_sync = threading.Event()
+        self.may_sync.set()
+
+    def open(self, path: Path) -> File:
+        return FileOnDisk(path, os.open(path, os.O_RDWR | os.O_CREAT), self)
+
+
+class FileOnDisk(File):
+    def __init__(self, path: Path, fd: int, disk: Disk) -> None:
+        super().__init__(path, fd)
+        self.disk = disk
+
+    def sync(self) -> None:
+        assert self.disk.may_sync.wait(20)
+        self.disk.syncs += 1
+        if self.disk.broken:
+            raise OSError(errno.EIO, "Input/output error")
+        super().sync()
+        self.disk.synced.set()
+
+    def duplicate(self) -> File:
+        return FileOnDisk(self.path, os.dup(self._fd), self.disk)
+
+
+Story = Callable[[Node, PartitionLog], Awaitable[None]]
+
+
+def on_a_node(directory: Path, story: Story, disk: Files | None = None, **settings: object) -> None:
+    """Tell the story on a node with one topic."""
+
+    async def tell() -> None:
+        config = BrokerConfig(port=0, metrics_port=0, **settings)  # type: ignore[arg-type]  # settings by name
+        node = Node(config, directory, host="localhost", port=1, files=disk)
+        await node.start()
+        log = node.log(node.topics.by_name("t") or node.create_topic("t", 1), 0)
+        await story(node, log)
+        await node.stop()
+
+    asyncio.run(tell())
+
+
+def test_one_sync_serves_all_that_wait(tmp_path: Path) -> None:
+    disk = Disk()
+
+    async def story(node: Node, log: PartitionLog) -> None:
+        disk.may_sync.clear()
+        append(log, b"first")
+        waiting = [node.durable(log)]
+        for number in range(50):
+            append(log, b"%d" % number)
+            waiting.append(node.durable(log))
+        disk.may_sync.set()
+        await asyncio.gather(*waiting)
+        assert disk.syncs == 2, "one for the first, one for all that came meanwhile"
+        assert log.high_watermark == 51
+
+    on_a_node(tmp_path, story, disk)
+
+
+def test_nothing_is_safe_or_seen_before_its_sync(tmp_path: Path) -> None:
+    disk = Disk()
+
+    async def story(node: Node, log: PartitionLog) -> None:
+        disk.may_sync.clear()
+        append(log, b"v")
+        durable = node.durable(log)
+        await asyncio.sleep(0)
+        assert not durable.done()
+        assert log.read(0, 1000) == b""
+        disk.may_sync.set()
+        await durable
+        assert values_from(log, 0) == [b"v"]
+
+    on_a_node(tmp_path, story, disk)
+
+
+def test_a_failed_sync_takes_the_partition_offline_for_good(tmp_path: Path) -> None:
+    disk = Disk()
+
+    async def story(node: Node, log: PartitionLog) -> None:
+        append(log, b"synced")
+        await node.durable(log)
+        disk.broken = True
+        append(log, b"lost")
+        waiting = [node.durable(log), node.durable(log)]
+        failed = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [error.code for error in failed if isinstance(error, ApiError)] == [ErrorCode.kafka_storage_error] * 2
+        disk.broken = False
+        syncs = disk.syncs
+        for attempt in (lambda: append(log, b"after"), lambda: node.durable(log), lambda: log.read(0, 10)):
+            with pytest.raises(ApiError) as raised:
+                attempt()
+            assert raised.value.code is ErrorCode.kafka_storage_error
+        other = node.log(node.create_topic("other", 1), 0)
+        append(other, b"v")
+        await node.durable(other)
+        assert disk.syncs == syncs + 1, "the failed sync was tried again"
+
+    on_a_node(tmp_path, story, disk)
+    assert not (tmp_path / ".kafka_cleanshutdown").exists()
+
+    async def after_restart(node: Node, log: PartitionLog) -> None:
+        assert values_from(log, 0)[0] == b"synced"
+
+    on_a_node(tmp_path, after_restart)
+
+
+def test_flush_os_answers_and_shows_at_once(tmp_path: Path) -> None:
+    disk = Disk()
+
+    async def story(node: Node, log: PartitionLog) -> None:
+        append(log, b"v")
+        assert node.durable(log).done()
+        assert values_from(log, 0) == [b"v"]
+        assert disk.syncs == 0
+
+    on_a_node(tmp_path, story, disk, flush="os")
+
+
+def test_flush_interval_syncs_behind_the_answer(tmp_path: Path) -> None:
+    disk = Disk()
+
+    async def story(node: Node, log: PartitionLog) -> None:
+        append(log, b"v")
+        assert node.durable(log).done()
+        assert await asyncio.to_thread(disk.synced.wait, 20)
+
+    on_a_node(tmp_path, story, disk, flush="interval", flush_interval_ms=10)
+
+
+def test_who_waits_for_a_deleted_topic_is_told(tmp_path: Path) -> None:
+    disk = Disk()
+
+    async def story(node: Node, log: PartitionLog) -> None:
+        disk.may_sync.clear()
+        append(log, b"v")
+        waiting = node.durable(log)
+        topic = node.topics.by_name("t")
+        assert topic is not None
+        node.delete_topic(topic)
+        disk.may_sync.set()
+        with pytest.raises(ApiError):
+            await waiting
+
+    on_a_node(tmp_path, story, disk)

@@ -1,0 +1,115 @@
+"""The data directory over restarts: what is kept, removed and set aside."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from logpost.config import BrokerConfig
+from logpost.errors import StartError
+from logpost_broker.log.files import Files
+from logpost_broker.log_directory import CLEAN_SHUTDOWN, LogDirectory
+from logpost_broker.metadata_file import MetadataFile
+from logpost_broker.topics import ProducerIds, Topic, TopicRegistry
+from tests.broker.log.logs import NOW_MS, append, sync, values_from
+
+CONFIG = BrokerConfig(segment_bytes=2000)
+
+
+class Data:
+    """A data directory, opened."""
+
+    def __init__(self, directory: Path) -> None:
+        self.metadata = MetadataFile(directory, Files())
+        self.topics = TopicRegistry(self.metadata)
+        self.logs = LogDirectory(directory, Files(), CONFIG, self.metadata, self.topics, now_ms=NOW_MS)
+        self.producer_ids = ProducerIds(self.metadata)
+
+    def topic(self) -> Topic:
+        return self.topics.by_name("t") or self.topics.create("t", 2, {})
+
+
+@contextmanager
+def opened(directory: Path, *, crash: bool = False) -> Iterator[Data]:
+    data = Data(directory)
+    yield data
+    if crash:
+        for log in data.logs:
+            log.close()
+    else:
+        data.logs.close(NOW_MS)
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_topics_records_and_starts_outlive_a_restart(tmp_path: Path, crash: bool) -> None:
+    with opened(tmp_path, crash=crash) as data:
+        log = data.logs.get(data.topic(), 1)
+        for number in range(9):
+            append(log, b"%d" % number + b"." * 500)
+        sync(log)
+        data.logs.truncate_prefix(log, 5)
+        topic = data.topic()
+    assert (tmp_path / CLEAN_SHUTDOWN).exists() is not crash
+    with opened(tmp_path) as data:
+        assert not (tmp_path / CLEAN_SHUTDOWN).exists()
+        assert data.topic() == topic
+        log = data.logs.get(topic, 1)
+        assert (log.log_start_offset, log.next_offset, log.high_watermark) == (5, 9, 9)
+        assert [value[:1] for value in values_from(log, 5, 1) if value] == [b"5"]
+        assert log.segments[0].base_offset > 0
+
+
+def test_the_leader_epoch_rises_after_a_crash_only(tmp_path: Path) -> None:
+    epochs = []
+    for crash in (False, True, True, False, False):
+        with opened(tmp_path, crash=crash) as data:
+            epochs.append(data.logs.leader_epoch)
+            append(data.logs.get(data.topic(), 0), b"v")
+    assert epochs == [0, 0, 1, 2, 2]
+
+
+def test_a_topic_made_again_does_not_get_the_old_records(tmp_path: Path) -> None:
+    with opened(tmp_path) as data:
+        append(data.logs.get(data.topic(), 0), b"old")
+        topic = data.topic()
+        data.topics.delete(topic)
+        assert [log.offline for log in data.logs.delete(topic)] == ["its topic was deleted"]
+        assert data.logs.get(data.topic(), 0).next_offset == 0
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["t-0"]
+
+
+def test_a_directory_that_no_topic_explains_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with opened(tmp_path, crash=True) as data:
+        append(data.logs.get(data.topic(), 0), b"old")
+        data.topics.delete(data.topic())  # the crash comes before the directory is removed
+    with opened(tmp_path) as data:
+        assert data.logs.get(data.topic(), 0).next_offset == 0
+    [stray] = tmp_path.glob("t-0.*-stray")
+    assert (stray / "00000000000000000000.log").stat().st_size > 0
+    assert "belongs to no topic" in caplog.text
+
+
+def test_what_was_being_removed_is_removed(tmp_path: Path) -> None:
+    half_removed = tmp_path / f"{uuid.uuid4().hex}-delete"
+    half_removed.mkdir()
+    (half_removed / "00000000000000000000.log").touch()
+    with opened(tmp_path):
+        assert not half_removed.exists()
+
+
+def test_producer_ids_go_on_after_what_was_reserved(tmp_path: Path) -> None:
+    given = []
+    for crash in (True, False, True):
+        with opened(tmp_path, crash=crash) as data:
+            given += [data.producer_ids.take() for _ in range(1500)]
+    assert len(set(given)) == 4500
+
+
+def test_metadata_of_a_future_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "metadata.json").write_text('{"version":2,"cluster_id":"x"}')
+    with pytest.raises(StartError, match=r"metadata\.json: version 2"):
+        Data(tmp_path)
