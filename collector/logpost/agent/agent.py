@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import secrets
 import threading
@@ -31,6 +32,7 @@ SCAN_SHARE = 5
 """Between scans pass at least this many times what the last one took."""
 DRAIN_SECONDS = 10.0
 """How long a stop waits for acknowledgements; what is not acknowledged is sent again by the next start."""
+GC_THRESHOLD = 200_000
 
 
 @dataclass(slots=True)
@@ -98,6 +100,10 @@ class Agent:
         self._wake.wake()
 
     def run(self) -> None:
+        # Every record in flight is a few objects to the garbage collector, none of them garbage: at its default
+        # thresholds it takes a microsecond a line.
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         try:
             self._scan(time.monotonic())
             self._topic.made.wait(READY_SECONDS)
@@ -118,7 +124,9 @@ class Agent:
     def _step(self) -> None:
         may_read = self._topic.made.is_set() and self._publisher.has_room
         working = may_read and self._has_work
-        woken = self._wake.wait(0.0 if working else self._idle_seconds(may_read))
+        if not may_read:
+            self._publisher.poll(BLOCKED_SECONDS)  # returns with the next acknowledgement
+        woken = self._wake.wait(self._idle_seconds() if may_read and not working else 0.0)
         now = time.monotonic()
         if woken.names or self._tailer.wants_scan:
             self._due.scan = min(self._due.scan, self._due.earliest_scan)
@@ -147,11 +155,9 @@ class Agent:
         if self._journal is not None:
             self._journal.turn(now, time.time_ns())
 
-    def _idle_seconds(self, may_read: bool) -> float:
+    def _idle_seconds(self) -> float:
         due = self._due
         seconds = min(due.scan, due.tick, due.save) - time.monotonic()
-        if not may_read:
-            return min(seconds, BLOCKED_SECONDS)
         return min(seconds, IN_FLIGHT_SECONDS) if self._counts.in_flight else seconds
 
     def _scan(self, now: float) -> None:

@@ -32,6 +32,7 @@ class RecordWriter:
         self.origin = origin
         self.key = f"{origin.host}/{origin.service}".encode(errors="replace")
         self._host, self._service, self._file, self._id = origin.host, origin.service, origin.file, origin.stream
+        self._fixed_service = origin.fixed_service
         self._second = -1
         self._second_text = ""
 
@@ -62,7 +63,7 @@ class RecordWriter:
                 ts=f"{self._second_text}{fraction:09d}Z",
                 message=parsed.message,
                 host=self._host,
-                service=self._service if self.origin.fixed_service or not parsed.service else parsed.service,
+                service=self._service if self._fixed_service or not parsed.service else parsed.service,
                 level=parsed.level,
                 trace_id=parsed.trace_id,
                 span_id=parsed.span_id,

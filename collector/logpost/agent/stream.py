@@ -38,7 +38,8 @@ class Stream:
         self._limit = limit
         self._send = sink.send
         self._counts = counts
-        self._last = Parsed("")
+        self._begun = Parsed("")
+        """The beginning of a long line whose pieces are being shipped."""
         self._dropped_to = acks.sent
 
     def ship(self, lines: Iterable[Line], now_ns: int) -> None:
@@ -47,8 +48,9 @@ class Stream:
         for line in lines:
             if self._limit is not None and not self._admitted(line, now_ns):
                 continue
-            parsed = self._parsed(line, now_ns)
-            send(key, encode(parsed, acks.sent, line.end, now_ns), acks, acks.sent, line.end)
+            parsed = self._parsed(line.text, now_ns) if line.marks is Mark.NONE else self._marked(line, now_ns)
+            start, end = acks.sent, line.end
+            send(key, encode(parsed, start, end, now_ns), acks, start, end)
 
     def ship_drops(self, now_ns: int) -> None:
         """Say how many lines the rate limit dropped since the last record, if any."""
@@ -69,19 +71,23 @@ class Stream:
         self._counts.dropped += 1
         return False
 
-    def _parsed(self, line: Line, now_ns: int) -> Parsed:
+    def _parsed(self, text: str, now_ns: int) -> Parsed:
         """What the line says. A line on which the parser fails keeps its text, and says so."""
+        try:
+            return self._parse(text, now_ns)
+        except HOSTILE as error:
+            return Parsed(text, attrs={"not_parsed": type(error).__name__})
+
+    def _marked(self, line: Line, now_ns: int) -> Parsed:
         if line.marks & Mark.CONTINUED:
             # The rest of a line has the time, level and service of its beginning.
-            parsed = Parsed(line.text, ts_ns=self._last.ts_ns, level=self._last.level, service=self._last.service)
+            begun = self._begun
+            parsed = Parsed(line.text, ts_ns=begun.ts_ns, level=begun.level, service=begun.service)
+            if not line.marks & Mark.TRUNCATED:
+                self._begun = Parsed("")
         else:
-            try:
-                parsed = self._parse(line.text, now_ns)
-            except HOSTILE as error:
-                parsed = Parsed(line.text, attrs={"not_parsed": type(error).__name__})
-            self._last = parsed
-        if line.marks:
-            parsed.attrs = {**parsed.attrs, **self._marks(line.marks)}
+            self._begun = parsed = self._parsed(line.text, now_ns)
+        parsed.attrs = {**parsed.attrs, **self._marks(line.marks)}
         return parsed
 
     def _marks(self, marks: Mark) -> dict[str, object]:

@@ -1,0 +1,33 @@
+"""What the agent of `logpost up` reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from logpost.agent.acks import Acks
+from logpost.agent.fingerprint import Fingerprint
+from logpost.agent.host_logs import OWN_LINES_PER_SECOND, host_files
+from logpost.agent.lines import Line
+from logpost.agent.metrics import Counts
+from logpost.agent.positions import FilePosition
+from tests.collector.agent.harness import START_NS, Topic
+
+
+def test_own_logs_are_named_and_limited_and_only_they_begin_at_the_beginning(tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "broker.log").write_text("x\n")
+    own, system = host_files(tmp_path, host="web-1", max_line_bytes=1024, forbidden=[])
+    assert (own.start, system.start) == ("beginning", "end")
+    assert list(own.rules.find()) == [tmp_path / "log" / "broker.log"]
+    assert system.rules.matches(Path("/var/log/syslog"))
+    assert system.rules.matches(Path("/var/log/nginx/error.log"))
+    assert not system.rules.matches(Path("/var/log/btmp"))
+    topic, counts = Topic(), Counts()
+    nothing = Fingerprint(head_length=0, head="", tail_length=0, tail="")
+    position = FilePosition(
+        id="s", path=str(tmp_path / "log/broker.log"), device=1, inode=1, offset=0, fingerprint=nothing, seen=0
+    )
+    stream = own.stream(position, Acks(0), topic, counts, START_NS)
+    stream.ship([Line(number, number + 1, "x") for number in range(60)], START_NS)
+    assert {record.service for record in topic.records} == {"logpost-broker"}
+    assert (len(topic.records), counts.dropped) == (OWN_LINES_PER_SECOND, 60 - OWN_LINES_PER_SECOND)
