@@ -68,7 +68,8 @@ class GroupService:
 
     def release(self) -> None:
         """The broker stops: members that wait for others look for their coordinator again, and find it after the
-        restart."""
+        restart. No timer runs from here on, so that nobody loses its place meanwhile."""
+        self._timers.cancel_all()
         now_ms = self._node.now_ms()
         self._carry_out(self._core.release(now_ms), now_ms)
 

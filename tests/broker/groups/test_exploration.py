@@ -4,7 +4,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from logpost_broker.groups.messages import JoinReply
 from logpost_broker.groups.states import GroupState
 from tests.broker.groups.harness import GROUP, REBALANCE_MS, GroupHarness, subscription
 
@@ -50,8 +49,8 @@ class GroupLives(RuleBasedStateMachine):
             self.h.sync(name, shares, static=name in STATIC)
 
     def _leads(self, name: str) -> bool:
-        joins = [call.reply for call in self.h.calls if call.member == name and isinstance(call.reply, JoinReply)]
-        return bool(joins) and joins[-1].leader == joins[-1].member_id
+        group = self.h.core._groups.get(GROUP)
+        return group is not None and group.leader == self.h.ids.get(name)
 
     @rule(name=NAMES)
     def heartbeat(self, name: str) -> None:
