@@ -141,6 +141,7 @@ class Agent:
             self._due.tick = now + TICK_SECONDS
             if may_read:
                 self._tailer.tick(now, time.time_ns())
+            self._tailer.measure()
         if now >= self._due.save:
             self._due.save = now + SAVE_SECONDS
             self._save()

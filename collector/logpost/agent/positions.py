@@ -56,6 +56,19 @@ class Saved(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     journal: JournalPosition | None = None
 
 
+def new_position(stream: str, path: Path, status: os.stat_result, offset: int, taken: Fingerprint) -> FilePosition:
+    """A stream that begins at `offset` of the file that `status` describes."""
+    return FilePosition(
+        id=stream,
+        path=str(path),
+        device=status.st_dev,
+        inode=status.st_ino,
+        offset=offset,
+        fingerprint=taken,
+        seen=0,
+    )
+
+
 def load(path: Path, now: int) -> Saved:
     """Read the positions, without the expired ones; none when there is no file yet. Raises StartError."""
     try:

@@ -38,6 +38,11 @@ class FileId:
         return cls(status.st_dev, status.st_ino)
 
 
+def reading(fd: int) -> ReadAt:
+    """The bytes of an open file."""
+    return lambda offset, length: os.pread(fd, length, offset)
+
+
 class FileReader:
     """Reads the file `position` stands for; `path` is where the file is now."""
 
@@ -75,6 +80,12 @@ class FileReader:
     def has_more(self) -> bool:
         """There are bytes that were not looked at, or a cut that must still be made."""
         return self.size > self.read_to + len(self.rest) or self.position.cut > self.read_to
+
+    @property
+    def backlog(self) -> int:
+        """Bytes in the file that are not acknowledged, without those that no record stands for yet."""
+        acks = self.stream.acks
+        return max(0, self.size - (self.read_to if acks.settled and not self.rest else acks.acknowledged))
 
     def open(self) -> None:
         """Raises FileReplacedError when the name leads to another file or to other bytes, OSError."""

@@ -54,6 +54,8 @@ class RecordWriter:
             self._second_text = format_ts(second * NANOSECONDS).removesuffix("000000000Z")
             self._second = second
         attrs = parsed.attrs
+        if parsed.program:
+            attrs = {**attrs, "program": parsed.program}
         if parsed.host and parsed.host != self._host:
             attrs = {**attrs, "host": parsed.host}
         if parsed.program:

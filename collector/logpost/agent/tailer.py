@@ -11,7 +11,6 @@ import os
 import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 
 from logpost.agent.acks import Acks
@@ -19,8 +18,8 @@ from logpost.agent.fingerprint import HEAD_BYTES, ReadAt, fingerprint
 from logpost.agent.known import KnownStreams
 from logpost.agent.metrics import Counts
 from logpost.agent.paths import files_beside
-from logpost.agent.positions import FilePosition
-from logpost.agent.reader import FileId, FileReader, FileReplacedError
+from logpost.agent.positions import FilePosition, new_position
+from logpost.agent.reader import FileId, FileReader, FileReplacedError, reading
 from logpost.agent.source import Source
 from logpost.agent.stream import Sink
 
@@ -48,6 +47,7 @@ class Tailer:
         """`save`: makes `positions()` durable, before the first line of a new stream is sent."""
         self._sources = sources
         self._known = KnownStreams(known)
+        self._known_paths = self._known.paths()
         self._sink = sink
         self._counts = counts
         self._save = save
@@ -138,8 +138,11 @@ class Tailer:
             if not reader.present and now - reader.grown_at >= ROTATED_REST_SECONDS:
                 self._let_go(reader)
         self._replaced = [reader for reader in self._replaced if not reader.stream.acks.settled]
+
+    def measure(self) -> None:
+        """Bring the counts that are not added up as things happen up to date."""
         self._counts.files_open = sum(reader.is_open for reader in self._readers.values())
-        self._counts.backlog_bytes = sum(map(_backlog, self._readers.values()))
+        self._counts.backlog_bytes = sum(reader.backlog for reader in self._readers.values())
 
     def finish(self, now: float, now_ns: int) -> None:
         """Ship what stands without newline at the ends of files that are otherwise done."""
@@ -186,28 +189,20 @@ class Tailer:
             return
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            read_at = partial(_read_at, fd)
+            read_at = reading(fd)
             status = os.fstat(fd)
             position = self._known.take(status, read_at)
             if position is None:
                 if self._is_copy(path, read_at, status.st_size, now, now_ns):
                     return
-                at_end = source.start == "end" and not self._scanned and str(path) not in self._known.paths()
+                at_end = source.start == "end" and not self._scanned and str(path) not in self._known_paths
                 offset = status.st_size if at_end else 0
-                position = FilePosition(
-                    id=self._new_id(),
-                    path=str(path),
-                    device=status.st_dev,
-                    inode=status.st_ino,
-                    offset=offset,
-                    fingerprint=fingerprint(read_at, offset),
-                    seen=0,
-                )
+                position = new_position(self._new_id(), path, status, offset, fingerprint(read_at, offset))
         finally:
             os.close(fd)
-        self._add(path, position, source, now_ns)
+        self._add(path, position, source, now_ns, present=True)
 
-    def _add(self, path: Path, position: FilePosition, source: Source, now_ns: int) -> None:
+    def _add(self, path: Path, position: FilePosition, source: Source, now_ns: int, *, present: bool) -> None:
         stream = source.stream(position, Acks(position.offset), self._sink, self._counts, now_ns)
         reader = FileReader(path, position, stream, limit=source.max_line_bytes)
         try:
@@ -216,6 +211,7 @@ class Tailer:
             self.wants_scan = True
             self._known.add(position)
             return
+        reader.present = present
         self._readers[reader.file_id] = reader
         self._met = True
 
@@ -236,7 +232,7 @@ class Tailer:
     def _find_rotated(self, now_ns: int) -> None:
         """Files that were renamed or copied away while the agent was not running, and not read to their end."""
         directories: dict[Path, tuple[Path, Source]] = {}
-        for known in map(Path, self._known.paths()):
+        for known in map(Path, self._known_paths):
             source = next((source for source in self._sources if source.rules.matches(known)), None)
             if source is not None:
                 directories[known.parent] = known, source
@@ -251,10 +247,9 @@ class Tailer:
             return  # nobody asked for this file
         try:
             status = os.fstat(fd)
-            file_id = FileId.of(status)
-            if file_id in self._readers:
+            if FileId.of(status) in self._readers:
                 return
-            position = self._known.take(status, partial(_read_at, fd))
+            position = self._known.take(status, reading(fd))
         finally:
             os.close(fd)
         if position is None:
@@ -262,14 +257,16 @@ class Tailer:
         if status.st_size == position.offset:
             self._known.add(position)
             return
-        self._add(path, position, source, now_ns)
-        self._readers[file_id].present = False
+        self._add(path, position, source, now_ns, present=False)
 
     def _look(self, reader: FileReader, now: float, now_ns: int) -> None:
         try:
             changed = reader.look(now)
         except (FileReplacedError, FileNotFoundError):
             self._on_replaced(reader, now_ns)
+            return
+        except OSError as error:
+            self._report(reader.path, error)
             return
         if changed and reader.has_more and reader not in self._ready:
             self._ready.append(reader)
@@ -326,12 +323,3 @@ class Tailer:
         if path not in self._reported:
             self._reported.add(path)
             self._log.warning("%s is not read: %s", path, error.strerror)
-
-
-def _read_at(fd: int, offset: int, length: int) -> bytes:
-    return os.pread(fd, length, offset)
-
-
-def _backlog(reader: FileReader) -> int:
-    acks = reader.stream.acks
-    return max(0, reader.size - (reader.read_to if acks.settled and not reader.rest else acks.acknowledged))

@@ -161,6 +161,7 @@ class Host:
             self.now += 0.25
             self.tailer.tick(self.now, self.now_ns)
             self.read()
+            self.tailer.measure()
 
     def crash(self) -> None:
         """kill -9 and start again. What was sent is in the topic, acknowledged or not."""

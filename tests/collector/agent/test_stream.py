@@ -46,6 +46,11 @@ def test_a_line_names_its_service_unless_the_source_does() -> None:
     assert record.service == "app"
 
 
+def test_the_program_and_host_of_a_shared_log_are_attributes() -> None:
+    [record] = shipped(Line(0, 80, "Nov 22 10:51:07 web-2 sshd[42]: Failed password"))
+    assert (record.service, record.attrs) == ("app", {"program": "sshd", "host": "web-2"})
+
+
 def test_pieces_of_a_line_share_its_time_and_level() -> None:
     first, second, third, after = shipped(
         Line(0, 40, "2026-11-22T10:51:07Z ERROR begin", Mark.TRUNCATED),

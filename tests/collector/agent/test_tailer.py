@@ -192,7 +192,7 @@ def test_more_files_than_may_be_open(tmp_path: Path) -> None:
     (tmp_path / "0.log").rename(tmp_path / "0.log.1")
     for _ in range(10):
         host.read()
-        host.tailer.tick(host.now, host.now_ns)
+        host.tailer.measure()
         assert host.counts.files_open <= 3
     assert sorted(messages(host)) == sorted([f"{nth} {n}" for nth in ("first", "second") for n in range(10)])
     host.close()
