@@ -45,7 +45,8 @@ class RecordWriter:
             attrs: dict[str, object] = {"not_encoded": type(error).__name__}
             # A lone surrogate cannot be encoded; nothing else in a message can be wrong.
             message = parsed.message.encode(errors="replace").decode()
-            return self._record(Parsed(message, attrs=attrs), start, end, now_ns)
+            kept = Parsed(message, ts_ns=parsed.ts_ns, level=parsed.level, attrs=attrs)
+            return self._record(kept, start, end, now_ns)
 
     def _record(self, parsed: Parsed, start: int, end: int, now_ns: int) -> bytes:
         # Formatting a time costs more than all the rest; most lines share their second with the one before.
@@ -58,8 +59,6 @@ class RecordWriter:
             attrs = {**attrs, "program": parsed.program}
         if parsed.host and parsed.host != self._host:
             attrs = {**attrs, "host": parsed.host}
-        if parsed.program:
-            attrs = {**attrs, "program": parsed.program}
         return _encode(
             Record(
                 ts=f"{self._second_text}{fraction:09d}Z",
