@@ -7,6 +7,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -122,23 +123,21 @@ class Broker:
         if self._is_stop_wanted:
             self._stopped.set()
         self._addresses = [listening.getsockname()[:2] for listening in sockets]
-        try:
+        with ExitStack() as at_end:
+            for listening in sockets:
+                at_end.callback(listening.close)
             node = Node(self.config, directory, host=self.host, port=self.port)
             if self.config.metrics_port:
-                node.metrics.serve(self.config.listen, self.config.metrics_port)
+                at_end.callback(node.metrics.serve(self.config.listen, self.config.metrics_port))
             for make in SERVICES:
                 node.add_service(make(node))
             await node.start()
             listener = Listener(node)
             await listener.start(sockets)
-        except BaseException:
-            for listening in sockets:
-                listening.close()
-            raise
-        on_ready()
-        await self._stopped.wait()
-        await listener.stop()
-        await node.stop()
+            on_ready()
+            await self._stopped.wait()
+            await listener.stop()
+            await node.stop()
 
     @property
     def addresses(self) -> list[tuple[str, int]]:

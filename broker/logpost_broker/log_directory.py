@@ -95,7 +95,8 @@ class LogDirectory:
         return log
 
     def delete(self, topic: Topic) -> list[PartitionLog]:
-        """Remove the logs of a topic that the metadata no longer has; answers those that were open. Raises OSError."""
+        """Take away the logs of a topic that the metadata no longer has; answers those that were open. `remove_deleted`
+        then removes their files. Raises OSError."""
         closed = []
         for partition in range(topic.partitions):
             log = self._logs.pop((topic.name, partition), None)
@@ -109,17 +110,26 @@ class LogDirectory:
             if self._files.exists(directory):
                 deleted = self._directory / f"{uuid.uuid4().hex}{DELETED_SUFFIX}"
                 self._files.rename(directory, deleted)
-                self._files.remove_directory(deleted)
         self._files.sync_directory(self._directory)
         return closed
 
+    def remove_deleted(self) -> None:
+        """Give back the space of deleted logs. Blocks while gigabytes are unlinked, and may run in a thread; what it
+        does not reach, the next start does."""
+        for name in self._files.names(self._directory):
+            if name.endswith(DELETED_SUFFIX):
+                try:
+                    self._files.remove_directory(self._directory / name)
+                except OSError as error:
+                    logger.error("cannot remove %s: %s", self._directory / name, error)
+
     def truncate_prefix(self, log: PartitionLog, offset: int) -> None:
         """Move a log's start up to `offset`, durably, and delete the segments below. Raises OSError."""
-        dropped = log.truncate_prefix(offset)
         name, _, partition = log.directory.name.rpartition("-")
-        self._log_starts[name, int(partition)] = log.log_start_offset
-        self._write_checkpoint(LOG_STARTS, self._log_starts)
-        for segment in dropped:
+        starts = self._log_starts | {(name, int(partition)): log.start_moved_to(offset)}
+        self._write_checkpoint(LOG_STARTS, starts)
+        self._log_starts = starts
+        for segment in log.truncate_prefix(offset):
             segment.delete()
 
     def write_recovery_points(self) -> None:
@@ -147,11 +157,10 @@ class LogDirectory:
     def _sweep(self, topics: TopicRegistry) -> list[tuple[Topic, int]]:
         """The partitions that have a directory. Directories of deleted topics are removed; one that no topic explains
         is set aside, never deleted."""
+        self.remove_deleted()
         existing = []
         for name in self._files.names(self._directory):
             directory = self._directory / name
-            if name.endswith(DELETED_SUFFIX):
-                self._files.remove_directory(directory)
             data = self._files.read_bytes(directory / PARTITION_METADATA) if directory.is_dir() else None
             if data is None or name.endswith(STRAY_SUFFIX):
                 continue

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import cache
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
@@ -33,16 +35,24 @@ class BrokerMetrics:
             "logpost_broker_fetched_bytes", "Bytes of record batches sent to consumers.", registry=self._registry
         )
 
-    def serve(self, listen: str, port: int) -> Sequence[object]:
-        """Answer scrapes on `listen`:`port`, in a thread. Raises StartError when the port is taken."""
-        served = []
+    def serve(self, listen: str, port: int) -> Callable[[], None]:
+        """Answer scrapes on `listen`:`port`, in threads; answers what stops that. Raises StartError when the port is
+        taken."""
+        servers: list[tuple[WSGIServer, Thread]] = []
+
+        def stop() -> None:
+            for server, thread in servers:
+                server.shutdown()
+                server.server_close()
+                thread.join()
+
         for address in LOOPBACK if listen == "localhost" else (listen,):
             try:
-                served.append(start_http_server(port, address, registry=self._registry))
+                servers.append(start_http_server(port, address, registry=self._registry))
             except OSError as error:
-                if address == LOOPBACK[1]:
-                    continue
+                if servers:
+                    continue  # a host without IPv6
                 raise StartError(
                     f"cannot listen on {address} port {port}: {error.strerror} (broker.metrics_port)"
                 ) from error
-        return served
+        return stop

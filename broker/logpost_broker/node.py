@@ -102,8 +102,12 @@ class InternalLog:
             offset = max(header.last_offset for _, header in whole_batches(data)) + 1
 
     def truncate_prefix(self, offset: int) -> None:
-        """Forget the records below `offset`, durably. Their disk space returns with whole segments (16 MiB)."""
-        self._node.logs.truncate_prefix(self._log, offset)
+        """Forget the records below `offset`, durably. Their disk space returns with whole segments (16 MiB). Raises
+        ApiError, and then nothing is forgotten."""
+        try:
+            self._node.logs.truncate_prefix(self._log, offset)
+        except OSError as error:
+            raise ApiError(ErrorCode.kafka_storage_error, f"cannot move the log start: {error.strerror}") from error
 
 
 class Node:
@@ -168,10 +172,15 @@ class Node:
         return topic
 
     def delete_topic(self, topic: Topic) -> None:
-        """Delete a topic, durably, with its logs and what the services hold of it."""
+        """Delete a topic, durably, with its logs and what the services hold of it. Raises ApiError
+        KAFKA_STORAGE_ERROR."""
         self.topics.delete(topic)
-        for log in self.logs.delete(topic):
-            self.flusher.forget(log)
+        try:
+            for log in self.logs.delete(topic):
+                self.flusher.forget(log)
+        except OSError as error:
+            raise ApiError(ErrorCode.kafka_storage_error, f"cannot remove the logs: {error.strerror}") from error
+        asyncio.get_running_loop().run_in_executor(None, self.logs.remove_deleted)
         for service in self._services.values():
             service.topics_deleted([topic])
         logger.info("deleted topic %s", topic.name)
@@ -215,4 +224,7 @@ class Node:
         for service in reversed(self._services.values()):
             await service.stop()
         await self.flusher.close()
-        self.logs.close(self.now_ms())
+        try:
+            self.logs.close(self.now_ms())
+        except OSError as error:
+            logger.error("cannot close the logs in order, the next start checks them: %s", error)

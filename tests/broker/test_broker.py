@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from logpost.errors import StartError
 from logpost_broker.broker import EMBEDDED, Broker
 from tests.broker.api.conftest import produce_values
 from tests.broker.wire_client import WireClient
+from tests.support.processes import free_port
 
 
 def topics(broker: Broker) -> list[str]:
@@ -48,6 +50,17 @@ def test_a_broker_that_cannot_start_says_why_in_the_callers_thread(tmp_path: Pat
             Broker(EMBEDDED, tmp_path).start()
         with pytest.raises(StartError, match=r"Address already in use \(broker\.port\)"):
             Broker(BrokerConfig(port=running.port, metrics_port=0), tmp_path / "other").start()
+
+
+def test_metrics_end_with_the_broker() -> None:
+    port = free_port()
+    for _ in range(2):
+        with Broker(BrokerConfig(port=0, metrics_port=port)) as broker, WireClient(broker.port) as client:
+            client.call("api_versions", 0, {})
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+                text = answer.read().decode()
+            assert 'logpost_broker_requests_total{api="api_versions"} 1.0' in text
+            assert "logpost_broker_connections 1.0" in text
 
 
 def test_it_stops_at_once_although_clients_are_connected() -> None:

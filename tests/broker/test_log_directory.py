@@ -78,6 +78,7 @@ def test_a_topic_made_again_does_not_get_the_old_records(tmp_path: Path) -> None
         topic = data.topic()
         data.topics.delete(topic)
         assert [log.offline for log in data.logs.delete(topic)] == ["its topic was deleted"]
+        data.logs.remove_deleted()
         assert data.logs.get(data.topic(), 0).next_offset == 0
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["t-0"]
 

@@ -42,7 +42,7 @@ def _result(node: Node, asked: DescribeConfigsResource, *, with_synonyms: bool) 
     code, message = ErrorCode.none, None
     configs: tuple[DescribeConfigsResourceResult, ...] = ()
     try:
-        # No names asked means all: an empty list too, because kio's null is one for some versions.
+        # No names asked means all, null or empty, as in Kafka.
         wanted = set(asked.configuration_keys or ())
         configs = tuple(
             _described(setting, with_synonyms=with_synonyms)

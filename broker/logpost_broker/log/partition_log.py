@@ -289,10 +289,14 @@ class PartitionLog:
         newest = max((segment.max_timestamp for segment in self.segments), default=NO_TIMESTAMP)
         return None if newest == NO_TIMESTAMP else self.first_at_or_after(newest)
 
+    def start_moved_to(self, offset: int) -> int:
+        """Where the log start would be after `truncate_prefix(offset)`: never lower, never above what is visible."""
+        return max(self.log_start_offset, min(offset, self.high_watermark))
+
     def truncate_prefix(self, offset: int) -> list[Segment]:
-        """Move the log start up to `offset` and take out the segments wholly below it, for the caller to delete after
-        the new log start is durable (`LogDirectory.truncate_prefix`)."""
-        self.log_start_offset = max(self.log_start_offset, min(offset, self.high_watermark))
+        """Move the log start up to `offset`, which `LogDirectory.truncate_prefix` has made durable, and take out the
+        segments wholly below it, for the caller to delete."""
+        self.log_start_offset = self.start_moved_to(offset)
         keep = self._number_of(self.log_start_offset)
         dropped, self.segments = self.segments[:keep], self.segments[keep:]
         self._unsynced = [segment for segment in self._unsynced if segment in self.segments]
@@ -309,5 +313,5 @@ class PartitionLog:
 
     def start_at(self, offset: int) -> None:
         """A recovered log: everything up to `offset` is on the disk and visible."""
-        self.next_offset = self.high_watermark = offset
+        self.next_offset = self.high_watermark = self.recovery_point = offset
         self._visible_end = (self.active.base_offset, self.active.size_bytes)

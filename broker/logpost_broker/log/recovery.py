@@ -32,7 +32,6 @@ def recover(log: PartitionLog, known: LastKnown, *, now_ms: int) -> None:
     """Load the segments of `log`. Raises OSError."""
     _open_segments(log, known.log_start_offset)
     log.log_start_offset = max(known.log_start_offset, log.segments[0].base_offset)
-    log.recovery_point = known.recovery_point
     next_offset = _end_of_clean(log.active) if known.clean else _check_tail(log, known.recovery_point)
     log.start_at(max(next_offset, log.log_start_offset))
     _restore_producers(log, now_ms)

@@ -13,6 +13,7 @@ from typing import cast
 
 from logpost_broker.errors import ProtocolError
 from logpost_broker.log.batch import Buffer
+from logpost_broker.metrics import BrokerMetrics
 from logpost_broker.server.dispatcher import Dispatcher, Parked
 from logpost_broker.wire.framing import Frame, FrameReader
 
@@ -34,8 +35,15 @@ class _Reply:
 
 
 class Connection(asyncio.BufferedProtocol):
-    def __init__(self, dispatcher: Dispatcher, max_frame_bytes: int, on_lost: Callable[[Connection], None]) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        metrics: BrokerMetrics,
+        max_frame_bytes: int,
+        on_lost: Callable[[Connection], None],
+    ) -> None:
         self._dispatcher = dispatcher
+        self._metrics = metrics
         self._reader = FrameReader(max_frame_bytes)
         self._on_lost = on_lost
         self._frames: deque[Frame] = deque()
@@ -163,6 +171,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _abort(self) -> None:
         """Close after what is already written; answers still open are dropped."""
+        self._metrics.refused.inc()
         self.closed = True
         self._frames.clear()
         self._replies.clear()

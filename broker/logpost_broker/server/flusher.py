@@ -62,9 +62,10 @@ class Flusher:
 
     def durable(self, log: PartitionLog) -> asyncio.Future[None]:
         """Done when all that is in `log` now is safe; raises ApiError KAFKA_STORAGE_ERROR when it cannot be."""
-        log.require_online()
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if self._mode != "commit" or log.high_watermark >= log.next_offset:
+        if log.offline is not None:
+            future.set_exception(_is_offline(log))
+        elif self._mode != "commit" or log.high_watermark >= log.next_offset:
             self.written(log)
             future.set_result(None)
         else:
@@ -98,11 +99,9 @@ class Flusher:
     def _ended(self, log: PartitionLog, flush: _Flush, error: BaseException | None) -> None:
         job, flush.running = flush.running, None
         assert job is not None
-        if isinstance(error, OSError):
+        if error is not None:
             self._failed(log, flush, error)
             return
-        if error is not None:
-            raise error
         log.end_sync(job)
         while flush.waiting and flush.waiting[0][0] <= job.offset:
             future = flush.waiting.pop(0)[1]
@@ -112,8 +111,8 @@ class Flusher:
             self._begin(log)
 
     @staticmethod
-    def _failed(log: PartitionLog, flush: _Flush, error: OSError) -> None:
-        log.go_offline(f"it could not be synced: {error.strerror}")
+    def _failed(log: PartitionLog, flush: _Flush, error: BaseException) -> None:
+        log.go_offline(f"it could not be synced: {error}")
         _fail(flush, log)
 
     async def _sync_at_intervals(self) -> None:
@@ -149,4 +148,8 @@ def _fail(flush: _Flush, log: PartitionLog) -> None:
     waiting, flush.waiting = flush.waiting, []
     for _, future in waiting:
         if not future.done():
-            future.set_exception(ApiError(ErrorCode.kafka_storage_error, f"the partition is offline: {log.offline}"))
+            future.set_exception(_is_offline(log))
+
+
+def _is_offline(log: PartitionLog) -> ApiError:
+    return ApiError(ErrorCode.kafka_storage_error, f"the partition is offline: {log.offline}")

@@ -28,7 +28,7 @@ class Listener:
             self._servers.append(await loop.create_server(self._connect, sock=listening, backlog=1024))
 
     def _connect(self) -> Connection:
-        connection = Connection(self._dispatcher, self._node.config.max_request_bytes, self._lost)
+        connection = Connection(self._dispatcher, self._node.metrics, self._node.config.max_request_bytes, self._lost)
         self._connections.add(connection)
         self._node.metrics.connections.set(len(self._connections))
         return connection

@@ -116,10 +116,12 @@ def test_a_failed_sync_takes_the_partition_offline_for_good(tmp_path: Path) -> N
         assert [error.code for error in failed if isinstance(error, ApiError)] == [ErrorCode.kafka_storage_error] * 2
         disk.broken = False
         syncs = disk.syncs
-        for attempt in (lambda: append(log, b"after"), lambda: node.durable(log), lambda: log.read(0, 10)):
+        for attempt in (lambda: append(log, b"after"), lambda: log.read(0, 10)):
             with pytest.raises(ApiError) as raised:
                 attempt()
             assert raised.value.code is ErrorCode.kafka_storage_error
+        with pytest.raises(ApiError):
+            await node.durable(log)
         other = node.log(node.create_topic("other", 1), 0)
         append(other, b"v")
         await node.durable(other)
