@@ -15,8 +15,8 @@ LINES = 2000
 
 pytestmark = pytest.mark.skipif(len(FILES) != 16, reason="needs the 16 loghub samples in ../shared/loghub")
 
-# The time of the first line, zone UTC; systems without a year are told apart by month and day. BGL and Thunderbird write
-# their local time too, in California; the Unix time beside it is the one to trust.
+# The time of the first line, zone UTC; systems without a year by month and day. BGL and Thunderbird also write
+# their local time, in California; the Unix time beside it is the one to trust.
 FIRST_TIME = {
     "Android": "03-17T16:13:38.811",
     "Apache": "2005-12-04T04:47:44",
