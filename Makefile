@@ -37,7 +37,7 @@ $(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed-server
 $(VENV)/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "logpost needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
-	@echo "logpost: making $(VENV), once (about 1 GB; a minute)"
+	@echo "logpost: making $(VENV), once (0.7 GB; a minute)"
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make environments: apt install python3-venv" >&2; exit 1; }
 	@touch $@
 
