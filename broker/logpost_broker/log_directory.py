@@ -49,13 +49,15 @@ class LogDirectory:
         self._config = config
         self._logs: dict[Partition, PartitionLog] = {}
         self._now_ms = now_ms
-        self._recovery_points = self._read_checkpoint(RECOVERY_POINTS)
-        self._log_starts = self._read_checkpoint(LOG_STARTS)
         self._clean = files.exists(directory / CLEAN_SHUTDOWN)
         if self._clean:
             files.unlink(directory / CLEAN_SHUTDOWN)
             files.sync_directory(directory)
         existing = self._sweep(topics)
+        self._recovery_points = self._read_checkpoint(RECOVERY_POINTS)
+        self._log_starts = self._read_checkpoint(LOG_STARTS)
+        known = {(topic.name, partition) for topic, partition in existing}
+        self._forget({*self._recovery_points, *self._log_starts} - known)
         if existing and not self._clean:
             metadata.content.leader_epoch += 1
             metadata.save()
@@ -104,13 +106,12 @@ class LogDirectory:
                 log.retire("its topic was deleted")
                 log.close()
                 closed.append(log)
-            self._log_starts.pop((topic.name, partition), None)
-            self._recovery_points.pop((topic.name, partition), None)
             directory = self._directory / f"{topic.name}-{partition}"
             if self._files.exists(directory):
                 deleted = self._directory / f"{uuid.uuid4().hex}{DELETED_SUFFIX}"
                 self._files.rename(directory, deleted)
         self._files.sync_directory(self._directory)
+        self._forget({(topic.name, partition) for partition in range(topic.partitions)})
         return closed
 
     def remove_deleted(self) -> None:
@@ -173,6 +174,16 @@ class LogDirectory:
                 logger.warning("%s belongs to no topic: set aside as %s", directory, stray)
                 self._files.rename(directory, self._directory / stray)
         return existing
+
+    def _forget(self, partitions: set[Partition]) -> None:
+        """Take partitions that are gone out of the checkpoints, durably: their offsets must not hold for a topic that
+        is made again under the name."""
+        for name, offsets in ((RECOVERY_POINTS, self._recovery_points), (LOG_STARTS, self._log_starts)):
+            gone = offsets.keys() & partitions
+            for partition in gone:
+                del offsets[partition]
+            if gone:
+                self._write_checkpoint(name, offsets)
 
     def _read_checkpoint(self, name: str) -> dict[Partition, int]:
         """Kafka's checkpoint format: a version, a count, and lines of topic, partition, offset."""

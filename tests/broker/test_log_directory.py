@@ -94,6 +94,31 @@ def test_a_directory_that_no_topic_explains_is_set_aside(tmp_path: Path, caplog:
     assert "belongs to no topic" in caplog.text
 
 
+@pytest.mark.parametrize("directories_go_first", [False, True])
+def test_checkpoints_of_a_deleted_topic_do_not_hold_for_one_made_again(
+    tmp_path: Path, directories_go_first: bool
+) -> None:
+    with opened(tmp_path) as data:
+        log = data.logs.get(data.topic(), 0)
+        for _ in range(9):
+            append(log, b"." * 500)
+        sync(log)
+        data.logs.truncate_prefix(log, 5)
+    with opened(tmp_path, crash=True) as data:
+        topic = data.topic()
+        data.topics.delete(topic)
+        if directories_go_first:
+            data.logs.delete(topic)
+            append(data.logs.get(data.topic(), 0), b"first")
+    with opened(tmp_path, crash=True) as data:
+        log = data.logs.get(data.topic(), 0)
+        assert (log.log_start_offset, log.next_offset) == (0, int(directories_go_first))
+        append(log, b"next")
+    with opened(tmp_path) as data:
+        log = data.logs.get(data.topic(), 0)
+        assert (log.log_start_offset, log.next_offset) == (0, 1 + directories_go_first)
+
+
 def test_what_was_being_removed_is_removed(tmp_path: Path) -> None:
     half_removed = tmp_path / f"{uuid.uuid4().hex}-delete"
     half_removed.mkdir()

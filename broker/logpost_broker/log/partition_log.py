@@ -12,7 +12,7 @@ import errno
 import logging
 import sys
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,6 +100,8 @@ class PartitionLog:
         """Called with the bytes that became visible whenever the high watermark moves; with ENDED when it cannot."""
         self._visible_end = (0, 0)
         self._unsynced: list[Segment] = []
+        self._rolled: list[Segment] = []
+        """Segments that ended since the last checkpoint: their indexes are not known to be on the disk."""
         self._names_unsynced = True
         self._appended_bytes = 0
         self._visible_bytes = 0
@@ -150,8 +152,10 @@ class PartitionLog:
             self._unsynced.append(segment)
 
     def _roll(self) -> None:
-        self.active.seal()
+        ended = self.active
+        ended.seal()
         self.add_segment(self.next_offset)
+        self._rolled.append(ended)
 
     def add_segment(self, base_offset: int) -> Segment:
         segment = Segment(self.files, self.directory, base_offset)
@@ -166,7 +170,8 @@ class PartitionLog:
         if checkpoint:
             self.active.seal()
             self.producers.expire(now_ms)
-            files = [file for segment in {*segments, self.active} for file in segment.files()]
+            files = [file for segment in {*segments, *self._rolled, self.active} for file in segment.files()]
+            self._rolled = []
         else:
             files = [segment.log for segment in segments]
         names_unsynced, self._names_unsynced = self._names_unsynced, False
@@ -250,6 +255,14 @@ class PartitionLog:
                 return segment, *found
         raise OSError(errno.EIO, "an offset below the end of the log is in no segment")
 
+    def headers_from(self, offset: int) -> Iterator[BatchHeader]:
+        """The headers of all batches that start at or after `offset`."""
+        for segment in self.segments[self._number_of(offset) :]:
+            found = segment.find(offset)
+            for _, header in segment.headers(found[0]) if found else ():
+                if header.base_offset >= offset:
+                    yield header
+
     def _number_of(self, offset: int) -> int:
         """Which segment `offset` is in."""
         return max(0, bisect_right(self.segments, offset, key=lambda segment: segment.base_offset) - 1)
@@ -300,6 +313,7 @@ class PartitionLog:
         keep = self._number_of(self.log_start_offset)
         dropped, self.segments = self.segments[:keep], self.segments[keep:]
         self._unsynced = [segment for segment in self._unsynced if segment in self.segments]
+        self._rolled = [segment for segment in self._rolled if segment in self.segments]
         return dropped
 
     def require_online(self) -> None:

@@ -135,24 +135,21 @@ def _cut(log: PartitionLog, number: int, end: int) -> None:
 
 def _restore_producers(log: PartitionLog, now_ms: int) -> None:
     """From the newest snapshot that the log reaches, and the batches after it."""
-    start = log.log_start_offset
+    for header in log.headers_from(_load_snapshot(log)):
+        log.producers.record(header, now_ms)
+
+
+def _load_snapshot(log: PartitionLog) -> int:
+    """The offset that the producer states now stand for."""
     for name in reversed([name for name in log.files.names(log.directory) if name.endswith(".snapshot")]):
         offset = int(name.removesuffix(".snapshot"))
-        data = log.files.read_bytes(log.directory / name)
-        if offset > log.next_offset or data is None:
+        if offset > log.next_offset:  # of batches that the crash took
             log.files.unlink(log.directory / name)
             continue
         try:
-            log.producers = ProducerStates.from_snapshot(data)
+            log.producers = ProducerStates.from_snapshot(log.files.read_bytes(log.directory / name) or b"")
         except ValueError as error:
             logger.warning("%s: %s; reading the log instead", log.directory / name, error)
             continue
-        start = offset
-        break
-    for segment in log.segments:
-        if segment is not log.active and start >= log.segments[log.segments.index(segment) + 1].base_offset:
-            continue
-        found = segment.find(start)
-        for _, header in segment.headers(found[0]) if found else ():
-            if header.base_offset >= start:
-                log.producers.record(header, now_ms)
+        return offset
+    return log.log_start_offset

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from logpost_broker.log.batch import HEADER_BYTES, NO_TIMESTAMP, BatchHeader, Buffer, read_header
@@ -29,8 +29,8 @@ class Segment:
         self._files = files
         self.base_offset = base_offset
         self._paths = [directory / (file_stem(base_offset) + suffix) for suffix in SUFFIXES]
-        log, index, timeindex = (files.open(path) for path in self._paths)
-        self.log: File = log
+        log, index, timeindex = _open_all(files, self._paths)
+        self.log = log
         self.offset_index = OffsetIndex(index, base_offset)
         self.time_index = TimeIndex(timeindex, base_offset)
         last = self.time_index.last()
@@ -129,3 +129,15 @@ class Segment:
         self.close()
         for path in reversed(self._paths):
             self._files.unlink(path)
+
+
+def _open_all(files: Files, paths: Sequence[Path]) -> list[File]:
+    """All of `paths`, or none: a process out of file descriptors must not lose more of them here. Raises OSError."""
+    opened: list[File] = []
+    try:
+        opened.extend(map(files.open, paths))
+    except OSError:
+        for file in opened:
+            file.close()
+        raise
+    return opened

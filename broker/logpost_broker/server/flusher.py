@@ -33,6 +33,8 @@ class _Flush:
     """The syncs of one log: at most one runs, the next begins when it ends."""
 
     running: SyncJob | None = None
+    ran: asyncio.Future[None] | None = None
+    """Done when the job that runs, or ran last, has ended."""
     checkpoint_wanted: bool = False
     waiting: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
     """What each needs synced, and whom to tell."""
@@ -47,6 +49,7 @@ class Flusher:
         self._flushes: dict[PartitionLog, _Flush] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="sync")
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_closing = False
 
     def start(self) -> None:
         self._tasks.append(asyncio.create_task(self._make_checkpoints()))
@@ -84,7 +87,8 @@ class Flusher:
 
     def _begin(self, log: PartitionLog) -> None:
         flush = self._flush_of(log)
-        if flush.running is not None or log.offline is not None:
+        is_idle = log.is_synced and not flush.checkpoint_wanted
+        if flush.running is not None or log.offline is not None or is_idle or self._is_closing:
             return
         checkpoint, flush.checkpoint_wanted = flush.checkpoint_wanted, False
         try:
@@ -93,8 +97,8 @@ class Flusher:
             self._failed(log, flush, error)
             return
         loop = asyncio.get_running_loop()
-        ran = loop.run_in_executor(self._pool, flush.running.run)
-        ran.add_done_callback(lambda done: self._ended(log, flush, done.exception()))
+        flush.ran = loop.run_in_executor(self._pool, flush.running.run)
+        flush.ran.add_done_callback(lambda done: self._ended(log, flush, done.exception()))
 
     def _ended(self, log: PartitionLog, flush: _Flush, error: BaseException | None) -> None:
         job, flush.running = flush.running, None
@@ -135,13 +139,17 @@ class Flusher:
                 logger.error("cannot save the recovery points: %s", error)
 
     async def close(self) -> None:
-        """Wait for the syncs that run, then stop."""
+        """Wait for what waits for a sync and for the syncs that run. What is not synced then, is when its log is
+        closed."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         waiting = [future for flush in self._flushes.values() for _, future in flush.waiting]
         await asyncio.gather(*waiting, return_exceptions=True)
-        await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
+        self._is_closing = True
+        running = [flush.ran for flush in self._flushes.values() if flush.ran is not None]
+        await asyncio.gather(*running, return_exceptions=True)
+        self._pool.shutdown()
 
 
 def _fail(flush: _Flush, log: PartitionLog) -> None:

@@ -159,6 +159,27 @@ def test_flush_interval_syncs_behind_the_answer(tmp_path: Path) -> None:
     on_a_node(tmp_path, story, disk, flush="interval", flush_interval_ms=10)
 
 
+def test_a_stop_amid_syncs_that_nobody_waits_for_is_clean(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    disk = Disk()
+
+    async def story(node: Node, log: PartitionLog) -> None:
+        disk.may_sync.clear()
+        append(log, b"first")
+        node.flusher.written(log)
+        append(log, b"second")
+        node.flusher.written(log)
+        asyncio.get_running_loop().call_later(0.05, disk.may_sync.set)
+
+    on_a_node(tmp_path, story, disk)
+    assert [record for record in caplog.records if record.levelname != "INFO"] == []
+    assert (tmp_path / ".kafka_cleanshutdown").exists()
+
+    async def after_restart(node: Node, log: PartitionLog) -> None:
+        assert values_from(log, 0) == [b"first", b"second"]
+
+    on_a_node(tmp_path, after_restart)
+
+
 def test_who_waits_for_a_deleted_topic_is_told(tmp_path: Path) -> None:
     disk = Disk()
 
