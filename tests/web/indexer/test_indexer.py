@@ -1,11 +1,11 @@
 """The indexer between a real broker and a real store."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from logpost.config import Config, KafkaConfig
@@ -25,7 +25,17 @@ def config(broker: Broker) -> Config:
 @pytest.fixture
 def indexer(config: Config, store: Store) -> Iterator[Indexer]:
     with running(config, store) as indexer:
+        await_true(lambda: indexer.ready, "partitions are assigned")
         yield indexer
+
+
+def await_true(condition: Callable[[], bool], what: str) -> None:
+    pause = threading.Event()  # the indexer is another thread's: it has no event for a row
+    for _ in range(int(SECONDS / 0.05)):
+        if condition():
+            return
+        pause.wait(0.05)
+    pytest.fail(f"not within {SECONDS} s: {what}")
 
 
 class running:  # noqa: N801  # reads as a sentence: `with running(config, store)`
@@ -56,11 +66,7 @@ def messages(store: Store) -> list[str]:
 
 
 def await_messages(store: Store, expected: list[str]) -> None:
-    pause = threading.Event()  # the indexer is another thread's: it has no event for a row
-    for _ in range(int(SECONDS / 0.05)):
-        if sorted(messages(store)) == sorted(expected):
-            return
-        pause.wait(0.05)
+    await_true(lambda: len(messages(store)) >= len(expected), f"{len(expected)} rows")
     assert sorted(messages(store)) == sorted(expected)
 
 
@@ -73,11 +79,7 @@ def test_what_is_written_is_found(broker: Broker, store: Store, indexer: Indexer
 def test_progress_says_how_far_it_is(broker: Broker, store: Store, indexer: Indexer) -> None:
     produce(broker, record("a"), record("b"))
     await_messages(store, ["a", "b"])
-    pause = threading.Event()
-    for _ in range(200):
-        if any(part.next_offset == 2 for part in indexer.progress()):
-            break
-        pause.wait(0.05)
+    await_true(lambda: any(part.next_offset == 2 for part in indexer.progress()), "progress")
     first, second = indexer.progress()
     assert (first.topic, first.partition, first.next_offset, first.end_offset) == ("logs", 0, 2, 2)
     assert (second.partition, second.next_offset, second.end_offset) == (1, 0, 0)
@@ -112,6 +114,34 @@ def test_without_a_commit_it_finds_in_the_store_what_it_has(broker: Broker, stor
     with running(another, store):
         produce(broker, b"d")
         await_messages(store, ["a", "b", "c", "d"])
+
+
+def test_what_was_committed_for_an_earlier_topic_of_the_name_is_not_where_it_begins(
+    broker: Broker, store: Store, config: Config
+) -> None:
+    produce(broker, b"a", b"b", b"c")
+    committer = Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": config.store.group})
+    committer.commit(offsets=[TopicPartition("logs", 0, 2, metadata="the id of another topic")], asynchronous=False)
+    committer.close()
+    with running(config, store):
+        await_messages(store, ["a", "b", "c"])
+
+
+def test_the_last_commit_of_a_drain_arrives(broker: Broker, store: Store, config: Config) -> None:
+    produce(broker, b"a", b"b", b"c")
+    with running(config, store):
+        await_messages(store, ["a", "b", "c"])
+    reader = Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": config.store.group})
+    [committed] = reader.committed([TopicPartition("logs", 0)], timeout=SECONDS)
+    reader.close()
+    assert committed.offset == 3
+
+
+def test_a_late_range_is_kept_and_a_partly_known_one_too(broker: Broker, store: Store, indexer: Indexer) -> None:
+    ranges = [(0, 10), (50, 60), (20, 30), (10, 20), (25, 40), (22, 28), (0, 60)]
+    produce(broker, *(record(f"{start}-{end}", Src(id="s", start=start, end=end)) for start, end in ranges))
+    # 22-28 lies inside of what came before it; 0-60 does not: 40-50 is new.
+    await_messages(store, ["0-10", "50-60", "20-30", "10-20", "25-40", "0-60"])
 
 
 def test_a_line_that_was_sent_twice_is_one_row(broker: Broker, store: Store, config: Config) -> None:

@@ -44,7 +44,8 @@ class Indexer:
         self._bytes = 0
         self._next_offsets: dict[PartitionKey, int] = {}
         self._indexed: dict[PartitionKey, int] = {}
-        self._newest_ns: dict[PartitionKey, int] = {}
+        self._taken_ns: dict[PartitionKey, int] = {}
+        self._indexed_ns: dict[PartitionKey, int] = {}
         self._failed = False
         self._last_insert = 0.0
         self._progress: tuple[PartitionProgress, ...] = ()
@@ -61,8 +62,8 @@ class Indexer:
 
     @property
     def ready(self) -> bool:
-        """Whether partitions are assigned."""
-        return bool(self._source.assigned)
+        """Whether partitions are assigned, and read."""
+        return self._thread.is_alive() and bool(self._source.assigned)
 
     def progress(self) -> tuple[PartitionProgress, ...]:
         """Any thread; at most about CONSUME_SECONDS old."""
@@ -74,6 +75,8 @@ class Indexer:
             while not self._stopping.is_set():
                 self._step()
             self._flush()
+        except Exception:
+            log.exception("the indexer ended; restart it")
         finally:
             self._source.close()
 
@@ -111,7 +114,7 @@ class Indexer:
             position = Position(*key, self._source.topic_id(key[0]), offset, timestamp_ns)
             rows.append(to_row(value, position, now))
             self._bytes += len(value or b"")
-            self._newest_ns[key] = timestamp_ns
+            self._taken_ns[key] = timestamp_ns
         self._plan(rows)
 
     def _learn_partition(self, key: PartitionKey, offset: int) -> None:
@@ -139,6 +142,7 @@ class Indexer:
             return
         self._source.commit(self._next_offsets)
         self._indexed.update(self._next_offsets)
+        self._indexed_ns.update(self._taken_ns)
         self._next_offsets = {}
         self._planner.trim()
 
@@ -187,16 +191,18 @@ class Indexer:
         self._indexed = {key: max(offset, 0) for key, offset in self._source.assigned.items()}
 
     def _publish_progress(self) -> None:
-        progress = []
-        for (topic, partition), indexed in sorted(self._indexed.items()):
-            progress.append(
-                PartitionProgress(
-                    topic=topic,
-                    partition=partition,
-                    next_offset=indexed,
-                    end_offset=max(indexed, self._source.end_offset((topic, partition))),
-                    indexed_until_ns=self._newest_ns.get((topic, partition), 0),
-                )
+        self._progress = tuple(
+            PartitionProgress(
+                topic=topic,
+                partition=partition,
+                next_offset=(next_offset := self._next_offset((topic, partition), indexed)),
+                end_offset=max(next_offset, self._source.end_offset((topic, partition))),
+                indexed_until_ns=self._indexed_ns.get((topic, partition), 0),
             )
-        self._progress = tuple(progress)
-        metrics.BEHIND.set(sum(part.end_offset - part.next_offset for part in progress))
+            for (topic, partition), indexed in sorted(self._indexed.items())
+        )
+        metrics.BEHIND.set(sum(part.end_offset - part.next_offset for part in self._progress))
+
+    def _next_offset(self, key: PartitionKey, indexed: int) -> int:
+        """At the end of a partition what follows the last record is nothing to index either."""
+        return indexed if key in self._next_offsets else max(indexed, self._source.ends.get(key, 0))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from confluent_kafka import (
+    OFFSET_BEGINNING,
     Consumer,
     KafkaError,
     KafkaException,
@@ -27,6 +30,8 @@ SESSION_TIMEOUT_MS = 10_000
 QUEUED_KILOBYTES = 32 * 1024
 """What librdkafka fetches ahead at most."""
 REQUEST_SECONDS = 5.0
+CLOSE_SECONDS = 5.0
+"""How long the last commit may take at the end."""
 
 log = logging.getLogger("indexer")
 
@@ -48,10 +53,18 @@ class Source:
         self._changed = changed
         self._topic_ids: dict[str, str] = {}
         self._rebalanced = False
+        self._away = False
+        self._uncommitted = False
         self.assigned: dict[PartitionKey, int] = {}
-        """Partitions of this member with the committed offset at which it began, OFFSET_INVALID where there is none."""
+        """Partitions of this member with the offset at which it began; negative where none was committed."""
+        self.ends: dict[PartitionKey, int] = {}
+        """Where the client came to the end of a partition: beyond the last record that it gave out where markers of
+        transactions follow it, which it keeps to itself."""
         settings = client_settings(config.kafka, "logpost-indexer")
-        self._admin = AdminClient(settings, logger=log)
+        # What librdkafka says at every reconnect is said here once.
+        quiet = logging.getLogger("indexer.librdkafka")
+        quiet.setLevel(logging.CRITICAL)
+        self._admin = AdminClient(settings, logger=quiet)
         self._consumer = Consumer(
             {
                 **settings,
@@ -61,11 +74,14 @@ class Source:
                 "session.timeout.ms": SESSION_TIMEOUT_MS,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
+                "enable.partition.eof": True,
                 "topic.metadata.refresh.interval.ms": 1000,
                 "queued.max.messages.kbytes": QUEUED_KILOBYTES,
                 "fetch.wait.max.ms": 100,
+                "error_cb": self._on_error,
+                "on_commit": self._on_commit,
             },
-            logger=log,
+            logger=quiet,
         )
 
     def subscribe(self) -> None:
@@ -87,30 +103,43 @@ class Source:
         )
 
     def consume(self, limit: int, seconds: float) -> list[Received]:
-        """Up to `limit` messages; waits at most `seconds` for the first ones."""
+        """Up to `limit` messages; waits at most `seconds` for them. Raises KafkaException when the client cannot go on:
+        another one took its identity."""
         messages = self._consumer.consume(limit, seconds)
+        if messages and self._away:
+            self._away = False
+            log.info("the broker is back")
         if self._rebalanced:
             self._rebalanced = False
             if messages:
                 # Some may be from before the rebalance. Begin again where the new assignment begins.
                 self._consumer.assign([TopicPartition(*key, offset) for key, offset in self.assigned.items()])
                 return []
-        received = []
-        for message in messages:
-            error = message.error()
-            if error is None:
-                received.append(_received(message))
-            elif error.code() != KafkaError._PARTITION_EOF and not error.retriable():
-                log.warning("%s", error.str())
-        return received
+        return [_received(message) for message in messages if self._is_record(message)]
+
+    def _is_record(self, message: Message) -> bool:
+        error = message.error()
+        if error is None:
+            return True
+        if error.code() == KafkaError._PARTITION_EOF:
+            key, offset = _place(message)
+            self.ends[key] = offset
+        elif error.fatal():
+            raise KafkaException(error)
+        elif not error.retriable():
+            log.warning("%s", error.str())
+        return False
 
     def commit(self, offsets: Mapping[PartitionKey, int]) -> None:
-        """Commit and wait. A failure is no loss: what is in the store is recognised there when it comes again."""
-        positions = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
+        """Commit without waiting, because the client would wait for a broker that is away. A failure is no loss: what
+        is in the store is recognised there when it comes again. With the offset goes the id of its topic."""
+        positions = [
+            TopicPartition(*key, offset, metadata=self._topic_ids.get(key[0], "")) for key, offset in offsets.items()
+        ]
         try:
-            self._consumer.commit(offsets=positions, asynchronous=False)
+            self._consumer.commit(offsets=positions, asynchronous=True)
         except KafkaException as error:
-            log.warning("offsets are not committed yet: %s", error.args[0].str())
+            self._on_commit(error.args[0], positions)
 
     def end_offset(self, partition: PartitionKey) -> int:
         """Newest end that a fetch has told, -1 before the first."""
@@ -147,26 +176,56 @@ class Source:
         return ids
 
     def close(self) -> None:
-        self._consumer.close()
+        """Wait for the last commit, but not for a broker that is away."""
+        closing = threading.Thread(target=self._consumer.close, name="indexer-close", daemon=True)
+        closing.start()
+        closing.join(CLOSE_SECONDS)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._topic_ids.clear()
-        with contextlib.suppress(KafkaException):  # then the first message tells where the partition begins
-            partitions = consumer.committed(partitions, timeout=REQUEST_SECONDS)
+        self.ends.clear()
+        with contextlib.suppress(KafkaException):  # then the client finds what is committed by itself
+            committed = consumer.committed(partitions, timeout=REQUEST_SECONDS)
+            self._topic_ids = self._current_ids(sorted({one.topic for one in committed}))
+            partitions = [TopicPartition(one.topic, one.partition, self._start(one)) for one in committed]
+            consumer.assign(partitions)
         self.assigned = {(found.topic, found.partition): found.offset for found in partitions}
         self._rebalanced = True
         self._changed()
+
+    def _start(self, committed: TopicPartition) -> int:
+        """The committed offset, unless it was committed for an earlier topic of this name."""
+        if committed.metadata and committed.metadata != self._topic_ids[committed.topic]:
+            return OFFSET_BEGINNING
+        return committed.offset
 
     def _on_revoke(self, _: Consumer, __: list[TopicPartition]) -> None:
         self.assigned = {}
         self._rebalanced = True
         self._changed()
 
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self._away:
+            self._away = True
+            log.warning("waiting for the broker at %s", self._config.kafka.bootstrap_servers)
+
+    def _on_commit(self, error: KafkaError | None, _: list[TopicPartition]) -> None:
+        if error is not None and error.code() != KafkaError._NO_OFFSET and not self._uncommitted:
+            log.warning("offsets are not committed yet: %s", error.str())
+        self._uncommitted = error is not None
+
+
+def _place(message: Message) -> tuple[PartitionKey, int]:
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    assert topic is not None and partition is not None and offset is not None  # only errors of the client lack them
+    return (topic, partition), offset
+
 
 def _received(message: Message) -> Received:
-    topic, partition, offset = message.topic(), message.partition(), message.offset()
-    assert topic is not None and partition is not None and offset is not None  # only errors lack them
-    return Received((topic, partition), offset, message.timestamp()[1] * 1_000_000, message.value())
+    _, milliseconds = message.timestamp()
+    # Messages of Kafka's oldest formats have no time: -1.
+    timestamp_ns = milliseconds * 1_000_000 if milliseconds >= 0 else time.time_ns()
+    return Received(*_place(message), timestamp_ns, message.value())
 
 
 def _instance_id(directory: Path) -> str:
