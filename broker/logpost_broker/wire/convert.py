@@ -83,24 +83,21 @@ def _entity_conversion(
     *,
     errors_by_name: bool,
 ) -> Convert | None:
-    source_fields = {field.name: field for field in dataclasses.fields(source)}
-    names_topics = _name_field(source_fields) is None and "topic_id" in source_fields
+    source_fields, target_fields = _fields_of(source), _fields_of(target)
+    topic_steps = _topic_steps(source_fields, target_fields)
+    # Names went in where the answer's topics go from ids to names.
+    errors_by_name = errors_by_name or any(name in NAME_FIELDS for name in topic_steps)
     steps: dict[str, Convert] = {}
-    changes = False
-    for field in dataclasses.fields(target):
-        if field.name in adaptations:
-            steps[field.name] = _adaptation(adaptations[field.name], _entity_in(field.type))
-            changes = True
+    for name, field in target_fields.items():
+        if name in adaptations:
+            steps[name] = _adaptation(adaptations[name], _entity_in(field.type))
             continue
-        topic_step = _topic_step(source_fields, field.name)
-        errors = errors_by_name or (names_topics and _name_field(_fields_of(target)) is not None)
-        step = topic_step or _field_step(source_fields.get(field.name), field, errors_by_name=errors)
-        changes = changes or step is not None
-        steps[field.name] = step or _copy(field.name)
-    if not changes:
+        step = topic_steps.get(name) or _field_step(source_fields.get(name), field, errors_by_name=errors_by_name)
+        if step is not None:
+            steps[name] = step
+    if not steps:
         return None
-
-    items = tuple(steps.items())
+    items = tuple((name, steps.get(name) or _copy(name)) for name in target_fields)
     return lambda entity, names: target(**{name: step(entity, names) for name, step in items})
 
 
@@ -108,20 +105,14 @@ def _fields_of(entity: type[Any]) -> dict[str, Any]:
     return {field.name: field for field in dataclasses.fields(entity)}
 
 
-def _name_field(fields: Mapping[str, object]) -> str | None:
-    return next((name for name in NAME_FIELDS if name in fields), None)
-
-
-def _topic_step(source_fields: Mapping[str, object], field: str) -> Convert | None:
-    """Translate between a topic's name and its id, where the source has only the other one."""
-    if field in source_fields:
-        return None
-    name_field = _name_field(source_fields)
-    if field == "topic_id" and name_field is not None:
-        return lambda entity, names: names.id_of(getattr(entity, name_field))
-    if field in NAME_FIELDS and "topic_id" in source_fields:
-        return lambda entity, names: names.name_of(entity.topic_id)
-    return None
+def _topic_steps(source: Mapping[str, object], target: Mapping[str, object]) -> dict[str, Convert]:
+    """Translate between a topic's name and its id, where the source has only one and the target only the other."""
+    has, wants = ([name for name in (*NAME_FIELDS, "topic_id") if name in fields] for fields in (source, target))
+    if len(has) != 1 or len(wants) != 1 or "topic_id" not in has + wants or has == wants:
+        return {}
+    if wants == ["topic_id"]:
+        return {"topic_id": lambda entity, names: names.id_of(getattr(entity, has[0]))}
+    return {wants[0]: lambda entity, names: names.name_of(entity.topic_id)}
 
 
 def _field_step(source: Any, target: Any, *, errors_by_name: bool) -> Convert | None:
