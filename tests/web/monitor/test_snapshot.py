@@ -3,11 +3,11 @@
 from logpost_web.monitor.snapshot import NOT_COMMITTED, GroupState, PartitionState, Snapshot, complete
 
 
-def partition(end: int) -> PartitionState:
+def partition(end: int | None) -> PartitionState:
     return PartitionState(oldest_offset=0, current_offset=end, leader=0, replicas=(0,), in_sync_replicas=(0,))
 
 
-PARTITIONS = {("a", 0): partition(10), ("a", 1): partition(5), ("b", 0): partition(7)}
+PARTITIONS = {("a", 0): partition(10), ("a", 1): partition(5), ("b", 0): partition(7), ("silent", 0): partition(None)}
 
 
 def snapshot(committed: dict[tuple[str, int], int]) -> Snapshot:
@@ -26,8 +26,10 @@ def test_without_a_commit_there_is_no_lag() -> None:
     assert snapshot({("a", 0): NOT_COMMITTED}).lag("g", ("a", 0)) == NOT_COMMITTED
 
 
-def test_a_partition_that_is_gone_has_no_lag() -> None:
-    assert snapshot({("gone", 0): 3}).lag("g", ("gone", 0)) == NOT_COMMITTED
+def test_where_the_end_is_not_known_the_lag_is_not_either() -> None:
+    assert snapshot({("gone", 0): 3}).lag("g", ("gone", 0)) is None
+    assert snapshot({("silent", 0): 3}).lag("g", ("silent", 0)) is None
+    assert snapshot({("silent", 0): NOT_COMMITTED}).lag("g", ("silent", 0)) == NOT_COMMITTED
 
 
 def test_all_partitions_of_a_committed_topic_are_shown_and_no_other_topic() -> None:

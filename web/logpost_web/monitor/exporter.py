@@ -39,6 +39,11 @@ class KafkaCollector(Collector):
         up.add_metric([], 0 if snapshot is None else 1)
         yield up
         if snapshot is not None:
+            failures = GaugeMetricFamily(
+                "logpost_exporter_failed_requests", "Questions of this scrape that the cluster did not answer."
+            )
+            failures.add_metric([], snapshot.failures)
+            yield failures
             yield from broker_metrics(snapshot)
             yield from partition_metrics(snapshot)
             yield from group_metrics(snapshot)
@@ -93,14 +98,15 @@ def partition_metrics(snapshot: Snapshot) -> Iterator[GaugeMetricFamily]:
         values = {
             "current_offset": state.current_offset,
             "oldest_offset": state.oldest_offset,
-            "leader": state.leader,
+            "leader": state.leader if state.leader >= 0 else None,
             "leader_is_preferred": state.leader == next(iter(state.replicas), None),
             "replicas": len(state.replicas),
             "in_sync_replica": len(state.in_sync_replicas),
             "under_replicated_partition": len(state.in_sync_replicas) < len(state.replicas),
         }
         for name, value in values.items():
-            families[name].add_metric([topic, str(number)], value)
+            if value is not None:
+                families[name].add_metric([topic, str(number)], value)
     yield from families.values()
 
 
@@ -115,16 +121,18 @@ def group_metrics(snapshot: Snapshot) -> Iterator[GaugeMetricFamily]:
     offset_sum = GaugeMetricFamily(f"{prefix}current_offset_sum", "Committed offsets of a topic.", labels=by_topic)
     lag_sum = GaugeMetricFamily(f"{prefix}lag_sum", "Records behind the end of a topic.", labels=by_topic)
     for group, state in snapshot.groups.items():
-        members.add_metric([group], state.members)
+        if state.members is not None:
+            members.add_metric([group], state.members)
         offset_sums: dict[str, int] = {}
         lag_sums: dict[str, int] = {}
         for key, committed in state.committed.items():
             topic, number = key
             behind = snapshot.lag(group, key)
             offset.add_metric([group, topic, str(number)], committed)
-            lag.add_metric([group, topic, str(number)], behind)
+            if behind is not None:
+                lag.add_metric([group, topic, str(number)], behind)
             offset_sums[topic] = offset_sums.get(topic, 0) + committed
-            lag_sums[topic] = lag_sums.get(topic, 0) + (behind if behind != NOT_COMMITTED else 0)
+            lag_sums[topic] = lag_sums.get(topic, 0) + (0 if behind in (None, NOT_COMMITTED) else behind)
         for topic, total in offset_sums.items():
             offset_sum.add_metric([group, topic], total)
             lag_sum.add_metric([group, topic], lag_sums[topic])
