@@ -14,7 +14,7 @@ Level = Literal["trace", "debug", "info", "warn", "error", "fatal"]
 LEVELS: tuple[Level, ...] = ("trace", "debug", "info", "warn", "error", "fatal")
 
 
-class Src(msgspec.Struct, frozen=True, kw_only=True):
+class Src(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where the record stands in its stream: bytes `start` (incl.) to `end` (excl.) of stream `id`.
 
     Lines that were filtered out count to the record after them, so ranges leave no gap.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 
@@ -19,11 +20,16 @@ from logpost_web.store.store import Store
 
 DRAIN_SECONDS = 5
 """How long answers that are under way may take at the end."""
+GC_THRESHOLD = 50_000
+"""The indexer holds thousands of messages at a time, none of them in a cycle: at Python's default of 700 the collector
+took a fifth of its time."""
 
 
 def serve(config: Config) -> None:
     """Run until SIGTERM. Raises ConfigError and StartError. The broker need not be there: the indexer waits for it."""
     log = start_logging("web")
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
     sockets = bind(config.web.listen, config.web.port, insecure=config.web.insecure, setting="web.port")
     store = Store.open(config.store, config.data_directory() / "store")
     try:

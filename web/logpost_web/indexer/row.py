@@ -32,7 +32,7 @@ _FRACTION = re.compile(r"\.(\d+)")
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
-class _Record(msgspec.Struct):
+class _Record(msgspec.Struct, gc=False):
     """`logpost.record.Record` as far as the index needs it, with its attributes unopened."""
 
     ts: str
@@ -47,7 +47,7 @@ class _Record(msgspec.Struct):
     src: Src | None = None
 
 
-class Row(msgspec.Struct, omit_defaults=True):
+class Row(msgspec.Struct, omit_defaults=True, gc=False):
     """A line of JSONEachRow; the names are the columns'."""
 
     Timestamp: str
