@@ -7,6 +7,7 @@ client each, from a pool.
 from __future__ import annotations
 
 import contextlib
+import resource
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from logpost.errors import ConfigError, LogpostError, StartError
 from logpost.service import DirectoryLock
 from logpost_web.store.schema import CREATE_TABLE, TABLE
 
+OPEN_FILES = 65_536
+"""The embedded store has two files for every column of every large part it reads; 1024 are usual and too few."""
 TIMED_OUT = 159
 """ClickHouse's code of a statement that ran into `max_execution_time`."""
 
@@ -69,8 +72,9 @@ class Store:
         self._lock = lock
         self._idle: list[Client] = []
         try:
-            with self._client() as client:
-                client.command(CREATE_TABLE)
+            # The engine ends with its last client: this one keeps it from starting anew after a statement that failed.
+            self._anchor = clickhouse_connect.get_client(**target)
+            self._anchor.command(CREATE_TABLE)
         except ClickHouseError as error:
             raise StartError(f"cannot open the store {self.description}: {_first_line(error)}") from error
 
@@ -91,12 +95,13 @@ class Store:
         try:
             with self._client() as client:
                 result = client.query(sql, parameters=dict(parameters or {}))
+                rows = result.result_rows
         except ClickHouseError as error:
             raise _query_error(error) from error
         summary = result.summary
         return QueryResult(
             columns=tuple(result.column_names),
-            rows=result.result_rows,
+            rows=rows,
             rows_read=int(summary.get("read_rows", 0)),
             bytes_read=int(summary.get("read_bytes", 0)),
             elapsed_ms=int(summary.get("elapsed_ns", 0)) / 1e6,
@@ -121,10 +126,13 @@ class Store:
         """Call it when no statement runs any more."""
         while self._idle:
             self._idle.pop().close()
+        self._anchor.close()
         self._lock.release()
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[Client]:
+        """A client for one statement. One whose statement failed is not used again: in chDB 26.9 the rows that it had
+        produced until then come out in front of the next answer."""
         # list.pop and list.append are atomic: threads need no lock of ours.
         try:
             client = self._idle.pop()
@@ -132,8 +140,10 @@ class Store:
             client = clickhouse_connect.get_client(**self._target)
         try:
             yield client
-        finally:
-            self._idle.append(client)
+        except BaseException:
+            client.close()
+            raise
+        self._idle.append(client)
 
 
 def _target(config: StoreConfig, directory: Path) -> dict[str, Any]:
@@ -141,12 +151,20 @@ def _target(config: StoreConfig, directory: Path) -> dict[str, Any]:
     settings = {"max_memory_usage": config.max_memory_bytes}
     scheme, _, rest = config.url.partition("://")
     if not config.url or scheme == "chdb":
+        _allow_open_files()
         path = rest or str(directory / "clickhouse")
         options = {"max_server_memory_usage": config.max_memory_bytes}
         return {"interface": "chdb", "path": path, "settings": settings, "chdb_options": options}
     if scheme in ("clickhouse", "clickhouses"):
         return {"dsn": f"clickhousedb://{rest}", "secure": scheme == "clickhouses" or ":8443" in rest}
     raise ConfigError(f"store.url: expected chdb:///path or clickhouse://user@host:8443/database, got {config.url!r}")
+
+
+def _allow_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _query_error(error: ClickHouseError) -> QueryError:

@@ -1,0 +1,183 @@
+"""The embedded store: opened once, by one process, and true to its table."""
+
+import json
+import resource
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from logpost.config import StoreConfig
+from logpost.errors import ConfigError, StartError
+from logpost_web.store.schema import MAX_NS, MIN_NS
+from logpost_web.store.store import QueryError, Store
+from tests.support.processes import free_port
+
+OPENTELEMETRY_COLUMNS = {
+    "Timestamp": "DateTime64(9, 'UTC')",
+    "TraceId": "String",
+    "SpanId": "String",
+    "TraceFlags": "UInt8",
+    "SeverityText": "LowCardinality(String)",
+    "SeverityNumber": "UInt8",
+    "ServiceName": "LowCardinality(String)",
+    "Body": "String",
+    "ResourceSchemaUrl": "LowCardinality(String)",
+    "ResourceAttributes": "JSON",
+    "ScopeSchemaUrl": "LowCardinality(String)",
+    "ScopeName": "String",
+    "ScopeVersion": "LowCardinality(String)",
+    "ScopeAttributes": "JSON",
+    "LogAttributes": "JSON(max_dynamic_paths=128)",
+    "EventName": "String",
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store.open(StoreConfig(), tmp_path / "store")
+    yield store
+    store.close()
+
+
+def insert(store: Store, *rows: dict[str, object]) -> None:
+    store.insert("\n".join(map(json.dumps, rows)).encode())
+
+
+def test_the_table_has_the_columns_of_opentelemetry(store: Store) -> None:
+    columns = store.query("SELECT name, type FROM system.columns WHERE table = 'otel_logs'").rows
+    found = {str(name): str(kind) for name, kind in columns}
+    assert OPENTELEMETRY_COLUMNS.items() <= found.items()
+    ours = {"HostName", "Topic", "Partition", "Offset", "StreamId", "StreamFrom", "StreamTo"}
+    assert ours <= found.keys() - OPENTELEMETRY_COLUMNS.keys()
+
+
+def test_rows_outlive_the_store(tmp_path: Path) -> None:
+    for expected in (1, 2):
+        store = Store.open(StoreConfig(), tmp_path)
+        insert(store, {"Body": "x", "Offset": expected})
+        assert store.query("SELECT count() FROM otel_logs").rows == [(expected,)]
+        store.close()
+
+
+def test_a_second_process_is_told_who_has_the_store(tmp_path: Path, store: Store) -> None:
+    program = f"""
+        from pathlib import Path
+        from logpost.config import StoreConfig
+        from logpost_web.store.store import Store
+        Store.open(StoreConfig(), Path({str(tmp_path / "store")!r}))
+    """
+    answer = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60
+    )
+    assert "is in use by process" in answer.stderr.splitlines()[-1]
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StartError, match=str(tmp_path / "file" / "store")):
+        Store.open(StoreConfig(), tmp_path / "file" / "store")
+
+
+@pytest.mark.parametrize("url", ["http://localhost", "postgres://x/y", "logs"])
+def test_a_url_that_is_no_store_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match=r"store\.url"):
+        Store.open(StoreConfig(url=url), tmp_path)
+
+
+def test_a_server_that_is_away_is_named_without_its_password(tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    with pytest.raises(StartError, match=address) as raised:
+        Store.open(StoreConfig(url=f"clickhouse://logs:secret@{address}/logs"), tmp_path)
+    assert "secret" not in str(raised.value)
+    Store.open(StoreConfig(), tmp_path).close()  # the directory is free again
+
+
+def test_statements_of_many_threads_run_side_by_side(store: Store) -> None:
+    threads = 4
+    together = threading.Barrier(threads, timeout=30)
+    answers: list[object] = []
+
+    def ask(number: int) -> None:
+        together.wait()
+        answers.append(store.query("SELECT sum(number) + {n:Int64} FROM numbers(1000000)", {"n": number}).rows[0][0])
+
+    running = [threading.Thread(target=ask, args=(number,)) for number in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    assert sorted(map(str, answers)) == sorted(str(499_999_500_000 + number) for number in range(threads))
+
+
+@pytest.mark.parametrize("text", ["it's", 'a "quote"', "back\\slash", "line\nbreak", "tab\t", "zoë", "{x:String}", ""])
+def test_parameters_come_through_unharmed(store: Store, text: str) -> None:
+    assert store.query("SELECT {text:String}", {"text": text}).rows == [(text,)]
+    assert store.query("SELECT {texts:Array(String)}", {"texts": [text, text]}).rows == [([text, text],)]
+
+
+def test_a_statement_that_fails_says_why_in_one_line(store: Store) -> None:
+    with pytest.raises(QueryError, match="nowhere") as raised:
+        store.query("SELECT * FROM nowhere")
+    assert "\n" not in str(raised.value)
+    assert raised.value.code == 60
+    with pytest.raises(QueryError) as slow:
+        store.query("SELECT sleepEachRow(0.1) FROM numbers(100) SETTINGS max_execution_time = 0.2, max_block_size = 1")
+    assert slow.value.timed_out
+
+
+def test_what_a_failed_statement_had_found_is_in_no_later_answer(store: Store) -> None:
+    for failing in ("throwIf(number = 70000)", "throwIf(number = 70000), repeat('x', 100)"):
+        with pytest.raises(QueryError):
+            store.query(f"SELECT {failing} FROM numbers(100000) SETTINGS max_block_size = 1000")
+        assert store.query("SELECT 1").rows == [(1,)]
+
+
+def test_an_insert_is_all_or_nothing(store: Store) -> None:
+    with pytest.raises(QueryError):
+        store.insert(b'{"Body":"good"}\n{"Body":"bad","LogAttributes":{"a":1,"a":2}}')
+    assert store.query("SELECT count() FROM otel_logs").rows == [(0,)]
+
+
+def test_a_block_of_old_and_new_lines_is_one_part(store: Store) -> None:
+    times = [f"{year}-06-01T00:00:00Z" for year in range(1900, 2262)]
+    insert(store, *({"Timestamp": time, "Offset": number, "IndexedAt": 1} for number, time in enumerate(times)))
+    assert store.query("SELECT count(), uniqExact(_part) FROM otel_logs").rows == [(len(times), 1)]
+
+
+def test_the_first_and_the_last_time_that_a_row_can_have(store: Store) -> None:
+    insert(store, {"Timestamp": "1900-01-01T00:00:00Z"}, {"Timestamp": "2262-04-11T23:47:15.999999999Z"})
+    times = "SELECT toUnixTimestamp64Nano(Timestamp) FROM otel_logs ORDER BY Timestamp"
+    assert store.query(times).rows == [(MIN_NS,), (MAX_NS,)]
+
+
+@pytest.mark.parametrize(
+    ("condition", "index"),
+    [
+        ("hasToken(lower(Body), 'needle')", "idx_lower_body"),
+        ("TraceId = 'x'", "idx_trace_id"),
+        ("StreamId IN ('x', 'y')", "idx_stream_id"),
+        ("Offset >= 5", "idx_offset"),
+    ],
+)
+def test_indexes_serve_the_expressions_that_they_are_for(store: Store, condition: str, index: str) -> None:
+    insert(store, {"Body": "hay"})
+    plan = store.query(f"EXPLAIN indexes = 1 SELECT count() FROM otel_logs WHERE {condition}").rows
+    assert any(index in line for (line,) in plan)
+
+
+def test_attributes_that_are_never_the_same_leave_the_store_usable(store: Store) -> None:
+    for block in range(3):
+        insert(store, *({"Offset": n, "LogAttributes": {f"k{block}-{n}": n, "common": n % 7}} for n in range(3000)))
+    common = "toString(getSubcolumn(LogAttributes, 'common'))"
+    assert store.query(f"SELECT count() FROM otel_logs WHERE {common} = '3'").rows == [(3 * 429,)]
+    assert len(store.query("SELECT toJSONString(LogAttributes) FROM otel_logs").rows) == 9000
+
+
+def test_the_store_may_open_many_files(store: Store) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert soft >= min(hard, 65_536) or hard == resource.RLIM_INFINITY
