@@ -29,6 +29,8 @@ from logpost_web.indexer.planner import PartitionKey
 SESSION_TIMEOUT_MS = 10_000
 QUEUED_KILOBYTES = 32 * 1024
 """What librdkafka fetches ahead at most."""
+REACH_SECONDS = 0.5
+"""How long the first contact may take before it is tried again; a drain waits for it."""
 REQUEST_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
 """How long the last commit may take at the end."""
@@ -85,8 +87,15 @@ class Source:
         )
 
     def subscribe(self) -> None:
-        """Create the logs topic if it is missing, and join the group. Raises KafkaException when the broker is away."""
-        ensure_logs_topic(self._config.kafka, self._admin, REQUEST_SECONDS)
+        """Create the logs topic if it is missing, and join the group; a broker that does not let us create topics may
+        have them all the same. Raises KafkaException when it is away."""
+        self._admin.list_topics(timeout=REACH_SECONDS)
+        try:
+            ensure_logs_topic(self._config.kafka, self._admin, REQUEST_SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() < 0:  # the client's own codes: nobody answered
+                raise
+            log.warning("cannot create the topic %s: %s", self._config.kafka.topic, error.args[0].str())
         self._subscribe()
 
     def begin_again(self) -> None:
