@@ -1,11 +1,10 @@
-# Every target sets up what it needs: Python 3.11+ is enough (`make test` adds Debian's kcat, chromium and
-# prometheus when it may).
+# Every target sets up what it needs; Python 3.11+ is enough. `make test` adds Debian's kcat, chromium and prometheus
+# where it may.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := collector broker web
-COUNT ?= 1
+LINES ?= 500000
 
 .PHONY: up test lint bench lock system-packages clean
 
@@ -21,7 +20,8 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 bench: $(VENV)/installed-dev
-	$(BIN)/python -m bench.pipeline
+	$(BIN)/python -m bench.pipeline --lines $(LINES)
+	$(BIN)/python -m pytest tests/e2e/test_kill.py --lines $(LINES)
 
 # The lock names every version; its second half serves tests and lint only. Without --no-deps pip would add pandas,
 # pyarrow and numpy, which chdb-core's metadata asks for and logpost never imports (0.3 GB).
