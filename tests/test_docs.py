@@ -1,0 +1,79 @@
+"""README and docs say what is true: their programs run, their configurations load, their queries parse, their links
+lead somewhere, and every setting that they name exists."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from logpost.config import Config, load, settings
+from logpost_broker import Broker
+from logpost_web.search.syntax import parse
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "bench" / "README.md"])
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def names(pages: list[Path]) -> list[str]:
+    return [str(page.relative_to(ROOT)) for page in pages]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!http)([^)#]+)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_configurations_load(page: Path, tmp_path: Path) -> None:
+    for text in blocks(page, "toml"):
+        file = tmp_path / "logpost.toml"
+        file.write_text(text)
+        load(file, {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_settings_and_files_that_are_named_exist(page: Path) -> None:
+    known = settings(Config()).keys()
+    tables = "broker|kafka|agent|store|web"
+    named = re.findall(rf"`((?:{tables})\.[a-z_]+)`", page.read_text())
+    assert {name for name in named if name not in known and not name.endswith(".py")} == set()
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    documented = dict(re.findall(r"^\| `([a-z_.]+)` \| `(.*?)` \|", page, flags=re.MULTILINE))
+    assert documented == {key: msgspec.json.encode(value).decode() for key, value in settings(Config()).items()}
+
+
+def test_readme_programs_run(broker: Broker) -> None:
+    programs = blocks(ROOT / "README.md", "python")
+    assert len(programs) == 2
+    for program in programs:
+        here = program.replace('"bootstrap.servers": "localhost"', f'"bootstrap.servers": "{broker.bootstrap_servers}"')
+        environment = {**os.environ, "LOGPOST_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
+        subprocess.run([sys.executable, "-c", here], check=True, env=environment, timeout=60)
+
+
+def test_readme_queries_are_understood() -> None:
+    queries = re.findall(r"^\| `([^`]+)` \|", README, flags=re.MULTILINE)
+    queries += re.findall(r"logpost search '([^']+)'", README)
+    assert len(queries) >= 6
+    for query in queries:
+        parse(query)
+
+
+def test_readme_targets_are_in_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^make ([a-z]+)", README, flags=re.MULTILINE))
+    assert {"up", "test"} <= targets
+    assert [target for target in targets if not re.search(rf"^{target}:", makefile, flags=re.MULTILINE)] == []
