@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from logpost_broker import Broker
+from tests.support.appliance import await_condition
 from tests.support.processes import Part, free_port, run
 
 
@@ -55,6 +59,28 @@ def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path, more: dict[str, 
     assert done.returncode == 2
     assert done.stderr.startswith(f"logpost: {message}")
     assert done.stderr.count("\n") == 1
+
+
+def test_it_ends_when_another_process_takes_its_place_in_the_group(tmp_path: Path, broker: Broker) -> None:
+    kafka = {"kafka.bootstrap_servers": broker.bootstrap_servers}
+    with Part("web", settings=settings(tmp_path / "original") | kafka) as web:
+        address = web.await_line("ready").rpartition(" ")[2]
+        await_condition(lambda: is_ready(address), "partitions are assigned", 30)
+        # Somebody copied a data directory: both are the same member of the group, and the broker fences the older.
+        copied = tmp_path / "copied" / "store"
+        copied.mkdir(parents=True)
+        shutil.copy(tmp_path / "original" / "store" / "group-instance-id", copied)
+        with Part("web", settings=settings(tmp_path / "copied") | kafka):
+            web.await_line("logpost: the indexer cannot go on: ")
+            assert web.process.wait(30) == 1
+
+
+def is_ready(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address + "/readyz", timeout=10):
+            return True
+    except urllib.error.HTTPError:
+        return False
 
 
 def environment(found: dict[str, object]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import uvicorn
 from prometheus_client import REGISTRY
 
 from logpost.config import Config
+from logpost.errors import LogpostError
 from logpost.service import bind, on_stop, start_logging
 from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
@@ -26,7 +27,8 @@ took a fifth of its time."""
 
 
 def serve(config: Config) -> None:
-    """Run until SIGTERM. Raises ConfigError and StartError. The broker need not be there: the indexer waits for it."""
+    """Run until SIGTERM. The broker need not be there: the indexer waits for it. Raises ConfigError, StartError, and
+    LogpostError when the indexer cannot go on: a fresh start is the way out, and the supervisor's."""
     log = start_logging("web")
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
@@ -38,11 +40,13 @@ def serve(config: Config) -> None:
         services = Services(queries=Queries(store), indexer=indexer, bootstrap_servers=config.kafka.bootstrap_servers)
         server = _Server(services, log)
         on_stop(server.stop)
-        indexer.start()
+        indexer.start(on_failure=server.stop)
         try:
             server.run(sockets)
         finally:
             indexer.stop()
+        if indexer.failure:
+            raise LogpostError(f"the indexer cannot go on: {indexer.failure}")
     finally:
         store.close()
 

@@ -21,7 +21,7 @@ class Services:
     def missing(self) -> Iterator[str]:
         """Why a search would not find all that is sent; nothing when it would."""
         if not self.indexer.ready:
-            yield f"the indexer has no partitions yet: is a broker at {self.bootstrap_servers}?"
+            yield f"the indexer reads no partitions: is a broker at {self.bootstrap_servers}?"
 
 
 def services(request: Request) -> Services:

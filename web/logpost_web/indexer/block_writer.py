@@ -22,7 +22,8 @@ def write(store: Store, rows: Sequence[Row]) -> None:
         return
     try:
         store.insert(encode(rows))
-    except QueryError:
+    except QueryError as error:
+        _raise_if_in_doubt(error)
         _write_halves(store, [_disarmed(row) for row in rows])
 
 
@@ -36,7 +37,8 @@ def _disarmed(row: Row) -> Row:
 def _write_halves(store: Store, rows: Sequence[Row]) -> None:
     try:
         store.insert(encode(rows))
-    except QueryError:
+    except QueryError as error:
+        _raise_if_in_doubt(error)
         if len(rows) == 1:
             store.insert(encode([plain_attributes(rows[0])]))
             metrics.POISON.inc()
@@ -44,6 +46,12 @@ def _write_halves(store: Store, rows: Sequence[Row]) -> None:
         half = len(rows) // 2
         _write_halves(store, rows[:half])
         _write_halves(store, rows[half:])
+
+
+def _raise_if_in_doubt(error: QueryError) -> None:
+    """Without a code it was not the store that refused the rows, but the way to it that broke: they may be in."""
+    if not error.code:
+        raise error
 
 
 def missing(store: Store, rows: Sequence[Row]) -> list[Row]:

@@ -46,13 +46,16 @@ class Indexer:
         self._indexed: dict[PartitionKey, int] = {}
         self._taken_ns: dict[PartitionKey, int] = {}
         self._indexed_ns: dict[PartitionKey, int] = {}
+        self.failure = ""
         self._failed = False
         self._last_insert = 0.0
         self._progress: tuple[PartitionProgress, ...] = ()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
 
-    def start(self) -> None:
+    def start(self, on_failure: Callable[[], None] = lambda: None) -> None:
+        """`on_failure` is called, in the indexer's thread, when it cannot go on; `failure` then says why."""
+        self._on_failure = on_failure
         self._thread.start()
 
     def stop(self) -> None:
@@ -63,7 +66,7 @@ class Indexer:
     @property
     def ready(self) -> bool:
         """Whether partitions are assigned, and read."""
-        return self._thread.is_alive() and bool(self._source.assigned)
+        return self._thread.is_alive() and bool(self._source.assigned) and not self._source.away
 
     def progress(self) -> tuple[PartitionProgress, ...]:
         """Any thread; at most about CONSUME_SECONDS old."""
@@ -75,8 +78,10 @@ class Indexer:
             while not self._stopping.is_set():
                 self._step()
             self._flush()
-        except Exception:
-            log.exception("the indexer ended; restart it")
+        except Exception as error:
+            log.exception("the indexer cannot go on")
+            self.failure = str(error)
+            self._on_failure()
         finally:
             self._source.close()
 

@@ -55,7 +55,8 @@ class Source:
         self._changed = changed
         self._topic_ids: dict[str, str] = {}
         self._rebalanced = False
-        self._away = False
+        self.away = False
+        """No broker answers."""
         self._uncommitted = False
         self.assigned: dict[PartitionKey, int] = {}
         """Partitions of this member with the offset at which it began; negative where none was committed."""
@@ -115,8 +116,8 @@ class Source:
         """Up to `limit` messages; waits at most `seconds` for them. Raises KafkaException when the client cannot go on:
         another one took its identity."""
         messages = self._consumer.consume(limit, seconds)
-        if messages and self._away:
-            self._away = False
+        if messages and self.away:
+            self.away = False
             log.info("the broker is back")
         if self._rebalanced:
             self._rebalanced = False
@@ -133,7 +134,7 @@ class Source:
         if error.code() == KafkaError._PARTITION_EOF:
             key, offset = _place(message)
             self.ends[key] = offset
-        elif error.fatal():
+        elif error.fatal() or error.code() == KafkaError._FATAL:
             raise KafkaException(error)
         elif not error.retriable():
             log.warning("%s", error.str())
@@ -214,8 +215,8 @@ class Source:
         self._changed()
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self._away:
-            self._away = True
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self.away:
+            self.away = True
             log.warning("waiting for the broker at %s", self._config.kafka.bootstrap_servers)
 
     def _on_commit(self, error: KafkaError | None, _: list[TopicPartition]) -> None:
