@@ -79,9 +79,9 @@ class Appliance:
             return -1  # the web process is being killed by this very test
 
 
-def await_condition(condition: Callable[[], bool], what: str, seconds: float) -> None:
+def await_condition(condition: Callable[[], bool], what: str, seconds: float, every: float = 0.05) -> None:
     """Ask again and again: what happens in other processes gives this one no event to wait for."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
+        time.sleep(every)
