@@ -63,7 +63,7 @@ class Agent:
         self._files = sources.files
         self._log = logging.getLogger("agent")
         self._file = positions.PositionsFile(directory / "positions.json")
-        saved = positions.load(directory / "positions.json", int(time.time()))
+        saved = positions.load(directory / "positions.json")
         # Kept for the day when the journal is configured again.
         self._saved_journal = saved.journal
         self._counts = counts

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from logpost.agent.fingerprint import HEAD_BYTES, ReadAt, fingerprint, identifies_copies, is_same_file
 from logpost.agent.positions import FilePosition
 
+EXPIRY_SECONDS = 30 * 24 * 3600
+"""A stream whose file was not seen for this long is forgotten."""
+
 
 class KnownStreams:
     """Positions by inode, and by how their files begin."""
@@ -28,6 +31,12 @@ class KnownStreams:
 
     def all(self) -> list[FilePosition]:
         return list(self._by_id.values())
+
+    def forget_expired(self, now_s: int) -> None:
+        """Only to be called after a scan: an agent that did not run for long has not seen any file for long."""
+        for position in self.all():
+            if now_s - position.seen >= EXPIRY_SECONDS:
+                self._remove(position)
 
     def paths(self) -> set[str]:
         """Names that known files were first seen under."""

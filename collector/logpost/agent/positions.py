@@ -15,8 +15,6 @@ from logpost.agent.fingerprint import Fingerprint
 from logpost.errors import StartError
 
 VERSION = 1
-EXPIRY_SECONDS = 30 * 24 * 3600
-"""A stream whose file was not seen for this long is forgotten."""
 
 
 class FilePosition(msgspec.Struct, kw_only=True):
@@ -69,8 +67,8 @@ def new_position(stream: str, path: Path, status: os.stat_result, offset: int, t
     )
 
 
-def load(path: Path, now: int) -> Saved:
-    """Read the positions, without the expired ones; none when there is no file yet. Raises StartError."""
+def load(path: Path) -> Saved:
+    """Read the positions; none when there is no file yet. Raises StartError."""
     try:
         saved = msgspec.json.decode(path.read_bytes(), type=Saved)
     except FileNotFoundError:
@@ -83,7 +81,6 @@ def load(path: Path, now: int) -> Saved:
         ) from error
     if saved.version != VERSION:
         raise StartError(f"the agent's positions {path} have version {saved.version}; this logpost knows {VERSION}")
-    saved.files = [position for position in saved.files if now - position.seen < EXPIRY_SECONDS]
     return saved
 
 

@@ -30,10 +30,6 @@ class Drops:
         return f"{self.lines} lines dropped by max_lines_per_second = {rate}, {first} to {last} UTC"
 
 
-def _clock(ns: int) -> str:
-    return time.strftime("%H:%M:%S", time.gmtime(ns // NANOSECONDS))
-
-
 class RateLimit:
     """Lets `rate` lines a second through, a second's worth at once."""
 

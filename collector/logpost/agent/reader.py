@@ -96,8 +96,8 @@ class FileReader:
         self._fd = fd
         if self._looked_at is None:
             self._remember()
-        else:
-            self._verify()
+        elif not self._is_unchanged():
+            raise FileReplacedError
 
     def move_to(self, path: Path) -> None:
         """Go on in another file that has all that was read: a copy, or this file under a new name. Raises
@@ -118,7 +118,7 @@ class FileReader:
             self.path = before[0]
             self.position.device, self.position.inode = before[1].device, before[1].inode
             raise
-        self._looked_at = (-1, -1)
+        self.look_again()
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -133,12 +133,16 @@ class FileReader:
             return False
         if FileId.of(status) != self.file_id or status.st_size < self.read_to + len(self.rest):
             raise FileReplacedError
-        if self.is_open:
-            self._verify()
+        if self.is_open and not self._is_unchanged():
+            raise FileReplacedError
         self._looked_at = changed
         self.size = status.st_size
         self.grown_at = now
         return True
+
+    def look_again(self) -> None:
+        """The next look finds the file changed, whether it is or not."""
+        self._looked_at = (-1, -1)
 
     def is_deleted(self) -> bool:
         """No name leads to the file."""
@@ -191,11 +195,17 @@ class FileReader:
 
     def update_position(self, now_s: int) -> None:
         """Bring `position` up to what is acknowledged."""
-        acknowledged = self.stream.acks.acknowledged
-        if acknowledged != self.position.offset and self.is_open:
-            self.position.offset = acknowledged
-            self.position.fingerprint = fingerprint(self._read_at, acknowledged)
         self.position.seen = now_s - now_s % 3600  # not a reason to write the positions every second
+        acknowledged = self.stream.acks.acknowledged
+        if acknowledged == self.position.offset or not self.is_open:
+            return
+        try:
+            taken = fingerprint(self._read_at, acknowledged)
+            # Looked at after the fingerprint was taken: else it may be that of bytes which nobody has read.
+            if self._is_unchanged():
+                self.position.offset, self.position.fingerprint = acknowledged, taken
+        except OSError:
+            return  # the position stays behind; reading says what is wrong with the file
 
     def is_copied_by(self, size: int, read_at: ReadAt) -> bool:
         """Another file of `size` bytes that begins alike is a copy of this one so far: a rotation by copy that has yet
@@ -223,13 +233,13 @@ class FileReader:
         self._tail = self._read_at(self.read_to - tail, tail)
         self._mid_line = bool(self._tail) and not self._tail.endswith(b"\n")
 
-    def _verify(self) -> None:
+    def _is_unchanged(self) -> bool:
+        """The bytes that were read are still there."""
         known = self._tail + self.rest
-        if (
-            self._read_at(self.read_to - len(self._tail), len(known)) != known
-            or self._read_at(0, len(self.head)) != self.head
-        ):
-            raise FileReplacedError
+        return (
+            self._read_at(self.read_to - len(self._tail), len(known)) == known
+            and self._read_at(0, len(self.head)) == self.head
+        )
 
     def _read_at(self, offset: int, length: int) -> bytes:
         return os.pread(self._fd, length, offset)

@@ -11,6 +11,7 @@ import os
 import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from logpost.agent.acks import Acks
@@ -48,6 +49,8 @@ class Tailer:
         self._sources = sources
         self._known = KnownStreams(known)
         self._known_paths = self._known.paths()
+        self._from_end = [source for source in sources if source.start == "end" and not self._was_read(source)]
+        """Sources whose files that are there at their first scan are read from their end."""
         self._sink = sink
         self._counts = counts
         self._save = save
@@ -86,6 +89,7 @@ class Tailer:
         if not self._scanned:
             self._find_rotated(now_ns)
             self._scanned = True
+            self._from_end = []
         self._by_path = {reader.path: reader for reader in self._readers.values()}
         for reader in list(self._readers.values()):
             self._look(reader, now, now_ns)
@@ -97,7 +101,7 @@ class Tailer:
         """These files may have changed."""
         for path in paths:
             reader = self._by_path.get(path)
-            if reader is not None:
+            if reader is not None and self._readers.get(reader.file_id) is reader:
                 self._look(reader, now, now_ns)
         for reader in [reader for reader in self._readers.values() if not reader.present]:
             self._look(reader, now, now_ns)
@@ -121,6 +125,7 @@ class Tailer:
             return
         except OSError as error:
             self._report(reader.path, error)
+            reader.look_again()
             return
         self._counts.lines += len(lines)
         self._counts.bytes += reader.read_to - before
@@ -159,6 +164,7 @@ class Tailer:
 
     def positions(self, now_s: int) -> list[FilePosition]:
         """Of all streams, as far as they are acknowledged."""
+        self._known.forget_expired(now_s)
         reading = [*self._readers.values(), *self._replaced]
         for reader in reading:
             reader.update_position(now_s)
@@ -195,8 +201,7 @@ class Tailer:
             if position is None:
                 if self._is_copy(path, read_at, status.st_size, now, now_ns):
                     return
-                at_end = source.start == "end" and not self._scanned and str(path) not in self._known_paths
-                offset = status.st_size if at_end else 0
+                offset = status.st_size if source in self._from_end else 0
                 position = new_position(self._new_id(), path, status, offset, fingerprint(read_at, offset))
         finally:
             os.close(fd)
@@ -211,6 +216,9 @@ class Tailer:
             self.wants_scan = True
             self._known.add(position)
             return
+        except OSError:
+            self._known.add(position)
+            raise
         reader.present = present
         self._readers[reader.file_id] = reader
         self._met = True
@@ -229,6 +237,10 @@ class Tailer:
                 return True
         return False
 
+    def _was_read(self, source: Source) -> bool:
+        """An earlier run has read files of this source."""
+        return any(source.rules.matches(Path(path)) for path in self._known_paths)
+
     def _find_rotated(self, now_ns: int) -> None:
         """Files that were renamed or copied away while the agent was not running, and not read to their end."""
         directories: dict[Path, tuple[Path, Source]] = {}
@@ -238,13 +250,11 @@ class Tailer:
                 directories[known.parent] = known, source
         for known, source in directories.values():
             for path in files_beside(known):
-                self._resume(path, source, now_ns)
+                with suppress(OSError):  # nobody asked for this file
+                    self._resume(path, source, now_ns)
 
     def _resume(self, path: Path, source: Source, now_ns: int) -> None:
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return  # nobody asked for this file
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             status = os.fstat(fd)
             if FileId.of(status) in self._readers:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from logpost.agent.fingerprint import Fingerprint
-from logpost.agent.positions import EXPIRY_SECONDS, FilePosition, JournalPosition, PositionsFile, Saved, load
+from logpost.agent.positions import FilePosition, JournalPosition, PositionsFile, Saved, load
 from logpost.errors import StartError
 
 NOW = 1_795_000_000
@@ -23,18 +23,12 @@ def position(number: int, seen: int = NOW) -> FilePosition:
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     saved = Saved(files=[position(1), position(2)], journal=JournalPosition(id="j", cursor="c", entries=3))
     PositionsFile(tmp_path / "positions.json").save(saved)
-    assert load(tmp_path / "positions.json", NOW) == saved
+    assert load(tmp_path / "positions.json") == saved
     assert [path.name for path in tmp_path.iterdir()] == ["positions.json"]
 
 
 def test_the_first_start_has_no_positions(tmp_path: Path) -> None:
-    assert load(tmp_path / "positions.json", NOW) == Saved()
-
-
-def test_a_file_not_seen_for_long_is_forgotten(tmp_path: Path) -> None:
-    path = tmp_path / "positions.json"
-    PositionsFile(path).save(Saved(files=[position(1, NOW - EXPIRY_SECONDS), position(2, NOW - EXPIRY_SECONDS + 1)]))
-    assert [kept.id for kept in load(path, NOW).files] == ["stream-2"]
+    assert load(tmp_path / "positions.json") == Saved()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"files":3}', b'{"files":[{"id":"x"}]}', b'{"version":2}', b"\xff"])
@@ -42,7 +36,7 @@ def test_a_damaged_file_stops_the_start_and_stays(tmp_path: Path, content: bytes
     path = tmp_path / "positions.json"
     path.write_bytes(content)
     with pytest.raises(StartError, match=r"positions\.json"):
-        load(path, NOW)
+        load(path)
     assert path.read_bytes() == content
 
 

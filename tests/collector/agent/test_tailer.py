@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from logpost.agent.known import EXPIRY_SECONDS
+from logpost.agent.reader import FileReader
 from tests.collector.agent.harness import Host, lines_of, range_of
 
 
@@ -242,3 +244,91 @@ def test_drops_are_told_when_the_file_rests(tmp_path: Path) -> None:
     assert [(range_of(r).start, range_of(r).end) for r in host.topic.records] == [(0, 2), (2, 4), (4, 10), (10, 12)]
     assert host.counts.dropped == 3
     host.close()
+
+
+def test_a_save_after_a_truncation_claims_none_of_the_new_bytes(host: Host, tmp_path: Path) -> None:
+    """Acknowledgements come in between the truncation and the look that notices it, then kill -9."""
+    host.topic.acknowledges_at_once = False
+    log = tmp_path / "a.log"
+    append(log, numbered(0, 20))
+    host.read()
+    log.write_text(numbered(100, 140))
+    host.topic.acknowledge()
+    host.save()
+    host.crash()
+    host.read()
+    assert sum(lines_of(host.topic.records).values()) == 60
+
+
+def test_a_truncation_is_noticed_once_however_many_events_follow(host: Host, tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    append(log, numbered(0, 20))
+    host.read()
+    log.write_text("uno\n")
+    for _ in range(3):
+        host.tailer.touch([log], host.now, host.now_ns)
+    host.read()
+    assert messages(host)[20:] == ["uno"]
+
+
+def test_a_file_made_while_the_agent_was_down_is_read_from_its_beginning(tmp_path: Path) -> None:
+    host = Host(tmp_path, start="end")
+    append(tmp_path / "a.log", "old\n")
+    host.read()
+    host.stop()
+    append(tmp_path / "b.log", "made meanwhile\n")
+    host.read()
+    assert messages(host) == ["made meanwhile"]
+    host.close()
+
+
+def test_an_error_of_the_disk_delays_a_file_and_no_more(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(tmp_path / "a.log", "one\n")
+    host.scan()
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "pread", refusing(OSError(5, "Input/output error")))
+        host.tailer.turn(host.now, host.now_ns)
+        host.save()
+    host.read()
+    assert messages(host) == ["one"]
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_a_file_that_cannot_be_opened_again_keeps_its_stream(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rotated: bool
+) -> None:
+    append(tmp_path / "a.log", numbered(0, 20))
+    host.read()
+    host.stop()
+    if rotated:
+        (tmp_path / "a.log").rename(tmp_path / "a.log.1")
+        append(tmp_path / "a.log.1", "last\n")
+    with monkeypatch.context() as failing:
+        failing.setattr(FileReader, "open", refusing(OSError(24, "Too many open files")))
+        host.scan()
+        host.save()
+    host.crash()
+    host.read()
+    assert len(messages(host)) == 20 + rotated
+
+
+def test_a_host_that_was_off_for_long_does_not_ship_its_files_again(host: Host, tmp_path: Path) -> None:
+    append(tmp_path / "a.log", "one\n")
+    append(tmp_path / "b.log", "two\n")
+    host.read()
+    host.stop()
+    (tmp_path / "b.log").unlink()
+    host.now += 2 * EXPIRY_SECONDS
+    host.read()
+    host.save()
+    assert sorted(messages(host)) == ["one", "two"]
+    assert [position.path for position in host.saved()] == [f"{tmp_path}/a.log"]
+
+
+def refusing(error: OSError) -> Callable[..., object]:
+    def refuse(*_: object) -> object:
+        raise error
+
+    return refuse
