@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -81,7 +82,7 @@ class Publisher:
 
     def poll(self, timeout: float = 0.0) -> None:
         """Take delivery reports, and send again what failed."""
-        self._producer.poll(timeout)
+        self._serve(self._producer.poll, timeout)
         if self._fatal:
             self._reconnect()
         if self._undelivered and time.monotonic() >= self._retry_at:
@@ -98,14 +99,14 @@ class Publisher:
         deadline = time.monotonic() + seconds
         while self._counts.in_flight and (left := deadline - time.monotonic()) > 0:
             # The client does not linger while it is flushed.
-            self._producer.flush(min(left, 0.1))
+            self._serve(self._producer.flush, min(left, 0.1))
             self.poll(0)
         return not self._counts.in_flight
 
     def close(self) -> None:
         """Give up what is not acknowledged: it stands in the files."""
         self._producer.purge()
-        self._producer.poll(0)
+        self._serve(self._producer.poll, 0)
 
     def _connect(self) -> Producer:
         settings = client_settings(self._config, "logpost-agent")
@@ -122,11 +123,20 @@ class Publisher:
         return Producer({**settings, "error_cb": self._on_error, "logger": self._client_log})
 
     def _reconnect(self) -> None:
-        """A fatal error ends a producer: take back what it holds and go on with a new one."""
+        """A fatal error ends a producer: take back all that it holds, and go on with a new one."""
         self._producer.purge()
-        self._producer.flush(PURGE_SECONDS)
-        self._fatal = False
-        self._producer = self._connect()
+        self._serve(self._producer.flush, PURGE_SECONDS)
+        if not len(self._producer):
+            self._producer = self._connect()
+            self._fatal = False
+
+    def _serve(self, wait: Callable[[float], object], seconds: float) -> None:
+        """Take delivery reports. The client raises a fatal error out of this, at any report."""
+        try:
+            wait(seconds)
+        except KafkaException as error:
+            self._fatal = True
+            self._log.error("the Kafka client gave up and is started anew: %s", error.args[0].str())
 
     def _produce(self, key: bytes, value: bytes, acks: Acks, start: int, end: int) -> None:
         try:
@@ -155,7 +165,7 @@ class Publisher:
         self._failed(_Undelivered(key, value, acks, start, end), error)
 
     def _failed(self, record: _Undelivered, error: KafkaError) -> None:
-        self._fatal |= bool(error.fatal())
+        self._fatal |= bool(error.fatal()) or error.code() == KafkaError._FATAL
         was_alone, self._is_alone = self._is_alone, False
         if error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
             self._take_back(record, error.str())
@@ -180,10 +190,7 @@ class Publisher:
         self._undelivered.append(record)
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.fatal():
-            self._fatal = True
-            self._log.error("the Kafka client gave up and is started anew: %s", error.str())
-        elif error.code() == KafkaError._ALL_BROKERS_DOWN:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
             if self._counts.in_flight and not self._away:
                 self._away = True
                 self._log.warning("the broker at %s is away; reading waits for it", self._config.bootstrap_servers)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,8 +17,9 @@ from logpost.agent.oversize import FIRST_CUT, shrink
 from logpost.agent.publish import Publisher
 from logpost.config import KafkaConfig
 from logpost.record import Record, Src
-from logpost_broker import Broker
+from logpost_broker.broker import EMBEDDED, Broker
 from tests.collector.agent.topic import TopicReader
+from tests.support.processes import free_port
 
 
 def make_topic(broker: Broker, **config: str) -> None:
@@ -61,6 +64,35 @@ def test_positions_follow_what_the_broker_has(
     assert (acks.acknowledged, acks.settled, counts.in_flight, counts.acknowledged) == (100, True, 0, 100)
     assert publisher.has_room
     assert [record.message for record in topic.read_count(100)] == [str(number) for number in range(100)]
+
+
+def test_a_client_that_gave_up_is_started_anew_and_loses_nothing(
+    tmp_path: Path, counts: Counts, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broker whose disk was put back to an older state: to an idempotent producer this is fatal."""
+    config = msgspec.structs.replace(EMBEDDED, port=free_port())
+    servers = f"localhost:{config.port}"
+    with Broker(config, tmp_path / "broker") as broker:
+        make_topic(broker)
+        publisher = Publisher(KafkaConfig(bootstrap_servers=servers), max_in_flight=100, counts=counts)
+        acks = Acks(0)
+        publisher.send(b"host/app", record("0", 0, 1), acks, 0, 1)
+        assert publisher.flush(10)
+    shutil.copytree(tmp_path / "broker", tmp_path / "older")
+    with Broker(config, tmp_path / "broker"):
+        publisher.send(b"host/app", record("1", 1, 2), acks, 1, 2)
+        assert publisher.flush(10)
+    with Broker(config, tmp_path / "older"):
+        for number in range(2, 50):
+            publisher.send(b"host/app", record(str(number), number, number + 1), acks, number, number + 1)
+        assert publisher.flush(20)
+        assert (acks.acknowledged, counts.in_flight) == (50, 0)
+        reader = TopicReader(servers)
+        arrived = {record.message for record in reader.read_count(49)}
+        reader.close()
+        publisher.close()
+    assert arrived == {"0", *(str(number) for number in range(2, 50))}
+    assert sum("started anew" in record.message for record in caplog.records) == 1
 
 
 def test_what_the_broker_finds_too_large_is_cut_and_arrives(
