@@ -78,7 +78,6 @@ def test_a_part_that_dies_is_started_again_and_that_is_said(up: Part) -> None:
     await_condition(lambda: sum(" agent: ready" in line for line in up.lines) == 2, "the agent is ready again", SECONDS)
 
 
-@pytest.mark.skipif(not Path("/proc").exists(), reason="needs /proc")
 def test_the_parts_end_when_the_supervisor_is_killed(up: Part) -> None:
     parts = children(up.process.pid)
     assert len(parts) == 3
