@@ -149,6 +149,8 @@ class Journal:
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
                 self._process = process
                 assert process.stdout is not None
+                if self._stopped.is_set():
+                    process.terminate()  # `close` came before it was there
                 for line in process.stdout:
                     entry = decode(line)
                     if entry is not None:
@@ -156,8 +158,6 @@ class Journal:
                         self._put(entry)
                     elif line.strip():
                         remark = line.decode(errors="replace").strip()
-                    if self._stopped.is_set():
-                        process.terminate()
         except OSError as error:
             remark = str(error)
         self._put(_Ended(entries, remark))

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+_Part = str | re.Pattern[str]
+"""Of a glob, between slashes: a name, `**`, or what a name must match."""
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip", ".Z", ".br", ".lzma", ".7z")
 _WILDCARD = re.compile(r"[*?\[]")
 
@@ -15,16 +17,17 @@ class PathRules:
     """The globs of one source. `forbidden`: directories that are never read, whatever the globs say."""
 
     def __init__(self, patterns: Iterable[str], exclude: Iterable[str], forbidden: Sequence[Path]) -> None:
-        absolute = [Path(pattern).expanduser().absolute() for pattern in patterns]
+        """Raises ValueError, with the pattern that is none."""
+        absolute = [_absolute(pattern) for pattern in patterns]
+        self._regexes = tuple(_compiled(str(pattern)) for pattern in absolute)
         self._globs = [_fixed_part(pattern) for pattern in absolute]
-        self._regexes = tuple(re.compile(glob_regex(str(pattern))) for pattern in absolute)
-        self._exclude = tuple(re.compile(glob_regex(pattern)) for pattern in exclude)
+        self._exclude = tuple(_compiled(pattern) for pattern in exclude)
         self._forbidden = tuple(f"{directory.absolute()}{os.sep}" for directory in forbidden)
 
     def find(self) -> Iterator[Path]:
         """Paths that match now; a path that several patterns match comes several times."""
         for root, below in self._globs:
-            for path in root.glob(below):
+            for path in _matching(root, below):
                 if self._allowed(path):
                     yield path
 
@@ -35,7 +38,7 @@ class PathRules:
     def watched(self) -> Iterator[tuple[Path, bool]]:
         """(directory, with all below it) that new files can appear in."""
         for root, below in self._globs:
-            yield root, "/" in below
+            yield root, below[0] == "**" or len(below) > 1
 
     def _allowed(self, path: Path) -> bool:
         text = str(path)
@@ -44,11 +47,67 @@ class PathRules:
         return not any(pattern.match(text) or pattern.match(path.name) for pattern in self._exclude)
 
 
-def _fixed_part(pattern: Path) -> tuple[Path, str]:
+def _absolute(pattern: str) -> Path:
+    try:
+        path = Path(pattern).expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError(f'"{pattern}": no such user') from error
+    if any("**" in part and part != "**" for part in path.parts):
+        raise ValueError(f'"{pattern}": ** must stand alone between slashes')
+    if _is_directory(path):
+        raise ValueError(f'"{pattern}" is a directory: name its files, for example "{path / "*.log"}"')
+    return path
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # a directory above it is closed to us
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(glob_regex(pattern))
+    except re.error as error:
+        raise ValueError(f'"{pattern}": {error.msg}') from error
+
+
+def _fixed_part(pattern: Path) -> tuple[Path, list[_Part]]:
     """(the directory before the first wildcard, what follows it)."""
-    parts = pattern.parts
+    parts = (*pattern.parts, "*") if pattern.name == "**" else pattern.parts
     fixed = next((n for n, part in enumerate(parts) if _WILDCARD.search(part)), len(parts) - 1)
-    return Path(*parts[:fixed]), "/".join(parts[fixed:])
+    below = [_compiled(part) if _WILDCARD.search(part) and part != "**" else part for part in parts[fixed:]]
+    return Path(*parts[:fixed]), below
+
+
+def _matching(directory: Path, parts: Sequence[_Part]) -> Iterator[Path]:
+    """Paths below `directory`. A directory that goes meanwhile, or cannot be listed, hides nothing but what is in it
+    (Path.glob ends there, until Python 3.13). `**` follows no symbolic links, as they may lead in circles."""
+    if not parts:
+        if os.path.lexists(directory):
+            yield directory
+        return
+    first, rest = parts[0], parts[1:]
+    if isinstance(first, re.Pattern):
+        for entry in _entries(directory):
+            if first.match(entry.name):
+                yield from _matching(directory / entry.name, rest)
+    elif first != "**":
+        yield from _matching(directory / first, rest)
+    else:
+        yield from _matching(directory, rest)
+        for entry in _entries(directory):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _matching(directory / entry.name, parts)
+
+
+def _entries(directory: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as entries:
+            return list(entries)
+    except OSError:
+        return []
 
 
 def glob_regex(pattern: str) -> str:

@@ -37,7 +37,10 @@ class Source:
         """`service_prefix`: before the file's stem, when the source names no service. Raises ConfigError."""
         if config.start not in ("beginning", "end"):
             raise ConfigError(f'agent.source.start = "{config.start}" is neither "beginning" nor "end"')
-        self.rules = PathRules(config.paths, config.exclude, forbidden)
+        try:
+            self.rules = PathRules(config.paths, config.exclude, forbidden)
+        except ValueError as error:
+            raise ConfigError(f"agent.source.paths or .exclude: {error}") from error
         self.start = config.start
         self.max_line_bytes = max_line_bytes
         self._config = config
@@ -62,6 +65,7 @@ class Source:
 
 def zone(name: str) -> datetime.tzinfo:
     """The IANA zone `name`, or this host's when it is empty. Raises ConfigError."""
+    setting = "agent.source.timezone" if name else "the environment variable TZ"
     name = name or os.environ.get("TZ", "").removeprefix(":")
     try:
         if name:
@@ -71,4 +75,4 @@ def zone(name: str) -> datetime.tzinfo:
     except FileNotFoundError:
         return datetime.UTC
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ConfigError(f'agent.source.timezone = "{name}" is not known here: {error}') from error
+        raise ConfigError(f'{setting} = "{name}" is no time zone known here') from error

@@ -65,9 +65,11 @@ class Wake(FileSystemEventHandler):
         """Watch these (directory, with all below it) too, those that exist."""
         for directory, recursive in directories:
             # The whole file system is too much to watch; polling finds what changes there.
-            if (directory, recursive) in self._watches or directory == ROOT or not directory.is_dir():
+            if (directory, recursive) in self._watches or directory == ROOT:
                 continue
             try:
+                if not directory.is_dir():
+                    continue
                 self._watches[directory, recursive] = self._observer.schedule(
                     self, str(directory), recursive=recursive, event_filter=WATCHED_EVENTS
                 )
@@ -89,8 +91,9 @@ class Wake(FileSystemEventHandler):
         return woken
 
     def wake(self) -> None:
-        """End the wait; from any thread or signal handler."""
-        os.eventfd_write(self._fd, 1)
+        """End the wait; from any thread or signal handler, also after `close`."""
+        if self._fd >= 0:
+            os.eventfd_write(self._fd, 1)
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         with self._lock:
@@ -103,4 +106,5 @@ class Wake(FileSystemEventHandler):
     def close(self) -> None:
         self._observer.stop()
         self._observer.join()
-        os.close(self._fd)
+        fd, self._fd = self._fd, -1
+        os.close(fd)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,46 @@ def test_a_star_stays_in_its_directory(tree: Path) -> None:
 
 def test_two_stars_cross_directories(tree: Path) -> None:
     assert found(tree, "**/*.log", forbidden=("data/broker",)) == {"a.log", "sub/c.log", "sub/deep/d.log"}
+
+
+def test_two_stars_at_the_end_are_all_files_below(tree: Path) -> None:
+    assert found(tree, "sub/**") == {"sub/c.log", "sub/deep/d.log"}
+
+
+def test_links_are_followed_by_name_and_not_in_circles(tree: Path) -> None:
+    (tree / "sub" / "up").symlink_to(tree)
+    assert found(tree, "**/c.log") == {"sub/c.log"}
+    assert found(tree, "sub/up/a.log", "s*/u?/b.txt") == {"sub/up/a.log", "sub/up/b.txt"}
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError, PermissionError, OSError])
+def test_a_directory_that_cannot_be_listed_hides_only_its_own_files(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, error: type[OSError]
+) -> None:
+    """It goes between the listing of its parent and its own, which no test can time."""
+    scandir = os.scandir
+
+    def without_sub(directory: Path) -> object:
+        if Path(directory).name == "sub":
+            raise error
+        return scandir(directory)
+
+    monkeypatch.setattr(os, "scandir", without_sub)
+    assert found(tree, "**/*.log", "*/*.log") == {"a.log", "data/broker/0.log"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "named"),
+    [
+        ("[z-a].log", "bad character range z-a"),
+        ("a**.log", "** must stand alone"),
+        ("sub", 'is a directory: name its files, for example "'),
+    ],
+)
+def test_a_pattern_that_is_none_is_named(tree: Path, pattern: str, named: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(named)) as raised:
+        found(tree, pattern)
+    assert f'"{tree}/{pattern}"' in str(raised.value)
 
 
 def test_compressed_files_are_skipped(tree: Path) -> None:

@@ -59,3 +59,13 @@ def test_anyone_can_end_the_wait(wake: Wake) -> None:
     started = time.monotonic()
     assert not wake.wait(WAIT_SECONDS).names
     assert time.monotonic() - started < WAIT_SECONDS / 2
+
+
+def test_a_wake_after_the_end_touches_no_file_descriptor(tmp_path: Path) -> None:
+    """A second SIGTERM, or the thread that made the topic; the number may be another file's by then."""
+    wake = Wake()
+    wake.close()
+    with (tmp_path / "other").open("wb") as other:
+        wake.wake()
+    assert (tmp_path / "other").stat().st_size == 0
+    assert other.closed
