@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -22,6 +22,13 @@ from logpost.errors import ConfigError
 SYSTEM_FILE = Path("/etc/logpost/logpost.toml")
 ENVIRONMENT_PREFIX = "LOGPOST_"
 MIB = 1024 * 1024
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Pattern = Annotated[str, msgspec.Meta(pattern=r"^[^\0]+\Z")]
+TopicName = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{1,249}\Z")]
 
 
 class Table(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
@@ -33,34 +40,34 @@ class BrokerConfig(Table, frozen=True):
 
     listen: str = "localhost"
     """Address to bind. `localhost` binds 127.0.0.1 and ::1."""
-    port: int = 9092
+    port: Port = 9092
     """0 takes a free port."""
     advertised_host: str = ""
     """Host name that clients are told to connect to; default: `listen`."""
     insecure: bool = False
     """Allow an address that is not loopback although nothing authenticates clients."""
     auto_create_topics: bool = True
-    num_partitions: int = 1
+    num_partitions: Positive = 1
     """Partitions of a topic that is created on first use."""
     flush: Literal["commit", "interval", "os"] = "commit"
     """When acknowledged bytes are on the disk: before acks=all answers, every `flush_interval_ms`, or when the
     operating system likes."""
-    flush_interval_ms: int = 1000
-    segment_bytes: int = 1024 * MIB
-    message_max_bytes: int = 1_048_588
+    flush_interval_ms: Positive = 1000
+    segment_bytes: Positive = 1024 * MIB
+    message_max_bytes: Positive = 1_048_588
     """Largest record batch that a topic takes unless its `max.message.bytes` says otherwise (Kafka's default)."""
-    max_request_bytes: int = 100 * MIB
+    max_request_bytes: Positive = 100 * MIB
     """Largest frame read from a connection (Kafka's `socket.request.max.bytes`)."""
-    metrics_port: int = 9644
+    metrics_port: Port = 9644
     """Prometheus metrics of the broker; 0 turns them off."""
 
 
 class KafkaConfig(Table, frozen=True):
     """`[kafka]`: how agent, handler, indexer and exporter reach the broker, ours or any other Kafka."""
 
-    bootstrap_servers: str = "localhost:9092"
-    topic: str = "logs"
-    partitions: int = 8
+    bootstrap_servers: Text = "localhost:9092"
+    topic: TopicName = "logs"
+    partitions: Positive = 8
     """Partitions of `topic` when logpost creates it."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     ssl_ca_location: str = ""
@@ -72,22 +79,22 @@ class KafkaConfig(Table, frozen=True):
 class FileSource(Table, frozen=True, tag_field="type", tag="file"):
     """`[[agent.source]]` with `type = "file"`: files by glob, `**` crosses directories."""
 
-    paths: tuple[str, ...]
-    exclude: tuple[str, ...] = ()
+    paths: Annotated[tuple[Pattern, ...], msgspec.Meta(min_length=1)]
+    exclude: tuple[Pattern, ...] = ()
     service: str = ""
     """Default: the file's stem."""
-    start: str = "beginning"
+    start: Literal["beginning", "end"] = "beginning"
     """Where a file that is new to the agent starts: `beginning` or `end`."""
     timezone: str = ""
     """IANA zone of times that name none; default: the host's."""
-    max_lines_per_second: int = 0
+    max_lines_per_second: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Lines above this rate are dropped and counted; 0 is no limit."""
 
 
 class JournalSource(Table, frozen=True, tag_field="type", tag="journal"):
     """`[[agent.source]]` with `type = "journal"`: the systemd journal through `journalctl`."""
 
-    since: str = "-1h"
+    since: Text = "-1h"
     """Where to start when there is no saved cursor (`journalctl --since`)."""
 
 
@@ -100,13 +107,13 @@ class AgentConfig(Table, frozen=True):
     hostname: str = ""
     """Value of `host` in every record; default: this machine's name."""
     source: tuple[Source, ...] = ()
-    max_line_bytes: int = 1 * MIB
+    max_line_bytes: Annotated[int, msgspec.Meta(ge=1024, le=8 * MIB)] = 1 * MIB
     """A longer line is shipped in pieces of this size."""
-    max_in_flight: int = 50_000
+    max_in_flight: Positive = 50_000
     """Records handed to the client and not yet acknowledged; reading waits above it."""
-    poll_seconds: float = 1.0
+    poll_seconds: Seconds = 1.0
     """How often files are looked at even when no file event came."""
-    metrics_port: int = 9645
+    metrics_port: Port = 9645
     """Prometheus metrics of the agent; 0 turns them off."""
 
 
@@ -118,11 +125,11 @@ class StoreConfig(Table, frozen=True):
     topics: str = "^logs"
     """Topics that are indexed: a name, or a pattern that starts with `^`."""
     group: str = "logpost-indexer"
-    block_rows: int = 50_000
-    block_bytes: int = 32 * MIB
-    block_seconds: float = 0.5
+    block_rows: Positive = 50_000
+    block_bytes: Positive = 32 * MIB
+    block_seconds: Seconds = 0.5
     """A block is inserted when it has this many rows, bytes, or is this old."""
-    max_memory_bytes: int = 2048 * MIB
+    max_memory_bytes: Positive = 2048 * MIB
     """Most that the embedded store may use."""
 
 
@@ -130,7 +137,7 @@ class WebConfig(Table, frozen=True):
     """`[web]`: the search page, the API and `/metrics`."""
 
     listen: str = "localhost"
-    port: int = 8080
+    port: Port = 8080
     """0 takes a free port."""
     insecure: bool = False
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from logpost.config import MIB, KafkaConfig
+from logpost.errors import ConfigError
 
 # A line of 1 MiB can grow sixfold when JSON escapes it (control characters), so producer and topic take more than
 # Kafka's default of 1 MB.
@@ -14,7 +17,8 @@ RETENTION_MS = 14 * 24 * 3600 * 1000
 
 
 def client_settings(config: KafkaConfig, client_id: str) -> dict[str, str | int | float | bool]:
-    """Settings that any confluent-kafka client of ours starts from."""
+    """Settings that any confluent-kafka client of ours starts from. Raises ConfigError for what no client could use."""
+    _check(config)
     settings: dict[str, str | int | float | bool] = {
         "bootstrap.servers": config.bootstrap_servers,
         "client.id": client_id,
@@ -30,6 +34,14 @@ def client_settings(config: KafkaConfig, client_id: str) -> dict[str, str | int 
         settings["sasl.username"] = config.sasl_username
         settings["sasl.password"] = config.sasl_password
     return settings
+
+
+def _check(config: KafkaConfig) -> None:
+    protocol, ca = config.security_protocol, config.ssl_ca_location
+    if protocol.startswith("SASL") and not (config.sasl_username and config.sasl_password):
+        raise ConfigError(f"kafka.security_protocol = {protocol} needs kafka.sasl_username and kafka.sasl_password")
+    if protocol.endswith("SSL") and ca and not os.access(ca, os.R_OK):
+        raise ConfigError(f'kafka.ssl_ca_location = "{ca}" cannot be read')
 
 
 def ensure_logs_topic(config: KafkaConfig, admin: AdminClient, timeout: float = 10.0) -> None:

@@ -55,6 +55,27 @@ def test_sources_are_told_apart_by_their_type(tmp_path: Path) -> None:
         ('[broker]\nflush = "never"\n', "broker.flush: invalid enum value 'never'"),
         ('[[agent.source]]\ntype = "file"\npaths = ["/x"]\nservise = "y"\n', "unknown key agent.source[0].servise"),
         ('[[agent.source]]\ntype = "file"\n', "agent.source[0]: object missing required field `paths`"),
+        ("[agent]\nmetrics_port = 70000\n", "agent.metrics_port: expected `int` <= 65535"),
+        ("[web]\nport = -1\n", "web.port: expected `int` >= 0"),
+        ("[agent]\nmax_in_flight = 0\n", "agent.max_in_flight: expected `int` >= 1"),
+        ("[agent]\npoll_seconds = nan\n", "agent.poll_seconds: expected `float` > 0.0"),
+        ("[agent]\nmax_line_bytes = 100\n", "agent.max_line_bytes: expected `int` >= 1024"),
+        ('[kafka]\nbootstrap_servers = ""\n', "kafka.bootstrap_servers: expected `str` of length >= 1"),
+        ('[kafka]\ntopic = "a b"\n', "kafka.topic: expected `str` matching"),
+        ('[[agent.source]]\ntype = "file"\npaths = []\n', "agent.source[0].paths: expected `array` of length >= 1"),
+        ('[[agent.source]]\ntype = "file"\npaths = [""]\n', "agent.source[0].paths[0]: expected `str` matching"),
+        (
+            '[[agent.source]]\ntype = "file"\npaths = ["a\\u0000"]\n',
+            "agent.source[0].paths[0]: expected `str` matching",
+        ),
+        (
+            '[[agent.source]]\ntype = "file"\npaths = ["/x"]\nstart = "middle"\n',
+            "agent.source[0].start: invalid enum value",
+        ),
+        (
+            '[[agent.source]]\ntype = "file"\npaths = ["/x"]\nmax_lines_per_second = -1\n',
+            "agent.source[0].max_lines_per_second: expected `int` >= 0",
+        ),
         ("[broker\n", "is not TOML"),
     ],
 )

@@ -15,8 +15,6 @@ from logpost.config import Config, FileSource, JournalSource
 from logpost.errors import ConfigError
 from logpost.service import DirectoryLock, on_stop, start_logging
 
-SHORTEST_LINE_LIMIT = 1024
-
 
 def add_command(commands: Commands) -> None:
     parser = add_parser(commands, "agent", run, "Ship this host's logs.")
@@ -46,8 +44,6 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
 
 def _sources(config: Config, *, host_logs: bool) -> Sources:
     agent = config.agent
-    if agent.max_line_bytes < SHORTEST_LINE_LIMIT:
-        raise ConfigError(f"agent.max_line_bytes = {agent.max_line_bytes} is below {SHORTEST_LINE_LIMIT}")
     host = agent.hostname or socket.gethostname()
     data = config.data_directory()
     forbidden = [data / part for part in ("agent", "broker", "store")]

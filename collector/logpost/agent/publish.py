@@ -19,6 +19,7 @@ from logpost.agent.acks import Acks
 from logpost.agent.metrics import Counts
 from logpost.agent.oversize import shrink
 from logpost.config import MIB, KafkaConfig
+from logpost.errors import ConfigError
 from logpost.kafka import MAX_MESSAGE_BYTES, client_settings
 
 LINGER_MS = 20
@@ -120,7 +121,10 @@ class Publisher:
             "queue.buffering.max.messages": QUEUE_RECORDS,
             "queue.buffering.max.kbytes": 2 * 1024 * 1024,
         }
-        return Producer({**settings, "error_cb": self._on_error, "logger": self._client_log})
+        try:
+            return Producer({**settings, "error_cb": self._on_error, "logger": self._client_log})
+        except KafkaException as error:
+            raise ConfigError(f"[kafka] cannot be used: {error.args[0].str()}") from error
 
     def _reconnect(self) -> None:
         """A fatal error ends a producer: take back all that it holds, and go on with a new one."""

@@ -35,8 +35,6 @@ class Source:
         service_prefix: str = "",
     ) -> None:
         """`service_prefix`: before the file's stem, when the source names no service. Raises ConfigError."""
-        if config.start not in ("beginning", "end"):
-            raise ConfigError(f'agent.source.start = "{config.start}" is neither "beginning" nor "end"')
         try:
             self.rules = PathRules(config.paths, config.exclude, forbidden)
         except ValueError as error:

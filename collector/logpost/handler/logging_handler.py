@@ -18,6 +18,7 @@ from logpost.errors import ConfigError
 from logpost.handler.outbox import Outbox
 from logpost.handler.records import record_of
 from logpost.handler.sender import Sender
+from logpost.kafka import client_settings
 
 MAX_BYTES = 64 * MIB
 """Encoded records that wait in memory; `queue_size` bounds their number."""
@@ -54,6 +55,7 @@ class LogpostHandler(logging.Handler):
         self.service = service or program_name(sys.argv)
         self.host = host or socket.gethostname()
         self._config = kafka_config(os.environ, bootstrap_servers, topic)
+        client_settings(self._config, self.service)  # the sender's thread could not raise
         self._queue_size = queue_size
         self._flush_seconds = flush_seconds
         self._closed = False
