@@ -20,6 +20,7 @@ from logpost.agent.tailer import Tailer
 from logpost.agent.topic import TopicMaker
 from logpost.agent.wake import Wake
 from logpost.config import Config, JournalSource
+from logpost.errors import StartError
 
 READY_SECONDS = 3.0
 """How long the start waits for the broker before it says that it is waiting."""
@@ -75,7 +76,7 @@ class Agent:
             saved.files,
             sink=self._publisher,
             counts=counts,
-            save=self._save,
+            save=self._save_now,
             new_id=_new_id,
         )
         self._journal = (
@@ -84,7 +85,7 @@ class Agent:
                 saved.journal,
                 host=sources.host,
                 sink=self._publisher,
-                save=self._save,
+                save=self._save_now,
                 new_id=_new_id,
                 wake=self._wake.wake,
             )
@@ -93,6 +94,7 @@ class Agent:
         )
         self._topic = TopicMaker(config.kafka, self._wake.wake)
         self._due = _Due()
+        self._can_save = True
 
     def stop(self) -> None:
         """Stop reading and end `run`; from any thread or signal handler."""
@@ -100,6 +102,7 @@ class Agent:
         self._wake.wake()
 
     def run(self) -> None:
+        """Raises StartError when it is stopped while positions that are needed cannot be saved."""
         # Every record in flight is a few objects to the garbage collector, none of them garbage: at its default
         # thresholds it takes a microsecond a line.
         gc.freeze()
@@ -169,10 +172,29 @@ class Agent:
         self._due.scan = end + self._config.agent.poll_seconds
         self._due.earliest_scan = end + max(SCAN_GAP_SECONDS, SCAN_SHARE * (end - now))
 
-    def _save(self) -> None:
+    def _save(self) -> bool:
+        """What cannot be saved is said once, and tried again."""
         files = self._tailer.positions(int(time.time()))
         journal = self._journal.position() if self._journal is not None else self._saved_journal
-        self._file.save(positions.Saved(files=files, journal=journal))
+        try:
+            self._file.save(positions.Saved(files=files, journal=journal))
+        except OSError as error:
+            if self._can_save:
+                self._log.error("%s cannot be written: %s", self._file.path, error.strerror)
+            self._can_save = False
+            return False
+        if not self._can_save:
+            self._log.info("%s can be written again", self._file.path)
+        self._can_save = True
+        return True
+
+    def _save_now(self) -> None:
+        """Nothing more is read until the positions are saved: else a crash would ship new files twice."""
+        while not self._save():
+            if self._stopped.is_set():
+                raise StartError(f"stopped while {self._file.path} cannot be written; the next start reads on")
+            self._publisher.poll()
+            self._stopped.wait(SAVE_SECONDS)
 
     def _drain(self) -> None:
         deadline = time.monotonic() + DRAIN_SECONDS

@@ -88,7 +88,7 @@ class PositionsFile:
     """Writes positions, when they changed."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._written = b""
 
     def save(self, saved: Saved) -> None:
@@ -96,13 +96,13 @@ class PositionsFile:
         content = msgspec.json.encode(saved)
         if content == self._written:
             return
-        temporary = self._path.with_suffix(".json.new")
+        temporary = self.path.with_suffix(".json.new")
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(self._path)
-        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        temporary.replace(self.path)
+        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(directory)
         finally:

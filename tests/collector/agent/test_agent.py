@@ -282,9 +282,42 @@ def test_without_a_source_the_error_says_what_to_configure(tmp_path: Path) -> No
 
 
 def test_a_wrong_source_is_named(tmp_path: Path, logs: Path) -> None:
-    for source, named in (('start = "middle"', "agent.source.start"), ('timezone = "Mars"', "agent.source.timezone")):
+    for source, named in (
+        ('start = "middle"', "agent.source[0].start"),
+        ('timezone = "Mars"', "agent.source.timezone"),
+    ):
         wrong = configured(tmp_path, "localhost:1")
         config = tmp_path / "logpost.toml"
         config.write_text(config.read_text().replace('timezone = "UTC"', source))
         ended = run(*wrong.arguments)
         assert (ended.returncode, named in ended.stderr) == (2, True), ended.stderr
+
+
+def test_a_full_disk_holds_up_new_files_and_loses_nothing(
+    tmp_path: Path, logs: Path, broker: Broker, topic: TopicReader
+) -> None:
+    (logs / "a.log").write_text("one\n")
+    in_the_way = tmp_path / "data" / "agent" / "positions.json.new"  # a directory: root writes whatever the rights
+    with configured(tmp_path, broker.bootstrap_servers) as agent:
+        topic.read_count(1)
+        in_the_way.mkdir()
+        (logs / "b.log").write_text("two\n")
+        agent.await_line("positions.json cannot be written: Is a directory")
+        in_the_way.rmdir()
+        agent.await_line("positions.json can be written again")
+        topic.read_count(2)
+    assert lines_of(topic.records) == {"one": 1, "two": 1}
+
+
+def test_a_stop_while_the_disk_is_full_says_so_and_the_next_start_reads_on(
+    tmp_path: Path, logs: Path, broker: Broker, topic: TopicReader
+) -> None:
+    (logs / "a.log").write_text("one\n")
+    in_the_way = tmp_path / "data" / "agent" / "positions.json.new"
+    in_the_way.mkdir(parents=True)
+    agent = configured(tmp_path, broker.bootstrap_servers).start("positions.json cannot be written: Is a directory")
+    assert agent.stop() == 1
+    assert agent.lines[-2].startswith("logpost: stopped while ")
+    in_the_way.rmdir()
+    with configured(tmp_path, broker.bootstrap_servers):
+        assert [record.message for record in topic.read_count(1)] == ["one"]
