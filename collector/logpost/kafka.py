@@ -45,7 +45,11 @@ def _check(config: KafkaConfig) -> None:
 
 
 def ensure_logs_topic(config: KafkaConfig, admin: AdminClient, timeout: float = 10.0) -> None:
-    """Create the logs topic if it is missing. Raises KafkaException when the broker cannot be asked."""
+    """Create the logs topic if it is missing. Raises KafkaException when the broker cannot be asked, or refuses."""
+    # Asked first: a client may be allowed to write to a topic and not to create it. Asking for all topics, unlike
+    # asking for one, never makes the broker create it.
+    if config.topic in admin.list_topics(timeout=timeout).topics:
+        return
     topic = NewTopic(
         config.topic,
         num_partitions=config.partitions,

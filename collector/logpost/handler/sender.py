@@ -72,8 +72,8 @@ class Sender(threading.Thread):
         admin = AdminClient(self._client())
         while not self._stopping.is_set():
             try:
-                if self._config.topic not in admin.list_topics(timeout=_RETRY_SECONDS).topics:
-                    self._ensure_topic(admin)
+                admin.list_topics(timeout=_RETRY_SECONDS)
+                self._ensure_topic(admin)
                 return
             except KafkaException:
                 admin.poll(0)  # calls error_cb, which knows the reason
