@@ -26,6 +26,8 @@ LOG_STARTS = "log-start-offset-checkpoint"
 PARTITION_METADATA = "partition.metadata"
 DELETED_SUFFIX = "-delete"
 STRAY_SUFFIX = "-stray"
+STRAY_NAME_CHARACTERS = 200
+"""What is kept of a partition's name: file systems take 255."""
 
 Partition = tuple[str, int]
 logger = logging.getLogger("broker")
@@ -79,9 +81,7 @@ class LogDirectory:
 
     def _open(self, topic: Topic, partition: int) -> PartitionLog:
         directory = self._directory / f"{topic.name}-{partition}"
-        if not self._files.exists(directory / PARTITION_METADATA):
-            self._files.make_directory(directory)
-            self._files.replace(directory / PARTITION_METADATA, _partition_metadata(topic.id))
+        self._make(topic, directory)
         log = PartitionLog(
             directory,
             self._files,
@@ -93,12 +93,30 @@ class LogDirectory:
             log_start_offset=self._log_starts.get((topic.name, partition), 0),
             recovery_point=self._recovery_points.get((topic.name, partition), 0),
         )
-        recover(log, known, now_ms=self._now_ms)
+        try:
+            recover(log, known, now_ms=self._now_ms)
+        except OSError:
+            log.close()
+            raise
         return log
+
+    def _make(self, topic: Topic, directory: Path) -> None:
+        """Make a partition's directory, unless it is there. One of another topic of this name, whose removal failed, is
+        set aside. Raises OSError."""
+        expected = _partition_metadata(topic.id)
+        data = self._files.read_bytes(directory / PARTITION_METADATA)
+        if data == expected:
+            return
+        if data is not None:
+            self._set_aside(directory)
+        name, _, partition = directory.name.rpartition("-")
+        self._forget({(name, int(partition))})
+        self._files.make_directory(directory)
+        self._files.replace(directory / PARTITION_METADATA, expected)
 
     def delete(self, topic: Topic) -> list[PartitionLog]:
         """Take away the logs of a topic that the metadata no longer has; answers those that were open. `remove_deleted`
-        then removes their files. Raises OSError."""
+        then removes their files. What fails is logged, and made good when a topic of this name is made again."""
         closed = []
         for partition in range(topic.partitions):
             log = self._logs.pop((topic.name, partition), None)
@@ -106,13 +124,20 @@ class LogDirectory:
                 log.retire("its topic was deleted")
                 log.close()
                 closed.append(log)
+        try:
+            self._remove(topic)
+        except OSError as error:
+            logger.error("cannot remove the logs of %s: %s", topic.name, error)
+        return closed
+
+    def _remove(self, topic: Topic) -> None:
+        for partition in range(topic.partitions):
             directory = self._directory / f"{topic.name}-{partition}"
             if self._files.exists(directory):
                 deleted = self._directory / f"{uuid.uuid4().hex}{DELETED_SUFFIX}"
                 self._files.rename(directory, deleted)
         self._files.sync_directory(self._directory)
         self._forget({(topic.name, partition) for partition in range(topic.partitions)})
-        return closed
 
     def remove_deleted(self) -> None:
         """Give back the space of deleted logs. Blocks while gigabytes are unlinked, and may run in a thread; what it
@@ -140,20 +165,29 @@ class LogDirectory:
         self._write_checkpoint(RECOVERY_POINTS, self._recovery_points)
 
     def close(self, now_ms: int) -> None:
-        """Sync and close all logs, then mark the directory as cleanly shut down. Raises OSError."""
+        """Sync and close all logs, then mark the directory as cleanly shut down, if all could be. Raises OSError."""
         whole = True
         for log in self._logs.values():
-            if log.offline is None:
-                job = log.begin_sync(checkpoint=True, now_ms=now_ms)
-                job.run()
-                log.end_sync(job)
-            else:
-                whole = False
+            whole = self._synced(log, now_ms) and whole
             log.close()
         self.write_recovery_points()
         self._logs.clear()
         if whole:
             self._files.replace(self._directory / CLEAN_SHUTDOWN, b'{"version":0}\n')
+
+    @staticmethod
+    def _synced(log: PartitionLog, now_ms: int) -> bool:
+        """Sync a log for the last time; whether all of it is on the disk."""
+        if log.offline is not None:
+            return False
+        try:
+            job = log.begin_sync(checkpoint=True, now_ms=now_ms)
+            job.run()
+        except OSError as error:
+            logger.error("cannot close %s in order, the next start checks it: %s", log.directory, error.strerror)
+            return False
+        log.end_sync(job)
+        return True
 
     def _sweep(self, topics: TopicRegistry) -> list[tuple[Topic, int]]:
         """The partitions that have a directory. Directories of deleted topics are removed; one that no topic explains
@@ -170,20 +204,23 @@ class LogDirectory:
             if topic is not None and data == _partition_metadata(topic.id):
                 existing.append((topic, int(number)))
             else:
-                stray = f"{name}.{uuid.uuid4().hex}{STRAY_SUFFIX}"
-                logger.warning("%s belongs to no topic: set aside as %s", directory, stray)
-                self._files.rename(directory, self._directory / stray)
+                self._set_aside(directory)
         return existing
+
+    def _set_aside(self, directory: Path) -> None:
+        stray = f"{directory.name[:STRAY_NAME_CHARACTERS]}.{uuid.uuid4().hex}{STRAY_SUFFIX}"
+        logger.warning("%s belongs to no topic: set aside as %s", directory, stray)
+        self._files.rename(directory, self._directory / stray)
 
     def _forget(self, partitions: set[Partition]) -> None:
         """Take partitions that are gone out of the checkpoints, durably: their offsets must not hold for a topic that
         is made again under the name."""
         for name, offsets in ((RECOVERY_POINTS, self._recovery_points), (LOG_STARTS, self._log_starts)):
             gone = offsets.keys() & partitions
+            if gone:
+                self._write_checkpoint(name, {key: offset for key, offset in offsets.items() if key not in gone})
             for partition in gone:
                 del offsets[partition]
-            if gone:
-                self._write_checkpoint(name, offsets)
 
     def _read_checkpoint(self, name: str) -> dict[Partition, int]:
         """Kafka's checkpoint format: a version, a count, and lines of topic, partition, offset."""

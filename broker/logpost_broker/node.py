@@ -175,11 +175,8 @@ class Node:
         """Delete a topic, durably, with its logs and what the services hold of it. Raises ApiError
         KAFKA_STORAGE_ERROR."""
         self.topics.delete(topic)
-        try:
-            for log in self.logs.delete(topic):
-                self.flusher.forget(log)
-        except OSError as error:
-            raise ApiError(ErrorCode.kafka_storage_error, f"cannot remove the logs: {error.strerror}") from error
+        for log in self.logs.delete(topic):
+            self.flusher.forget(log)
         asyncio.get_running_loop().run_in_executor(None, self.logs.remove_deleted)
         for service in self._services.values():
             service.topics_deleted([topic])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,10 +24,10 @@ CONFIG = BrokerConfig(segment_bytes=2000)
 class Data:
     """A data directory, opened."""
 
-    def __init__(self, directory: Path) -> None:
-        self.metadata = MetadataFile(directory, Files())
+    def __init__(self, directory: Path, files: Files) -> None:
+        self.metadata = MetadataFile(directory, files)
         self.topics = TopicRegistry(self.metadata)
-        self.logs = LogDirectory(directory, Files(), CONFIG, self.metadata, self.topics, now_ms=NOW_MS)
+        self.logs = LogDirectory(directory, files, CONFIG, self.metadata, self.topics, now_ms=NOW_MS)
         self.producer_ids = ProducerIds(self.metadata)
 
     def topic(self) -> Topic:
@@ -34,8 +35,8 @@ class Data:
 
 
 @contextmanager
-def opened(directory: Path, *, crash: bool = False) -> Iterator[Data]:
-    data = Data(directory)
+def opened(directory: Path, *, crash: bool = False, files: Files | None = None) -> Iterator[Data]:
+    data = Data(directory, files or Files())
     yield data
     if crash:
         for log in data.logs:
@@ -138,4 +139,48 @@ def test_producer_ids_go_on_after_what_was_reserved(tmp_path: Path) -> None:
 def test_metadata_of_a_future_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "metadata.json").write_text('{"version":2,"cluster_id":"x"}')
     with pytest.raises(StartError, match=r"metadata\.json: version 2"):
-        Data(tmp_path)
+        Data(tmp_path, Files())
+
+
+class StuckDirectories(Files):
+    """A file system that cannot rename directories, or write checkpoints."""
+
+    stuck = ""
+
+    def rename(self, path: Path, to: Path) -> None:
+        if self.stuck and self.stuck in path.name:
+            raise OSError(errno.EIO, "Input/output error")
+        super().rename(path, to)
+
+
+@pytest.mark.parametrize("stuck", ["t-0", "log-start-offset-checkpoint"])
+def test_a_topic_whose_files_could_not_be_removed_is_made_again_empty(tmp_path: Path, stuck: str) -> None:
+    files = StuckDirectories()
+    with opened(tmp_path, crash=True, files=files) as data:
+        log = data.logs.get(data.topic(), 0)
+        for _ in range(9):
+            append(log, b"." * 500)
+        sync(log)
+        data.logs.truncate_prefix(log, 5)
+        topic = data.topic()
+        data.topics.delete(topic)
+        files.stuck = stuck
+        assert data.logs.delete(topic) == [log]
+        again = data.topic()
+        with pytest.raises(OSError, match="Input/output"):
+            data.logs.get(again, 0)
+        files.stuck = ""
+        assert append(data.logs.get(again, 0), b"new") == 0
+    with opened(tmp_path) as data:
+        log = data.logs.get(data.topic(), 0)
+        assert (log.log_start_offset, values_from(log, 0)) == (0, [b"new"])
+
+
+def test_a_topic_with_the_longest_name_is_set_aside_too(tmp_path: Path) -> None:
+    name = "n" * 249
+    with opened(tmp_path, crash=True) as data:
+        topic = data.topics.create(name, 1, {})
+        append(data.logs.get(topic, 0), b"old")
+        data.topics.delete(topic)
+    with opened(tmp_path):
+        assert len(list(tmp_path.glob("*-stray"))) == 1

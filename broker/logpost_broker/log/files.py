@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from logpost_broker.log.batch import Buffer
@@ -53,6 +54,18 @@ class File:
         os.close(self._fd)
 
 
+def duplicates(files: Sequence[File]) -> tuple[File, ...]:
+    """All of `files`, or none, under descriptors of their own. Raises OSError."""
+    made: list[File] = []
+    try:
+        made.extend(file.duplicate() for file in files)
+    except OSError:
+        for file in made:
+            file.close()
+        raise
+    return tuple(made)
+
+
 def _rest(views: list[memoryview], written: int) -> list[memoryview]:
     """What a short write left over."""
     while views and written >= len(views[0]):
@@ -89,19 +102,25 @@ class Files:
         except FileNotFoundError:
             return None
 
-    def replace(self, path: Path, data: bytes) -> None:
-        """Give `path` this content, durably: a crash at any moment leaves the old content or the new one."""
+    def replace(self, path: Path, data: bytes, *, synced: bool = True) -> None:
+        """Give `path` this content: a crash at any moment leaves the old content or the new one. Not `synced`, a power
+        cut may also leave a torn one. Raises OSError."""
         temporary = path.with_name(path.name + ".tmp")
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         try:
             view = memoryview(data)
             while view:
                 view = view[os.write(fd, view) :]
-            os.fsync(fd)
+            if synced:
+                os.fsync(fd)
+        except OSError:
+            self.unlink(temporary)
+            raise
         finally:
             os.close(fd)
         self.rename(temporary, path)
-        self.sync_directory(path.parent)
+        if synced:
+            self.sync_directory(path.parent)
 
     def rename(self, path: Path, to: Path) -> None:
         path.rename(to)

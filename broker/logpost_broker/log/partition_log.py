@@ -20,7 +20,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
 from logpost_broker.log.batch import HEADER, NO_TIMESTAMP, BatchHeader, Buffer, read_header, stamped
-from logpost_broker.log.files import File, Files
+from logpost_broker.log.files import File, Files, duplicates
 from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.records import records_of
 from logpost_broker.log.segment import Segment, file_stem
@@ -64,7 +64,8 @@ class SyncJob:
     """Segments were added, or the partition itself."""
     system: Files
     snapshot: bytes | None = None
-    """Producer states at `offset`, in a job that makes a checkpoint."""
+    """Producer states at `offset`, in a job that makes a checkpoint. `end_sync` saves them: by then the topic may be
+    deleted, and the directory that of one made again."""
 
     def run(self) -> None:
         """Raises OSError."""
@@ -74,8 +75,6 @@ class SyncJob:
             if self.names_unsynced:
                 self.system.sync_directory(self.directory)
                 self.system.sync_directory(self.directory.parent)
-            if self.snapshot is not None:
-                self.system.replace(self.directory / f"{file_stem(self.offset)}.snapshot", self.snapshot)
         finally:
             for file in self.files:
                 file.close()
@@ -165,21 +164,22 @@ class PartitionLog:
 
     def begin_sync(self, *, checkpoint: bool = False, now_ms: int = 0) -> SyncJob:
         """What has to be synced for everything appended so far. A `checkpoint` includes indexes and producer states, so
-        that a later recovery reads only from here."""
-        segments, self._unsynced = self._unsynced, []
+        that a later recovery reads only from here. Raises OSError, and then the next job includes the same."""
         if checkpoint:
             self.active.seal()
             self.producers.expire(now_ms)
-            files = [file for segment in {*segments, *self._rolled, self.active} for file in segment.files()]
+            segments = {*self._unsynced, *self._rolled, self.active}
+            files = duplicates([file for segment in segments for file in segment.files()])
             self._rolled = []
         else:
-            files = [segment.log for segment in segments]
+            files = duplicates([segment.log for segment in self._unsynced])
+        self._unsynced = []
         names_unsynced, self._names_unsynced = self._names_unsynced, False
         return SyncJob(
             offset=self.next_offset,
             position=(self.active.base_offset, self.active.size_bytes),
             appended_bytes=self._appended_bytes,
-            files=tuple(file.duplicate() for file in files),
+            files=files,
             directory=self.directory,
             names_unsynced=names_unsynced,
             system=self.files,
@@ -188,9 +188,11 @@ class PartitionLog:
 
     def end_sync(self, job: SyncJob) -> None:
         """`job` has run: consumers may see what it made durable."""
+        if self.offline is not None:
+            return
         if job.snapshot is not None:
             self.recovery_point = job.offset
-            self._drop_old_snapshots()
+            self._save_snapshot(job.offset, job.snapshot)
         self._show(job.offset, job.position, job.appended_bytes)
 
     def go_offline(self, reason: str) -> None:
@@ -218,10 +220,15 @@ class PartitionLog:
         for watcher in tuple(self.watchers):
             watcher(shown)
 
-    def _drop_old_snapshots(self) -> None:
-        names = [name for name in self.files.names(self.directory) if name.endswith(".snapshot")]
-        for name in names[:-SNAPSHOTS_KEPT]:
-            self.files.unlink(self.directory / name)
+    def _save_snapshot(self, offset: int, snapshot: bytes) -> None:
+        """Not synced, and no harm when it fails: a recovery that finds none whole reads the log instead."""
+        try:
+            self.files.replace(self.directory / f"{file_stem(offset)}.snapshot", snapshot, synced=False)
+            names = [name for name in self.files.names(self.directory) if name.endswith(".snapshot")]
+            for name in names[:-SNAPSHOTS_KEPT]:
+                self.files.unlink(self.directory / name)
+        except OSError as error:
+            logger.error("cannot save the producer states of %s: %s", self.directory, error.strerror)
 
     def read(self, offset: int, max_bytes: int, *, whole_first: bool = True, up_to_end: bool = False) -> bytes:
         """Batches from the one that holds `offset` on: at most `max_bytes`, the last may be cut. The first comes whole

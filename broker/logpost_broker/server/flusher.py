@@ -67,7 +67,7 @@ class Flusher:
         """Done when all that is in `log` now is safe; raises ApiError KAFKA_STORAGE_ERROR when it cannot be."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if log.offline is not None:
-            future.set_exception(_is_offline(log))
+            future.set_exception(_storage_error(_is_offline(log)))
         elif self._mode != "commit" or log.high_watermark >= log.next_offset:
             self.written(log)
             future.set_result(None)
@@ -80,21 +80,24 @@ class Flusher:
         """The log is closed: whoever waits for it is told so."""
         flush = self._flushes.pop(log, None)
         if flush is not None:
-            _fail(flush, log)
+            _fail(flush, _is_offline(log))
 
     def _flush_of(self, log: PartitionLog) -> _Flush:
         return self._flushes.setdefault(log, _Flush())
 
     def _begin(self, log: PartitionLog) -> None:
+        if log.offline is not None or self._is_closing:
+            return
         flush = self._flush_of(log)
-        is_idle = log.is_synced and not flush.checkpoint_wanted
-        if flush.running is not None or log.offline is not None or is_idle or self._is_closing:
+        if flush.running is not None or (log.is_synced and not flush.checkpoint_wanted):
             return
         checkpoint, flush.checkpoint_wanted = flush.checkpoint_wanted, False
         try:
             flush.running = log.begin_sync(checkpoint=checkpoint, now_ms=self._now_ms())
         except OSError as error:
-            self._failed(log, flush, error)
+            # No sync has failed, and the next one includes what waited: the disk is full, or descriptors are out.
+            logger.error("cannot begin to sync %s: %s", log.directory, error.strerror)
+            _fail(flush, f"cannot begin to sync: {error.strerror}")
             return
         loop = asyncio.get_running_loop()
         flush.ran = loop.run_in_executor(self._pool, flush.running.run)
@@ -117,7 +120,7 @@ class Flusher:
     @staticmethod
     def _failed(log: PartitionLog, flush: _Flush, error: BaseException) -> None:
         log.go_offline(f"it could not be synced: {error}")
-        _fail(flush, log)
+        _fail(flush, _is_offline(log))
 
     async def _sync_at_intervals(self) -> None:
         while True:
@@ -152,12 +155,16 @@ class Flusher:
         self._pool.shutdown()
 
 
-def _fail(flush: _Flush, log: PartitionLog) -> None:
+def _fail(flush: _Flush, reason: str) -> None:
     waiting, flush.waiting = flush.waiting, []
     for _, future in waiting:
         if not future.done():
-            future.set_exception(_is_offline(log))
+            future.set_exception(_storage_error(reason))
 
 
-def _is_offline(log: PartitionLog) -> ApiError:
-    return ApiError(ErrorCode.kafka_storage_error, f"the partition is offline: {log.offline}")
+def _is_offline(log: PartitionLog) -> str:
+    return f"the partition is offline: {log.offline}"
+
+
+def _storage_error(reason: str) -> ApiError:
+    return ApiError(ErrorCode.kafka_storage_error, reason)

@@ -17,7 +17,7 @@ from logpost_broker.errors import ApiError
 from logpost_broker.log.files import File, Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.node import Node
-from tests.broker.log.logs import append, values_from
+from tests.broker.log.logs import append, idempotent, values_from
 
 
 class Disk(Files):
@@ -195,3 +195,18 @@ def test_who_waits_for_a_deleted_topic_is_told(tmp_path: Path) -> None:
             await waiting
 
     on_a_node(tmp_path, story, disk)
+
+
+def test_a_checkpoint_of_a_deleted_topic_leaves_nothing_in_one_made_again(tmp_path: Path) -> None:
+    async def story(node: Node, log: PartitionLog) -> None:
+        log.append(idempotent(7, 0, [b"old"]), now_ms=0)
+        job = log.begin_sync(checkpoint=True)
+        topic = node.topics.by_name("t")
+        assert topic is not None
+        node.delete_topic(topic)
+        again = node.log(node.create_topic("t", 1), 0)
+        await asyncio.to_thread(job.run)
+        log.end_sync(job)
+        assert not list(again.directory.glob("*.snapshot*"))
+
+    on_a_node(tmp_path, story)

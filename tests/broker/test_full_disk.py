@@ -1,0 +1,163 @@
+"""A disk that is full for a while: errors for who writes, nothing for who reads, nothing torn, and on it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+from kio.schema.errors import ErrorCode
+
+from logpost.config import BrokerConfig
+from logpost_broker.errors import ApiError
+from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.node import Node
+from logpost_broker.server import flusher
+from tests.broker.log.logs import NOW_MS, append, close_cleanly, idempotent, open_log, sync, values_from
+
+SOME_ROOM = 70
+"""Bytes: a batch begins to fit and does not end."""
+
+
+class SmallDisk:
+    """Stands before the system calls that take room, and fails them like Linux: what fits is written first."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.room: int | None = None
+        """Bytes left; None is without end. A new file needs one."""
+        for name, limited in (("pwritev", self._pwritev), ("write", self._write), ("open", self._open)):
+            monkeypatch.setattr(os, name, self._before(getattr(os, name), limited))
+
+    def _before(self, call: Callable[..., int], limited: Callable[..., int]) -> Callable[..., int]:
+        return lambda *args, **options: (call if self.room is None else partial(limited, call))(*args, **options)
+
+    def _take(self, wanted: int) -> int:
+        assert self.room is not None
+        taken = min(wanted, self.room)
+        if not taken:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.room -= taken
+        return taken
+
+    def _pwritev(self, call: Callable[..., int], fd: int, buffers: Sequence[memoryview], offset: int) -> int:
+        data = b"".join(buffers)
+        return call(fd, [data[: self._take(len(data))]], offset)
+
+    def _write(self, call: Callable[..., int], fd: int, data: memoryview) -> int:
+        return call(fd, data[: self._take(len(data))])
+
+    def _open(self, call: Callable[..., int], path: Path, flags: int, *args: int, **kwargs: int) -> int:
+        if flags & os.O_CREAT and not Path(path).exists():
+            self._take(1)
+        return call(path, flags, *args, **kwargs)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallDisk]:
+    small = SmallDisk(monkeypatch)
+    yield small
+    small.room = None
+
+
+def on_a_node(directory: Path, story: Callable[[Node, PartitionLog], Awaitable[None]]) -> None:
+    async def tell() -> None:
+        node = Node(BrokerConfig(port=0, metrics_port=0), directory, host="localhost", port=1)
+        await node.start()
+        await story(node, node.log(node.topics.by_name("t") or node.create_topic("t", 2), 0))
+        await node.stop()
+
+    asyncio.run(tell())
+
+
+def refused(call: Callable[[], object]) -> None:
+    with pytest.raises(ApiError) as raised:
+        call()
+    assert raised.value.code is ErrorCode.kafka_storage_error
+
+
+def test_a_batch_that_does_not_fit_leaves_nothing_behind(tmp_path: Path, disk: SmallDisk) -> None:
+    log = open_log(tmp_path)
+    append(log, b"before")
+    sync(log)
+    size = log.size_bytes
+    for room in range(SOME_ROOM):
+        disk.room = room
+        refused(lambda: append(log, b"does not fit"))
+        assert (log.next_offset, log.size_bytes, log.active.log.path.stat().st_size) == (1, size, size)
+        assert values_from(log, 0) == [b"before"]
+    disk.room = None
+    assert append(log, b"after") == 1
+    sync(log)
+    log.close()
+    assert values_from(open_log(tmp_path), 0) == [b"before", b"after"]
+
+
+def test_a_producer_that_was_refused_sends_the_same_batch_again(tmp_path: Path, disk: SmallDisk) -> None:
+    log = open_log(tmp_path)
+    log.append(idempotent(7, 0, [b"first"]), now_ms=0)
+    disk.room = SOME_ROOM
+    refused(lambda: log.append(idempotent(7, 1, [b"second"]), now_ms=0))
+    disk.room = None
+    again = log.append(idempotent(7, 1, [b"second"]), now_ms=0)
+    assert (again.base_offset, again.duplicate) == (1, False)
+
+
+@pytest.mark.parametrize("room", range(4))
+def test_a_segment_that_cannot_be_made_is_made_later(tmp_path: Path, disk: SmallDisk, room: int) -> None:
+    log = open_log(tmp_path, segment_bytes=200)
+    append(log, b"first" + b"." * 100)
+    disk.room = room
+    refused(lambda: append(log, b"second" + b"." * 100))
+    refused(lambda: append(log, b"second" + b"." * 100))
+    disk.room = None
+    assert append(log, b"second") == 1
+    known = close_cleanly(log)
+    assert [segment.base_offset for segment in log.segments] == [0, 1]
+    for reopened in (open_log(tmp_path, known=known), open_log(tmp_path)):
+        assert values_from(reopened, 1) == [b"second"]
+
+
+def test_checkpoints_on_a_full_disk_take_no_partition_offline(
+    tmp_path: Path, disk: SmallDisk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(flusher, "CHECKPOINT_SECONDS", 0.01)
+
+    async def until(holds: Callable[[], bool]) -> None:
+        # The event to await is the end of a sync that nobody asked for: it has no future.
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    async def story(node: Node, log: PartitionLog) -> None:
+        append(log, b"before")
+        await node.durable(log)
+        append(log, b"amid", timestamp_ms=NOW_MS + 1)
+        disk.room = 0
+        await until(lambda: "cannot begin to sync" in caplog.text and "cannot save the recovery points" in caplog.text)
+        assert (log.offline, log.next_offset) == (None, 2)
+        await node.durable(log)
+        assert values_from(log, 1) == [b"amid"]
+        disk.room = None
+        append(log, b"after")
+        await node.durable(log)
+        await until(lambda: log.recovery_point == 3)
+
+    on_a_node(tmp_path, story)
+    assert (tmp_path / ".kafka_cleanshutdown").exists()
+
+
+def test_a_snapshot_that_cannot_be_saved_costs_nothing_else(
+    tmp_path: Path, disk: SmallDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = open_log(tmp_path)
+    append(log, b"v")
+    job = log.begin_sync(checkpoint=True)
+    disk.room = SOME_ROOM // 10
+    job.run()
+    log.end_sync(job)
+    assert "cannot save the producer states" in caplog.text
+    assert (log.recovery_point, values_from(log, 0)) == (1, [b"v"])
+    assert not list(tmp_path.glob("*.tmp"))
