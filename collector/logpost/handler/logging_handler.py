@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import sys
+import time
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,9 @@ from logpost.kafka import client_settings
 
 MAX_BYTES = 64 * MIB
 """Encoded records that wait in memory; `queue_size` bounds their number."""
+FORK_SECONDS = 1.0
+"""The longest that a fork waits for the threads of our Kafka client to end. Beyond it (no broker, no name server) the
+child may find the C library's resolver locked for ever, and deliver nothing."""
 _PREFIX = "LOGPOST_KAFKA_"
 _OWN_LOGGERS = ("logpost.handler", "confluent_kafka")
 """What these say is not shipped: shipping it would make them say more."""
@@ -153,10 +157,25 @@ def program_name(arguments: list[str]) -> str:
 _handlers: weakref.WeakSet[LogpostHandler] = weakref.WeakSet()
 
 
+def _before_fork() -> None:
+    senders = [handler._sender for handler in _handlers if handler._sender is not None]
+    for sender in senders:
+        sender.pause()
+    deadline = time.monotonic() + FORK_SECONDS
+    for sender in senders:
+        sender.paused(max(0.0, deadline - time.monotonic()))
+
+
+def _after_fork_in_parent() -> None:
+    for handler in _handlers:
+        if handler._sender is not None:
+            handler._sender.resume()
+
+
 def _after_fork_in_child() -> None:
     # What waits belongs to the parent, which will send it; so does its thread, and its producer's connections.
     for handler in _handlers:
         handler._start_afresh()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

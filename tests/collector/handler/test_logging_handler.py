@@ -278,6 +278,35 @@ def test_a_child_of_os_fork_logs_and_ends_like_any_program(topic: Topic) -> None
     assert topic.streams(records) == 6
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at threads in /proc")
+def test_no_thread_of_the_client_lives_while_a_process_forks(topic: Topic) -> None:
+    """One of them might hold a lock of glibc's resolver, which would stay taken in the child."""
+    script = """
+        import logging, os, sys
+        from pathlib import Path
+        def threads():
+            return [task.read_text() for task in Path("/proc/self/task").glob("*/comm")]
+        at_fork = []
+        # Hooks that come first run last.
+        os.register_at_fork(before=lambda: at_fork.extend(threads()))
+        from logpost import LogpostHandler
+        handler = LogpostHandler(service="fork", flush_seconds=20)
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
+        logging.info("before")
+        handler.flush()
+        assert any("rdk:" in name for name in threads())
+        child = os.fork()
+        if child == 0:
+            sys.exit(0)
+        os.waitpid(child, 0)
+        logging.info("after")
+        assert at_fork and not any("rdk:" in name for name in at_fork), at_fork
+    """
+    ended = run(script, topic)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert [record.message for record in topic.read(2)] == ["before", "after"]
+
+
 def test_without_a_broker_the_program_goes_on_and_memory_is_bounded(make: Make, log: logging.Logger) -> None:
     handler = make(bootstrap_servers=f"127.0.0.1:{free_port()}", queue_size=100, flush_seconds=0.1)
     log.addHandler(handler)
