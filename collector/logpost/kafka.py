@@ -57,9 +57,9 @@ def ensure_logs_topic(config: KafkaConfig, admin: AdminClient, timeout: float = 
         config={"max.message.bytes": str(MAX_MESSAGE_BYTES), "retention.ms": str(RETENTION_MS)},
     )
     [future] = admin.create_topics([topic], operation_timeout=timeout, request_timeout=timeout).values()
-    try:
-        # The request times out by itself; a wait of the same length would race it to another kind of error.
-        future.result()
-    except KafkaException as error:
-        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-            raise
+    # The request times out by itself; a wait of the same length would race it to another kind of error.
+    error = future.exception()
+    exists = isinstance(error, KafkaException) and error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
+    if error is not None and not exists:
+        # A new one: raised from here, the future's own would hold on to this frame, and so to `admin` and its threads.
+        raise KafkaException(*error.args)
