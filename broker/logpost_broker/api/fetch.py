@@ -26,8 +26,8 @@ from logpost_broker.topics import Topic
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, milliseconds
 
-MAX_RESPONSE_BYTES = 55 * 1024 * 1024
-"""Kafka's `fetch.max.bytes`: no answer is larger, but for one batch."""
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
+"""Kafka's `fetch.max.bytes`: no answer is larger, but for one batch. It bounds what a slow reader costs."""
 NO_SESSION = i32(0)
 INITIAL_EPOCH, FINAL_EPOCH = 0, -1
 NO_EPOCH = -1
@@ -47,7 +47,7 @@ class Reading:
     """Some partition has an error, which the client should learn at once."""
 
 
-@handles(FetchRequest, FetchResponse)
+@handles(FetchRequest, FetchResponse, large_answers=True)
 def fetch(node: Node, request: FetchRequest, context: RequestContext) -> FetchResponse | asyncio.Future[FetchResponse]:
     if request.session_id != NO_SESSION and request.session_epoch not in (INITIAL_EPOCH, FINAL_EPOCH):
         return _answer((), ErrorCode.fetch_session_id_not_found)

@@ -1,6 +1,7 @@
 """One client's connection: bytes in, frames to the dispatcher, answers out in the order of their requests.
 
 Back-pressure: while the client does not read its answers, or has too many requests open, nothing more is read from it.
+A request whose answer is large waits until the answers before its own have left: a client holds one of them at most.
 """
 
 from __future__ import annotations
@@ -81,15 +82,18 @@ class Connection(asyncio.BufferedProtocol):
 
     def _serve(self) -> None:
         """Handle the frames that are here, as long as there is room for their answers."""
-        while self._frames and self._has_room and not self.closed:
+        while self._frames and self._may_handle(self._frames[0]) and not self.closed:
             self._handle(self._frames.popleft())
         if self.closed:
             return
-        if self._has_room and not self._is_draining:
+        if self._has_room and not self._frames and not self._is_draining:
             self.transport.resume_reading()
         else:
             self.transport.pause_reading()
             self._close_when_drained()
+
+    def _may_handle(self, frame: Frame) -> bool:
+        return self._has_room and not (self._replies and self._dispatcher.has_large_answer(frame))
 
     @property
     def _has_room(self) -> bool:

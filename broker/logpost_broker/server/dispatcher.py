@@ -37,6 +37,12 @@ class Dispatcher:
         self._node = node
         self._codecs: dict[tuple[int, int], VersionCodec] = {}
 
+    @staticmethod
+    def has_large_answer(frame: Frame) -> bool:
+        """Whether the request has to wait until the answers before its own have left."""
+        api = APIS.get(int.from_bytes(frame[:2], "big"))
+        return api is not None and api.large_answers
+
     def dispatch(self, frame: Frame, client_host: str, connection: ConnectionState) -> Buffers | Parked | None:
         """The answer to a request, None when it gets none, or where it will come from. Raises ProtocolError, and
         whatever a handler with a bug raises."""

@@ -20,6 +20,9 @@ How a handler answers:
 - raise ProtocolError: the connection is closed. Anything else it raises is a bug: logged, connection closed. So an
   ApiError is the handler's own to catch and to put where its API has an error code.
 
+An API whose answers are large (`large_answers`) is handled only when all answers before its own have left, so that a
+client that reads slowly, however many requests it sends ahead, holds the bytes of one such answer and no more.
+
 Requests of one connection take effect in their order: everything up to the first `await` of a handler is done before
 the next request is looked at. A plain function that returns a Future is the fast way, an `async def` costs a task.
 
@@ -88,6 +91,7 @@ class Api:
     handler: Callable[[Any, Any, RequestContext], Any]
     lift: Sequence[Adapted] = field(default=())
     lower: Sequence[Adapted] = field(default=())
+    large_answers: bool = False
 
 
 APIS: dict[int, Api] = {}
@@ -105,6 +109,7 @@ def handles(
     lift: Sequence[Adapted] = (),
     lower: Sequence[Adapted] = (),
     advertised_min_version: int | None = None,
+    large_answers: bool = False,
 ) -> Callable[[Handler[Q, R]], Handler[Q, R]]:
     """Register a handler; see the module. A second registration of an API is an error."""
 
@@ -125,6 +130,7 @@ def handles(
             handler=handler,
             lift=tuple(lift),
             lower=tuple(lower),
+            large_answers=large_answers,
         )
         return handler
 

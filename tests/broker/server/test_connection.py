@@ -6,9 +6,11 @@ import datetime
 import logging
 import random
 import socket
+import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -124,6 +126,32 @@ def test_a_client_that_does_not_read_its_answers_is_not_read_further(client: Wir
         assert other.call("api_versions", 0, {}).api_keys
     sender.join()
     assert all(client.receive().brokers for _ in range(PIPELINED))
+
+
+def resident_bytes() -> int:
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS:")]
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_client_that_reads_slowly_costs_one_answer_however_much_it_asks_for(shared_broker: Broker) -> None:
+    """It sends fetches of 8 MB ahead, 400 MB in all, and reads none of the answers."""
+    topic = f"slow-{uuid.uuid4().hex}"
+    batch = build_batch([(None, b"x" * 1_000_000)], 1)
+    data = {"acks": -1, "topic_data": [{"name": topic, "partition_data": [{"index": 0, "records": batch}]}]}
+    wanted = [{"partition": 0, "fetch_offset": 0, "partition_max_bytes": 8_500_000}]
+    asked = {"max_bytes": 8_500_000, "min_bytes": 1, "topics": [{"topic": topic, "partitions": wanted}]}
+    with WireClient(shared_broker.port) as client, WireClient(shared_broker.port) as other:
+        other.call("metadata", 4, {"topics": [{"name": topic}], "allow_auto_topic_creation": True})
+        for _ in range(8):
+            other.call("produce", 8, data)
+        before = resident_bytes()
+        for _ in range(50):
+            client.send("fetch", 11, asked)
+        for _ in range(10):
+            other.call("api_versions", 0, {})
+        assert resident_bytes() - before < 80_000_000
+        assert all(len(client.receive().responses[0].partitions[0].records) > 8_000_000 for _ in range(50))
 
 
 def test_a_frame_above_the_limit_is_refused(caplog: pytest.LogCaptureFixture) -> None:
