@@ -135,7 +135,7 @@ def resident_bytes() -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_client_that_reads_slowly_costs_one_answer_however_much_it_asks_for(shared_broker: Broker) -> None:
-    """It sends fetches of 8 MB ahead, 400 MB in all, and reads none of the answers."""
+    """Behind a fetch that waits it asks for 400 MB, and reads none of the answers."""
     topic = f"slow-{uuid.uuid4().hex}"
     batch = build_batch([(None, b"x" * 1_000_000)], 1)
     data = {"acks": -1, "topic_data": [{"name": topic, "partition_data": [{"index": 0, "records": batch}]}]}
@@ -145,12 +145,17 @@ def test_a_client_that_reads_slowly_costs_one_answer_however_much_it_asks_for(sh
         other.call("metadata", 4, {"topics": [{"name": topic}], "allow_auto_topic_creation": True})
         for _ in range(8):
             other.call("produce", 8, data)
+        waits = {"partition": 0, "fetch_offset": 8, "partition_max_bytes": 1000}
+        hour = datetime.timedelta(hours=1)
         before = resident_bytes()
+        client.send("fetch", 11, asked | {"max_wait": hour, "topics": [{"topic": topic, "partitions": [waits]}]})
         for _ in range(50):
             client.send("fetch", 11, asked)
         for _ in range(10):
             other.call("api_versions", 0, {})
         assert resident_bytes() - before < 80_000_000
+        other.call("produce", 8, data)
+        assert client.receive().responses[0].partitions[0].records
         assert all(len(client.receive().responses[0].partitions[0].records) > 8_000_000 for _ in range(50))
 
 
