@@ -1,0 +1,88 @@
+/* driver produce|consume|latency --bootstrap HOST:PORT --topic NAME … : see driver.h for the options. */
+
+#include "driver.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+void fail(const char *what, const char *why) {
+    fprintf(stderr, "driver: %s: %s\n", what, why);
+    exit(1);
+}
+
+double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+double cpu_seconds(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+rd_kafka_t *open_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, const char *const *settings) {
+    char error[512];
+    for (; *settings != NULL; settings += 2)
+        if (rd_kafka_conf_set(conf, settings[0], settings[1], error, sizeof error) != RD_KAFKA_CONF_OK)
+            fail(settings[0], error);
+    rd_kafka_t *client = rd_kafka_new(type, conf, error, sizeof error);
+    if (client == NULL)
+        fail("client", error);
+    return client;
+}
+
+rd_kafka_topic_t *open_topic(rd_kafka_t *client, const options_t *options) {
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(client, options->topic, NULL);
+    const struct rd_kafka_metadata *metadata;
+    if (topic == NULL || rd_kafka_metadata(client, 0, topic, &metadata, 30000))
+        fail(options->topic, "no metadata");
+    rd_kafka_metadata_destroy(metadata);
+    return topic;
+}
+
+static const struct option NAMES[] = {
+    {"bootstrap", 1, 0, 'b'}, {"topic", 1, 0, 't'},   {"codec", 1, 0, 'c'},  {"acks", 1, 0, 'a'},    {"partitions", 1, 0, 'p'},
+    {"producers", 1, 0, 'n'}, {"size", 1, 0, 's'},    {"run", 1, 0, 'r'},    {"rate", 1, 0, 'R'},    {"bytes", 1, 0, 'B'},
+    {"count", 1, 0, 'C'},     {"seconds", 1, 0, 'S'}, {"warmup", 1, 0, 'w'}, {0, 0, 0, 0}};
+
+static void take(options_t *options, int name, const char *value) {
+    switch (name) {
+    case 'b': options->bootstrap = value; break;
+    case 't': options->topic = value; break;
+    case 'c': options->codec = value; break;
+    case 'a': options->acks = value; break;
+    case 'p': options->partitions = atoi(value); break;
+    case 'n': options->producers = atoi(value); break;
+    case 's': options->size = atoi(value); break;
+    case 'r': options->run = atoi(value); break;
+    case 'R': options->rate = atoi(value); break;
+    case 'B': options->bytes = atoll(value); break;
+    case 'C': options->count = atoll(value); break;
+    case 'S': options->seconds = atof(value); break;
+    case 'w': options->warmup = atof(value); break;
+    default: exit(2);
+    }
+}
+
+int main(int argc, char **argv) {
+    options_t options = {.codec = "none", .acks = "1", .partitions = 1, .producers = 1, .size = 200, .run = 1, .rate = 1000,
+                         .bytes = INT64_MAX, .count = INT64_MAX, .seconds = 60};
+    for (int name; (name = getopt_long(argc, argv, "", NAMES, NULL)) != -1;)
+        take(&options, name, optarg);
+    const char *mode = optind < argc ? argv[optind] : "";
+    if (options.bootstrap == NULL || options.topic == NULL)
+        fail("usage", "driver produce|consume|latency --bootstrap HOST:PORT --topic NAME");
+    if (strcmp(mode, "produce") == 0)
+        return produce(&options);
+    if (strcmp(mode, "consume") == 0)
+        return consume(&options);
+    if (strcmp(mode, "latency") == 0)
+        return latency(&options);
+    fail("usage", "the mode is produce, consume or latency");
+}
