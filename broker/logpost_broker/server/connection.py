@@ -27,12 +27,15 @@ logger = logging.getLogger("broker")
 class _Reply:
     """The place of an answer in the order of answers."""
 
-    __slots__ = ("buffers", "is_ready", "parked")
+    __slots__ = ("buffers", "is_ready")
 
     def __init__(self) -> None:
-        self.buffers: list[Buffer] | None = None
+        self.buffers: list[Buffer] = []
         self.is_ready = False
-        self.parked: Parked | None = None
+
+    def complete(self, buffers: list[Buffer] | None) -> None:
+        """None: nothing is sent."""
+        self.buffers, self.is_ready = buffers or [], True
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -52,6 +55,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_write_paused = False
         self._is_draining = False
         self._is_starting = False
+        self._is_sending_soon = False
         self.closed = False
         self._peer = ""
         self._host = ""
@@ -82,8 +86,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def _serve(self) -> None:
         """Handle the frames that are here, as long as there is room for their answers."""
-        while self._frames and self._may_handle(self._frames[0]) and not self.closed:
+        while not self.closed and self._frames and self._may_handle(self._frames[0]):
             self._handle(self._frames.popleft())
+            if not self._frames or not self._may_handle(self._frames[0]):
+                self._send_ready()
         if self.closed:
             return
         if self._has_room and not self._frames and not self._is_draining:
@@ -114,13 +120,12 @@ class Connection(asyncio.BufferedProtocol):
         reply = _Reply()
         self._replies.append(reply)
         if isinstance(answer, Parked):
-            reply.parked = answer
             if answer.starts_next_turn:
                 self._is_starting = True
                 asyncio.get_running_loop().call_soon(self._started)
             answer.response.add_done_callback(lambda response: self._answered(reply, answer, response))
         else:
-            self._complete(reply, answer)
+            reply.complete(answer)
 
     def _started(self) -> None:
         self._is_starting = False
@@ -130,25 +135,33 @@ class Connection(asyncio.BufferedProtocol):
         if response.cancelled():
             return
         try:
-            buffers = parked.encode(response.result())
-            if not self.closed:
-                self._complete(reply, buffers)
-                self._serve()
+            reply.complete(parked.encode(response.result()))
         except ProtocolError as error:
             self._refuse(error)
         except Exception:
             logger.exception("request failed, closing the connection of %s", self._peer)
             self._abort()
+        else:
+            self._send_soon()
 
-    def _complete(self, reply: _Reply, buffers: list[Buffer] | None) -> None:
-        reply.buffers, reply.is_ready = buffers, True
-        self._send_ready()
+    def _send_soon(self) -> None:
+        """Send at the end of this turn of the loop: one sync answers many requests, and one write sends all answers."""
+        if not self._is_sending_soon:
+            self._is_sending_soon = True
+            asyncio.get_running_loop().call_soon(self._send_and_go_on)
+
+    def _send_and_go_on(self) -> None:
+        self._is_sending_soon = False
+        if not self.closed:
+            self._send_ready()
+            self._serve()
 
     def _send_ready(self) -> None:
+        buffers: list[Buffer] = []
         while self._replies and self._replies[0].is_ready:
-            buffers = self._replies.popleft().buffers
-            if buffers is not None:
-                self.transport.writelines(buffers)
+            buffers += self._replies.popleft().buffers
+        if buffers:
+            self.transport.writelines(buffers)
 
     def pause_writing(self) -> None:
         self._is_write_paused = True
