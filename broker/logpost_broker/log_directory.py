@@ -60,7 +60,7 @@ class LogDirectory:
         self._log_starts = self._read_checkpoint(LOG_STARTS)
         known = {(topic.name, partition) for topic, partition in existing}
         self._forget({*self._recovery_points, *self._log_starts} - known)
-        if existing and not self._clean:
+        if metadata.content.topics and not self._clean:  # a power cut may have taken whole partitions
             metadata.content.leader_epoch += 1
             metadata.save()
         self.leader_epoch = metadata.content.leader_epoch
@@ -196,7 +196,7 @@ class LogDirectory:
         existing = []
         for name in self._files.names(self._directory):
             directory = self._directory / name
-            data = self._files.read_bytes(directory / PARTITION_METADATA) if directory.is_dir() else None
+            data = self._files.read_bytes(directory / PARTITION_METADATA)
             if data is None or name.endswith(STRAY_SUFFIX):
                 continue
             topic_name, _, number = name.rpartition("-")

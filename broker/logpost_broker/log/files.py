@@ -96,10 +96,10 @@ class Files:
         directory.mkdir(exist_ok=True)
 
     def read_bytes(self, path: Path) -> bytes | None:
-        """The content, or None where there is no file."""
+        """The content, or None where there is no file, nor a directory for it."""
         try:
             return path.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def replace(self, path: Path, data: bytes, *, synced: bool = True) -> None:
