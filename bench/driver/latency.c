@@ -77,7 +77,7 @@ static void send_all(const options_t *options, rd_kafka_topic_t *topic, const me
 int latency(const options_t *options) {
     const char *settings[] = {
         "bootstrap.servers", options->bootstrap, "compression.codec", options->codec, "request.required.acks", options->acks,
-        "queue.buffering.max.messages", "10000000", "linger.ms", "0", "socket.nagle.disable", "true", NULL};
+        "queue.buffering.max.messages", "10000000", "linger.ms", "0", "max.in.flight", "5", "socket.nagle.disable", "true", NULL};
     int64_t count = (int64_t)((options->warmup + options->seconds) * options->rate);
     measure_t measure = {.interval = 1.0 / options->rate, .first = (int64_t)(options->warmup * options->rate)};
     measure.seconds = calloc((size_t)count + 1, sizeof *measure.seconds);
