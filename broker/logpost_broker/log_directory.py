@@ -92,6 +92,7 @@ class LogDirectory:
             clean=self._clean,
             log_start_offset=self._log_starts.get((topic.name, partition), 0),
             recovery_point=self._recovery_points.get((topic.name, partition), 0),
+            is_compacted="compact" in topic.configs.text("cleanup.policy", self._config),
         )
         try:
             recover(log, known, now_ms=self._now_ms)

@@ -26,13 +26,15 @@ class LastKnown:
     """The log was closed in order: its files are whole."""
     log_start_offset: int = 0
     recovery_point: int = 0
+    is_compacted: bool = False
+    """Offsets may be missing between segments."""
 
 
 def recover(log: PartitionLog, known: LastKnown, *, now_ms: int) -> None:
     """Load the segments of `log`. Raises OSError."""
     _open_segments(log, known.log_start_offset)
     log.log_start_offset = max(known.log_start_offset, log.segments[0].base_offset)
-    next_offset = _end_of_clean(log.active) if known.clean else _check_tail(log, known.recovery_point)
+    next_offset = _end_of_clean(log.active) if known.clean else _check_tail(log, known)
     log.start_at(max(next_offset, log.log_start_offset))
     _restore_producers(log, now_ms)
 
@@ -71,8 +73,9 @@ def _end_of_clean(segment: Segment) -> int:
     return end
 
 
-def _check_tail(log: PartitionLog, recovery_point: int) -> int:
+def _check_tail(log: PartitionLog, known: LastKnown) -> int:
     """Check every batch from the recovery point on, cut what is torn; answers the offset after the last good one."""
+    recovery_point = known.recovery_point
     next_offset = log.segments[0].base_offset
     for number, segment in enumerate(log.segments):
         following = log.segments[number + 1].base_offset if number + 1 < len(log.segments) else None
@@ -81,12 +84,20 @@ def _check_tail(log: PartitionLog, recovery_point: int) -> int:
             continue
         next_offset, end = _check_segment(segment, recovery_point)
         log.note_unsynced(segment)
-        if end < segment.size_bytes or (following is not None and following < next_offset):
+        if end < segment.size_bytes or (following is not None and not _follows(following, next_offset, log, known)):
             _cut(log, number, end)
             break
     if log.size_bytes:
         log.begin_sync(checkpoint=True).run()
     return next_offset
+
+
+def _follows(base_offset: int, next_offset: int, log: PartitionLog, known: LastKnown) -> bool:
+    """Whether a segment may come after the one that ends before `next_offset`. A power cut can take the end of a segment
+    and leave the next, none of it acknowledged: behind such a gap a producer could not send again what it lost."""
+    if base_offset <= log.log_start_offset:
+        return base_offset >= next_offset
+    return base_offset == next_offset or (known.is_compacted and base_offset > next_offset)
 
 
 def _check_segment(segment: Segment, recovery_point: int) -> tuple[int, int]:
