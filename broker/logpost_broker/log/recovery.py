@@ -157,6 +157,8 @@ def _load_snapshot(log: PartitionLog) -> int:
         if offset > log.next_offset:  # of batches that the crash took
             log.files.unlink(log.directory / name)
             continue
+        if offset < log.segments[0].base_offset:  # batches that came after it left with their segments
+            break
         try:
             log.producers = ProducerStates.from_snapshot(log.files.read_bytes(log.directory / name) or b"")
         except ValueError as error:
