@@ -62,7 +62,8 @@ static void *run_producer(void *argument) {
     const options_t *options = producer->options;
     size_t position = TEXT_BYTES / (size_t)options->producers * (size_t)producer->number;
     int partition = producer->number % options->partitions;
-    send_one(producer, partition, &position); /* connects; not counted */
+    for (int each = 0; each < options->partitions; each++) /* connects, and opens every partition; not counted */
+        send_one(producer, each, &position);
     if (rd_kafka_flush(producer->client, FLUSH_MS))
         fail("connect", "no answer");
     producer->sent = 0;
