@@ -1,0 +1,251 @@
+"""One life of a broker on a disk in memory: what it is told to do, in an order without chance, and the ledger of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cramjam
+import pytest
+
+from logpost.config import BrokerConfig
+from logpost_broker import node as node_module
+from logpost_broker.log import files
+from logpost_broker.log.batch import CODEC_MASK, HEADER_BYTES, LENGTH_PREFIX_BYTES, read_header
+from logpost_broker.log.compression import LZ4
+from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.log.records import build_batch
+from logpost_broker.node import Node
+from tests.broker.log.logs import NOW_MS, changed
+from tests.faults.clockwork import ClockworkLoop
+from tests.faults.disk import Disk
+from tests.faults.ledger import Crash, Entry, Ledger, PartitionPromise, TopicPromise
+from tests.faults.system_calls import MemoryFiles, SystemCalls
+
+FLUSH_MODES = ("commit", "interval", "os")
+SEGMENT_BYTES = 6000
+"""Small, so that segments end often; an index entry comes after 4096 bytes."""
+INTERVAL_MS = 1000
+CHECKPOINT_S = 31.0
+
+OnCall = Callable[[Disk, Ledger], None]
+
+
+class Machines:
+    """Where brokers run: their system calls, their clock, their configuration."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, flush: str) -> None:
+        self.calls = SystemCalls()
+        self.files = MemoryFiles(self.calls)
+        self.config = BrokerConfig(port=0, metrics_port=0, flush=flush, flush_interval_ms=INTERVAL_MS)  # type: ignore[arg-type]  # a parameter of the tests
+        self.loop = ClockworkLoop()
+        monkeypatch.setattr(files, "os", self.calls)
+        clock = SimpleNamespace(time_ns=lambda: NOW_MS * 1_000_000 + int(self.loop.time() * 1e9))
+        monkeypatch.setattr(node_module, "time", clock)
+
+    def boot(self, root: Path) -> Node:
+        """What the broker does at its start, but for listening."""
+        return Node(self.config, root, host="localhost", port=1, files=self.files)
+
+    def close(self) -> None:
+        self.loop.close()
+
+
+class Life:
+    """Operations return when the broker would answer; `acked` comes later where a sync is waited for."""
+
+    def __init__(self, machines: Machines, seed: int, on_call: OnCall | None = None) -> None:
+        self.machines = machines
+        self.loop = machines.loop
+        self.rng = random.Random(seed)
+        self.ledger = Ledger(machines.config.flush, INTERVAL_MS / 1000)
+        self.node: Node | None = None
+        self.calls_made = 0
+        self._on_call = on_call
+        self._sequences: dict[tuple[str, int, int], int] = {}
+        self._timestamp_ms = NOW_MS
+        self._open_on(Disk(seed=seed))
+
+    def _open_on(self, disk: Disk) -> None:
+        self.disk = disk
+        self.root = self.machines.calls.mount(disk)
+        disk.changing = self._called
+
+    def _called(self, call: str) -> None:
+        self.calls_made += 1
+        if self.node is not None:
+            self.ledger.observe(self.node, self.loop.time())
+        if self._on_call is not None:
+            self._on_call(self.disk, self.ledger)
+
+    def _run(self, action: Coroutine[Any, Any, None]) -> None:
+        self.loop.run_until_complete(action)
+
+    def start(self) -> None:
+        self.ledger.doing = ("start", "")
+        node = self.machines.boot(self.root)
+        self._run(node.start())
+        self.node = node
+        self.ledger.settle(node)
+
+    def running(self) -> Node:
+        assert self.node is not None
+        return self.node
+
+    def create(self, name: str, partitions: int = 1, **configs: str) -> None:
+        self.ledger.doing = ("create", name)
+        configs = {"segment.bytes": str(SEGMENT_BYTES)} | configs
+        topic = self.running().create_topic(name, partitions, configs)
+        self.ledger.topics[name] = TopicPromise(topic.id, [PartitionPromise() for _ in range(partitions)])
+        self.ledger.doing = ("", "")
+
+    def delete(self, name: str) -> None:
+        async def delete() -> None:
+            topic = self.running().topics.by_name(name)
+            assert topic is not None
+            self.running().delete_topic(topic)
+
+        self.ledger.doing = ("delete", name)
+        self._run(delete())
+        del self.ledger.topics[name]
+        self._sequences = {key: value for key, value in self._sequences.items() if key[0] != name}
+        self.ledger.doing = ("", "")
+
+    def log(self, name: str, partition: int = 0) -> PartitionLog:
+        topic = self.running().topics.by_name(name)
+        assert topic is not None
+        return self.running().log(topic, partition)
+
+    def promise(self, name: str, partition: int = 0) -> PartitionPromise:
+        return self.ledger.topics[name].partitions[partition]
+
+    def append(self, name: str, partition: int = 0, *, size: int = 300, producer: int = -1, lz4: bool = False) -> None:
+        """A batch of one to three records, acknowledged with a later sync. `producer` sends idempotently."""
+        self._timestamp_ms += self.rng.choice([-500, 0, 10, 1000])
+        values = [self.rng.randbytes(self.rng.randint(1, size)) for _ in range(self.rng.randint(1, 3))]
+        batch = build_batch([(b"k%d" % self.rng.randint(0, 9), value) for value in values], self._timestamp_ms)
+        if lz4:
+            batch = _compressed(batch)
+        if producer >= 0:
+            key = (name, partition, producer)
+            sequence = self._sequences.get(key, 0)
+            self._sequences[key] = sequence + len(values)
+            batch = changed(batch, producer_id=producer, producer_epoch=0, base_sequence=sequence)
+        self._send(name, partition, batch)
+
+    def append_again(self, name: str, partition: int = 0) -> None:
+        """A producer that saw no answer sends its last batch once more."""
+        sent = [entry for entry in self.promise(name, partition).entries[-5:] if entry.header.producer_id >= 0]
+        if sent:
+            self._send(name, partition, sent[-1].batch)
+
+    def _send(self, name: str, partition: int, batch: bytes) -> None:
+        promise, log = self.promise(name, partition), self.log(name, partition)
+        promise.appending = batch
+        appended = log.append(batch, now_ms=self.running().now_ms())
+        promise.appending = None
+        if appended.duplicate:
+            entry = next(entry for entry in promise.entries if entry.base == appended.base_offset)
+        else:
+            header = read_header(batch)._replace(
+                base_offset=appended.base_offset, partition_leader_epoch=log.leader_epoch
+            )
+            entry = Entry(header, batch, self.loop.time())
+            promise.entries.append(entry)
+        self._run(self._acknowledge(log, promise, entry))
+
+    async def _acknowledge(self, log: PartitionLog, promise: PartitionPromise, entry: Entry) -> None:
+        def answered(durable: asyncio.Future[None]) -> None:
+            if not durable.cancelled() and durable.exception() is None:
+                promise.acked = max(promise.acked, entry.end)
+
+        self.running().durable(log).add_done_callback(answered)
+
+    def hold_syncs(self) -> None:
+        """Syncs begin and do not run."""
+        self.loop.holds_jobs = True
+
+    def sync(self) -> None:
+        """All syncs run, and those after them; nothing is left to wait for."""
+        self.loop.holds_jobs = False
+        self.loop.run_jobs()
+        self.wait(0.001)
+
+    def wait(self, seconds: float) -> None:
+        """Time passes: what the broker does in the background at intervals is done."""
+        self._run(asyncio.sleep(seconds))
+
+    def checkpoint(self) -> None:
+        self.sync()
+        self.wait(CHECKPOINT_S)
+
+    def move_start(self, name: str, partition: int = 0) -> None:
+        """DeleteRecords up to an offset somewhere."""
+        promise, log = self.promise(name, partition), self.log(name, partition)
+        wanted = self.rng.randint(log.log_start_offset, log.high_watermark)
+        promise.start_wanted = wanted
+        self.running().logs.truncate_prefix(log, wanted)
+        promise.start, promise.start_wanted = wanted, None
+
+    def take_producer_id(self) -> None:
+        self.ledger.producer_ids.add(self.running().producer_ids.take())
+
+    def close(self) -> None:
+        """Stop in order."""
+        self.sync()
+        self.ledger.doing = ("close", "")
+        self._run(self.running().stop())
+        self.node = None
+        for topic in self.ledger.topics.values():
+            for promise in topic.partitions:
+                promise.safe = promise.end
+        left_open = self.machines.calls.unmount(self.root)
+        assert left_open == 0, f"{left_open} descriptors left open"
+        self.root = self.machines.calls.mount(self.disk)
+
+    def restart(self) -> None:
+        self.close()
+        self.start()
+
+    def crash(self, crash: Crash) -> None:
+        """Go on with what `crash` leaves."""
+        self._end_tasks()
+        self.node = None
+        self.machines.calls.unmount(self.root)
+        self._open_on(self.disk.copy() if crash is Crash.KILL else self.disk.after_power_cut(self.rng))
+        self.ledger.recovering_from = crash
+        node = self.machines.boot(self.root)
+        self.ledger.check(node, crash, self.rng)
+        self._run(node.start())
+        self.node = node
+        self.ledger.settle(node)
+        self._forget_lost_sequences()
+
+    def _end_tasks(self) -> None:
+        self.loop.drop_jobs()
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.wait(0)
+
+    def _forget_lost_sequences(self) -> None:
+        """Producers send again what was lost, with other content: as if it had never been sent."""
+        for name, partition, producer in list(self._sequences):
+            own = [e.header for e in self.promise(name, partition).entries if e.header.producer_id == producer]
+            self._sequences[name, partition, producer] = own[-1].base_sequence + own[-1].record_count if own else 0
+
+    def end(self) -> None:
+        """Nothing of this life runs any more."""
+        self._end_tasks()
+        self.machines.calls.unmount(self.root)
+
+
+def _compressed(batch: bytes) -> bytes:
+    header = read_header(batch)
+    body = bytes(cramjam.lz4.compress(batch[HEADER_BYTES:]))
+    length = HEADER_BYTES - LENGTH_PREFIX_BYTES + len(body)
+    attributes = header.attributes & ~CODEC_MASK | LZ4
+    return changed(batch[:HEADER_BYTES] + body, batch_length=length, attributes=attributes)
