@@ -35,13 +35,12 @@ class Wreck:
 
 
 class CrashPoints:
-    """Spreads `wanted` crash points evenly over `calls` calls of a life; its wrecks are looked at afterwards, so that
-    no failure gets into the hands of the broker that goes on."""
+    """Crashes `per_call` times at each call of a life, on the average. The wrecks are looked at afterwards, so that no
+    failure gets into the hands of the broker that goes on."""
 
-    def __init__(self, machines: Machines, wanted: int, calls: int, seed: int) -> None:
+    def __init__(self, machines: Machines, per_call: float, seed: int) -> None:
         self._machines = machines
-        self._wanted = wanted
-        self._calls = calls
+        self._per_call = per_call
         self._rng = random.Random(seed)
         self._seen = 0
         self._made = 0
@@ -49,7 +48,7 @@ class CrashPoints:
 
     def called(self, disk: Disk, ledger: Ledger) -> None:
         self._seen += 1
-        while self._made * self._calls < self._seen * self._wanted and self._made < self._wanted:
+        while self._made < round(self._seen * self._per_call):
             crash = CYCLE[self._made % len(CYCLE)]
             self._made += 1
             self._wreck(disk, ledger.copy(), crash, kind=crash.value, crashes_to_come=1)
@@ -110,7 +109,7 @@ def sweep(machines: Machines, script: Script, wanted: int, seed: int) -> None:
     rehearsal = Life(machines, seed)
     script(rehearsal)
     rehearsal.end()
-    points = CrashPoints(machines, wanted, rehearsal.calls_made, seed)
+    points = CrashPoints(machines, wanted / rehearsal.calls_made, seed)
     life = Life(machines, seed, points.called)
     script(life)
     life.end()

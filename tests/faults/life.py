@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import uuid
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import SimpleNamespace
@@ -46,6 +47,8 @@ class Machines:
         monkeypatch.setattr(files, "os", self.calls)
         clock = SimpleNamespace(time_ns=lambda: NOW_MS * 1_000_000 + int(self.loop.time() * 1e9))
         monkeypatch.setattr(node_module, "time", clock)
+        chance = random.Random(0)
+        monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4))
 
     def boot(self, root: Path) -> Node:
         """What the broker does at its start, but for listening."""
