@@ -174,6 +174,11 @@ class Disk:
                 return None
         return what
 
+    def contents(self, path: tuple[str, ...]) -> Contents:
+        what = self.find(path)
+        assert isinstance(what, Contents), path
+        return what
+
     def directory(self, path: tuple[str, ...]) -> Directory:
         what = self.find(path)
         if what is None:
