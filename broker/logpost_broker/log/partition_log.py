@@ -117,6 +117,11 @@ class PartitionLog:
     def is_synced(self) -> bool:
         return not self._unsynced
 
+    @property
+    def has_rolled(self) -> bool:
+        """A segment ended since the last checkpoint."""
+        return bool(self._rolled)
+
     def append(self, batch: Buffer, *, now_ms: int, header: BatchHeader | None = None, stamp: bool = False) -> Appended:
         """Write one batch at the end. `header` is what `batch` starts with, when the caller has read it; `stamp` sets
         the broker's time (LogAppendTime).

@@ -3,7 +3,8 @@
 `broker.flush` decides what being safe means:
 - `commit`: synced. The high watermark follows the sync, so no consumer sees what a power cut could take back.
 - `interval`: written; synced every `broker.flush_interval_ms`.
-- `os`: written; the operating system syncs when it likes.
+- `os`: written; the operating system syncs when it likes. Ended segments are synced all the same, as in Kafka: a start
+  after a crash has to read what is not known to be on the disk.
 """
 
 from __future__ import annotations
@@ -133,13 +134,16 @@ class Flusher:
         while True:
             await asyncio.sleep(CHECKPOINT_SECONDS)
             for log in self._logs:
-                if log.recovery_point < log.next_offset and log.offline is None and self._mode != "os":
+                if self._has_to_checkpoint(log):
                     self._flush_of(log).checkpoint_wanted = True
                     self._begin(log)
             try:
                 self._logs.write_recovery_points()
             except OSError as error:
                 logger.error("cannot save the recovery points: %s", error)
+
+    def _has_to_checkpoint(self, log: PartitionLog) -> bool:
+        return log.offline is None and (log.has_rolled if self._mode == "os" else log.recovery_point < log.next_offset)
 
     async def close(self) -> None:
         """Wait for what waits for a sync and for the syncs that run. What is not synced then, is when its log is

@@ -17,6 +17,7 @@ from logpost_broker.errors import ApiError
 from logpost_broker.log.files import File, Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.node import Node
+from logpost_broker.server import flusher
 from tests.broker.log.logs import append, idempotent, values_from
 
 
@@ -210,3 +211,22 @@ def test_a_checkpoint_of_a_deleted_topic_leaves_nothing_in_one_made_again(tmp_pa
         assert not list(again.directory.glob("*.snapshot*"))
 
     on_a_node(tmp_path, story)
+
+
+def test_the_mode_os_syncs_ended_segments_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a start after a crash reads the last segments, not all of the log."""
+    monkeypatch.setattr(flusher, "CHECKPOINT_SECONDS", 0.01)
+    disk = Disk()
+
+    async def story(node: Node, log: PartitionLog) -> None:
+        append(log, b"first" + b"." * 100)
+        await node.durable(log)
+        await asyncio.sleep(0.05)  # some checkpoints: the one thing to see is that nothing happens
+        assert (disk.syncs, log.recovery_point) == (0, 0)
+        while len(log.segments) == 1:
+            append(log, b"next" + b"." * 100)
+        while log.recovery_point < log.next_offset:  # noqa: ASYNC110 - nobody asks for a checkpoint: it has no future
+            await asyncio.sleep(0.01)
+        assert disk.syncs > 0
+
+    on_a_node(tmp_path, story, disk, flush="os", segment_bytes=300)
