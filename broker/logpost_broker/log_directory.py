@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
 RECOVERY_POINTS = "recovery-point-offset-checkpoint"
 LOG_STARTS = "log-start-offset-checkpoint"
 PARTITION_METADATA = "partition.metadata"
+PARTITION_METADATA_FORM = re.compile(rb"version: 0\ntopic_id: [A-Za-z0-9_-]{22}\n")
 DELETED_SUFFIX = "-delete"
 STRAY_SUFFIX = "-stray"
 STRAY_NAME_CHARACTERS = 200
@@ -108,12 +110,17 @@ class LogDirectory:
         data = self._files.read_bytes(directory / PARTITION_METADATA)
         if data == expected:
             return
-        if data is not None:
-            self._set_aside(directory)
-        name, _, partition = directory.name.rpartition("-")
-        self._forget({(name, int(partition))})
-        self._files.make_directory(directory)
+        if self._has_log(directory) and not _names_another(data, topic.id):
+            logger.warning("%s is damaged: written anew", directory / PARTITION_METADATA)
+        else:
+            if data is not None:
+                self._set_aside(directory)
+            self._forget({_partition_of(directory)})
+            self._files.make_directory(directory)
         self._files.replace(directory / PARTITION_METADATA, expected)
+
+    def _has_log(self, directory: Path) -> bool:
+        return any(name.endswith(".log") for name in self._files.names(directory))
 
     def delete(self, topic: Topic) -> list[PartitionLog]:
         """Take away the logs of a topic that the metadata no longer has; answers those that were open. `remove_deleted`
@@ -152,8 +159,7 @@ class LogDirectory:
 
     def truncate_prefix(self, log: PartitionLog, offset: int) -> None:
         """Move a log's start up to `offset`, durably, and delete the segments below. Raises OSError."""
-        name, _, partition = log.directory.name.rpartition("-")
-        starts = self._log_starts | {(name, int(partition)): log.start_moved_to(offset)}
+        starts = self._log_starts | {_partition_of(log.directory): log.start_moved_to(offset)}
         self._write_checkpoint(LOG_STARTS, starts)
         self._log_starts = starts
         for segment in log.truncate_prefix(offset):
@@ -198,11 +204,11 @@ class LogDirectory:
         for name in self._files.names(self._directory):
             directory = self._directory / name
             data = self._files.read_bytes(directory / PARTITION_METADATA)
-            if data is None or name.endswith(STRAY_SUFFIX):
+            if name.endswith(STRAY_SUFFIX) or (data is None and not self._has_log(directory)):
                 continue
             topic_name, _, number = name.rpartition("-")
             topic = topics.by_name(topic_name)
-            if topic is not None and data == _partition_metadata(topic.id):
+            if topic is not None and _numbers(topic, number) and not _names_another(data, topic.id):
                 existing.append((topic, int(number)))
             else:
                 self._set_aside(directory)
@@ -228,8 +234,12 @@ class LogDirectory:
         data = self._files.read_bytes(self._directory / name)
         if data is None:
             return {}
-        fields = [line.split() for line in data.decode().splitlines()[2:]]
-        return {(topic, int(partition)): int(offset) for topic, partition, offset in fields}
+        try:
+            return _parsed_checkpoint(data)
+        except ValueError as error:
+            # As Kafka does: without recovery points everything is checked, without log starts the segments say it.
+            logger.error("cannot understand %s, going on without it: %s", self._directory / name, error)
+            return {}
 
     def _write_checkpoint(self, name: str, offsets: Mapping[Partition, int]) -> None:
         lines = [f"{topic} {partition} {offset}" for (topic, partition), offset in offsets.items()]
@@ -240,3 +250,32 @@ def _partition_metadata(topic_id: uuid.UUID) -> bytes:
     """Kafka's `partition.metadata`, with the id in its 22 characters."""
     text = base64.urlsafe_b64encode(topic_id.bytes).decode().rstrip("=")
     return f"version: 0\ntopic_id: {text}\n".encode()
+
+
+def _names_another(data: bytes | None, topic_id: uuid.UUID) -> bool:
+    """Whether a `partition.metadata` is that of another topic. A file that makes no sense, or differs in a single byte,
+    is a damaged one of this topic: no two ids are so alike."""
+    expected = _partition_metadata(topic_id)
+    if data is None or not PARTITION_METADATA_FORM.fullmatch(data):
+        return False
+    return sum(found != right for found, right in zip(data, expected, strict=True)) > 1
+
+
+def _numbers(topic: Topic, text: str) -> bool:
+    """Whether `text` is the number of a partition of `topic`, as we write it."""
+    return text.isdecimal() and int(text) < topic.partitions and text == str(int(text))
+
+
+def _partition_of(directory: Path) -> Partition:
+    name, _, partition = directory.name.rpartition("-")
+    return name, int(partition)
+
+
+def _parsed_checkpoint(data: bytes) -> dict[Partition, int]:
+    """Raises ValueError."""
+    version, count, *lines = data.decode().splitlines()
+    fields = [line.split() for line in lines]
+    offsets = {(topic, int(partition)): int(offset) for topic, partition, offset in fields}
+    if version != "0" or int(count) != len(offsets) or min(offsets.values(), default=0) < 0:
+        raise ValueError("its version, its count or an offset is wrong")
+    return offsets

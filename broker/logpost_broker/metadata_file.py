@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 import msgspec
+from crc32c import crc32c
 
 from logpost.errors import StartError
 from logpost_broker.log.files import Files
@@ -33,6 +34,11 @@ class Metadata(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     next_producer_id: int = 0
     """Ids from here on were never given out."""
     topics: list[TopicEntry] = []
+    crc32c: int | None = None
+    """Over this content without it. Whoever edits the file takes it out."""
+
+    def checksum(self) -> int:
+        return int(crc32c(msgspec.json.encode(msgspec.structs.replace(self, crc32c=None))))
 
 
 class MetadataFile:
@@ -47,13 +53,16 @@ class MetadataFile:
             return
         try:
             self.content = msgspec.json.decode(data, type=Metadata)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StartError(f"cannot understand {self._path}: {error}") from error
+        if self.content.crc32c not in (None, self.content.checksum()):
+            raise StartError(f"cannot trust {self._path}: its CRC is wrong, restore it from a copy")
         if self.content.version != VERSION:
             raise StartError(f"cannot understand {self._path}: version {self.content.version}, not {VERSION}")
 
     def save(self) -> None:
         """Raises OSError; the file then has its old content."""
+        self.content.crc32c = self.content.checksum()
         self._files.replace(self._path, msgspec.json.format(msgspec.json.encode(self.content)) + b"\n")
 
 

@@ -134,7 +134,7 @@ class MemoryFiles(Files):
     def names(self, directory: Path) -> list[str]:
         disk, inner = self._calls.place(directory)
         found = disk.find(inner)
-        return sorted(disk.directory(inner).names) if found is not None else []
+        return sorted(found.names) if isinstance(found, Directory) else []
 
     def make_directory(self, directory: Path) -> None:
         disk, inner = self._calls.place(directory)

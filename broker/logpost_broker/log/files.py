@@ -89,7 +89,7 @@ class Files:
         """Sorted names of what is in a directory; none where there is no directory."""
         try:
             return sorted(entry.name for entry in directory.iterdir())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def make_directory(self, directory: Path) -> None:

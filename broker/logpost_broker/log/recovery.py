@@ -93,8 +93,8 @@ def _check_tail(log: PartitionLog, known: LastKnown) -> int:
 
 
 def _follows(base_offset: int, next_offset: int, log: PartitionLog, known: LastKnown) -> bool:
-    """Whether a segment may come after the one that ends before `next_offset`. A power cut can take the end of a segment
-    and leave the next, none of it acknowledged: behind such a gap a producer could not send again what it lost."""
+    """Whether a segment may come after the one that ends before `next_offset`. A power cut can take the end of one and
+    leave the next, none of it acknowledged: behind such a gap a producer could not send again what it lost."""
     if base_offset <= log.log_start_offset:
         return base_offset >= next_offset
     return base_offset == next_offset or (known.is_compacted and base_offset > next_offset)
