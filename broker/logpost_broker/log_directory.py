@@ -204,13 +204,12 @@ class LogDirectory:
         for name in self._files.names(self._directory):
             directory = self._directory / name
             data = self._files.read_bytes(directory / PARTITION_METADATA)
-            if name.endswith(STRAY_SUFFIX) or (data is None and not self._has_log(directory)):
-                continue
             topic_name, _, number = name.rpartition("-")
             topic = topics.by_name(topic_name)
             if topic is not None and _numbers(topic, number) and not _names_another(data, topic.id):
-                existing.append((topic, int(number)))
-            else:
+                if data is not None or self._has_log(directory):
+                    existing.append((topic, int(number)))
+            elif data is not None and not name.endswith(STRAY_SUFFIX):
                 self._set_aside(directory)
         return existing
 
