@@ -51,6 +51,9 @@ class MetadataFile:
             self.content = Metadata(cluster_id=_new_cluster_id())
             self.save()
             return
+        # Killed while it replaced this file, the broker left a name that a power cut can still take back: nothing may
+        # follow from the new content before it is sure to stay.
+        files.sync_directory(directory)
         try:
             self.content = msgspec.json.decode(data, type=Metadata)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
