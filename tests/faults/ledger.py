@@ -21,6 +21,8 @@ from logpost_broker.node import Node
 from tests.broker.log.logs import NOW_MS, idempotent
 
 READ_BYTES = 5000
+LATER_MS = NOW_MS + 100_000_000
+"""After all that a life wrote."""
 
 
 class Crash(Enum):
@@ -205,15 +207,29 @@ class Ledger:
         for topic, number, promise, log in self._logs(node):
             where = f"{topic}-{number}"
             _check_producers(promise, log, where)
-            end = log.next_offset
-            batch = build_batch([(None, b"after the crash")], NOW_MS)
-            assert log.append(batch, now_ms=NOW_MS).base_offset == end, f"{where}: an offset was left out"
-            job = log.begin_sync(checkpoint=rng.random() < 0.5, now_ms=NOW_MS)
-            job.run()
-            log.end_sync(job)
-            [*_, (header, body)] = served_by(log)
-            assert (header.base_offset, body[CRC_START:]) == (end, batch[CRC_START:]), f"{where}: the new record"
+            _check_appends(log, rng, where)
         assert node.producer_ids.take() not in self.producer_ids, "a producer id was given out twice"
+
+
+def _check_appends(log: PartitionLog, rng: random.Random, where: str) -> None:
+    """New batches, enough of them to end a segment or two, are found by offset and by time."""
+    first = log.next_offset
+    for number in range(rng.choice([1, 4])):
+        batch = build_batch([(None, rng.randbytes(rng.choice([10, 2500])))], LATER_MS + number)
+        appended = log.append(batch, now_ms=LATER_MS)
+        assert appended.base_offset == first + number, f"{where}: an offset was left out"
+    job = log.begin_sync(checkpoint=rng.random() < 0.5, now_ms=LATER_MS)
+    job.run()
+    log.end_sync(job)
+    [*_, (header, body)] = served_by(log)
+    assert (header.base_offset, body[CRC_START:]) == (log.next_offset - 1, batch[CRC_START:]), f"{where}: the last one"
+    for number in range(log.next_offset - first):
+        assert read_header(log.read(first + number, 1)).base_offset == first + number, (
+            f"{where}: a new one is not found"
+        )
+        found = log.first_at_or_after(LATER_MS + number)
+        assert found is not None, f"{where}: a new one is not found by time"
+        assert found.offset == first + number, f"{where}: another one is found by time"
 
 
 def served_by(log: PartitionLog) -> Iterator[tuple[BatchHeader, bytes]]:
