@@ -46,8 +46,8 @@ class LogDirectory:
         *,
         now_ms: int,
     ) -> None:
-        """After a crash every log is recovered here; after a clean shutdown a log is opened at its first use. Raises
-        OSError."""
+        """After a crash every log is recovered here; after a clean shutdown, or when that fails, a log is opened at its
+        first use. Raises OSError."""
         self._directory = directory
         self._files = files
         self._config = config
@@ -68,7 +68,10 @@ class LogDirectory:
         self.leader_epoch = metadata.content.leader_epoch
         if not self._clean:
             for topic, partition in existing:
-                self.get(topic, partition)
+                try:
+                    self.get(topic, partition)
+                except OSError as error:  # who asks for it is told so; the others go on
+                    logger.error("cannot open %s-%d: %s", topic.name, partition, error)
 
     def __iter__(self) -> Iterator[PartitionLog]:
         """The open logs."""

@@ -8,12 +8,16 @@ acknowledged under `flush = "commit"`.
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 
 from logpost_broker.log.batch import MAGIC, BatchHeader, crc_matches
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.producers import ProducerStates
-from logpost_broker.log.segment import INDEX_INTERVAL_BYTES, Segment
+from logpost_broker.log.segment import Segment
+
+LOG_NAME = re.compile(r"[0-9]{20}\.log")
+SNAPSHOT_NAME = re.compile(r"[0-9]{20}\.snapshot")
 
 logger = logging.getLogger("broker")
 
@@ -44,21 +48,21 @@ def _open_segments(log: PartitionLog, log_start_offset: int) -> None:
     for name in names:
         if name.endswith(".tmp"):
             log.files.unlink(log.directory / name)
-    bases = [int(name.removesuffix(".log")) for name in names if name.endswith(".log")]
+    bases = [int(name.removesuffix(".log")) for name in names if LOG_NAME.fullmatch(name)]
     first = max([base for base in bases if base <= log_start_offset], default=0)
     for base in bases:
         segment = Segment(log.files, log.directory, base) if base < first else log.add_segment(base)
         if base < first:  # the crash came between the new log start and the end of deleting
             segment.delete()
-        elif not len(segment.offset_index) and segment.size_bytes > INDEX_INTERVAL_BYTES:
-            _note_from(segment, 0)
+        elif not segment.has_indexes:
+            _rebuild_indexes(segment)
     if not log.segments:
         log.add_segment(log_start_offset)
 
 
-def _note_from(segment: Segment, position: int) -> None:
-    """Write the indexes anew from a position on."""
-    for found, header in segment.headers(position):
+def _rebuild_indexes(segment: Segment) -> None:
+    segment.forget_after(0, segment.base_offset)
+    for found, header in segment.headers():
         segment.note(header, found)
     segment.seal()
 
@@ -152,7 +156,7 @@ def _restore_producers(log: PartitionLog, now_ms: int) -> None:
 
 def _load_snapshot(log: PartitionLog) -> int:
     """The offset that the producer states now stand for."""
-    for name in reversed([name for name in log.files.names(log.directory) if name.endswith(".snapshot")]):
+    for name in reversed([name for name in log.files.names(log.directory) if SNAPSHOT_NAME.fullmatch(name)]):
         offset = int(name.removesuffix(".snapshot"))
         if offset > log.next_offset:  # of batches that the crash took
             log.files.unlink(log.directory / name)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from logpost_broker.log.batch import HEADER_BYTES, NO_TIMESTAMP, BatchHeader, Buffer, read_header
 from logpost_broker.log.files import File, Files
-from logpost_broker.log.index import OffsetIndex, TimeIndex
+from logpost_broker.log.index import OFFSET_ENTRY, TIME_ENTRY, OffsetIndex, TimeIndex
 
 INDEX_INTERVAL_BYTES = 4096
 """Kafka's `index.interval.bytes`: one index entry for so many bytes of batches."""
@@ -31,6 +31,10 @@ class Segment:
         self._paths = [directory / (file_stem(base_offset) + suffix) for suffix in SUFFIXES]
         log, index, timeindex = _open_all(files, self._paths)
         self.log = log
+        self._are_indexes_cut = bool(index.size % OFFSET_ENTRY.size or timeindex.size % TIME_ENTRY.size)
+        if not log.size:  # a power cut may have left indexes of batches that it took
+            index.truncate(0)
+            timeindex.truncate(0)
         self.offset_index = OffsetIndex(index, base_offset)
         self.time_index = TimeIndex(timeindex, base_offset)
         last = self.time_index.last()
@@ -41,6 +45,14 @@ class Segment:
     @property
     def size_bytes(self) -> int:
         return self.log.size
+
+    @property
+    def has_indexes(self) -> bool:
+        """Whether both indexes have what they must have, of an ended segment. What they say is not checked."""
+        if not self.size_bytes:
+            return True
+        has_positions = len(self.offset_index) > 0 or self.size_bytes <= INDEX_INTERVAL_BYTES
+        return has_positions and len(self.time_index) > 0 and not self._are_indexes_cut
 
     def takes(self, header: BatchHeader, limit_bytes: int) -> bool:
         """Whether a batch still fits: under the size limit, and within what a 4-byte relative offset can say."""
