@@ -7,31 +7,35 @@ broker is not running and was stopped in order.
 
 from __future__ import annotations
 
-import base64
 import logging
-import re
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from logpost.config import BrokerConfig
+from logpost_broker.checkpoints import (
+    CLEAN_SHUTDOWN,
+    CLEAN_SHUTDOWN_CONTENT,
+    LOG_STARTS,
+    PARTITION_METADATA,
+    RECOVERY_POINTS,
+    Partition,
+    formatted_checkpoint,
+    parsed_checkpoint,
+    partition_metadata,
+    topic_id_of,
+)
 from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.recovery import LastKnown, recover
 from logpost_broker.metadata_file import MetadataFile
 from logpost_broker.topics import Topic, TopicRegistry
 
-CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
-RECOVERY_POINTS = "recovery-point-offset-checkpoint"
-LOG_STARTS = "log-start-offset-checkpoint"
-PARTITION_METADATA = "partition.metadata"
-PARTITION_METADATA_FORM = re.compile(rb"version: 0\ntopic_id: [A-Za-z0-9_-]{22}\n")
 DELETED_SUFFIX = "-delete"
 STRAY_SUFFIX = "-stray"
 STRAY_NAME_CHARACTERS = 200
 """What is kept of a partition's name: file systems take 255."""
 
-Partition = tuple[str, int]
 logger = logging.getLogger("broker")
 
 
@@ -109,7 +113,7 @@ class LogDirectory:
     def _make(self, topic: Topic, directory: Path) -> None:
         """Make a partition's directory, unless it is there. One of another topic of this name, whose removal failed, is
         set aside. Raises OSError."""
-        expected = _partition_metadata(topic.id)
+        expected = partition_metadata(topic.id)
         data = self._files.read_bytes(directory / PARTITION_METADATA)
         if data == expected:
             return
@@ -183,7 +187,7 @@ class LogDirectory:
         self.write_recovery_points()
         self._logs.clear()
         if whole:
-            self._files.replace(self._directory / CLEAN_SHUTDOWN, b'{"version":0}\n')
+            self._files.replace(self._directory / CLEAN_SHUTDOWN, CLEAN_SHUTDOWN_CONTENT)
 
     @staticmethod
     def _synced(log: PartitionLog, now_ms: int) -> bool:
@@ -237,30 +241,23 @@ class LogDirectory:
         if data is None:
             return {}
         try:
-            return _parsed_checkpoint(data)
+            return parsed_checkpoint(data)
         except ValueError as error:
             # As Kafka does: without recovery points everything is checked, without log starts the segments say it.
             logger.error("cannot understand %s, going on without it: %s", self._directory / name, error)
             return {}
 
     def _write_checkpoint(self, name: str, offsets: Mapping[Partition, int]) -> None:
-        lines = [f"{topic} {partition} {offset}" for (topic, partition), offset in offsets.items()]
-        self._files.replace(self._directory / name, "\n".join(["0", str(len(lines)), *lines, ""]).encode())
-
-
-def _partition_metadata(topic_id: uuid.UUID) -> bytes:
-    """Kafka's `partition.metadata`, with the id in its 22 characters."""
-    text = base64.urlsafe_b64encode(topic_id.bytes).decode().rstrip("=")
-    return f"version: 0\ntopic_id: {text}\n".encode()
+        self._files.replace(self._directory / name, formatted_checkpoint(offsets))
 
 
 def _names_another(data: bytes | None, topic_id: uuid.UUID) -> bool:
     """Whether a `partition.metadata` is that of another topic. A file that makes no sense, or differs in a single byte,
     is a damaged one of this topic: no two ids are so alike."""
-    expected = _partition_metadata(topic_id)
-    if data is None or not PARTITION_METADATA_FORM.fullmatch(data):
+    expected = partition_metadata(topic_id)
+    if data is None or topic_id_of(data) is None:
         return False
-    return sum(found != right for found, right in zip(data, expected, strict=True)) > 1
+    return sum(found != right for found, right in zip(data.rstrip(), expected.rstrip(), strict=True)) > 1
 
 
 def _numbers(topic: Topic, text: str) -> bool:
@@ -271,13 +268,3 @@ def _numbers(topic: Topic, text: str) -> bool:
 def _partition_of(directory: Path) -> Partition:
     name, _, partition = directory.name.rpartition("-")
     return name, int(partition)
-
-
-def _parsed_checkpoint(data: bytes) -> dict[Partition, int]:
-    """Raises ValueError."""
-    version, count, *lines = data.decode().splitlines()
-    fields = [line.split() for line in lines]
-    offsets = {(topic, int(partition)): int(offset) for topic, partition, offset in fields}
-    if version != "0" or int(count) != len(offsets) or min(offsets.values(), default=0) < 0:
-        raise ValueError("its version, its count or an offset is wrong")
-    return offsets

@@ -12,8 +12,9 @@ import pytest
 
 from logpost.config import BrokerConfig
 from logpost.errors import StartError
+from logpost_broker.checkpoints import CLEAN_SHUTDOWN
 from logpost_broker.log.files import Files
-from logpost_broker.log_directory import CLEAN_SHUTDOWN, LogDirectory
+from logpost_broker.log_directory import LogDirectory
 from logpost_broker.metadata_file import MetadataFile
 from logpost_broker.topics import ProducerIds, Topic, TopicRegistry
 from tests.broker.log.logs import NOW_MS, append, sync, values_from

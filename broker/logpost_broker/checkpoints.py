@@ -1,0 +1,48 @@
+"""Kafka's small text files: the checkpoints of a log directory, and `partition.metadata` of each partition in it.
+
+A checkpoint file maps partitions to offsets: a version, a count, then one line of topic, partition and offset each.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import uuid
+from collections.abc import Mapping
+
+CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
+CLEAN_SHUTDOWN_CONTENT = b'{"version":0}\n'
+RECOVERY_POINTS = "recovery-point-offset-checkpoint"
+"""Below these offsets logs are known to be on the disk."""
+LOG_STARTS = "log-start-offset-checkpoint"
+PARTITION_METADATA = "partition.metadata"
+PARTITION_METADATA_FORM = re.compile(rb"version: 0\ntopic_id: ([A-Za-z0-9_-]{22})\n?")
+
+Partition = tuple[str, int]
+
+
+def parsed_checkpoint(data: bytes) -> dict[Partition, int]:
+    """Raises ValueError."""
+    version, count, *lines = data.decode().splitlines()
+    fields = [line.split() for line in lines]
+    offsets = {(topic, int(partition)): int(offset) for topic, partition, offset in fields}
+    if version != "0" or int(count) != len(offsets) or min(offsets.values(), default=0) < 0:
+        raise ValueError("its version, its count or an offset is wrong")
+    return offsets
+
+
+def formatted_checkpoint(offsets: Mapping[Partition, int]) -> bytes:
+    lines = [f"{topic} {partition} {offset}" for (topic, partition), offset in offsets.items()]
+    return "\n".join(["0", str(len(lines)), *lines, ""]).encode()
+
+
+def partition_metadata(topic_id: uuid.UUID) -> bytes:
+    """The content of `partition.metadata`, with the id in its 22 characters."""
+    text = base64.urlsafe_b64encode(topic_id.bytes).decode().rstrip("=")
+    return f"version: 0\ntopic_id: {text}\n".encode()
+
+
+def topic_id_of(partition_metadata: bytes) -> uuid.UUID | None:
+    """The id that a `partition.metadata` holds; None when it makes no sense."""
+    found = PARTITION_METADATA_FORM.fullmatch(partition_metadata)
+    return None if found is None else uuid.UUID(bytes=base64.urlsafe_b64decode(found[1] + b"=="))
