@@ -28,11 +28,10 @@ from logpost_broker.checkpoints import (
 from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.recovery import LastKnown, recover
-from logpost_broker.metadata_file import MetadataFile
+from logpost_broker.metadata_file import STRAY_SUFFIX, MetadataFile
 from logpost_broker.topics import Topic, TopicRegistry
 
 DELETED_SUFFIX = "-delete"
-STRAY_SUFFIX = "-stray"
 STRAY_NAME_CHARACTERS = 200
 """What is kept of a partition's name: file systems take 255."""
 

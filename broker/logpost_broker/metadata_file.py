@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import uuid
 from pathlib import Path
 
@@ -10,10 +11,15 @@ import msgspec
 from crc32c import crc32c
 
 from logpost.errors import StartError
+from logpost_broker.checkpoints import PARTITION_METADATA
 from logpost_broker.log.files import Files
 
+STRAY_SUFFIX = "-stray"
+"""Of a partition's directory that no topic explains."""
 NAME = "metadata.json"
 VERSION = 1
+
+logger = logging.getLogger("broker")
 
 
 class TopicEntry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -46,8 +52,10 @@ class MetadataFile:
         """Raises StartError when the file is there and cannot be understood."""
         self._path = directory / NAME
         self._files = files
-        data = files.read_bytes(self._path)
+        data = self._saved = files.read_bytes(self._path)
         if data is None:
+            if any(_is_partition(files, directory / name) for name in files.names(directory)):
+                raise StartError(f"{self._path} is missing, and {directory} has logs: restore it from a copy")
             self.content = Metadata(cluster_id=_new_cluster_id())
             self.save()
             return
@@ -66,7 +74,25 @@ class MetadataFile:
     def save(self) -> None:
         """Raises OSError; the file then has its old content."""
         self.content.crc32c = self.content.checksum()
-        self._files.replace(self._path, msgspec.json.format(msgspec.json.encode(self.content)) + b"\n")
+        data = msgspec.json.format(msgspec.json.encode(self.content)) + b"\n"
+        try:
+            self._files.replace(self._path, data)
+        except OSError:
+            self._restore()
+            raise
+        self._saved = data
+
+    def _restore(self) -> None:
+        """What failed may have been the last step, with the new content in its place already."""
+        try:
+            if self._saved is not None and self._files.read_bytes(self._path) != self._saved:
+                self._files.replace(self._path, self._saved)
+        except OSError as error:
+            logger.error("cannot restore %s, it may have a change that was refused: %s", self._path, error)
+
+
+def _is_partition(files: Files, directory: Path) -> bool:
+    return not directory.name.endswith(STRAY_SUFFIX) and files.exists(directory / PARTITION_METADATA)
 
 
 def _new_cluster_id() -> str:

@@ -15,6 +15,7 @@ import pytest
 
 from logpost.config import BrokerConfig
 from logpost_broker import node as node_module
+from logpost_broker.checkpoints import CLEAN_SHUTDOWN
 from logpost_broker.log import files
 from logpost_broker.log.batch import CODEC_MASK, HEADER_BYTES, LENGTH_PREFIX_BYTES, read_header
 from logpost_broker.log.compression import LZ4
@@ -136,9 +137,10 @@ class Life:
         if producer >= 0:
             key = (name, partition, producer)
             sequence = self._sequences.get(key, 0)
-            self._sequences[key] = sequence + len(values)
             batch = changed(batch, producer_id=producer, producer_epoch=0, base_sequence=sequence)
         self._send(name, partition, batch)
+        if producer >= 0:
+            self._sequences[key] = sequence + len(values)
 
     def append_again(self, name: str, partition: int = 0) -> None:
         """A producer that saw no answer sends its last batch once more."""
@@ -203,9 +205,10 @@ class Life:
         self.ledger.doing = ("close", "")
         self._run(self.running().stop())
         self.node = None
-        for topic in self.ledger.topics.values():
-            for promise in topic.partitions:
-                promise.safe = promise.end
+        if self.machines.files.exists(self.root / CLEAN_SHUTDOWN):
+            for topic in self.ledger.topics.values():
+                for promise in topic.partitions:
+                    promise.safe = promise.end
         left_open = self.machines.calls.unmount(self.root)
         assert left_open == 0, f"{left_open} descriptors left open"
         self.root = self.machines.calls.mount(self.disk)

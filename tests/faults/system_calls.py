@@ -129,7 +129,10 @@ class MemoryFiles(Files):
 
     def exists(self, path: Path) -> bool:
         disk, inner = self._calls.place(path)
-        return disk.find(inner) is not None
+        try:
+            return disk.find(inner) is not None
+        except NotADirectoryError:
+            return False
 
     def names(self, directory: Path) -> list[str]:
         disk, inner = self._calls.place(directory)

@@ -93,6 +93,7 @@ HARMLESS = {
     "empty log starts": put("log-start-offset-checkpoint"),
 }
 STOPS = {
+    "no metadata file": gone(METADATA),
     "an empty metadata file": put(METADATA),
     "a metadata file in words": put(METADATA, b"topics: t"),
     "a metadata file of another version": put(METADATA, b'{"version": 99, "cluster_id": "x"}'),
