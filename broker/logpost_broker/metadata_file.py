@@ -47,6 +47,19 @@ class Metadata(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         return int(crc32c(msgspec.json.encode(msgspec.structs.replace(self, crc32c=None))))
 
 
+def parsed_metadata(data: bytes, path: Path) -> Metadata:
+    """The content of the file at `path`. Raises StartError when it cannot be understood."""
+    try:
+        content = msgspec.json.decode(data, type=Metadata)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StartError(f"cannot understand {path}: {error}") from error
+    if content.crc32c not in (None, content.checksum()):
+        raise StartError(f"cannot trust {path}: its CRC is wrong, restore it from a copy")
+    if content.version != VERSION:
+        raise StartError(f"cannot understand {path}: version {content.version}, not {VERSION}")
+    return content
+
+
 class MetadataFile:
     def __init__(self, directory: Path, files: Files) -> None:
         """Raises StartError when the file is there and cannot be understood."""
@@ -62,14 +75,7 @@ class MetadataFile:
         # Killed while it replaced this file, the broker left a name that a power cut can still take back: nothing may
         # follow from the new content before it is sure to stay.
         files.sync_directory(directory)
-        try:
-            self.content = msgspec.json.decode(data, type=Metadata)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise StartError(f"cannot understand {self._path}: {error}") from error
-        if self.content.crc32c not in (None, self.content.checksum()):
-            raise StartError(f"cannot trust {self._path}: its CRC is wrong, restore it from a copy")
-        if self.content.version != VERSION:
-            raise StartError(f"cannot understand {self._path}: version {self.content.version}, not {VERSION}")
+        self.content = parsed_metadata(data, self._path)
 
     def save(self) -> None:
         """Raises OSError; the file then has its old content."""
