@@ -1,0 +1,85 @@
+"""Which segments leave a log by age and by size: a plan, from plain numbers. Reads no file and no clock.
+
+The rules are Apache Kafka's. From the oldest segment on, one goes when the log without it still has `retention.bytes`,
+or when its newest record is older than `retention.ms`. A segment stays as long as the one before it stays, and nothing
+at or above the high watermark goes. A newest timestamp in the future is older than nothing: it keeps its segment, and
+those behind it, until `retention.ms` after that time, unless the size sends them away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+UNLIMITED = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionLimits:
+    """A topic's `retention.ms` and `retention.bytes` (of one partition); UNLIMITED keeps for ever."""
+
+    age_ms: int = UNLIMITED
+    size_bytes: int = UNLIMITED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFacts:
+    """What retention has to know of a segment. All have records, but for the last, which may be empty."""
+
+    base_offset: int
+    size_bytes: int
+    newest_ms: int
+    """The newest timestamp of its records; the time of the file's last change where no record has one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionPlan:
+    log_start_offset: int
+    """Where the log shall start; what it starts with now when nothing is to go."""
+    aged_segments: int = 0
+    """How many go because of their age."""
+    aged_bytes: int = 0
+    oversize_segments: int = 0
+    """How many go because of the log's size."""
+    oversize_bytes: int = 0
+    kept_by_future_ms: int | None = None
+    """The timestamp in the future that keeps the first segment that stays, and with it all that follow."""
+
+
+def plan_retention(
+    segments: Sequence[SegmentFacts],
+    limits: RetentionLimits,
+    *,
+    log_start_offset: int,
+    high_watermark: int,
+    next_offset: int,
+    now_ms: int,
+) -> RetentionPlan:
+    """Where the log is to start. `segments`: in order. `next_offset`: where the last segment ends. When the plan's log
+    start is that, the last segment is to go as well, and a new one has to begin."""
+    ends = [*(segment.base_offset for segment in segments[1:]), next_offset]
+    excess_bytes = sum(segment.size_bytes for segment in segments) - limits.size_bytes
+    oversize: list[SegmentFacts] = []
+    aged: list[SegmentFacts] = []
+    future_ms = None
+    start = log_start_offset
+    for segment, end in zip(segments, ends, strict=True):
+        if end > high_watermark or not segment.size_bytes:
+            break
+        if limits.size_bytes != UNLIMITED and excess_bytes >= segment.size_bytes:
+            oversize.append(segment)
+        elif limits.age_ms != UNLIMITED and now_ms - segment.newest_ms > limits.age_ms:
+            aged.append(segment)
+        else:
+            future_ms = segment.newest_ms if limits.age_ms != UNLIMITED and segment.newest_ms > now_ms else None
+            break
+        excess_bytes -= segment.size_bytes
+        start = max(start, end)
+    return RetentionPlan(
+        log_start_offset=start,
+        aged_segments=len(aged),
+        aged_bytes=sum(segment.size_bytes for segment in aged),
+        oversize_segments=len(oversize),
+        oversize_bytes=sum(segment.size_bytes for segment in oversize),
+        kept_by_future_ms=future_ms,
+    )
