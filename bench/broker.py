@@ -44,19 +44,22 @@ def main() -> int:
     options = arguments()
     try:
         load = Load(driver=build_driver(), bytes=options.bytes, seconds=options.seconds)
-        brokers = makers(options)
-        figures: Figures = defaultdict(lambda: defaultdict(list))
-        for number in range(options.rounds):
-            in_turn = list(brokers.items())[:: 1 if number % 2 == 0 else -1]
-            for name, make in in_turn:
-                for figure in measure_broker(name, make, load, re.compile(options.rows)):
-                    figures[figure.name][name].append(figure)
-                    show(f"round {number + 1}, {name}: {figure.name}: {figure.value:,.3g} {figure.unit}")
     except DriverError as error:
         print(error, file=sys.stderr)
         return 1
+    brokers = makers(options)
+    figures: Figures = defaultdict(lambda: defaultdict(list))
+    errors: list[DriverError] = []
+    for number in range(options.rounds):
+        in_turn = list(brokers.items())[:: 1 if number % 2 == 0 else -1]
+        for name, make in in_turn:
+            for figure in measure_broker(name, make, load, re.compile(options.rows), errors):
+                figures[figure.name][name].append(figure)
+                show(f"round {number + 1}, {name}: {figure.name}: {shown(figure.value)} {figure.unit}")
     print(as_json(figures) if options.json else as_table(figures))
-    return 0
+    for error in errors:
+        show(f"a row failed: {error}")
+    return 1 if errors else 0
 
 
 def arguments() -> argparse.Namespace:
@@ -85,15 +88,17 @@ def makers(options: argparse.Namespace) -> dict[str, Make]:
     return made
 
 
-def measure_broker(name: str, make: Make, load: Load, wanted: re.Pattern[str]) -> Iterator[Figure]:
-    """All wanted figures of one broker, in one round."""
+def measure_broker(
+    name: str, make: Make, load: Load, wanted: re.Pattern[str], errors: list[DriverError]
+) -> Iterator[Figure]:
+    """All wanted figures of one broker, in one round. A row that fails is noted in `errors`, the others go on."""
     chosen = [row for row in rows() if any(map(wanted.search, row.names))]
     with tempfile.TemporaryDirectory(prefix="logpost-bench-") as directory:
         with Subject(name, make(Path(directory) / "data")) as subject:
             idle = subject.usage().resident_mb
             if chosen:
                 warm_up(subject, load)
-            yield from measure_rows(subject, load, chosen)
+            yield from measure_rows(subject, load, chosen, errors)
             own = [
                 Figure(name=IDLE_MEMORY, unit="MiB", value=idle),
                 Figure(name=PEAK_MEMORY, unit="MiB", value=subject.usage().peak_mb),
@@ -112,11 +117,16 @@ def warm_up(subject: Subject, load: Load) -> None:
     subject.delete_topic(topic)
 
 
-def measure_rows(subject: Subject, load: Load, chosen: Sequence[Row]) -> Iterator[Figure]:
+def measure_rows(subject: Subject, load: Load, chosen: Sequence[Row], errors: list[DriverError]) -> Iterator[Figure]:
     measured: dict[str, Sequence[Figure]] = {}
     for row in chosen:
         alike = measured.get(row.same_for_logpost) if subject.name == "logpost" else None
-        figures = row.measure(subject, load) if alike is None else renamed(alike, row.names)
+        try:
+            figures = row.measure(subject, load) if alike is None else renamed(alike, row.names)
+        except DriverError as error:
+            errors.append(error)
+            show(f"{subject.name}: {error}")
+            continue
         measured[row.names[0]] = figures
         yield from figures
 

@@ -22,6 +22,10 @@ typedef struct {
     atomic_int ended;
 } measure_t;
 
+static double intended(const measure_t *measure, int64_t number) {
+    return measure->started + (double)number * measure->interval;
+}
+
 static void delivered(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque) {
     (void)client;
     measure_t *measure = opaque;
@@ -29,7 +33,7 @@ static void delivered(rd_kafka_t *client, const rd_kafka_message_t *message, voi
     if (message->err)
         measure->failed++;
     else if (number >= measure->first)
-        measure->seconds[measure->taken++] = (float)(seconds_now() - (measure->started + (double)number * measure->interval));
+        measure->seconds[measure->taken++] = (float)(seconds_now() - intended(measure, number));
 }
 
 typedef struct {
@@ -57,27 +61,32 @@ static int ascending(const void *left, const void *right) {
 
 static double percentile_ms(const measure_t *measure, double part) {
     int64_t number = (int64_t)(part * (double)measure->taken);
-    return measure->taken ? 1000.0 * (double)measure->seconds[number < measure->taken ? number : measure->taken - 1] : -1;
+    if (measure->taken == 0)
+        fail("latency", "no message was acknowledged");
+    return 1000.0 * (double)measure->seconds[number < measure->taken ? number : measure->taken - 1];
 }
 
-static void send_all(const options_t *options, rd_kafka_topic_t *topic, const measure_t *measure, int64_t count) {
+static void send_all(const options_t *options, rd_kafka_topic_t *topic, measure_t *measure, int64_t count) {
     char *text = make_text();
     size_t position = 0;
     prctl(PR_SET_TIMERSLACK, 1);
-    ((measure_t *)measure)->started = seconds_now();
+    measure->started = seconds_now();
     for (int64_t number = 0; number < count; number++) {
-        sleep_until(measure->started + (double)number * measure->interval);
-        const char *piece = next_piece(text, &position, (size_t)options->size);
-        if (rd_kafka_produce(topic, (int32_t)(number % options->partitions), 0, (void *)piece, (size_t)options->size, NULL, 0,
-                             (void *)(intptr_t)number))
+        sleep_until(intended(measure, number));
+        void *piece = (void *)next_piece(text, &position, (size_t)options->size);
+        int32_t partition = (int32_t)(number % options->partitions);
+        void *opaque = (void *)(intptr_t)number;
+        if (rd_kafka_produce(topic, partition, 0, piece, (size_t)options->size, NULL, 0, opaque))
             fail("produce", rd_kafka_err2str(rd_kafka_last_error()));
     }
 }
 
 int latency(const options_t *options) {
+    /* Few requests in flight, as idempotent producers have: where the broker is behind, batches grow by themselves. */
     const char *settings[] = {
-        "bootstrap.servers", options->bootstrap, "compression.codec", options->codec, "request.required.acks", options->acks,
-        "queue.buffering.max.messages", "10000000", "linger.ms", "0", "max.in.flight", "5", "socket.nagle.disable", "true", NULL};
+        "bootstrap.servers", options->bootstrap, "compression.codec", options->codec, "request.required.acks",
+        options->acks, "queue.buffering.max.messages", "10000000", "linger.ms", "0", "max.in.flight", "5",
+        "socket.nagle.disable", "true", NULL};
     int64_t count = (int64_t)((options->warmup + options->seconds) * options->rate);
     measure_t measure = {.interval = 1.0 / options->rate, .first = (int64_t)(options->warmup * options->rate)};
     measure.seconds = calloc((size_t)count + 1, sizeof *measure.seconds);

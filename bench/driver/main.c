@@ -23,7 +23,8 @@ double seconds_now(void) {
 double cpu_seconds(void) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 rd_kafka_t *open_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, const char *const *settings) {
@@ -47,9 +48,20 @@ rd_kafka_topic_t *open_topic(rd_kafka_t *client, const options_t *options) {
 }
 
 static const struct option NAMES[] = {
-    {"bootstrap", 1, 0, 'b'}, {"topic", 1, 0, 't'},   {"codec", 1, 0, 'c'},  {"acks", 1, 0, 'a'},    {"partitions", 1, 0, 'p'},
-    {"producers", 1, 0, 'n'}, {"size", 1, 0, 's'},    {"run", 1, 0, 'r'},    {"rate", 1, 0, 'R'},    {"bytes", 1, 0, 'B'},
-    {"count", 1, 0, 'C'},     {"seconds", 1, 0, 'S'}, {"warmup", 1, 0, 'w'}, {0, 0, 0, 0}};
+    {"bootstrap", required_argument, NULL, 'b'},
+    {"topic", required_argument, NULL, 't'},
+    {"codec", required_argument, NULL, 'c'},
+    {"acks", required_argument, NULL, 'a'},
+    {"partitions", required_argument, NULL, 'p'},
+    {"producers", required_argument, NULL, 'n'},
+    {"size", required_argument, NULL, 's'},
+    {"run", required_argument, NULL, 'r'},
+    {"rate", required_argument, NULL, 'R'},
+    {"bytes", required_argument, NULL, 'B'},
+    {"count", required_argument, NULL, 'C'},
+    {"seconds", required_argument, NULL, 'S'},
+    {"warmup", required_argument, NULL, 'w'},
+    {NULL, 0, NULL, 0}};
 
 static void take(options_t *options, int name, const char *value) {
     switch (name) {
@@ -71,8 +83,8 @@ static void take(options_t *options, int name, const char *value) {
 }
 
 int main(int argc, char **argv) {
-    options_t options = {.codec = "none", .acks = "1", .partitions = 1, .producers = 1, .size = 200, .run = 1, .rate = 1000,
-                         .bytes = INT64_MAX, .count = INT64_MAX, .seconds = 60};
+    options_t options = {.codec = "none", .acks = "1", .partitions = 1, .producers = 1, .size = 200, .run = 1,
+                         .rate = 1000, .bytes = INT64_MAX, .count = INT64_MAX, .seconds = 60};
     for (int name; (name = getopt_long(argc, argv, "", NAMES, NULL)) != -1;)
         take(&options, name, optarg);
     const char *mode = optind < argc ? argv[optind] : "";

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUEUE_KBYTES (64 * 1024)
+#define QUEUE_KBYTES (64 * 1024) /* of all producers together */
+#define QUEUE_MIN_KBYTES 1024
 #define FLUSH_MS 60000
 
 typedef struct {
@@ -34,12 +35,13 @@ static void delivery_failed(rd_kafka_t *client, const rd_kafka_message_t *messag
 
 static void open_producer(producer_t *producer) {
     const options_t *options = producer->options;
+    int share = QUEUE_KBYTES / options->producers;
     char kbytes[32];
-    snprintf(kbytes, sizeof kbytes, "%d", QUEUE_KBYTES / options->producers < 1024 ? 1024 : QUEUE_KBYTES / options->producers);
+    snprintf(kbytes, sizeof kbytes, "%d", share < QUEUE_MIN_KBYTES ? QUEUE_MIN_KBYTES : share);
     const char *settings[] = {
-        "bootstrap.servers", options->bootstrap, "compression.codec", options->codec, "request.required.acks", options->acks,
-        "queue.buffering.max.kbytes", kbytes, "queue.buffering.max.messages", "1000000", "linger.ms", "5",
-        "delivery.report.only.error", "true", NULL};
+        "bootstrap.servers", options->bootstrap, "compression.codec", options->codec, "request.required.acks",
+        options->acks, "queue.buffering.max.kbytes", kbytes, "queue.buffering.max.messages", "1000000", "linger.ms",
+        "5", "compression.level", "1", "delivery.report.only.error", "true", NULL};
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_dr_msg_cb(conf, delivery_failed);
     rd_kafka_conf_set_opaque(conf, producer);
@@ -48,8 +50,9 @@ static void open_producer(producer_t *producer) {
 }
 
 static void send_one(producer_t *producer, int partition, size_t *position) {
-    const char *piece = next_piece(producer->text, position, (size_t)producer->options->size);
-    while (rd_kafka_produce(producer->topic, partition, 0, (void *)piece, (size_t)producer->options->size, NULL, 0, NULL)) {
+    size_t size = (size_t)producer->options->size;
+    void *piece = (void *)next_piece(producer->text, position, size);
+    while (rd_kafka_produce(producer->topic, partition, 0, piece, size, NULL, 0, NULL)) {
         if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL)
             fail("produce", rd_kafka_err2str(rd_kafka_last_error()));
         rd_kafka_poll(producer->client, 1);
@@ -99,8 +102,10 @@ static int report(const options_t *options, const producer_t *producers, double 
         ended = producer->ended > ended ? producer->ended : ended;
         error = producer->failed ? producer->error : error;
     }
-    printf("{\"messages\": %lld, \"bytes\": %lld, \"failed\": %lld, \"error\": \"%s\", \"seconds\": %.6f, \"client_cpu_seconds\": %.3f}\n",
-           (long long)(sent - failed), (long long)(sent - failed) * options->size, (long long)failed, error, ended - started, cpu);
+    int64_t delivered = sent - failed;
+    printf("{\"messages\": %lld, \"bytes\": %lld, \"failed\": %lld, \"error\": \"%s\", \"seconds\": %.6f, "
+           "\"client_cpu_seconds\": %.3f}\n",
+           (long long)delivered, (long long)delivered * options->size, (long long)failed, error, ended - started, cpu);
     return 0;
 }
 
