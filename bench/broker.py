@@ -57,8 +57,8 @@ def main() -> int:
                 figures[figure.name][name].append(figure)
                 show(f"round {number + 1}, {name}: {figure.name}: {shown(figure.value)} {figure.unit}")
     print(as_json(figures) if options.json else as_table(figures))
-    for error in errors:
-        show(f"a row failed: {error}")
+    for failed in errors:
+        show(f"a row failed: {failed}")
     return 1 if errors else 0
 
 
@@ -106,7 +106,10 @@ def measure_broker(
             ]
             yield from (figure for figure in own if wanted.search(figure.name))
         if wanted.search(START_FULL):
-            yield start_with_partitions(name, make, Path(directory) / "partitions", load)
+            try:
+                yield start_with_partitions(name, make, Path(directory) / "partitions", load)
+            except DriverError as error:
+                errors.append(error)
 
 
 def warm_up(subject: Subject, load: Load) -> None:
@@ -125,7 +128,6 @@ def measure_rows(subject: Subject, load: Load, chosen: Sequence[Row], errors: li
             figures = row.measure(subject, load) if alike is None else renamed(alike, row.names)
         except DriverError as error:
             errors.append(error)
-            show(f"{subject.name}: {error}")
             continue
         measured[row.names[0]] = figures
         yield from figures
