@@ -152,6 +152,8 @@ def _broker_value(name: str, broker: BrokerConfig) -> str | None:
         return str(broker.message_max_bytes)
     if name == "segment.bytes":
         return str(broker.segment_bytes)
+    if name == "retention.ms":
+        return str(broker.retention_ms)
     return None
 
 
@@ -160,6 +162,8 @@ def describe_broker(broker: BrokerConfig) -> list[DescribedConfig]:
     values = {
         "auto.create.topics.enable": (str(broker.auto_create_topics).lower(), BOOLEAN),
         "default.replication.factor": ("1", INT),
+        "log.retention.check.interval.ms": (str(round(broker.retention_check_seconds * 1000)), LONG),
+        "log.retention.ms": (str(broker.retention_ms), LONG),
         "log.segment.bytes": (str(broker.segment_bytes), INT),
         "message.max.bytes": (str(broker.message_max_bytes), INT),
         "num.partitions": (str(broker.num_partitions), INT),

@@ -22,6 +22,7 @@ from logpost.errors import ConfigError
 SYSTEM_FILE = Path("/etc/logpost/logpost.toml")
 ENVIRONMENT_PREFIX = "LOGPOST_"
 MIB = 1024 * 1024
+DAY_MS = 24 * 60 * 60 * 1000
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -54,6 +55,12 @@ class BrokerConfig(Table, frozen=True):
     operating system likes."""
     flush_interval_ms: Positive = 1000
     segment_bytes: Positive = 1024 * MIB
+    retention_ms: Annotated[int, msgspec.Meta(ge=-1)] = 14 * DAY_MS
+    """How long topics keep records that say nothing else in their `retention.ms`; -1 is for ever."""
+    retention_check_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
+    """How often is looked for what is to go (Kafka's `log.retention.check.interval.ms`)."""
+    disk_reserve_bytes: Annotated[int, msgspec.Meta(ge=0)] = 1024 * MIB
+    """Kept free on the data directory's file system, a twentieth of it at most: producers are refused below."""
     message_max_bytes: Positive = 1_048_588
     """Largest record batch that a topic takes unless its `max.message.bytes` says otherwise (Kafka's default)."""
     max_request_bytes: Positive = 100 * MIB
