@@ -44,13 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def add_parser(commands: Commands, name: str, run: Run, summary: str) -> argparse.ArgumentParser:
-    """A command's parser, with the options that all commands share."""
+def add_parser(
+    commands: Commands, name: str, run: Run, summary: str, *, nested: bool = False
+) -> argparse.ArgumentParser:
+    """A command's parser, with the options that all commands share. `nested`: `commands` are those of a command, before
+    whose name the options may stand as well."""
     parser = commands.add_parser(name, help=summary, description=summary)
+    unset = argparse.SUPPRESS if nested else None
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="configuration (default: /etc/logpost/logpost.toml)"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=unset,
+        help="configuration (default: /etc/logpost/logpost.toml)",
     )
-    parser.add_argument("--data", metavar="DIR", help="data directory")
+    parser.add_argument("--data", metavar="DIR", default=unset, help="data directory")
     parser.set_defaults(run=run)
     return parser
 
