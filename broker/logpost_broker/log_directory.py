@@ -8,8 +8,9 @@ broker is not running and was stopped in order.
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from logpost.config import BrokerConfig
@@ -28,6 +29,7 @@ from logpost_broker.checkpoints import (
 from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.recovery import LastKnown, recover
+from logpost_broker.log.segment import Segment
 from logpost_broker.metadata_file import STRAY_SUFFIX, MetadataFile
 from logpost_broker.topics import Topic, TopicRegistry
 
@@ -63,6 +65,7 @@ class LogDirectory:
         existing = self._sweep(topics)
         self._recovery_points = self._read_checkpoint(RECOVERY_POINTS)
         self._log_starts = self._read_checkpoint(LOG_STARTS)
+        self._starts_lock = threading.Lock()
         known = {(topic.name, partition) for topic, partition in existing}
         self._forget({*self._recovery_points, *self._log_starts} - known)
         if metadata.content.topics and not self._clean:  # a power cut may have taken whole partitions
@@ -165,11 +168,47 @@ class LogDirectory:
 
     def truncate_prefix(self, log: PartitionLog, offset: int) -> None:
         """Move a log's start up to `offset`, durably, and delete the segments below. Raises OSError."""
-        starts = self._log_starts | {_partition_of(log.directory): log.start_moved_to(offset)}
-        self._write_checkpoint(LOG_STARTS, starts)
-        self._log_starts = starts
-        for segment in log.truncate_prefix(offset):
-            segment.delete()
+        self.save_starts({log: offset})
+        self.remove_files(self.drop_segments(log, offset))
+
+    def save_starts(self, offsets: Mapping[PartitionLog, int]) -> None:
+        """Make it durable that logs start at these offsets, all with one write; `drop_segments` then moves them. Blocks,
+        and may run in a thread. Raises OSError, and then the starts on the disk may be the old or the new ones."""
+        with self._starts_lock:
+            starts = {
+                _partition_of(log.directory): log.start_moved_to(offset)
+                for log, offset in offsets.items()
+                if log.offline is None  # else its topic may be gone, and one of its name be there
+            }
+            starts = self._log_starts | starts
+            self._write_checkpoint(LOG_STARTS, starts)
+            self._log_starts = starts
+
+    def drop_segments(self, log: PartitionLog, offset: int) -> list[Path]:
+        """Move a log's start up to `offset`, which `save_starts` made durable, and rename the files of the segments
+        below; answers what `remove_files` shall remove. What cannot be renamed, the next start removes."""
+        if log.offline is not None:
+            return []
+        dropped = log.truncate_prefix(offset)
+        paths = [path for segment in dropped for path in self._marked_deleted(segment)]
+        return [*paths, *log.outlived_snapshots()] if dropped else []
+
+    @staticmethod
+    def _marked_deleted(segment: Segment) -> list[Path]:
+        try:
+            return segment.mark_deleted()
+        except OSError as error:
+            logger.error("cannot rename the files of %s: %s", segment.log.path, error.strerror)
+            return []
+
+    def remove_files(self, paths: Iterable[Path]) -> None:
+        """Give back the space of `drop_segments`. Blocks while gigabytes are unlinked, and may run in a thread; what
+        fails is logged, and done by the next start."""
+        for path in paths:
+            try:
+                self._files.unlink(path)
+            except OSError as error:
+                logger.error("cannot remove %s: %s", path, error.strerror)
 
     def write_recovery_points(self) -> None:
         """Save how far each open log is known to be on the disk. Raises OSError."""
@@ -227,12 +266,13 @@ class LogDirectory:
     def _forget(self, partitions: set[Partition]) -> None:
         """Take partitions that are gone out of the checkpoints, durably: their offsets must not hold for a topic that
         is made again under the name."""
-        for name, offsets in ((RECOVERY_POINTS, self._recovery_points), (LOG_STARTS, self._log_starts)):
-            gone = offsets.keys() & partitions
-            if gone:
-                self._write_checkpoint(name, {key: offset for key, offset in offsets.items() if key not in gone})
-            for partition in gone:
-                del offsets[partition]
+        with self._starts_lock:
+            for name, offsets in ((RECOVERY_POINTS, self._recovery_points), (LOG_STARTS, self._log_starts)):
+                gone = offsets.keys() & partitions
+                if gone:
+                    self._write_checkpoint(name, {key: offset for key, offset in offsets.items() if key not in gone})
+                for partition in gone:
+                    del offsets[partition]
 
     def _read_checkpoint(self, name: str) -> dict[Partition, int]:
         """Kafka's checkpoint format: a version, a count, and lines of topic, partition, offset."""

@@ -235,6 +235,16 @@ class PartitionLog:
         except OSError as error:
             logger.error("cannot save the producer states of %s: %s", self.directory, error.strerror)
 
+    def outlived_snapshots(self) -> list[Path]:
+        """The producer states from before the first segment: a recovery does not use them."""
+        first = file_stem(self.segments[0].base_offset)
+        try:
+            names = self.files.names(self.directory)
+        except OSError as error:
+            logger.error("cannot list %s: %s", self.directory, error.strerror)
+            return []
+        return [self.directory / name for name in names if name.endswith(".snapshot") and name < first]
+
     def read(self, offset: int, max_bytes: int, *, whole_first: bool = True, up_to_end: bool = False) -> bytes:
         """Batches from the one that holds `offset` on: at most `max_bytes`, the last may be cut. The first comes whole
         although it is larger, or with `whole_first` unset not at all. Empty from the high watermark on; `up_to_end`

@@ -14,6 +14,8 @@ INDEX_INTERVAL_BYTES = 4096
 """Kafka's `index.interval.bytes`: one index entry for so many bytes of batches."""
 MAX_RELATIVE_OFFSET = 2**31 - 1
 SUFFIXES = (".log", ".index", ".timeindex")
+DELETED_SUFFIX = ".deleted"
+"""Kafka's, of files that are still to be unlinked."""
 
 logger = logging.getLogger("broker")
 
@@ -135,6 +137,16 @@ class Segment:
     def close(self) -> None:
         for file in self.files():
             file.close()
+
+    def mark_deleted(self) -> list[Path]:
+        """Close, and rename to what is to be unlinked; answers the new paths. The log goes last, as in `delete`. Raises
+        OSError."""
+        self.close()
+        renamed = []
+        for path in reversed(self._paths):
+            renamed.append(path.with_name(path.name + DELETED_SUFFIX))
+            self._files.rename(path, renamed[-1])
+        return renamed
 
     def delete(self) -> None:
         """Close and unlink. The log goes last: indexes without a log mean nothing, a log without indexes is whole."""
