@@ -65,7 +65,7 @@ def produce(
     ]
     logs = list(dict.fromkeys(outcome.result.log for outcome in outcomes if isinstance(outcome.result, Written)))
     if request.acks == ACKS_ALL and logs:
-        return asyncio.ensure_future(_when_durable({log: node.durable(log) for log in logs}, outcomes))
+        return _when_durable({log: node.durable(log) for log in logs}, outcomes)
     for log in logs:
         node.flusher.written(log)
     if request.acks != ACKS_NONE:
@@ -101,12 +101,21 @@ def _append(node: Node, acks: int, topic_id: uuid.UUID | None, data: PartitionPr
     return Written(log, appended.base_offset, now_ms if stamp else None)
 
 
-async def _when_durable(
+def _when_durable(
     syncs: Mapping[PartitionLog, asyncio.Future[None]], outcomes: Sequence[Outcome]
-) -> ProduceResponse:
+) -> asyncio.Future[ProduceResponse]:
     """The answer, when all logs are synced or have failed."""
-    await asyncio.wait(syncs.values())
-    return _response(outcomes, {log: sync.exception() for log, sync in syncs.items()})
+    answer: asyncio.Future[ProduceResponse] = asyncio.get_running_loop().create_future()
+    missing = set(syncs.values())
+
+    def ended(sync: asyncio.Future[None]) -> None:
+        missing.discard(sync)
+        if not missing and not answer.done():
+            answer.set_result(_response(outcomes, {log: sync.exception() for log, sync in syncs.items()}))
+
+    for sync in syncs.values():
+        sync.add_done_callback(ended)
+    return answer
 
 
 def _response(outcomes: Sequence[Outcome], failed: Mapping[PartitionLog, BaseException | None]) -> ProduceResponse:
