@@ -8,30 +8,21 @@ Every round starts broker, web and agent afresh over an empty directory with the
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.usage import Usage, usage_of
 from tests.support.appliance import Appliance, await_condition
 from tests.support.processes import Part
 
 PARTS = ("agent", "broker", "web")
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 LATENCY_LINES = 40
 ASK_SECONDS = 0.25
 FILES = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """One process so far: CPU in seconds, peak resident memory in MB."""
-
-    cpu_seconds: float
-    peak_mb: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +59,13 @@ def run(directory: Path, lines: int) -> Round:
     appliance = Appliance(directory, sources=sources)
     appliance.broker.start()
     appliance.web.start()
-    before = {name: usage(part) for name, part in parts(appliance).items() if name != "agent"}
+    before = {name: usage_of(part.process.pid) for name, part in parts(appliance).items() if name != "agent"}
     with appliance.agent.start() as agent, appliance.web, appliance.broker:
         started = time.monotonic()
         # Asked seldom: each question counts all rows, on the cores that are being measured.
         await_condition(lambda: appliance.total() == lines, f"{lines} rows", 60 + lines / 1000, every=ASK_SECONDS)
         searchable = time.monotonic() - started
-        after = {name: usage(part) for name, part in parts(appliance).items()}
+        after = {name: usage_of(part.process.pid) for name, part in parts(appliance).items()}
         latencies = [latency(appliance, tailed, number) for number in range(LATENCY_LINES)]
         topic_bytes = size_of(appliance.data / "broker", "*.log")
         store_bytes = size_of(appliance.data / "store", "*.bin")
@@ -123,19 +114,9 @@ def parts(appliance: Appliance) -> dict[str, Part]:
     return {"agent": appliance.agent, "broker": appliance.broker, "web": appliance.web}
 
 
-def usage(part: Part) -> Usage:
-    process = Path(f"/proc/{part.process.pid}")
-    fields = (process / "stat").read_text().rpartition(")")[2].split()
-    status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines() if ":" in line)
-    return Usage(
-        cpu_seconds=(int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND,
-        peak_mb=int(status["VmHWM"].split()[0]) / 1024,
-    )
-
-
 def since(before: Usage | None, after: Usage) -> Usage:
     cpu = after.cpu_seconds - (before.cpu_seconds if before else 0.0)
-    return Usage(cpu_seconds=cpu, peak_mb=after.peak_mb)
+    return replace(after, cpu_seconds=cpu)
 
 
 def size_of(directory: Path, pattern: str) -> int:
