@@ -29,7 +29,7 @@ from logpost_broker.checkpoints import (
 from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.recovery import LastKnown, recover
-from logpost_broker.log.segment import Segment
+from logpost_broker.log.segment import RollLimits, Segment
 from logpost_broker.metadata_file import STRAY_SUFFIX, MetadataFile
 from logpost_broker.topics import Topic, TopicRegistry
 
@@ -96,7 +96,7 @@ class LogDirectory:
         log = PartitionLog(
             directory,
             self._files,
-            segment_bytes=topic.configs.number("segment.bytes", self._config),
+            limits=self._roll_limits(topic),
             leader_epoch=self.leader_epoch,
         )
         known = LastKnown(
@@ -111,6 +111,13 @@ class LogDirectory:
             log.close()
             raise
         return log
+
+    def _roll_limits(self, topic: Topic) -> RollLimits:
+        return RollLimits(
+            size_bytes=topic.configs.number("segment.bytes", self._config),
+            age_ms=topic.configs.number("segment.ms", self._config),
+            index_bytes=topic.configs.number("segment.index.bytes", self._config),
+        )
 
     def _make(self, topic: Topic, directory: Path) -> None:
         """Make a partition's directory, unless it is there. One of another topic of this name, whose removal failed, is

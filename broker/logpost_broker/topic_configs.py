@@ -1,7 +1,7 @@
 """The configuration that a topic may carry: Kafka's names, types and defaults. A name that is not here is refused.
 
-All are kept and described. This broker acts on `max.message.bytes`, `segment.bytes`, `message.timestamp.type` and
-`cleanup.policy`.
+All are kept and described. This broker acts on `cleanup.policy`, `max.message.bytes`, `message.timestamp.type`,
+`retention.*`, `segment.bytes`, `segment.index.bytes` and `segment.ms`.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import pytest
 from logpost_broker.log.batch import crc_matches, whole_batches
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.recovery import LastKnown, recover
+from logpost_broker.log.segment import RollLimits
 from tests.broker.log.logs import NOW_MS, append, idempotent, sync
 from tests.faults.disk import Disk
 from tests.faults.life import Machines
@@ -29,7 +30,7 @@ def machines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
 
 
 def opened(machines: Machines, root: Path, known: LastKnown | None = None) -> PartitionLog:
-    log = PartitionLog(root / "t-0", machines.files, segment_bytes=SEGMENT_BYTES, leader_epoch=3)
+    log = PartitionLog(root / "t-0", machines.files, limits=RollLimits(size_bytes=SEGMENT_BYTES), leader_epoch=3)
     recover(log, known or LastKnown(), now_ms=NOW_MS)
     return log
 

@@ -23,13 +23,17 @@ from logpost_broker.log.batch import HEADER, NO_TIMESTAMP, BatchHeader, Buffer, 
 from logpost_broker.log.files import File, Files, duplicates
 from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.records import records_of
-from logpost_broker.log.segment import Segment, file_stem
+from logpost_broker.log.segment import RollLimits, Segment, file_stem
 
 OFFSETS_END = 16
 """Base offset, length and leader epoch: what the broker sets is in the first bytes of a batch."""
 SNAPSHOTS_KEPT = 2
 ENDED = sys.maxsize
 """More bytes than anybody waits for."""
+PASSING_ERRORS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN}
+)
+"""Of writes that may be tried again: nothing was written, and the file is as it was."""
 
 logger = logging.getLogger("broker")
 
@@ -81,10 +85,10 @@ class SyncJob:
 
 
 class PartitionLog:
-    def __init__(self, directory: Path, files: Files, segment_bytes: int, leader_epoch: int) -> None:
+    def __init__(self, directory: Path, files: Files, limits: RollLimits, leader_epoch: int) -> None:
         """`directory` exists. Call `recovery.recover` before anything else."""
         self.directory = directory
-        self.segment_bytes = segment_bytes
+        self.limits = limits
         self.leader_epoch = leader_epoch
         self.files = files
         self.segments: list[Segment] = []
@@ -138,11 +142,11 @@ class PartitionLog:
             header = read_header(batch)
         header = header._replace(base_offset=self.next_offset, partition_leader_epoch=self.leader_epoch)
         try:
-            if not self.active.takes(header, self.segment_bytes):
+            if not self.active.takes(header, self.limits, now_ms):
                 self._roll()
             self.active.append(header, HEADER.pack(*header)[:OFFSETS_END], memoryview(batch)[OFFSETS_END:])
         except OSError as error:
-            logger.error("cannot write to %s: %s", self.directory, error.strerror)
+            self.note_failed_write(error)
             raise ApiError(ErrorCode.kafka_storage_error, f"the log cannot be written: {error.strerror}") from error
         self.producers.record(header, now_ms)
         self.next_offset = header.last_offset + 1
@@ -154,6 +158,22 @@ class PartitionLog:
         """`segment` has bytes that are not known to be on the disk."""
         if not self._unsynced or self._unsynced[-1] is not segment:
             self._unsynced.append(segment)
+
+    def note_failed_write(self, error: OSError, action: str = "write") -> None:
+        """A lack of room or descriptors passes. After any other error nobody knows what the disk has, so that the log
+        goes offline."""
+        logger.error("cannot %s %s: %s", action, self.directory, error.strerror)
+        if error.errno not in PASSING_ERRORS:
+            self.go_offline(f"it could not be written: {error.strerror}")
+
+    def roll_at(self, offset: int) -> None:
+        """End the active segment if the log ends at `offset`, so that `truncate_prefix` can drop all of it. When that
+        fails, it stays."""
+        if offset == self.next_offset and self.active.size_bytes and self.offline is None:
+            try:
+                self._roll()
+            except OSError as error:
+                self.note_failed_write(error)
 
     def _roll(self) -> None:
         ended = self.active

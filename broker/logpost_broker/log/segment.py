@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from logpost_broker.log.batch import HEADER_BYTES, NO_TIMESTAMP, BatchHeader, Buffer, read_header
@@ -13,11 +14,22 @@ from logpost_broker.log.index import OFFSET_ENTRY, TIME_ENTRY, OffsetIndex, Time
 INDEX_INTERVAL_BYTES = 4096
 """Kafka's `index.interval.bytes`: one index entry for so many bytes of batches."""
 MAX_RELATIVE_OFFSET = 2**31 - 1
+MIB = 1024 * 1024
+DAY_MS = 24 * 60 * 60 * 1000
 SUFFIXES = (".log", ".index", ".timeindex")
 DELETED_SUFFIX = ".deleted"
 """Kafka's, of files that are still to be unlinked."""
 
 logger = logging.getLogger("broker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollLimits:
+    """When a segment is full: a topic's `segment.bytes`, `segment.ms` and `segment.index.bytes`."""
+
+    size_bytes: int = 1024 * MIB
+    age_ms: int = 7 * DAY_MS
+    index_bytes: int = 10 * MIB
 
 
 def file_stem(base_offset: int) -> str:
@@ -43,6 +55,8 @@ class Segment:
         self.max_timestamp = last.timestamp_ms if last else NO_TIMESTAMP
         self._offset_of_max_timestamp = last.offset if last else base_offset
         self._bytes_since_entry = 0
+        self._first_timestamp: int | None = None
+        self._first_looked_ms = 0
 
     @property
     def size_bytes(self) -> int:
@@ -50,20 +64,43 @@ class Segment:
 
     @property
     def has_indexes(self) -> bool:
-        """Whether both indexes have what they must have, of an ended segment. What they say is not checked."""
+        """Whether both indexes end as those of an ended segment must. What else they say is not checked."""
         if not self.size_bytes:
             return True
-        has_positions = len(self.offset_index) > 0 or self.size_bytes <= INDEX_INTERVAL_BYTES
-        return has_positions and len(self.time_index) > 0 and not self._are_indexes_cut
+        last, entries = self.time_index.last(), len(self.offset_index)
+        if self._are_indexes_cut or last is None or last.timestamp_ms <= 0:
+            return False
+        if entries:
+            return self.offset_index.entry(entries - 1).position > 0
+        return not any(position > INDEX_INTERVAL_BYTES for position, _ in self.headers())
 
-    def takes(self, header: BatchHeader, limit_bytes: int) -> bool:
-        """Whether a batch still fits: under the size limit, and within what a 4-byte relative offset can say."""
+    def sync_indexes(self) -> None:
+        self.offset_index.file.sync()
+        self.time_index.file.sync()
+
+    def takes(self, header: BatchHeader, limits: RollLimits, now_ms: int) -> bool:
+        """Whether a batch still fits: within the limits, and within what a 4-byte relative offset can say. Raises
+        OSError."""
         if not self.log.size:
             return True
         return (
-            self.log.size + header.size_bytes <= limit_bytes
+            self.log.size + header.size_bytes <= limits.size_bytes
             and header.last_offset - self.base_offset <= MAX_RELATIVE_OFFSET
+            and self._age_ms(header, now_ms) <= limits.age_ms
+            and self.offset_index.file.size + OFFSET_ENTRY.size <= limits.index_bytes
+            and self.time_index.file.size + 2 * TIME_ENTRY.size <= limits.index_bytes  # the last is for `seal`
         )
+
+    def _age_ms(self, header: BatchHeader, now_ms: int) -> int:
+        """From the first batch's timestamp to that of the batch to come, as in Kafka, so that a log that is written
+        again from another rolls as that one did. By the clock where the first has none, since the segment was first
+        asked."""
+        if self._first_timestamp is None:
+            self._first_timestamp = read_header(self.log.read(0, HEADER_BYTES)).max_timestamp
+            self._first_looked_ms = now_ms
+        if self._first_timestamp == NO_TIMESTAMP:
+            return now_ms - self._first_looked_ms
+        return header.max_timestamp - self._first_timestamp
 
     def append(self, header: BatchHeader, *buffers: Buffer) -> None:
         """Write a batch whose offsets are final. Raises OSError, and then nothing was written."""

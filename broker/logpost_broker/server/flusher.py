@@ -97,7 +97,7 @@ class Flusher:
             flush.running = log.begin_sync(checkpoint=checkpoint, now_ms=self._now_ms())
         except OSError as error:
             # No sync has failed, and the next one includes what waited: the disk is full, or descriptors are out.
-            logger.error("cannot begin to sync %s: %s", log.directory, error.strerror)
+            log.note_failed_write(error, "begin to sync")
             _fail(flush, f"cannot begin to sync: {error.strerror}")
             return
         loop = asyncio.get_running_loop()
@@ -115,7 +115,9 @@ class Flusher:
             future = flush.waiting.pop(0)[1]
             if not future.done():
                 future.set_result(None)
-        if log.next_offset > job.offset or flush.checkpoint_wanted:
+        if log.offline is not None:  # a write failed meanwhile
+            _fail(flush, _is_offline(log))
+        elif log.next_offset > job.offset or flush.checkpoint_wanted:
             self._begin(log)
 
     @staticmethod

@@ -12,14 +12,17 @@ from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import build_batch, records_in
 from logpost_broker.log.recovery import LastKnown, recover
+from logpost_broker.log.segment import RollLimits
 
 NOW_MS = 1_800_000_000_000
 
 
-def open_log(directory: Path, *, segment_bytes: int = 1 << 20, known: LastKnown | None = None) -> PartitionLog:
+def open_log(
+    directory: Path, *, segment_bytes: int = 1 << 20, limits: RollLimits | None = None, known: LastKnown | None = None
+) -> PartitionLog:
     """The log in `directory`, as after a crash unless `known` says otherwise."""
     directory.mkdir(parents=True, exist_ok=True)
-    log = PartitionLog(directory, Files(), segment_bytes=segment_bytes, leader_epoch=3)
+    log = PartitionLog(directory, Files(), limits or RollLimits(size_bytes=segment_bytes), leader_epoch=3)
     recover(log, known or LastKnown(), now_ms=NOW_MS)
     return log
 
