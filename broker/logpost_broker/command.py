@@ -15,6 +15,8 @@ def add_command(commands: Commands) -> None:
     parser = add_parser(commands, "broker", run, "Run the broker, or work on its files.")
     nested = parser.add_subparsers(metavar="COMMAND", title="instead of running the broker")
     _add_verify(nested)
+    _add_export(nested)
+    _add_import(nested)
 
 
 def _add_verify(commands: Commands) -> None:
@@ -32,6 +34,41 @@ def _verify(parsed: argparse.Namespace, config: Config) -> int:
     from logpost_broker.verify.command import run
 
     return run(parsed, config)
+
+
+def _add_export(commands: Commands) -> None:
+    summary = "Copy topics into a log directory of Apache Kafka, which serves them from then on. Both are stopped."
+    parser = add_parser(commands, "export", _export, summary, nested=True)
+    parser.add_argument("topics", metavar="TOPIC", nargs="+")
+    parser.add_argument(
+        "--to", metavar="DIR", type=Path, required=True, help="Kafka's log.dirs, where the topics exist and are empty"
+    )
+    parser.add_argument("--force", action="store_true", help="replace the records that Kafka has in these topics")
+
+
+def _export(parsed: argparse.Namespace, config: Config) -> int:
+    from logpost_broker.transfer.command import run_export
+
+    return run_export(parsed, config)
+
+
+def _add_import(commands: Commands) -> None:
+    summary = "Take over topics from a log directory of Apache Kafka. Both are stopped."
+    parser = add_parser(commands, "import", _import, summary, nested=True)
+    parser.add_argument("kafka_directory", metavar="KAFKA_LOG_DIR", type=Path, help="Kafka's log.dirs")
+    parser.add_argument("topics", metavar="TOPIC", nargs="*", help="default: all but Kafka's internal ones")
+    parser.add_argument("--move", action="store_true", help="take the files away from Kafka; needs no second room")
+    parser.add_argument(
+        "--include-aborted",
+        action="store_true",
+        help="also topics with aborted or open transactions, whose records everybody then sees",
+    )
+
+
+def _import(parsed: argparse.Namespace, config: Config) -> int:
+    from logpost_broker.transfer.command import run_import
+
+    return run_import(parsed, config)
 
 
 def run(parsed: argparse.Namespace, config: Config) -> int:

@@ -1,0 +1,86 @@
+"""One partition of ours becomes one that Apache Kafka serves: the segments and indexes, each batch checked on the way.
+
+Two things a new owner must not inherit. Leader epochs: Kafka counts its own from 0, and a consumer that has seen a
+higher one refuses Kafka's metadata as old; so batches get epoch 0 (the CRC does not cover it). Producer states: Kafka
+gives out producer ids from 0 as we do, and would take the batches of a new producer for duplicates of an old one's; so
+it gets a snapshot without producers.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from logpost_broker.checkpoints import PARTITION_METADATA
+from logpost_broker.log.files import Files
+from logpost_broker.log.producers import ProducerStates
+from logpost_broker.log.segment import file_stem
+from logpost_broker.log.walk import Found, SegmentWalk
+from logpost_broker.transfer import copying
+from logpost_broker.transfer.errors import TransferError
+
+EXPORTED_NAME = re.compile(r"\d{20}\.(log|index|timeindex|txnindex)")
+LEADER_EPOCHS = "leader-epoch-checkpoint"
+FIRST_EPOCH = 0
+EPOCH = struct.Struct(">i")
+EPOCH_POSITION = 12
+
+
+@dataclass(slots=True, kw_only=True)
+class ExportedPartition:
+    log_start_offset: int
+    next_offset: int
+    records: int = 0
+    size_bytes: int = 0
+
+
+class PartitionExport:
+    def __init__(self, source: Path, target: Path, log_start_offset: int) -> None:
+        """`target` does not exist yet."""
+        self._source = source
+        self._target = target
+        self._files = Files()
+        self._found = ExportedPartition(log_start_offset=log_start_offset, next_offset=log_start_offset)
+
+    def run(self, kafka_partition: Path) -> ExportedPartition:
+        """`kafka_partition`: the directory that Kafka has for the partition, whose identity is kept. Durable when it
+        returns, but for the name of `target`. Raises OSError, TransferError."""
+        found = self._found
+        self._target.mkdir()
+        for name in self._files.names(self._source):
+            if EXPORTED_NAME.fullmatch(name):
+                copying.copy(self._source / name, self._target / name)
+                if name.endswith(".log"):
+                    self._segment(self._target / name)
+                copying.sync(self._target / name)
+        copying.copy(kafka_partition / PARTITION_METADATA, self._target / PARTITION_METADATA)
+        self._files.replace(self._target / f"{file_stem(found.next_offset)}.snapshot", ProducerStates().snapshot())
+        epochs = f"0\n1\n{FIRST_EPOCH} {found.log_start_offset}\n" if found.records else "0\n0\n"
+        self._files.replace(self._target / LEADER_EPOCHS, epochs.encode())
+        copying.hand_over(self._target, like=kafka_partition)
+        return found
+
+    def _segment(self, path: Path) -> None:
+        """Check the batches of a copy, and set their leader epoch."""
+        found = self._found
+        base_offset = int(path.stem)
+        found.next_offset = max(found.next_offset, base_offset)
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            with SegmentWalk(path, base_offset) as walk:
+                for piece in walk:
+                    if not isinstance(piece, Found):
+                        raise TransferError(
+                            f"{self._source / path.name} position {piece.position}: {piece.reason}; "
+                            "`logpost broker verify` says more"
+                        )
+                    if piece.header.partition_leader_epoch != FIRST_EPOCH:
+                        os.pwrite(fd, EPOCH.pack(FIRST_EPOCH), piece.position + EPOCH_POSITION)
+                    found.records += piece.header.record_count
+                    found.next_offset = piece.header.last_offset + 1
+        finally:
+            os.close(fd)
+        found.size_bytes += walk.size_bytes

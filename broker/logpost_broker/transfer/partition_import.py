@@ -1,0 +1,110 @@
+"""One partition written by Apache Kafka becomes one of ours: segments as they are, indexes and producers anew.
+
+Every batch is checked on the way. Kafka's own indexes are not taken over: those of an active segment are padded with
+zeros, and old versions wrote other entries; ours follow from the batches.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from logpost_broker.checkpoints import PARTITION_METADATA, partition_metadata
+from logpost_broker.log.batch import CONTROL
+from logpost_broker.log.files import Files
+from logpost_broker.log.producers import ProducerStates
+from logpost_broker.log.segment import Segment, file_stem
+from logpost_broker.log.walk import CHUNK_BYTES, Found, SegmentWalk
+from logpost_broker.transfer import copying
+from logpost_broker.transfer.errors import TransferError
+from logpost_broker.transfer.transactions import Transactions
+
+LOG_NAME = re.compile(r"\d{20}\.log")
+TRANSACTION_INDEX = re.compile(r"\d{20}\.txnindex")
+
+
+@dataclass(slots=True, kw_only=True)
+class ImportedPartition:
+    """What the batches of a partition said."""
+
+    records: int = 0
+    size_bytes: int = 0
+    first_offset: int | None = None
+    next_offset: int = 0
+    has_gaps: bool = False
+    """Offsets are missing: the topic was compacted."""
+    highest_leader_epoch: int = -1
+    highest_producer_id: int = -1
+    transactions: Transactions = field(default_factory=Transactions)
+    producers: ProducerStates = field(default_factory=ProducerStates)
+
+
+class PartitionImport:
+    def __init__(self, source: Path, target: Path, *, move: bool, buffer: bytearray | None = None) -> None:
+        """`target` does not exist yet. `move`: segments may be shared with `source`, which is deleted afterwards."""
+        self._source = source
+        self._target = target
+        self._take = copying.link_or_copy if move else copying.copy
+        self._files = Files()
+        self._buffer = bytearray(CHUNK_BYTES) if buffer is None else buffer
+        self._found = ImportedPartition()
+
+    def run(self, topic_id: uuid.UUID) -> ImportedPartition:
+        """Durable when it returns, but for the name of `target`. Raises OSError, TransferError."""
+        found = self._found
+        self._target.mkdir()
+        names = self._files.names(self._source)
+        for name in names:
+            if LOG_NAME.fullmatch(name):
+                self._segment(int(name.removesuffix(".log")))
+            elif TRANSACTION_INDEX.fullmatch(name):
+                copying.copy(self._source / name, self._target / name)
+                copying.sync(self._target / name)
+        self._files.replace(self._target / PARTITION_METADATA, partition_metadata(topic_id))
+        snapshot = self._target / f"{file_stem(found.next_offset)}.snapshot"
+        self._files.replace(snapshot, found.producers.snapshot())
+        copying.hand_over(self._target, like=self._target.parent)
+        return found
+
+    def _segment(self, base_offset: int) -> None:
+        found = self._found
+        name = f"{file_stem(base_offset)}.log"
+        self._take(self._source / name, self._target / name)
+        if found.first_offset is None:
+            found.first_offset = found.next_offset = base_offset
+        found.has_gaps |= base_offset > found.next_offset
+        found.next_offset = max(found.next_offset, base_offset)
+        segment = Segment(self._files, self._target, base_offset)
+        try:
+            with SegmentWalk(self._target / name, base_offset, buffer=self._buffer) as walk:
+                for piece in walk:
+                    if not isinstance(piece, Found):
+                        raise TransferError(
+                            f"{self._source / name} position {piece.position}: {piece.reason}; import without this "
+                            "topic, or let Kafka repair it (delete its .kafka_cleanshutdown, start it, stop it)"
+                        )
+                    segment.note(piece.header, piece.position)
+                    self._batch(walk, piece)
+            segment.seal()
+            for file in segment.files():
+                file.sync()
+        finally:
+            segment.close()
+        found.size_bytes += walk.size_bytes
+
+    def _batch(self, walk: SegmentWalk, piece: Found) -> None:
+        found, header = self._found, piece.header
+        found.records += header.record_count
+        found.has_gaps |= header.base_offset > found.next_offset
+        found.next_offset = header.last_offset + 1
+        found.highest_leader_epoch = max(found.highest_leader_epoch, header.partition_leader_epoch)
+        found.highest_producer_id = max(found.highest_producer_id, header.producer_id)
+        batch = walk.read(piece) if header.attributes & CONTROL else b""
+        try:
+            found.transactions.see(header, batch)
+        except ValueError as error:
+            raise TransferError(f"{self._source} offset {header.base_offset}: {error}") from error
+        if not header.attributes & CONTROL:  # these have no sequence
+            found.producers.record(header, header.max_timestamp)

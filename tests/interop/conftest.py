@@ -1,0 +1,24 @@
+"""Apache Kafka's jars for the tests that need them; skipped where they cannot be had, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.apache_kafka import ApacheKafka, KafkaUnavailableError, kafka_libs
+
+
+@pytest.fixture(scope="session")
+def libs() -> Path:
+    try:
+        return kafka_libs()
+    except KafkaUnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def kafka(libs: Path, tmp_path: Path) -> Callable[[], ApacheKafka]:
+    """Starts the test's own Apache Kafka, and starts it again on the same directory: `with kafka() as running: …`."""
+    return lambda: ApacheKafka(tmp_path / "kafka", libs).start()
