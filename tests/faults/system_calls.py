@@ -15,9 +15,11 @@ from pathlib import Path
 
 from logpost_broker.log.batch import Buffer
 from logpost_broker.log.files import Files
-from tests.faults.disk import Contents, Directory, Disk
+from tests.faults.disk import PAGE_BYTES, Contents, Directory, Disk
 
 FIRST_DESCRIPTOR = 1000
+PAGES = 1 << 20
+"""Room enough: a full disk is what a hook says."""
 
 
 @dataclass(slots=True)
@@ -93,6 +95,9 @@ class SystemCalls:
 
     def fstat(self, fd: int) -> os.stat_result:
         return os.stat_result((0o100644, 0, 0, 1, 0, 0, len(self._file(fd)[1].data), 0, 0, 0))
+
+    def statvfs(self, path: Path) -> os.statvfs_result:
+        return os.statvfs_result((PAGE_BYTES, PAGE_BYTES, PAGES, PAGES, PAGES, 0, 0, 0, 0, 255))
 
     def write(self, fd: int, data: Buffer) -> int:
         disk, file = self._file(fd)

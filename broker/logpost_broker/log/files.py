@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from logpost_broker.log.batch import Buffer
+from logpost_broker.log.disk_reserve import DiskSpace
 
 
 class File:
@@ -45,6 +46,10 @@ class File:
 
     def sync(self) -> None:
         os.fdatasync(self._fd)
+
+    def modified_ms(self) -> int:
+        """When the file was written to last."""
+        return os.fstat(self._fd).st_mtime_ns // 1_000_000
 
     def duplicate(self) -> File:
         """The same open file under a descriptor of its own: it can be synced in a thread while this one is closed."""
@@ -131,6 +136,11 @@ class Files:
     def remove_directory(self, directory: Path) -> None:
         """With all that is in it."""
         shutil.rmtree(directory)
+
+    def space(self, directory: Path) -> DiskSpace:
+        """Of the file system that `directory` is on."""
+        found = os.statvfs(directory)
+        return DiskSpace(free_bytes=found.f_bavail * found.f_frsize, total_bytes=found.f_blocks * found.f_frsize)
 
     def sync_directory(self, directory: Path) -> None:
         """Make the names in `directory` durable."""
