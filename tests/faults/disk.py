@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -34,8 +34,10 @@ class Survival(Enum):
 class Contents:
     """A file: what programs see is the last of its versions, the first is on the medium."""
 
-    def __init__(self, versions: Sequence[bytes] = (b"",)) -> None:
+    def __init__(self, versions: Sequence[bytes] = (b"",), never_written: Mapping[int, bytes] | None = None) -> None:
         self.versions = list(versions)
+        self._never_written = dict(never_written or {})
+        """Pages that a failed sync marked as clean: what the medium has of them. The next sync passes them by."""
 
     @property
     def data(self) -> bytes:
@@ -49,12 +51,38 @@ class Contents:
     def put(self, position: int, data: bytes) -> None:
         before = self.data.ljust(position, b"\0")
         self.change(before[:position] + data + before[position + len(data) :])
+        for page in range(position // PAGE_BYTES, (position + len(data) - 1) // PAGE_BYTES + 1):
+            self._never_written.pop(page, None)
 
     def sync(self) -> None:
-        self.versions = [self.data]
+        written = self._without(self._never_written)
+        self.versions = [written, self.data] if self._never_written else [written]
+
+    def _without(self, pages: Mapping[int, bytes]) -> bytes:
+        """What programs see, with other content in some pages."""
+        data = self.data
+        for page, content in pages.items():
+            start, end = page * PAGE_BYTES, (page + 1) * PAGE_BYTES
+            data = data[:start] + content.ljust(len(data[start:end]), b"\0") + data[end:]
+        return data
+
+    def forget_cached(self, position: int) -> None:
+        """Read the pages behind `position` from the medium, but for those that are still to be written."""
+        pages = {page: content for page, content in self._never_written.items() if page >= position // PAGE_BYTES}
+        if pages:
+            self.change(self._without(pages))
+            self._never_written = {page: content for page, content in self._never_written.items() if page not in pages}
+
+    def fail_sync(self) -> None:
+        """As Linux does: the error is told once, and the pages count as written."""
+        on_medium = self.versions[0]
+        for start in range(0, len(self.data), PAGE_BYTES):
+            content = on_medium[start : start + PAGE_BYTES]
+            if content != self.data[start : start + PAGE_BYTES]:
+                self._never_written.setdefault(start // PAGE_BYTES, content)
 
     def copy(self) -> Contents:
-        return Contents(self.versions)
+        return Contents(self.versions, self._never_written)
 
     def left_by_power_cut(self, survival: Survival, rng: random.Random) -> Contents:
         if survival is Survival.NONE or len(self.versions) == 1:
@@ -238,7 +266,12 @@ class Disk:
         file.change(file.data[:size].ljust(size, b"\0"))
 
     def sync(self, what: Contents | Directory) -> None:
-        self._point("sync")
+        try:
+            self._point("sync")
+        except OSError:
+            if isinstance(what, Contents):
+                what.fail_sync()
+            raise
         what.sync()
 
     def read(self, file: Contents, position: int, size: int) -> bytes:

@@ -275,7 +275,7 @@ def _check_lookups(promise: PartitionPromise, log: PartitionLog, rng: random.Ran
     first = next(other for other in there if other.header.max_timestamp >= entry.header.max_timestamp)
     found = log.first_at_or_after(entry.header.max_timestamp)
     assert found is not None, f"{where}: no record at {entry.header.max_timestamp}"
-    assert found.offset == max(first.base, log.log_start_offset), f"{where}: another record is found by time"
+    assert found.offset == max(first.base, log.log_start_offset), f"{where}: {found} is found by time, not {first.base}"
 
 
 def _check_producers(promise: PartitionPromise, log: PartitionLog, where: str) -> None:

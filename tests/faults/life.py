@@ -89,12 +89,18 @@ class Life:
     def _run(self, action: Coroutine[Any, Any, None]) -> None:
         self.loop.run_until_complete(action)
 
-    def start(self) -> None:
+    def start(self, after: Crash = Crash.KILL) -> None:
+        """`after`: what the life before may have lost."""
         self.ledger.doing = ("start", "")
         node = self.machines.boot(self.root)
+        self.ledger.check(node, after, self.rng)
+        self._go_on(node)
+
+    def _go_on(self, node: Node) -> None:
+        self.ledger.settle(node)
+        self._forget_lost_sequences()
         self._run(node.start())
         self.node = node
-        self.ledger.settle(node)
 
     def running(self) -> Node:
         assert self.node is not None
@@ -191,6 +197,7 @@ class Life:
     def move_start(self, name: str, partition: int = 0) -> None:
         """DeleteRecords up to an offset somewhere."""
         promise, log = self.promise(name, partition), self.log(name, partition)
+        log.require_online()
         wanted = self.rng.randint(log.log_start_offset, log.high_watermark)
         promise.start_wanted = wanted
         self.running().logs.truncate_prefix(log, wanted)
@@ -226,10 +233,7 @@ class Life:
         self.ledger.recovering_from = crash
         node = self.machines.boot(self.root)
         self.ledger.check(node, crash, self.rng)
-        self._run(node.start())
-        self.node = node
-        self.ledger.settle(node)
-        self._forget_lost_sequences()
+        self._go_on(node)
 
     def _end_tasks(self) -> None:
         self.loop.drop_jobs()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
@@ -104,5 +104,6 @@ def test_what_was_promised_is_kept_in_any_life(flush: str, crash_points: int) ->
             stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=list(HealthCheck),
+            phases=(Phase.reuse, Phase.generate),  # shrinking takes minutes, and the notes say what happened
         ),
     )

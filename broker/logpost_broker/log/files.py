@@ -47,6 +47,11 @@ class File:
     def sync(self) -> None:
         os.fdatasync(self._fd)
 
+    def forget_cached(self, position: int) -> None:
+        """Read from `position` on what is on the disk, but for what is still to be written there. After a failed sync
+        Linux takes pages for written that are not, until they leave the cache."""
+        os.posix_fadvise(self._fd, position, 0, os.POSIX_FADV_DONTNEED)
+
     def modified_ms(self) -> int:
         """When the file was written to last."""
         return os.fstat(self._fd).st_mtime_ns // 1_000_000

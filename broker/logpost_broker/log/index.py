@@ -39,6 +39,11 @@ class OffsetIndex:
     def __len__(self) -> int:
         return self.file.size // OFFSET_ENTRY.size
 
+    def is_sound(self) -> bool:
+        """Whether the entries ascend as they must. Reads them all."""
+        entries = list(OFFSET_ENTRY.iter_unpack(self.file.read(0, self.file.size)))
+        return _ascend([offset for offset, _ in entries], -1) and _ascend([position for _, position in entries], 0)
+
     def entry(self, number: int) -> OffsetEntry:
         data = self.file.read(number * OFFSET_ENTRY.size, OFFSET_ENTRY.size)
         relative, position = OFFSET_ENTRY.unpack(data)
@@ -67,6 +72,10 @@ class TimeIndex:
     def __len__(self) -> int:
         return self.file.size // TIME_ENTRY.size
 
+    def is_sound(self) -> bool:
+        """Whether the entries ascend as they must. Reads them all."""
+        return _ascend([time for time, _ in TIME_ENTRY.iter_unpack(self.file.read(0, self.file.size))], 0)
+
     def entry(self, number: int) -> TimeEntry:
         data = self.file.read(number * TIME_ENTRY.size, TIME_ENTRY.size)
         timestamp, relative = TIME_ENTRY.unpack(data)
@@ -90,6 +99,11 @@ class TimeIndex:
         """Drop the entries at or above `offset`."""
         number = _last(len(self), lambda n: self.entry(n).offset < offset)
         self.file.truncate((number + 1) * TIME_ENTRY.size)
+
+
+def _ascend(values: list[int], above: int) -> bool:
+    """Whether each value is higher than the one before, and the first than `above`."""
+    return not values or (values[0] > above and values == sorted(set(values)))
 
 
 def _last(count: int, holds: Callable[[int], bool]) -> int:

@@ -65,6 +65,7 @@ def _rebuild_indexes(segment: Segment) -> None:
     for found, header in segment.headers():
         segment.note(header, found)
     segment.seal()
+    segment.sync_indexes()
 
 
 def _end_of_clean(segment: Segment) -> int:
@@ -108,6 +109,7 @@ def _check_segment(segment: Segment, recovery_point: int) -> tuple[int, int]:
     """The offset and the position after the last good batch. The indexes are written anew from where checking began."""
     start, expected = _start_of_check(segment, recovery_point)
     segment.forget_after(start, expected)
+    segment.log.forget_cached(start)  # the crash may have followed a failed sync
     end = start
     for position, header in segment.headers(start):
         if header.base_offset < expected or not _is_whole(segment, position, header):
@@ -121,6 +123,8 @@ def _check_segment(segment: Segment, recovery_point: int) -> tuple[int, int]:
 def _start_of_check(segment: Segment, recovery_point: int) -> tuple[int, int]:
     """Position and base offset of a batch before the recovery point, by the index if its entry is true; else the
     segment's start."""
+    if not (segment.offset_index.is_sound() and segment.time_index.is_sound()):  # a power cut can leave zeros in both
+        return 0, segment.base_offset
     entry = segment.offset_index.floor(recovery_point)
     if 0 < entry.position < segment.size_bytes:
         _, header = next(segment.headers(entry.position), (0, None))
