@@ -16,10 +16,12 @@ from logpost.service import DirectoryLock, bind
 from logpost_broker.groups.service import GroupService
 from logpost_broker.node import Node, Service
 from logpost_broker.server.listener import Listener
+from logpost_broker.server.retention import RetentionService
 
-SERVICES: Sequence[Callable[[Node], Service]] = (GroupService,)
+SERVICES: Sequence[Callable[[Node], Service]] = (GroupService, RetentionService)
 """What lives on a node beside its logs, made and started in this order."""
-EMBEDDED = BrokerConfig(port=0, metrics_port=0)
+EMBEDDED = BrokerConfig(port=0, metrics_port=0, disk_reserve_bytes=0)
+"""For tests and programs: what they write does not stay."""
 WILDCARDS = ("0.0.0.0", "::")
 
 

@@ -179,8 +179,8 @@ class LogDirectory:
         self.remove_files(self.drop_segments(log, offset))
 
     def save_starts(self, offsets: Mapping[PartitionLog, int]) -> None:
-        """Make it durable that logs start at these offsets, all with one write; `drop_segments` then moves them. Blocks,
-        and may run in a thread. Raises OSError, and then the starts on the disk may be the old or the new ones."""
+        """Make it durable that logs start at these offsets, all with one write; `drop_segments` then moves them.
+        Blocks, and may run in a thread. Raises OSError, and then the starts on the disk may be old or new."""
         with self._starts_lock:
             starts = {
                 _partition_of(log.directory): log.start_moved_to(offset)

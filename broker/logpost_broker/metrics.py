@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 
 from logpost.errors import StartError
 from logpost.service import LOOPBACK
+from logpost_broker.log.disk_reserve import DiskReserve
 
 
 class BrokerMetrics:
@@ -34,6 +35,22 @@ class BrokerMetrics:
         self.fetched_bytes = Counter(
             "logpost_broker_fetched_bytes", "Bytes of record batches sent to consumers.", registry=self._registry
         )
+
+        self.refused_for_room = Counter(
+            "logpost_broker_disk_refused_batches",
+            "Batches of producers refused because no more than the disk's reserve was free.",
+            registry=self._registry,
+        )
+        self._disk_free = Gauge(
+            "logpost_broker_disk_free_bytes", "Free on the file system of the logs.", registry=self._registry
+        )
+        self._disk_reserve = Gauge(
+            "logpost_broker_disk_reserve_bytes", "Below so many producers are refused.", registry=self._registry
+        )
+
+    def watch_disk(self, reserve: DiskReserve) -> None:
+        self._disk_free.set_function(lambda: reserve.free_bytes)
+        self._disk_reserve.set_function(lambda: reserve.reserve_bytes)
 
     def serve(self, listen: str, port: int) -> Callable[[], None]:
         """Answer scrapes on `listen`:`port`, in threads; answers what stops that. Raises StartError when the port is

@@ -24,6 +24,7 @@ import logging
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -33,6 +34,7 @@ from logpost.config import BrokerConfig
 from logpost.errors import StartError
 from logpost_broker.errors import ApiError
 from logpost_broker.log.batch import whole_batches
+from logpost_broker.log.disk_reserve import DiskReserve
 from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import Record, build_batch, records_in
@@ -126,12 +128,16 @@ class Node:
             metadata = MetadataFile(directory, files)
             self.topics = TopicRegistry(metadata)
             self.logs = LogDirectory(directory, files, config, metadata, self.topics, now_ms=self.now_ms())
+            self.disk_reserve = DiskReserve(
+                config.disk_reserve_bytes, partial(files.space, directory), place=str(directory)
+            )
         except OSError as error:
             raise StartError(f"cannot use {error.filename or directory}: {error.strerror}") from error
         self.cluster_id = metadata.content.cluster_id
         self.producer_ids = ProducerIds(metadata)
         self.flusher = Flusher(config, self.logs, self.now_ms)
         self.metrics = BrokerMetrics()
+        self.metrics.watch_disk(self.disk_reserve)
         self.is_stopping = False
         self.parked: set[Parked] = set()
         """Requests that wait for something that may not come before the broker stops."""
@@ -154,6 +160,15 @@ class Node:
         """Done when everything appended to `log` so far is as safe as `broker.flush` says; raises ApiError
         KAFKA_STORAGE_ERROR when it cannot be."""
         return self.flusher.durable(log)
+
+    def admit(self, size_bytes: int, now_ms: int) -> None:
+        """Whether a client may write so much. Raises ApiError KAFKA_STORAGE_ERROR when only the disk's reserve is
+        free."""
+        try:
+            self.disk_reserve.admit(size_bytes, now_ms)
+        except ApiError:
+            self.metrics.refused_for_room.inc()
+            raise
 
     def topic_of(self, topic_id: uuid.UUID | None) -> Topic:
         """The topic of a request's id. Raises ApiError UNKNOWN_TOPIC_ID."""

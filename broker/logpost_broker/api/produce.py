@@ -93,6 +93,7 @@ def _append(node: Node, acks: int, topic_id: uuid.UUID | None, data: PartitionPr
         if header.attributes & TRANSACTIONAL:
             raise ApiError(ErrorCode.invalid_txn_state, "this broker has no transactions")
         now_ms = node.now_ms()
+        node.admit(len(records), now_ms)
         stamp = topic.configs.text("message.timestamp.type", node.config) == "LogAppendTime"
         appended = log.append(records, header=header, now_ms=now_ms, stamp=stamp)
     except ApiError as error:

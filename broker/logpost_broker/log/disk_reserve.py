@@ -57,6 +57,14 @@ class DiskReserve:
         """What has to be free until writing goes on."""
         return self.reserve_bytes + self.reserve_bytes // RESUME_SHARE
 
+    @property
+    def free_bytes(self) -> int:
+        """As the file system says now, else as it said last. From any thread."""
+        try:
+            return self._look_at_disk().free_bytes
+        except OSError:
+            return self._space.free_bytes
+
     def admit(self, size_bytes: int, now_ms: int) -> None:
         """Take note of a batch that is to be written. Raises ApiError KAFKA_STORAGE_ERROR when the disk has no room but
         the reserve; a Kafka client tries again."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from logpost_broker.log.batch import MAGIC, BatchHeader, crc_matches
@@ -17,6 +18,8 @@ from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.segment import Segment
 
 LOG_NAME = re.compile(r"[0-9]{20}\.log")
+INDEX_NAME = re.compile(r"([0-9]{20})\.(?:index|timeindex)")
+DELETED_NAME = re.compile(r"[0-9]{20}\.[a-z]+\.deleted")
 SNAPSHOT_NAME = re.compile(r"[0-9]{20}\.snapshot")
 
 logger = logging.getLogger("broker")
@@ -45,9 +48,7 @@ def recover(log: PartitionLog, known: LastKnown, *, now_ms: int) -> None:
 
 def _open_segments(log: PartitionLog, log_start_offset: int) -> None:
     names = log.files.names(log.directory)
-    for name in names:
-        if name.endswith(".tmp"):
-            log.files.unlink(log.directory / name)
+    _remove_left_overs(log, names)
     bases = [int(name.removesuffix(".log")) for name in names if LOG_NAME.fullmatch(name)]
     first = max([base for base in bases if base <= log_start_offset], default=0)
     for base in bases:
@@ -58,6 +59,16 @@ def _open_segments(log: PartitionLog, log_start_offset: int) -> None:
             _rebuild_indexes(segment)
     if not log.segments:
         log.add_segment(log_start_offset)
+
+
+def _remove_left_overs(log: PartitionLog, names: Sequence[str]) -> None:
+    """What was being replaced or deleted when the broker ended, and indexes whose log went before them."""
+    there = set(names)
+    for name in names:
+        index = INDEX_NAME.fullmatch(name)
+        is_alone = index is not None and f"{index[1]}.log" not in there
+        if is_alone or name.endswith(".tmp") or DELETED_NAME.fullmatch(name):
+            log.files.unlink(log.directory / name)
 
 
 def _rebuild_indexes(segment: Segment) -> None:

@@ -1,0 +1,94 @@
+"""DeleteRecords (21), versions 0 to 2 (KIP-107): the start of a partition moves up, durably.
+
+- v2: flexible
+
+-1 is the high watermark. Deleting what is gone already changes nothing and is no error. The starts of all partitions of
+a request become durable with one write. Refused are the broker's own topics and topics that are compacted only, which
+Kafka calls INVALID_TOPIC_EXCEPTION and POLICY_VIOLATION.
+"""
+
+from __future__ import annotations
+
+from kio.schema.delete_records.v2.request import DeleteRecordsPartition, DeleteRecordsRequest
+from kio.schema.delete_records.v2.response import (
+    DeleteRecordsPartitionResult,
+    DeleteRecordsResponse,
+    DeleteRecordsTopicResult,
+)
+from kio.schema.errors import ErrorCode
+from kio.static.primitive import i32, i64
+
+from logpost_broker.errors import ApiError
+from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.node import Node
+from logpost_broker.server.retention import RetentionService
+from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.wire.units import NO_THROTTLE
+
+UP_TO_HIGH_WATERMARK = -1
+NO_OFFSET = i64(-1)
+
+
+@handles(DeleteRecordsRequest, DeleteRecordsResponse)
+async def delete_records(node: Node, request: DeleteRecordsRequest, context: RequestContext) -> DeleteRecordsResponse:
+    starts: dict[PartitionLog, int] = {}
+    checked = {
+        topic.name: [(asked.partition_index, _note(node, topic.name, asked, starts)) for asked in topic.partitions]
+        for topic in request.topics
+    }
+    failure = None
+    try:
+        await node.service(RetentionService).move_starts(starts)
+    except ApiError as error:
+        failure = error
+    return DeleteRecordsResponse(
+        throttle_time=NO_THROTTLE,
+        topics=tuple(
+            DeleteRecordsTopicResult(
+                name=name, partitions=tuple(_result(index, found, failure) for index, found in partitions)
+            )
+            for name, partitions in checked.items()
+        ),
+    )
+
+
+def _note(
+    node: Node, name: str, asked: DeleteRecordsPartition, starts: dict[PartitionLog, int]
+) -> PartitionLog | ApiError:
+    """The log that is asked for; where it is to start goes into `starts`."""
+    try:
+        log = _log(node, name, asked.partition_index)
+        offset = log.high_watermark if asked.offset == UP_TO_HIGH_WATERMARK else int(asked.offset)
+        if not 0 <= offset <= log.high_watermark:
+            raise ApiError(ErrorCode.offset_out_of_range, f"{offset} of {log.log_start_offset} to {log.high_watermark}")
+    except ApiError as error:
+        return error
+    starts[log] = max(offset, starts.get(log, 0))
+    return log
+
+
+def _log(node: Node, name: str, partition: int) -> PartitionLog:
+    topic = node.topics.by_name(name)
+    if topic is None:
+        raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic '{name}'")
+    if topic.internal:
+        raise ApiError(ErrorCode.invalid_topic_exception, f"'{name}' belongs to the broker itself")
+    log = node.log(topic, partition)
+    log.require_online()
+    if "delete" not in topic.configs.text("cleanup.policy", node.config):
+        raise ApiError(ErrorCode.policy_violation, f"'{name}' is compacted only")
+    return log
+
+
+def _result(index: i32, found: PartitionLog | ApiError, failure: ApiError | None) -> DeleteRecordsPartitionResult:
+    error = failure
+    low_watermark = NO_OFFSET
+    if isinstance(found, ApiError):
+        error = found
+    elif failure is None:
+        low_watermark = i64(found.log_start_offset)
+    return DeleteRecordsPartitionResult(
+        partition_index=index,
+        low_watermark=low_watermark,
+        error_code=ErrorCode.none if error is None else error.code,
+    )

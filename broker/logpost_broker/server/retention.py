@@ -1,0 +1,159 @@
+"""What leaves the logs: every `broker.retention_check_seconds` by the topics' limits, and whenever a client asks.
+
+A log's new start is on the disk first, then its segments are renamed, then their files are unlinked in a thread: a
+crash between any two steps leaves what the next start finishes. The loop is never kept from its requests for longer
+than one log takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from weakref import WeakSet
+
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.errors import ApiError
+from logpost_broker.log.batch import NO_TIMESTAMP
+from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.log.retention import RetentionLimits, RetentionPlan, SegmentFacts, plan_retention
+from logpost_broker.log.segment import Segment
+from logpost_broker.node import Node
+from logpost_broker.topics import Topic
+
+FIRST_CHECK_SECONDS = 5.0
+"""After the start: clients that were waiting for the broker come first."""
+
+logger = logging.getLogger("broker")
+
+
+class RetentionService:
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._check_seconds = node.config.retention_check_seconds
+        self._rounds: asyncio.Task[None] | None = None
+        self._removals: set[asyncio.Future[None]] = set()
+        self._kept_by_future: WeakSet[PartitionLog] = WeakSet()
+        """Which logs were reported."""
+
+    async def start(self) -> None:
+        self._rounds = asyncio.create_task(self._check_at_intervals())
+
+    async def stop(self) -> None:
+        if self._rounds is not None:
+            self._rounds.cancel()
+            await asyncio.gather(self._rounds, return_exceptions=True)
+        await asyncio.gather(*self._removals)
+
+    def topics_deleted(self, topics: Sequence[Topic]) -> None:
+        """Nothing is held of a topic."""
+
+    async def _check_at_intervals(self) -> None:
+        await asyncio.sleep(min(FIRST_CHECK_SECONDS, self._check_seconds))
+        while True:
+            try:
+                await self.check()
+            except ApiError as error:
+                logger.error("nothing was deleted by retention: %s", error)
+            except Exception:
+                logger.exception("retention failed")
+            await asyncio.sleep(self._check_seconds)
+
+    async def check(self) -> None:
+        """Delete what the topics' limits say. Raises ApiError KAFKA_STORAGE_ERROR."""
+        starts: dict[PartitionLog, int] = {}
+        for topic, partition in self._partitions():
+            log = self._online(topic, partition)
+            if log is not None:
+                plan = self._plan(topic, log)
+                if plan.log_start_offset > log.log_start_offset:
+                    starts[log] = plan.log_start_offset
+                self._report(log, plan)
+            await asyncio.sleep(0)
+        await self.move_starts(starts)
+
+    def _partitions(self) -> Iterator[tuple[Topic, int]]:
+        """Those that have limits. Topics may go while this is iterated."""
+        for topic in tuple(self._node.topics):
+            if topic.internal or "delete" not in topic.configs.text("cleanup.policy", self._node.config):
+                continue
+            for partition in range(topic.partitions):
+                if self._node.topics.by_id(topic.id) is None:
+                    break
+                yield topic, partition
+
+    def _online(self, topic: Topic, partition: int) -> PartitionLog | None:
+        try:
+            log = self._node.log(topic, partition)
+        except ApiError as error:
+            logger.error("retention cannot look at %s-%d: %s", topic.name, partition, error)
+            return None
+        return log if log.offline is None else None
+
+    def _plan(self, topic: Topic, log: PartitionLog) -> RetentionPlan:
+        config = self._node.config
+        limits = RetentionLimits(
+            age_ms=topic.configs.number("retention.ms", config),
+            size_bytes=topic.configs.number("retention.bytes", config),
+        )
+        return plan_retention(
+            [_facts(segment) for segment in log.segments],
+            limits,
+            log_start_offset=log.log_start_offset,
+            high_watermark=log.high_watermark,
+            next_offset=log.next_offset,
+            now_ms=self._node.now_ms(),
+        )
+
+    def _report(self, log: PartitionLog, plan: RetentionPlan) -> None:
+        if plan.log_start_offset > log.log_start_offset:
+            logger.info(
+                "%s starts at offset %d now: %d segments (%d bytes) were too old, %d (%d bytes) too much",
+                log.directory,
+                plan.log_start_offset,
+                plan.aged_segments,
+                plan.aged_bytes,
+                plan.oversize_segments,
+                plan.oversize_bytes,
+            )
+        if plan.kept_by_future_ms is not None and log not in self._kept_by_future:
+            self._kept_by_future.add(log)
+            logger.warning(
+                "%s has a record of the future, timestamp %d: its segment and those behind stay until retention.ms "
+                "after that (or until retention.bytes is exceeded)",
+                log.directory,
+                plan.kept_by_future_ms,
+            )
+
+    async def move_starts(self, starts: Mapping[PartitionLog, int]) -> None:
+        """Let logs start at these offsets, durably, and give back the space of what is before. Never lower, never above
+        the high watermark. Raises ApiError KAFKA_STORAGE_ERROR, and then no log has moved."""
+        moving = {log: offset for log, offset in starts.items() if log.start_moved_to(offset) > log.log_start_offset}
+        if not moving:
+            return
+        logs = self._node.logs
+        loop = asyncio.get_running_loop()
+        for log, offset in moving.items():
+            log.roll_at(offset)
+        try:
+            await loop.run_in_executor(None, logs.save_starts, moving)
+        except OSError as error:
+            raise ApiError(ErrorCode.kafka_storage_error, f"cannot move the log start: {error.strerror}") from error
+        paths = []
+        for log, offset in moving.items():
+            paths += logs.drop_segments(log, offset)
+            await asyncio.sleep(0)
+        if paths:
+            removal = loop.run_in_executor(None, logs.remove_files, paths)
+            self._removals.add(removal)
+            removal.add_done_callback(self._removals.discard)
+
+
+def _facts(segment: Segment) -> SegmentFacts:
+    newest_ms = segment.max_timestamp
+    return SegmentFacts(
+        base_offset=segment.base_offset,
+        size_bytes=segment.size_bytes,
+        newest_ms=segment.log.modified_ms() if newest_ms == NO_TIMESTAMP else newest_ms,
+    )
