@@ -30,8 +30,35 @@ class BrokerMetrics:
             registry=self._registry,
         )
         self.produced_bytes = Counter(
-            "logpost_broker_produced_bytes", "Bytes of record batches appended.", registry=self._registry
+            "logpost_broker_produced_bytes",
+            "Bytes of record batches taken, as producers sent them.",
+            registry=self._registry,
         )
+        self.written_bytes = Counter(
+            "logpost_broker_written_bytes",
+            "Bytes of produced batches as they are in the logs.",
+            registry=self._registry,
+        )
+        self.recompressed_batches = Counter(
+            "logpost_broker_recompressed_batches", "Batches that the broker compressed.", registry=self._registry
+        )
+        self.compression_seconds = Counter(
+            "logpost_broker_compression_cpu_seconds",
+            "CPU time spent in opening and compressing produced batches.",
+            registry=self._registry,
+        )
+        self.waiting_bytes = Gauge(
+            "logpost_broker_compression_waiting_bytes",
+            "Bytes of produced batches that wait for being compressed.",
+            registry=self._registry,
+        )
+        self._refused_batches = Counter(
+            "logpost_broker_refused_batches",
+            "Produced batches that were refused, by error.",
+            ["error"],
+            registry=self._registry,
+        )
+        self.refused_batches = cache(lambda error: self._refused_batches.labels(error))
         self.fetched_bytes = Counter(
             "logpost_broker_fetched_bytes", "Bytes of record batches sent to consumers.", registry=self._registry
         )

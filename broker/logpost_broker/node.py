@@ -41,6 +41,7 @@ from logpost_broker.log.records import Record, build_batch, records_in
 from logpost_broker.log_directory import LogDirectory
 from logpost_broker.metadata_file import MetadataFile
 from logpost_broker.metrics import BrokerMetrics
+from logpost_broker.server.appender import Appender
 from logpost_broker.server.flusher import Flusher
 from logpost_broker.topics import ProducerIds, Topic, TopicRegistry
 
@@ -137,6 +138,7 @@ class Node:
         self.producer_ids = ProducerIds(metadata)
         self.flusher = Flusher(config, self.logs, self.now_ms)
         self.metrics = BrokerMetrics()
+        self.appender = Appender(self.metrics, self.flusher.written)
         self.metrics.watch_disk(self.disk_reserve)
         self.is_stopping = False
         self.parked: set[Parked] = set()
@@ -233,6 +235,7 @@ class Node:
 
     async def stop(self) -> None:
         """Stop the services, then close the logs as a clean shutdown."""
+        await self.appender.close()
         for service in reversed(self._services.values()):
             await service.stop()
         await self.flusher.close()

@@ -1,18 +1,22 @@
 """The configuration that a topic may carry: Kafka's names, types and defaults. A name that is not here is refused.
 
-All are kept and described. This broker acts on `cleanup.policy`, `max.message.bytes`, `message.timestamp.type`,
-`retention.*`, `segment.bytes`, `segment.index.bytes` and `segment.ms`.
+All are kept and described. This broker acts on `cleanup.policy`, `compression.*`, `max.message.bytes`,
+`message.timestamp.*`, `retention.*`, `segment.bytes`, `segment.index.bytes` and `segment.ms`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from kio.schema.errors import ErrorCode
 
 from logpost.config import BrokerConfig
 from logpost_broker.errors import ApiError
+from logpost_broker.log.compression import CODECS
+from logpost_broker.log.produced import Rules
+from logpost_broker.log.recompress import Target
 
 BOOLEAN, STRING, INT, LONG, DOUBLE, LIST = 1, 2, 3, 5, 6, 7
 """ConfigDef types as DescribeConfigs numbers them."""
@@ -20,6 +24,7 @@ FROM_TOPIC, FROM_BROKER, FROM_DEFAULT = 1, 4, 5
 """Kafka's config sources: the topic's own, the broker's file, the default."""
 MAX_LONG = 2**63 - 1
 MAX_INT = 2**31 - 1
+RULES_KEPT = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +66,17 @@ def _ratio(text: str) -> None:
         raise ValueError("must lie in 0 to 1")
 
 
-CODECS = ("producer", "uncompressed", "zstd", "lz4", "snappy", "gzip")
+def _gzip_level(text: str) -> None:
+    if int(text) not in (-1, *range(1, 10)):
+        raise ValueError("must be -1, or lie in 1 to 9")
+
+
 TOPIC_CONFIGS: Mapping[str, TopicConfig] = {
     "cleanup.policy": TopicConfig("delete", LIST, _policies),
-    "compression.gzip.level": _number(-1, -1, 9),
+    "compression.gzip.level": TopicConfig("-1", INT, _gzip_level),
     "compression.lz4.level": _number(9, 1, 17),
-    "compression.type": _one_of("producer", *CODECS),
-    "compression.zstd.level": _number(3, -131072, 22),
+    "compression.type": _one_of("producer", "producer", *CODECS),
+    "compression.zstd.level": _number(1, -131072, 22),  # Kafka's is 3: docs/decisions/2026-11-23-zstd-1-at-rest.md
     "delete.retention.ms": _number(86_400_000, 0),
     "file.delete.delay.ms": _number(60_000, 0),
     "flush.messages": _number(MAX_LONG, 1),
@@ -126,12 +135,37 @@ class TopicConfigs:
 
     overrides: Mapping[str, str] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash(frozenset(self.overrides.items()))
+
     def text(self, name: str, broker: BrokerConfig) -> str:
         """The value in force."""
         return self.overrides.get(name) or _broker_value(name, broker) or TOPIC_CONFIGS[name].default
 
     def number(self, name: str, broker: BrokerConfig) -> int:
         return int(self.text(name, broker))
+
+    @lru_cache(RULES_KEPT)  # noqa: B019  # small values of a bounded number, which topics share
+    def rules(self, broker: BrokerConfig) -> Rules:
+        """What they ask of produced batches; worked out once, not for each batch."""
+        return Rules(
+            max_batch_bytes=self.number("max.message.bytes", broker),
+            segment_bytes=self.number("segment.bytes", broker),
+            is_stamped=self.text("message.timestamp.type", broker) == "LogAppendTime",
+            before_max_ms=self.number("message.timestamp.before.max.ms", broker),
+            after_max_ms=self.number("message.timestamp.after.max.ms", broker),
+            needs_keys="compact" in self.text("cleanup.policy", broker),
+            target=self._target(broker),
+        )
+
+    def _target(self, broker: BrokerConfig) -> Target | None:
+        name = self.text("compression.type", broker)
+        is_strict = "compression.type" in self.overrides
+        if name == "producer" or (name == "uncompressed" and not is_strict):
+            return None
+        has_level = name in ("gzip", "lz4", "zstd")
+        level = self.number(f"compression.{name}.level", broker) if has_level else 0
+        return Target(CODECS[name], level, is_strict)
 
     def described(self, broker: BrokerConfig) -> list[DescribedConfig]:
         """All settings in force, by name."""
@@ -154,6 +188,8 @@ def _broker_value(name: str, broker: BrokerConfig) -> str | None:
         return str(broker.segment_bytes)
     if name == "retention.ms":
         return str(broker.retention_ms)
+    if name == "compression.type":
+        return broker.compression_type
     return None
 
 
@@ -161,6 +197,7 @@ def describe_broker(broker: BrokerConfig) -> list[DescribedConfig]:
     """The settings of `[broker]` that Kafka has a name for."""
     values = {
         "auto.create.topics.enable": (str(broker.auto_create_topics).lower(), BOOLEAN),
+        "compression.type": (broker.compression_type, STRING),
         "default.replication.factor": ("1", INT),
         "log.retention.check.interval.ms": (str(round(broker.retention_check_seconds * 1000)), LONG),
         "log.retention.ms": (str(broker.retention_ms), LONG),

@@ -54,6 +54,9 @@ class BrokerConfig(Table, frozen=True):
     """When acknowledged bytes are on the disk: before acks=all answers, every `flush_interval_ms`, or when the
     operating system likes."""
     flush_interval_ms: Positive = 1000
+    compression_type: Literal["zstd", "lz4", "snappy", "gzip", "uncompressed", "producer"] = "zstd"
+    """Codec for what arrives uncompressed, unless a topic's `compression.type` says otherwise; `producer` and
+    `uncompressed` leave it as it is."""
     segment_bytes: Positive = 1024 * MIB
     retention_ms: Annotated[int, msgspec.Meta(ge=-1)] = 14 * DAY_MS
     """How long topics keep records that say nothing else in their `retention.ms`; -1 is for ever."""

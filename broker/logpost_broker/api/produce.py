@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from kio.schema.errors import ErrorCode
 from kio.schema.produce.v13.request import PartitionProduceData, ProduceRequest
 from kio.schema.produce.v13.response import (
+    BatchIndexAndErrorMessage,
     PartitionProduceResponse,
     ProduceResponse,
     TopicProduceResponse,
@@ -25,24 +26,17 @@ from kio.schema.produce.v13.response import (
 from kio.static.primitive import i32, i64
 
 from logpost_broker.errors import ApiError, ProtocolError
-from logpost_broker.log.batch import TRANSACTIONAL, check_produced
+from logpost_broker.log.batch import TRANSACTIONAL
 from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.log.produced import InvalidRecordsError, check_produced
 from logpost_broker.node import Node
+from logpost_broker.server.appender import Written
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, instant
 
 ACKS_NONE, ACKS_WRITTEN, ACKS_ALL = 0, 1, -1
 NO_OFFSET = i64(-1)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A batch that is in its log."""
-
-    log: PartitionLog
-    base_offset: int
-    append_time_ms: int | None
-    """Set where the topic is stamped with the broker's time."""
+ZSTD_VERSION = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +48,53 @@ class Outcome:
     result: Written | ApiError
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A partition's batch that waits for its turn."""
+
+    topic_id: uuid.UUID | None
+    partition: i32
+    result: asyncio.Future[Written | ApiError]
+
+
+Answer = ProduceResponse | asyncio.Future[ProduceResponse] | None
+
+
 @handles(ProduceRequest, ProduceResponse, advertised_min_version=0)
 def produce(
     node: Node, request: ProduceRequest, context: RequestContext
-) -> ProduceResponse | asyncio.Future[ProduceResponse] | None:
+) -> Answer | asyncio.Future[ProduceResponse | None]:
     outcomes = [
-        Outcome(topic.topic_id, data.index, _append(node, request.acks, topic.topic_id, data))
+        _append(node, request.acks, topic.topic_id, data, context)
         for topic in request.topic_data
         for data in topic.partition_data
     ]
+    settled = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
+    if len(settled) == len(outcomes):
+        return _answer(node, request.acks, settled)
+    return asyncio.ensure_future(_when_appended(node, request.acks, outcomes))
+
+
+async def _when_appended(node: Node, acks: int, outcomes: Sequence[Outcome | Pending]) -> ProduceResponse | None:
+    """The answer, when the batches of all partitions had their turn."""
+    settled = [
+        outcome if isinstance(outcome, Outcome) else Outcome(outcome.topic_id, outcome.partition, await outcome.result)
+        for outcome in outcomes
+    ]
+    answer = _answer(node, acks, settled)
+    return await answer if asyncio.isfuture(answer) else answer
+
+
+def _answer(node: Node, acks: int, outcomes: Sequence[Outcome]) -> Answer:
     logs = list(dict.fromkeys(outcome.result.log for outcome in outcomes if isinstance(outcome.result, Written)))
-    if request.acks == ACKS_ALL and logs:
+    for outcome in outcomes:
+        if isinstance(outcome.result, ApiError):
+            node.metrics.refused_batches(outcome.result.code.name).inc()
+    if acks == ACKS_ALL and logs:
         return _when_durable({log: node.durable(log) for log in logs}, outcomes)
     for log in logs:
         node.flusher.written(log)
-    if request.acks != ACKS_NONE:
+    if acks != ACKS_NONE:
         return _response(outcomes, {})
     for outcome in outcomes:
         if isinstance(outcome.result, ApiError):
@@ -76,9 +102,11 @@ def produce(
     return None
 
 
-def _append(node: Node, acks: int, topic_id: uuid.UUID | None, data: PartitionProduceData) -> Written | ApiError:
-    """Check a partition's batch against its topic and write it."""
-    records = data.records or b""
+def _append(
+    node: Node, acks: int, topic_id: uuid.UUID | None, data: PartitionProduceData, context: RequestContext
+) -> Outcome | Pending:
+    """Check a partition's batch against its topic and write it, or queue it for that."""
+    batch = data.records or b""
     try:
         if acks not in (ACKS_NONE, ACKS_WRITTEN, ACKS_ALL):
             raise ApiError(ErrorCode.invalid_required_acks)
@@ -86,20 +114,18 @@ def _append(node: Node, acks: int, topic_id: uuid.UUID | None, data: PartitionPr
         if topic.internal:
             raise ApiError(ErrorCode.invalid_topic_exception, f"'{topic.name}' is written by the broker itself")
         log = node.log(topic, data.index)
-        limit = topic.configs.number("max.message.bytes", node.config)
-        if len(records) > limit:
-            raise ApiError(ErrorCode.message_too_large, f"a batch of {len(records)} bytes, {topic.name} takes {limit}")
-        header = check_produced(records)
+        rules = topic.configs.rules(node.config)
+        now_ms = node.now_ms()
+        header = check_produced(batch, rules, now_ms=now_ms, takes_zstd=context.version >= ZSTD_VERSION)
         if header.attributes & TRANSACTIONAL:
             raise ApiError(ErrorCode.invalid_txn_state, "this broker has no transactions")
-        now_ms = node.now_ms()
-        node.admit(len(records), now_ms)
-        stamp = topic.configs.text("message.timestamp.type", node.config) == "LogAppendTime"
-        appended = log.append(records, header=header, now_ms=now_ms, stamp=stamp)
+        result = node.appender.append(log, header, batch, rules, now_ms=now_ms, connection=context.connection)
     except ApiError as error:
-        return error
-    node.metrics.produced_bytes.inc(len(records))
-    return Written(log, appended.base_offset, now_ms if stamp else None)
+        return Outcome(topic_id, data.index, error)
+    node.metrics.produced_bytes.inc(len(batch))
+    if isinstance(result, Written):
+        return Outcome(topic_id, data.index, result)
+    return Pending(topic_id, data.index, result)
 
 
 def _when_durable(
@@ -145,7 +171,7 @@ def _partition(index: i32, result: Written | ApiError) -> PartitionProduceRespon
             error_code=result.code,
             base_offset=NO_OFFSET,
             log_append_time=None,
-            record_errors=(),
+            record_errors=_record_errors(result),
             error_message=result.message,
         )
     return PartitionProduceResponse(
@@ -156,4 +182,13 @@ def _partition(index: i32, result: Written | ApiError) -> PartitionProduceRespon
         log_start_offset=i64(result.log.log_start_offset),
         record_errors=(),
         error_message=None,
+    )
+
+
+def _record_errors(error: ApiError) -> tuple[BatchIndexAndErrorMessage, ...]:
+    if not isinstance(error, InvalidRecordsError):
+        return ()
+    return tuple(
+        BatchIndexAndErrorMessage(batch_index=i32(index), batch_index_error_message=reason)
+        for index, reason in error.records
     )

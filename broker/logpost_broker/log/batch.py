@@ -1,7 +1,8 @@
-"""The header of a record batch, format v2 (KIP-98), and what is checked before a batch enters a log.
+"""The header of a record batch, format v2 (KIP-98).
 
-A batch is handled by its 61-byte header alone; its records stay opaque (`log/records.py` opens them). Offsets, sizes
-and positions are in bytes and records, timestamps in milliseconds since 1970.
+A batch is handled by its 61-byte header alone; its records stay opaque (`log/records.py` opens them). What is checked
+before a batch enters a log is in `log/produced.py`. Offsets are in records, sizes and positions in bytes, timestamps in
+milliseconds since 1970.
 """
 
 from __future__ import annotations
@@ -11,9 +12,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from crc32c import crc32c
-from kio.schema.errors import ErrorCode
-
-from logpost_broker.errors import ApiError
 
 HEADER = struct.Struct(">qiibIhiqqqhii")
 HEADER_BYTES = HEADER.size
@@ -85,45 +83,6 @@ def whole_batches(buffer: Buffer) -> Iterator[tuple[int, BatchHeader]]:
             return
         yield position, header
         position += header.size_bytes
-
-
-def check_produced(batch: Buffer) -> BatchHeader:
-    """The header of the one batch that a Produce request may carry for a partition (KIP-98: exactly one).
-
-    Raises ApiError: UNSUPPORTED_FOR_MESSAGE_FORMAT for the formats v0 and v1, CORRUPT_MESSAGE for a wrong length or
-    CRC, INVALID_RECORD for what no producer may send.
-    """
-    if len(batch) > MAGIC_POSITION and batch[MAGIC_POSITION] < MAGIC:
-        raise ApiError(
-            ErrorCode.unsupported_for_message_format, "message formats v0 and v1 are refused: send record batches v2"
-        )
-    if len(batch) < HEADER_BYTES:
-        raise ApiError(ErrorCode.corrupt_message, f"{len(batch)} bytes are less than a batch header")
-    header = read_header(batch)
-    if header.magic != MAGIC:
-        raise ApiError(ErrorCode.unsupported_for_message_format, f"unknown message format {header.magic}")
-    if header.size_bytes > len(batch) or header.size_bytes < HEADER_BYTES:
-        raise ApiError(ErrorCode.corrupt_message, f"the batch claims {header.size_bytes} of {len(batch)} bytes")
-    if header.size_bytes < len(batch):
-        raise ApiError(ErrorCode.invalid_record, "more than one record batch for a partition")
-    if not crc_matches(batch, header):
-        raise ApiError(ErrorCode.corrupt_message, "the CRC of the batch does not match its bytes")
-    _check_fields(header)
-    return header
-
-
-def _check_fields(header: BatchHeader) -> None:
-    if header.attributes & CONTROL:
-        raise ApiError(ErrorCode.invalid_record, "clients may not send control batches")
-    if header.record_count <= 0 or header.last_offset_delta != header.record_count - 1:
-        raise ApiError(
-            ErrorCode.invalid_record,
-            f"{header.record_count} records do not end at offset delta {header.last_offset_delta}",
-        )
-    if header.codec > 4:
-        raise ApiError(ErrorCode.unsupported_compression_type, f"unknown compression codec {header.codec}")
-    if header.producer_id != NO_PRODUCER and (header.base_sequence < 0 or header.producer_epoch < 0):
-        raise ApiError(ErrorCode.invalid_record, "an idempotent batch needs a sequence and an epoch")
 
 
 def stamped(header: BatchHeader, batch: Buffer, append_time_ms: int) -> bytes:

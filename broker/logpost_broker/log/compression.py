@@ -1,41 +1,117 @@
-"""The codecs of record batches, for reading: gzip, snappy (plain and in the xerial framing that Java producers
-write), lz4 (frame format), zstd."""
+"""The codecs of record batches: gzip, snappy (raw, and for reading the xerial framing of Java producers), lz4 (frame
+format), zstd.
+
+No batch takes more memory than `MAX_RECORDS_BYTES`, whatever its bytes claim or do. All codecs release the GIL.
+"""
 
 from __future__ import annotations
+
+import mmap
+import threading
+import zlib
 
 import cramjam
 import zstandard
 
+from logpost_broker.log.batch import Buffer
+
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
+CODECS = {"uncompressed": NONE, "gzip": GZIP, "snappy": SNAPPY, "lz4": LZ4, "zstd": ZSTD}
+"""By their names in `compression.type`."""
+MAX_RECORDS_BYTES = 128 * 1024 * 1024
+"""What the records of one batch may decompress to: more than the largest request holds uncompressed."""
 XERIAL_MAGIC = b"\x82SNAPPY\x00"
 XERIAL_HEADER_BYTES = 16
+GZIP_FORMAT = 31
+"""zlib's `wbits` for gzip."""
 
 
-def decompress(codec: int, data: bytes) -> bytes:
-    """The records of a batch. Raises ValueError when `data` is not what the codec says."""
+class _OfThread(threading.local):
+    def __init__(self) -> None:
+        self.zstd: dict[int, zstandard.ZstdCompressor] = {}
+        """By level."""
+
+
+_of_thread = _OfThread()
+
+
+def compress(codec: int, data: Buffer, level: int) -> bytes:
+    """`data` compressed so that every Kafka client reads it; `level` is the codec's own, and snappy has none."""
+    if codec == NONE:
+        return bytes(data)
+    if codec == GZIP:
+        return zlib.compress(data, level, GZIP_FORMAT)
+    if codec == SNAPPY:
+        return bytes(cramjam.snappy.compress_raw(data))
+    if codec == LZ4:  # Java clients read no linked blocks
+        frame = cramjam.lz4.Compressor(level=level, content_checksum=False, block_linked=False)
+        frame.compress(bytes(data))
+        return bytes(frame.finish())
+    if codec == ZSTD:
+        return _zstd_compressor(level).compress(data)
+    raise ValueError(f"unknown compression codec {codec}")
+
+
+def _zstd_compressor(level: int) -> zstandard.ZstdCompressor:
+    """The thread's own, because one may not be shared and a new one for each batch costs twice a small batch."""
+    compressor = _of_thread.zstd.get(level)
+    if compressor is None:
+        compressor = _of_thread.zstd[level] = zstandard.ZstdCompressor(level=level)
+    return compressor
+
+
+def decompress(codec: int, data: Buffer, limit_bytes: int = MAX_RECORDS_BYTES) -> bytes:
+    """The records of a batch. Raises ValueError when `data` is not what the codec says, or is larger than the limit."""
     try:
         if codec == NONE:
-            return data
+            return bytes(data)
         if codec == GZIP:
-            return bytes(cramjam.gzip.decompress(data))
+            return _gunzipped(data, limit_bytes)
         if codec == SNAPPY:
-            return _snappy(data)
+            return _snappy(data, limit_bytes)
         if codec == LZ4:
-            return bytes(cramjam.lz4.decompress(data))
+            with mmap.mmap(-1, limit_bytes) as room:  # takes memory as it is filled
+                return room[: cramjam.lz4.decompress_into(data, room)]
         if codec == ZSTD:
-            return zstandard.ZstdDecompressor().decompressobj().decompress(data)
-    except (cramjam.DecompressionError, zstandard.ZstdError) as error:
+            _require_below(limit_bytes, zstandard.frame_content_size(data))
+            return zstandard.ZstdDecompressor().decompress(data, max_output_size=limit_bytes)
+    except (cramjam.DecompressionError, zstandard.ZstdError, zlib.error) as error:
         raise ValueError(f"the records do not decompress (codec {codec}): {error}") from error
     raise ValueError(f"unknown compression codec {codec}")
 
 
-def _snappy(data: bytes) -> bytes:
-    if not data.startswith(XERIAL_MAGIC):
+def _require_below(limit_bytes: int, size_bytes: int) -> None:
+    if size_bytes > limit_bytes:
+        raise ValueError(f"the records of a batch decompress to more than {limit_bytes} bytes")
+
+
+def _gunzipped(data: Buffer, limit_bytes: int) -> bytes:
+    """All members of a gzip file."""
+    parts = []
+    size = 0
+    while data:
+        member = zlib.decompressobj(GZIP_FORMAT)
+        parts.append(member.decompress(data, limit_bytes - size + 1))
+        size += len(parts[-1])
+        _require_below(limit_bytes, size)
+        if not member.eof:
+            raise ValueError("the records do not decompress: the gzip data is cut short")
+        data = member.unused_data
+    return b"".join(parts)
+
+
+def _snappy(data: Buffer, limit_bytes: int) -> bytes:
+    if data[: len(XERIAL_MAGIC)] != XERIAL_MAGIC:
+        _require_below(limit_bytes, cramjam.snappy.decompress_raw_len(data))
         return bytes(cramjam.snappy.decompress_raw(data))
     parts = []
+    total = 0
     position = XERIAL_HEADER_BYTES
     while position + 4 <= len(data):
         size = int.from_bytes(data[position : position + 4], "big")
-        parts.append(bytes(cramjam.snappy.decompress_raw(data[position + 4 : position + 4 + size])))
+        block = data[position + 4 : position + 4 + size]
+        total += cramjam.snappy.decompress_raw_len(block)
+        _require_below(limit_bytes, total)
+        parts.append(bytes(cramjam.snappy.decompress_raw(block)))
         position += 4 + size
     return b"".join(parts)

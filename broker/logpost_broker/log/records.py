@@ -25,6 +25,9 @@ from logpost_broker.log.batch import (
 )
 from logpost_broker.log.compression import decompress
 
+VARINT_BITS = 70
+"""Ten bytes of seven bits hold every 64-bit number."""
+
 
 class Record(NamedTuple):
     """One record. `key` or `value` may be null; a null value deletes the key where a topic is compacted."""
@@ -61,7 +64,7 @@ def build_batch(records: Sequence[tuple[bytes | None, bytes | None]], timestamp_
 def records_of(batch: Buffer) -> Iterator[Record]:
     """The records of one whole batch. Raises ValueError when its inside is malformed."""
     header = read_header(batch)
-    body = decompress(header.codec, bytes(memoryview(batch)[HEADER_BYTES : header.size_bytes]))
+    body = decompress(header.codec, memoryview(batch)[HEADER_BYTES : header.size_bytes])
     append_time = header.max_timestamp if header.attributes & LOG_APPEND_TIME else None
     position = 0
     for _ in range(header.record_count):
@@ -70,6 +73,8 @@ def records_of(batch: Buffer) -> Iterator[Record]:
         except IndexError:
             raise ValueError(f"the batch at offset {header.base_offset} ends inside a record") from None
         yield record if append_time is None else record._replace(timestamp_ms=append_time)
+    if position != len(body):
+        raise ValueError(f"the batch at offset {header.base_offset} has bytes after its records")
 
 
 def records_in(buffer: Buffer) -> Iterator[Record]:
@@ -108,16 +113,25 @@ def _decoded(header: BatchHeader, body: bytes, position: int) -> tuple[Record, i
     offset_delta, position = _read_varint(body, position)
     key, position = _read_nullable(body, position)
     value, position = _read_nullable(body, position)
+    headers, position = _read_headers(body, position)
+    if position != end:
+        raise ValueError(f"a record of the batch at offset {header.base_offset} has a wrong length")
+    timestamp = header.base_timestamp + timestamp_delta
+    return Record(header.base_offset + offset_delta, timestamp, key, value, headers), end
+
+
+def _read_headers(body: bytes, position: int) -> tuple[tuple[tuple[bytes, bytes | None], ...], int]:
     count, position = _read_varint(body, position)
+    if count < 0:
+        raise ValueError("a record has less than no headers")
     headers = []
     for _ in range(count):
         name, position = _read_nullable(body, position)
         content, position = _read_nullable(body, position)
-        headers.append((name or b"", content))
-    if position != end:
-        raise ValueError(f"a record of the batch at offset {header.base_offset} has a wrong length")
-    timestamp = header.base_timestamp + timestamp_delta
-    return Record(header.base_offset + offset_delta, timestamp, key, value, tuple(headers)), end
+        if name is None:
+            raise ValueError("a record has a header without a name")
+        headers.append((name, content))
+    return tuple(headers), position
 
 
 def _read_nullable(body: bytes, position: int) -> tuple[bytes | None, int]:
@@ -138,3 +152,5 @@ def _read_varint(body: bytes, position: int) -> tuple[int, int]:
         if byte < 0x80:
             return (value >> 1) ^ -(value & 1), position
         shift += 7
+        if shift >= VARINT_BITS:
+            raise ValueError("a number in a record does not end")

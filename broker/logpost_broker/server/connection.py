@@ -1,6 +1,7 @@
 """One client's connection: bytes in, frames to the dispatcher, answers out in the order of their requests.
 
-Back-pressure: while the client does not read its answers, or has too many requests open, nothing more is read from it.
+Back-pressure: while the client does not read its answers, has too many requests open, or is held because what it
+produced waits for being compressed, nothing more is read from it.
 A request whose answer is large waits until the answers before its own have left: a client holds one of them at most.
 """
 
@@ -55,6 +56,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_write_paused = False
         self._is_draining = False
         self._is_starting = False
+        self._is_held = False
         self._is_sending_soon = False
         self.closed = False
         self._peer = ""
@@ -103,7 +105,16 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def _has_room(self) -> bool:
-        return not (self._is_write_paused or self._is_starting) and len(self._replies) < MAX_OPEN_REQUESTS
+        return (
+            not (self._is_write_paused or self._is_starting or self._is_held) and len(self._replies) < MAX_OPEN_REQUESTS
+        )
+
+    def hold(self) -> None:
+        self._is_held = True
+
+    def go_on(self) -> None:
+        self._is_held = False
+        self._serve()
 
     def _handle(self, frame: Frame) -> None:
         try:

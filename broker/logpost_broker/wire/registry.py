@@ -49,6 +49,11 @@ class ConnectionState(Protocol):
     @property
     def closed(self) -> bool: ...
 
+    def hold(self) -> None:
+        """Handle no further request, and read none, until `go_on`."""
+
+    def go_on(self) -> None: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestContext:
@@ -99,7 +104,7 @@ APIS: dict[int, Api] = {}
 
 Q = TypeVar("Q", bound="Entity")
 R = TypeVar("R", bound="Entity")
-Handler = Callable[["Node", Q, RequestContext], "R | Awaitable[R] | None"]
+Handler = Callable[["Node", Q, RequestContext], "R | Awaitable[R | None] | None"]
 
 
 def handles(

@@ -91,7 +91,7 @@ def test_an_offset_outside_the_log_is_an_error_at_once(client: WireClient, new_t
 
 
 def test_an_answer_keeps_to_its_size_but_for_the_first_batch(client: WireClient, new_topic: NewTopic) -> None:
-    first, second = new_topic(), new_topic()
+    first, second = (new_topic(compression_type="producer") for _ in range(2))
     for topic in (first, second):
         for value in (b"1" * 1000, b"2" * 1000):
             produce_values(client, topic, value)

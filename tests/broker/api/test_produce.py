@@ -28,7 +28,7 @@ def with_byte(position: int, value: int) -> bytes:
         (with_byte(len(BATCH) - 1, 9), ErrorCode.corrupt_message),
         (with_byte(MAGIC_POSITION, 1), ErrorCode.unsupported_for_message_format),
         (BATCH + BATCH, ErrorCode.invalid_record),
-        (b"", ErrorCode.corrupt_message),
+        (b"", ErrorCode.invalid_record),
         (changed(BATCH, attributes=TRANSACTIONAL), ErrorCode.invalid_txn_state),
         (build_batch([(None, b"x" * 2000)], 1), ErrorCode.message_too_large),
     ],
@@ -71,11 +71,11 @@ def test_a_batch_sent_twice_is_answered_twice_and_kept_once(client: WireClient, 
     topic = new_topic()
     produce_values(client, topic, b"before")
     producer_id = client.call("init_producer_id", 4, {}).producer_id
-    batch = idempotent(producer_id, 0, [b"a", b"b"])
+    batch = idempotent(producer_id, 0, [b"a", b"b"], timestamp_ms=1)
     for _ in range(2):
         answer = produce(client, topic, batch, acks=acks)
         assert (answer.error_code, answer.base_offset) == (ErrorCode.none, 1)
-    gap = produce(client, topic, idempotent(producer_id, 9, [b"c"]), acks=acks)
+    gap = produce(client, topic, idempotent(producer_id, 9, [b"c"], timestamp_ms=1), acks=acks)
     assert gap.error_code is ErrorCode.out_of_order_sequence_number
     assert produce_values(client, topic, b"after") == 3
 

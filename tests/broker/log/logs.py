@@ -59,9 +59,11 @@ def changed(batch: bytes, **fields: int) -> bytes:
     return HEADER.pack(*header._replace(crc=crc)) + batch[HEADER_BYTES:]
 
 
-def idempotent(producer_id: int, sequence: int, values: Sequence[bytes], epoch: int = 0) -> bytes:
+def idempotent(
+    producer_id: int, sequence: int, values: Sequence[bytes], epoch: int = 0, timestamp_ms: int = NOW_MS
+) -> bytes:
     """A batch of an idempotent producer."""
-    batch = build_batch([(None, value) for value in values], NOW_MS)
+    batch = build_batch([(None, value) for value in values], timestamp_ms)
     return changed(batch, producer_id=producer_id, producer_epoch=epoch, base_sequence=sequence)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import os
 import random
 import socket
 import sys
@@ -137,7 +138,7 @@ def resident_bytes() -> int:
 def test_a_client_that_reads_slowly_costs_one_answer_however_much_it_asks_for(shared_broker: Broker) -> None:
     """Behind a fetch that waits it asks for 400 MB, and reads none of the answers."""
     topic = f"slow-{uuid.uuid4().hex}"
-    batch = build_batch([(None, b"x" * 1_000_000)], 1)
+    batch = build_batch([(None, os.urandom(1_000_000))], 1)
     data = {"acks": -1, "topic_data": [{"name": topic, "partition_data": [{"index": 0, "records": batch}]}]}
     wanted = [{"partition": 0, "fetch_offset": 0, "partition_max_bytes": 8_500_000}]
     asked = {"max_bytes": 8_500_000, "min_bytes": 1, "topics": [{"topic": topic, "partitions": wanted}]}

@@ -1,0 +1,188 @@
+"""What a produced batch must be before it enters a log, and how it is written.
+
+Checked by the header alone, with Kafka's error codes; the records are opened only where the topic is compacted, because
+its records need keys. Pure: the clock is handed in. `prepared` may run in a thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.errors import ApiError
+from logpost_broker.log.batch import (
+    CONTROL,
+    HEADER_BYTES,
+    LOG_APPEND_TIME,
+    MAGIC,
+    MAGIC_POSITION,
+    NO_PRODUCER,
+    NO_TIMESTAMP,
+    BatchHeader,
+    Buffer,
+    crc_matches,
+    read_header,
+    stamped,
+)
+from logpost_broker.log.compression import ZSTD
+from logpost_broker.log.recompress import Target, recompressed
+from logpost_broker.log.records import Record, records_of
+
+MAX_RECORD_ERRORS = 100
+"""How many bad records of a batch a producer is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the configuration of a topic asks of its batches."""
+
+    max_batch_bytes: int
+    segment_bytes: int
+    is_stamped: bool
+    """The broker's time is that of all records (`message.timestamp.type=LogAppendTime`)."""
+    before_max_ms: int
+    after_max_ms: int
+    """How far a record's timestamp may lie before and after the broker's time."""
+    needs_keys: bool
+    target: Target | None
+    """None: batches stay as producers compress them."""
+
+    def has_work(self, header: BatchHeader) -> bool:
+        """Whether `prepared` opens or compresses the batch."""
+        return self.needs_keys or (self.target is not None and self.target.applies_to(header))
+
+
+class InvalidRecordsError(ApiError):
+    """A batch with bad records: which, and why."""
+
+    def __init__(self, code: ErrorCode, message: str, records: tuple[tuple[int, str], ...]) -> None:
+        super().__init__(code, message)
+        self.records = records
+
+
+def check_produced(batch: Buffer, rules: Rules, *, now_ms: int, takes_zstd: bool = True) -> BatchHeader:
+    """The header of the one batch that a Produce request may carry for a partition (KIP-98: exactly one).
+    `takes_zstd`: the client's version of Produce has it (KIP-110: v7).
+
+    Raises ApiError: MESSAGE_TOO_LARGE and RECORD_LIST_TOO_LARGE (larger than a segment) for its size,
+    UNSUPPORTED_FOR_MESSAGE_FORMAT for the formats v0 and v1, CORRUPT_MESSAGE for a wrong length or CRC,
+    UNSUPPORTED_COMPRESSION_TYPE, INVALID_TIMESTAMP, INVALID_RECORD for what no producer may send.
+    """
+    if len(batch) > rules.max_batch_bytes:
+        raise _too_large(len(batch), rules)
+    if len(batch) > rules.segment_bytes:
+        raise ApiError(
+            ErrorCode.record_list_too_large, f"a batch of {len(batch)} bytes, a segment has {rules.segment_bytes}"
+        )
+    header = _whole_header(batch)
+    _check_fields(header)
+    if header.codec == ZSTD and not takes_zstd:
+        raise ApiError(ErrorCode.unsupported_compression_type, "zstd needs Produce version 7 or later")
+    if not rules.is_stamped:
+        _check_times(header, rules, now_ms)
+    return header
+
+
+def _whole_header(batch: Buffer) -> BatchHeader:
+    if not batch:
+        raise ApiError(ErrorCode.invalid_record, "no record batch for a partition")
+    if len(batch) > MAGIC_POSITION and batch[MAGIC_POSITION] < MAGIC:
+        raise ApiError(
+            ErrorCode.unsupported_for_message_format, "message formats v0 and v1 are refused: send record batches v2"
+        )
+    if len(batch) < HEADER_BYTES:
+        raise ApiError(ErrorCode.corrupt_message, f"{len(batch)} bytes are less than a batch header")
+    header = read_header(batch)
+    if header.magic != MAGIC:
+        raise ApiError(ErrorCode.unsupported_for_message_format, f"unknown message format {header.magic}")
+    if header.size_bytes > len(batch) or header.size_bytes < HEADER_BYTES:
+        raise ApiError(ErrorCode.corrupt_message, f"the batch claims {header.size_bytes} of {len(batch)} bytes")
+    if header.size_bytes < len(batch):
+        raise ApiError(ErrorCode.invalid_record, "more than one record batch for a partition")
+    if not crc_matches(batch, header):
+        raise ApiError(ErrorCode.corrupt_message, "the CRC of the batch does not match its bytes")
+    return header
+
+
+def _check_fields(header: BatchHeader) -> None:
+    if header.attributes & CONTROL:
+        raise ApiError(ErrorCode.invalid_record, "clients may not send control batches")
+    if header.record_count <= 0 or header.last_offset_delta != header.record_count - 1:
+        raise ApiError(
+            ErrorCode.invalid_record,
+            f"{header.record_count} records do not end at offset delta {header.last_offset_delta}",
+        )
+    if header.codec > ZSTD:
+        raise ApiError(ErrorCode.unsupported_compression_type, f"unknown compression codec {header.codec}")
+    if header.producer_id != NO_PRODUCER and (header.base_sequence < 0 or header.producer_epoch < 0):
+        raise ApiError(ErrorCode.invalid_record, "an idempotent batch needs a sequence and an epoch")
+
+
+def _check_times(header: BatchHeader, rules: Rules, now_ms: int) -> None:
+    if header.attributes & LOG_APPEND_TIME:
+        raise ApiError(ErrorCode.invalid_timestamp, "producers may not set the timestamp type LogAppendTime")
+    for timestamp_ms in (header.base_timestamp, header.max_timestamp):
+        reason = _wrong_time(timestamp_ms, rules, now_ms)
+        if reason is not None:
+            raise ApiError(ErrorCode.invalid_timestamp, reason)
+
+
+def _wrong_time(timestamp_ms: int, rules: Rules, now_ms: int) -> str | None:
+    if timestamp_ms == NO_TIMESTAMP:
+        return None
+    if timestamp_ms < 0 or not -rules.after_max_ms <= now_ms - timestamp_ms <= rules.before_max_ms:
+        earliest, latest = max(0, now_ms - rules.before_max_ms), now_ms + rules.after_max_ms
+        return f"timestamp {timestamp_ms} is out of range: it should lie in {earliest} to {latest}"
+    return None
+
+
+def prepared(header: BatchHeader, batch: Buffer, rules: Rules, *, now_ms: int) -> Buffer:
+    """The batch as it is written: its records checked where they need keys, compressed as its topic wants it, stamped
+    with `now_ms` where its topic is. `check_produced` has passed it.
+
+    Raises ApiError: INVALID_RECORD (InvalidRecordsError where single records are to blame), INVALID_TIMESTAMP, and
+    MESSAGE_TOO_LARGE for what another codec made too large.
+    """
+    stamp = now_ms if rules.is_stamped else None
+    try:
+        if rules.needs_keys:
+            check_records(header, batch, rules, now_ms=now_ms)
+        if rules.target is not None and rules.target.applies_to(header):
+            batch = recompressed(header, batch, rules.target, stamp)
+        elif stamp is not None:
+            batch = stamped(header, batch, stamp)
+    except ValueError as error:
+        raise ApiError(ErrorCode.invalid_record, str(error)) from error
+    if len(batch) > rules.max_batch_bytes:
+        raise _too_large(len(batch), rules)
+    return batch
+
+
+def check_records(header: BatchHeader, batch: Buffer, rules: Rules, *, now_ms: int) -> None:
+    """Open the batch of a compacted topic. Raises InvalidRecordsError as Kafka's LogValidator does, ValueError when its
+    inside is malformed."""
+    wrong: list[tuple[int, str]] = []
+    code = ErrorCode.invalid_record
+    for index, record in enumerate(records_of(batch)):
+        if record.offset != header.base_offset + index:
+            raise ValueError(f"record {index} of a batch has offset delta {record.offset - header.base_offset}")
+        time_reason = None if rules.is_stamped else _wrong_time(record.timestamp_ms, rules, now_ms)
+        if time_reason is not None:
+            code = ErrorCode.invalid_timestamp
+        reason = _keyless(record) or time_reason
+        if reason is not None and len(wrong) < MAX_RECORD_ERRORS:
+            wrong.append((index, reason))
+    if wrong:
+        reason = f"one or more records were refused, the first because: {wrong[0][1]}"
+        raise InvalidRecordsError(code, reason, tuple(wrong))
+
+
+def _keyless(record: Record) -> str | None:
+    return "a compacted topic takes no record without a key" if record.key is None else None
+
+
+def _too_large(size_bytes: int, rules: Rules) -> ApiError:
+    return ApiError(
+        ErrorCode.message_too_large, f"a batch of {size_bytes} bytes, the topic takes {rules.max_batch_bytes}"
+    )

@@ -1,0 +1,199 @@
+"""From a checked batch to its place in the log: at once, or in a thread first where it is compressed or opened.
+
+Each partition has a queue. A batch takes its turn in the order of arrival, so that sequences advance in that order
+however long each takes to compress; one that needs no work and finds the queue empty is appended at once. Duplicates
+are found before they are compressed. The bytes that wait are bounded: above `MAX_WAITING_BYTES` no connection that adds
+to them is read, until half of them are written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from logpost_broker.errors import ApiError
+from logpost_broker.log.batch import NO_PRODUCER, BatchHeader, Buffer
+from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.log.produced import Rules, prepared
+from logpost_broker.metrics import BrokerMetrics
+from logpost_broker.wire.registry import ConnectionState
+
+INLINE_BYTES = 8192
+"""A smaller batch is compressed on the event loop: that takes less than handing it to a thread and back
+(docs/decisions/2026-11-23-zstd-1-at-rest.md)."""
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+THREADS = max(1, min(4, os.cpu_count() or 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A batch that is in its log."""
+
+    log: PartitionLog
+    base_offset: int
+    append_time_ms: int | None
+    """Set where the topic is stamped with the broker's time."""
+
+
+Appending = Written | asyncio.Future[Written | ApiError]
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A batch in the queue of its partition."""
+
+    log: PartitionLog
+    header: BatchHeader
+    batch: Buffer
+    rules: Rules
+    now_ms: int
+    """Its arrival, which is its append time where the topic is stamped."""
+    answer: asyncio.Future[Written | ApiError]
+    size_bytes: int
+    """As it came."""
+    is_ready: bool = False
+    is_stamped: bool = False
+    error: Exception | None = None
+
+
+class Appender:
+    """All calls come from the event loop."""
+
+    def __init__(self, metrics: BrokerMetrics, on_appended: Callable[[PartitionLog], None]) -> None:
+        """`on_appended` is told of each log that was appended to after a wait."""
+        self._metrics = metrics
+        self._on_appended = on_appended
+        self._queues: dict[PartitionLog, deque[_Waiting]] = {}
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="compress")
+        self._done: deque[_Waiting] = deque()
+        self._is_collecting = False
+        self._held: set[ConnectionState] = set()
+        self.waiting_bytes = 0
+
+    def append(
+        self,
+        log: PartitionLog,
+        header: BatchHeader,
+        batch: Buffer,
+        rules: Rules,
+        *,
+        now_ms: int,
+        connection: ConnectionState,
+    ) -> Appending:
+        """Append a batch that `check_produced` has passed; what it answers if it has to wait never fails but for a bug.
+
+        Raises ApiError: what PartitionLog.append and `prepared` raise."""
+        has_work = rules.has_work(header)
+        queue = self._queues.get(log)
+        if queue is None:
+            if has_work:
+                log.require_online()
+                has_work = log.producers.check(header) is None
+            if not has_work:
+                return self._append(log, header, batch, now_ms=now_ms, stamp=rules.is_stamped, rules=rules)
+            if len(batch) <= INLINE_BYTES:
+                ready = self._prepared(header, batch, rules, now_ms)
+                return self._append(log, None, ready, now_ms=now_ms, stamp=False, rules=rules)
+            queue = self._queues[log] = deque()
+        answer: asyncio.Future[Written | ApiError] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(log, header, batch, rules, now_ms, answer, len(batch))
+        if not has_work or any(_is_same(header, other.header) for other in queue):
+            waiting.is_ready = True
+        else:
+            self._pool.submit(self._work, waiting, asyncio.get_running_loop())
+        queue.append(waiting)
+        self._waits(waiting, connection)
+        return answer
+
+    def _append(
+        self, log: PartitionLog, header: BatchHeader | None, batch: Buffer, *, now_ms: int, stamp: bool, rules: Rules
+    ) -> Written:
+        appended = log.append(batch, header=header, now_ms=now_ms, stamp=stamp)
+        if not appended.duplicate:
+            self._metrics.written_bytes.inc(len(batch))
+        return Written(log, appended.base_offset, now_ms if rules.is_stamped else None)
+
+    def _prepared(self, header: BatchHeader, batch: Buffer, rules: Rules, now_ms: int) -> Buffer:
+        begin = time.thread_time()
+        ready = prepared(header, batch, rules, now_ms=now_ms)
+        self._metrics.compression_seconds.inc(time.thread_time() - begin)
+        if len(ready) != len(batch):
+            self._metrics.recompressed_batches.inc()
+        return ready
+
+    def _work(self, waiting: _Waiting, loop: asyncio.AbstractEventLoop) -> None:
+        """In a thread. The loop is woken once for all that is done by then."""
+        try:
+            waiting.batch = self._prepared(waiting.header, waiting.batch, waiting.rules, waiting.now_ms)
+            waiting.is_stamped = True
+        except Exception as error:  # noqa: BLE001  # told to whoever waits
+            waiting.error = error
+        self._done.append(waiting)
+        if not self._is_collecting:
+            self._is_collecting = True
+            loop.call_soon_threadsafe(self._collect)
+
+    def _collect(self) -> None:
+        """Append what is done, as far as its turn has come."""
+        self._is_collecting = False
+        logs: dict[PartitionLog, None] = {}
+        while self._done:
+            waiting = self._done.popleft()
+            waiting.is_ready = True
+            logs[waiting.log] = None
+        for log in logs:
+            self._serve(log)
+        if self._held and self.waiting_bytes <= MAX_WAITING_BYTES // 2:
+            held, self._held = self._held, set()
+            for connection in held:
+                connection.go_on()
+
+    def _serve(self, log: PartitionLog) -> None:
+        queue = self._queues[log]
+        while queue and queue[0].is_ready:
+            self._settle(queue.popleft())
+        if not queue:
+            del self._queues[log]
+        self._on_appended(log)
+
+    def _settle(self, waiting: _Waiting) -> None:
+        """The turn of a batch has come: append it, or say why not."""
+        self.waiting_bytes -= waiting.size_bytes
+        self._metrics.waiting_bytes.set(self.waiting_bytes)
+        rules = waiting.rules
+        stamp = rules.is_stamped and not waiting.is_stamped
+        try:
+            if waiting.error is not None:
+                raise waiting.error
+            written = self._append(waiting.log, None, waiting.batch, now_ms=waiting.now_ms, stamp=stamp, rules=rules)
+            waiting.answer.set_result(written)
+        except ApiError as error:
+            waiting.answer.set_result(error)
+        except Exception as error:  # noqa: BLE001  # a bug: whoever waits raises it, the others go on
+            waiting.answer.set_exception(error)
+
+    def _waits(self, waiting: _Waiting, connection: ConnectionState) -> None:
+        self.waiting_bytes += waiting.size_bytes
+        self._metrics.waiting_bytes.set(self.waiting_bytes)
+        if self.waiting_bytes > MAX_WAITING_BYTES and connection not in self._held:
+            self._held.add(connection)
+            connection.hold()
+
+    async def close(self) -> None:
+        """Wait until everything is appended."""
+        while self._queues:
+            await asyncio.wait([queue[-1].answer for queue in self._queues.values()])
+        self._pool.shutdown()
+
+
+def _is_same(header: BatchHeader, other: BatchHeader) -> bool:
+    """Whether a producer sent the batch again: it is compressed once, and found to be a duplicate in its turn."""
+    return header.producer_id != NO_PRODUCER and (
+        (header.producer_id, header.producer_epoch, header.base_sequence, header.last_offset_delta)
+        == (other.producer_id, other.producer_epoch, other.base_sequence, other.last_offset_delta)
+    )
