@@ -119,6 +119,7 @@ def _append(
         header = check_produced(batch, rules, now_ms=now_ms, takes_zstd=context.version >= ZSTD_VERSION)
         if header.attributes & TRANSACTIONAL:
             raise ApiError(ErrorCode.invalid_txn_state, "this broker has no transactions")
+        node.admit(len(batch), now_ms)
         result = node.appender.append(log, header, batch, rules, now_ms=now_ms, connection=context.connection)
     except ApiError as error:
         return Outcome(topic_id, data.index, error)
