@@ -30,7 +30,7 @@ def create(servers: str, topic: str, partitions: int = 1, configs: dict[str, str
 @contextmanager
 def producer(servers: str, **settings: object) -> Iterator[Producer]:
     """All that it was given is acknowledged at the end of the block."""
-    made = Producer({"bootstrap.servers": servers, "linger.ms": 2, "acks": "all", **settings})
+    made = Producer({"bootstrap.servers": servers, "linger.ms": 2, "acks": "all", "log_level": 0, **settings})
     yield made
     assert made.flush(SECONDS) == 0
 
@@ -41,6 +41,7 @@ def records(servers: str, topic: str, *, isolation: str = "read_committed") -> l
         {
             "bootstrap.servers": servers,
             "group.id": "reader",
+            "log_level": 0,
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "isolation.level": isolation,

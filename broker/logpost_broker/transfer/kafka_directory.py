@@ -73,7 +73,7 @@ class KafkaDirectory:
         """Raises TransferError."""
         data = self.files.read_bytes(self.path / name)
         try:
-            return {} if data is None else parsed_checkpoint(data)
+            return parsed_checkpoint(data) if data else {}  # Kafka makes them empty
         except ValueError as error:
             raise TransferError(f"{self.path / name} makes no sense ({error}): start and stop Kafka") from error
 
