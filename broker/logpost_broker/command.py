@@ -74,6 +74,7 @@ def _import(parsed: argparse.Namespace, config: Config) -> int:
 def run(parsed: argparse.Namespace, config: Config) -> int:
     """Serve until SIGTERM. Raises StartError, ConfigError."""
     from logpost_broker.broker import Broker
+    from logpost_broker.server.allocator import keep_large_blocks
 
     logger = start_logging("broker")
     directory = config.data_directory() / "broker"
@@ -84,6 +85,7 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
         logger.info("ready on %s, data in %s", addresses, directory)
 
     _allow_many_files()
+    keep_large_blocks()
     on_stop(broker.stop)
     broker.run(ready)
     logger.info("stopped")
