@@ -24,4 +24,4 @@ def keep_large_blocks() -> bool:
     if mallopt is None:
         return False
     settings = ((M_MMAP_THRESHOLD, LARGEST_BYTES), (M_TRIM_THRESHOLD, KEPT_BYTES), (M_TOP_PAD, 16 * MIB))
-    return all([bool(mallopt(name, size)) for name, size in settings])
+    return all(bool(mallopt(name, size)) for name, size in settings)
