@@ -18,7 +18,7 @@ class Stored(NamedTuple):
     timestamp: tuple[int, int]
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
+    headers: tuple[object, ...]
 
 
 def create(servers: str, topic: str, partitions: int = 1, configs: dict[str, str] | None = None) -> None:
@@ -54,8 +54,9 @@ def records(servers: str, topic: str, *, isolation: str = "read_committed") -> l
     while len(at_end) < len(partitions):
         message = consumer.poll(SECONDS)
         assert message is not None, f"{topic} ends nowhere"
-        if message.error():
-            assert message.error().name() == "_PARTITION_EOF", message.error()
+        error = message.error()
+        if error is not None:
+            assert error.name() == "_PARTITION_EOF", error
             at_end.add(message.partition())
             continue
         found.append(
