@@ -22,6 +22,7 @@ from logpost_broker.log.compression import LZ4
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import build_batch
 from logpost_broker.node import Node
+from logpost_broker.server.retention import RetentionService
 from tests.broker.log.logs import NOW_MS, changed
 from tests.faults.clockwork import ClockworkLoop
 from tests.faults.disk import Disk
@@ -53,7 +54,9 @@ class Machines:
 
     def boot(self, root: Path) -> Node:
         """What the broker does at its start, but for listening."""
-        return Node(self.config, root, host="localhost", port=1, files=self.files)
+        node = Node(self.config, root, host="localhost", port=1, files=self.files)
+        node.add_service(RetentionService(node))
+        return node
 
     def close(self) -> None:
         self.loop.close()
@@ -195,12 +198,16 @@ class Life:
         self.wait(CHECKPOINT_S)
 
     def move_start(self, name: str, partition: int = 0) -> None:
-        """DeleteRecords up to an offset somewhere."""
+        """DeleteRecords up to an offset somewhere or to the end; while syncs are held, as internal topics do it."""
         promise, log = self.promise(name, partition), self.log(name, partition)
         log.require_online()
-        wanted = self.rng.randint(log.log_start_offset, log.high_watermark)
+        wanted = self.rng.choice([self.rng.randint(log.log_start_offset, log.high_watermark), log.high_watermark])
         promise.start_wanted = wanted
-        self.running().logs.truncate_prefix(log, wanted)
+        if self.loop.holds_jobs:
+            self.running().logs.truncate_prefix(log, wanted)
+        else:
+            self._run(self.running().service(RetentionService).move_starts({log: wanted}))
+            log.require_online()
         promise.start, promise.start_wanted = wanted, None
 
     def take_producer_id(self) -> None:

@@ -81,14 +81,20 @@ def _log(node: Node, name: str, partition: int) -> PartitionLog:
 
 
 def _result(index: i32, found: PartitionLog | ApiError, failure: ApiError | None) -> DeleteRecordsPartitionResult:
-    error = failure
-    low_watermark = NO_OFFSET
-    if isinstance(found, ApiError):
-        error = found
-    elif failure is None:
-        low_watermark = i64(found.log_start_offset)
+    try:
+        low_watermark = _low_watermark(found, failure)
+    except ApiError as error:
+        return DeleteRecordsPartitionResult(partition_index=index, low_watermark=NO_OFFSET, error_code=error.code)
     return DeleteRecordsPartitionResult(
-        partition_index=index,
-        low_watermark=low_watermark,
-        error_code=ErrorCode.none if error is None else error.code,
+        partition_index=index, low_watermark=i64(low_watermark), error_code=ErrorCode.none
     )
+
+
+def _low_watermark(found: PartitionLog | ApiError, failure: ApiError | None) -> int:
+    """Raises ApiError, whatever kept the log's start from moving."""
+    if isinstance(found, ApiError):
+        raise found
+    if failure is not None:
+        raise failure
+    found.require_online()
+    return found.log_start_offset

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import random
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +14,15 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker import Broker
 from logpost_broker.checkpoints import LOG_STARTS
-from logpost_broker.log.files import Files
+from logpost_broker.log.files import File, Files
 from logpost_broker.log.records import build_batch, records_in
 from tests.broker.api.conftest import NewTopic, create, produce, produce_values
 from tests.broker.wire_client import WireClient, versions
 from tests.support.processes import Part, free_port
 
 UNKNOWN = ErrorCode.unknown_topic_or_partition
+SEGMENT = random.Random(0).randbytes(2000)
+"""A value that does not become smaller, and fills a segment."""
 
 
 def delete(client: WireClient, offsets: dict[tuple[str, int], int], version: int = 2) -> dict[tuple[str, int], Any]:
@@ -70,7 +74,7 @@ def test_records_below_the_offset_are_gone(client: WireClient, new_topic: NewTop
 def test_what_cannot_be_deleted_is_refused_with_kafkas_errors(client: WireClient, new_topic: NewTopic) -> None:
     topic, compacted, both = (new_topic(cleanup_policy=policy) for policy in ("delete", "compact", "compact,delete"))
     for name in (topic, compacted, both):
-        produce_values(client, name, b"v")
+        assert produce(client, name, build_batch([(b"k", b"v")], 1)).error_code is ErrorCode.none
     found = delete(
         client,
         {
@@ -102,7 +106,7 @@ def test_deleting_up_to_the_end_gives_the_room_back(shared_broker: Broker, new_t
     with WireClient(shared_broker.port) as client:
         topic = new_topic(segment_bytes="3000")
         for _ in range(5):
-            produce_values(client, topic, b"." * 2000)
+            produce_values(client, topic, SEGMENT)
         directory = shared_broker.directory / f"{topic}-0"
         assert len(list(directory.glob("*.log"))) == 5
         assert delete(client, {(topic, 0): 3}) == {(topic, 0): (ErrorCode.none, 3)}
@@ -146,7 +150,7 @@ def test_an_answered_delete_outlives_kill_9(tmp_path: Path) -> None:
         with WireClient(port) as client:
             create(client, "t")
             for _ in range(5):
-                produce_values(client, "t", b"." * 2000)
+                produce_values(client, "t", SEGMENT)
             assert delete(client, {("t", 0): 3}) == {("t", 0): (ErrorCode.none, 3)}
         part.kill()
         for name in ("00000000000000000002.log", "00000000000000000001.index.deleted"):  # a crash amid the removal
@@ -160,4 +164,24 @@ def test_an_answered_delete_outlives_kill_9(tmp_path: Path) -> None:
     assert {name for name in files if name.endswith((".log", ".deleted"))} == {
         "00000000000000000003.log",
         "00000000000000000004.log",
+    }
+
+
+def test_a_partition_that_goes_offline_meanwhile_is_not_said_to_have_lost_its_records(
+    client: WireClient, new_topic: NewTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, well = new_topic(), new_topic()
+    for topic in (broken, well):
+        produce_values(client, topic, b"v")
+    opened = Files.open
+
+    def fails_for_one(self: Files, path: Path) -> File:
+        if broken in str(path):
+            raise OSError(errno.EIO, "Input/output error")
+        return opened(self, path)
+
+    monkeypatch.setattr(Files, "open", fails_for_one)
+    assert delete(client, {(broken, 0): -1, (well, 0): -1}) == {
+        (broken, 0): (ErrorCode.kafka_storage_error, -1),
+        (well, 0): (ErrorCode.none, 1),
     }
