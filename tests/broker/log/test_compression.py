@@ -1,0 +1,64 @@
+"""Every codec gives back what it was given, and none takes more memory than it may."""
+
+from __future__ import annotations
+
+import gzip
+
+import cramjam
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logpost_broker.log.compression import (
+    CODECS,
+    GZIP,
+    LZ4,
+    MAX_RECORDS_BYTES,
+    NONE,
+    SNAPPY,
+    XERIAL_MAGIC,
+    ZSTD,
+    compress,
+    decompress,
+)
+
+PACKING = sorted({*CODECS.values()} - {NONE})
+LEVELS = {GZIP: (-1, 1, 9), SNAPPY: (0,), LZ4: (1, 9, 17), ZSTD: (-131072, 1, 3, 22)}
+
+
+@given(st.sampled_from(PACKING), st.binary(max_size=3000), st.data())
+def test_what_is_compressed_comes_back(codec: int, content: bytes, data: st.DataObject) -> None:
+    level = data.draw(st.sampled_from(LEVELS[codec]))
+    assert decompress(codec, compress(codec, memoryview(content), level)) == content
+
+
+def test_lz4_blocks_are_independent_which_java_clients_need() -> None:
+    flags = compress(LZ4, b"x" * 200_000, 9)[4]
+    assert flags & 0b0010_0000
+
+
+@pytest.mark.parametrize("codec", PACKING)
+def test_a_bomb_stops_at_the_limit(codec: int) -> None:
+    bomb = compress(codec, bytes(2_000_000), 1)
+    assert len(decompress(codec, bomb, 2_000_000)) == 2_000_000
+    with pytest.raises(ValueError, match="records"):
+        decompress(codec, bomb, 1_999_999)
+
+
+def test_bombs_in_many_pieces_stop_at_the_limit() -> None:
+    block = bytes(cramjam.snappy.compress_raw(bytes(MAX_RECORDS_BYTES // 10)))
+    framed = XERIAL_MAGIC + bytes(8) + (len(block).to_bytes(4, "big") + block) * 11
+    members = gzip.compress(bytes(MAX_RECORDS_BYTES // 10), 1) * 11
+    without_size = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(MAX_RECORDS_BYTES + 1))
+    for codec, bomb in ((SNAPPY, framed), (GZIP, members), (ZSTD, without_size)):
+        with pytest.raises(ValueError, match="records"):
+            decompress(codec, bomb)
+
+
+@pytest.mark.parametrize("codec", PACKING)
+def test_what_is_cut_short_is_an_error(codec: int) -> None:
+    packed = compress(codec, b"0123456789" * 100, 1)
+    for size in range(0 if codec != GZIP else 1, len(packed) - 1):
+        with pytest.raises(ValueError, match="records"):
+            decompress(codec, packed[:size])
