@@ -27,6 +27,8 @@ CODEC_MASK = 0x07
 LOG_APPEND_TIME = 0x08
 TRANSACTIONAL = 0x10
 CONTROL = 0x20
+DELETE_HORIZON = 0x40
+"""The base timestamp is when the batch's tombstones, or its marker, may go (KIP-534)."""
 NO_PRODUCER = -1
 NO_TIMESTAMP = -1
 

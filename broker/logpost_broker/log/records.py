@@ -85,15 +85,15 @@ def records_in(buffer: Buffer) -> Iterator[Record]:
 
 
 def _encoded(offset_delta: int, key: bytes | None, value: bytes | None) -> bytes:
-    record = b"\x00\x00" + _varint(offset_delta) + _nullable(key) + _nullable(value) + b"\x00"
-    return _varint(len(record)) + record
+    record = b"\x00\x00" + varint(offset_delta) + _nullable(key) + _nullable(value) + b"\x00"
+    return varint(len(record)) + record
 
 
 def _nullable(data: bytes | None) -> bytes:
-    return b"\x01" if data is None else _varint(len(data)) + data
+    return b"\x01" if data is None else varint(len(data)) + data
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
     """A zigzag variable-length integer, as in Protocol Buffers."""
     rest = (value << 1) ^ (value >> 63)
     out = bytearray()
@@ -105,12 +105,12 @@ def _varint(value: int) -> bytes:
 
 
 def _decoded(header: BatchHeader, body: bytes, position: int) -> tuple[Record, int]:
-    length, position = _read_varint(body, position)
+    length, position = read_varint(body, position)
     end = position + length
     if length < 0 or end > len(body):
         raise IndexError(position)
-    timestamp_delta, position = _read_varint(body, position + 1)
-    offset_delta, position = _read_varint(body, position)
+    timestamp_delta, position = read_varint(body, position + 1)
+    offset_delta, position = read_varint(body, position)
     key, position = _read_nullable(body, position)
     value, position = _read_nullable(body, position)
     headers, position = _read_headers(body, position)
@@ -121,7 +121,7 @@ def _decoded(header: BatchHeader, body: bytes, position: int) -> tuple[Record, i
 
 
 def _read_headers(body: bytes, position: int) -> tuple[tuple[tuple[bytes, bytes | None], ...], int]:
-    count, position = _read_varint(body, position)
+    count, position = read_varint(body, position)
     if count < 0:
         raise ValueError("a record has less than no headers")
     headers = []
@@ -135,7 +135,7 @@ def _read_headers(body: bytes, position: int) -> tuple[tuple[tuple[bytes, bytes 
 
 
 def _read_nullable(body: bytes, position: int) -> tuple[bytes | None, int]:
-    length, position = _read_varint(body, position)
+    length, position = read_varint(body, position)
     if length < 0:
         return None, position
     if position + length > len(body):
@@ -143,7 +143,9 @@ def _read_nullable(body: bytes, position: int) -> tuple[bytes | None, int]:
     return body[position : position + length], position + length
 
 
-def _read_varint(body: bytes, position: int) -> tuple[int, int]:
+def read_varint(body: bytes, position: int) -> tuple[int, int]:
+    """A zigzag integer and the position after it. Raises IndexError where `body` ends, ValueError when the integer does
+    not."""
     value = shift = 0
     while True:
         byte = body[position]
