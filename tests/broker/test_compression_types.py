@@ -165,3 +165,26 @@ def test_the_broker_may_be_told_another_codec(setting: Literal["lz4", "producer"
         confluent_produces(broker, "logs", "none", sample("v"))
         assert confluent_reads(broker, "logs", MESSAGES) == sample("v")
         assert codecs_in_the_log(broker, "logs") == {codec}
+
+
+def test_an_idempotent_producer_with_five_batches_in_flight_keeps_its_order(shared_broker: Broker) -> None:
+    """A batch for each message; some are compressed on the event loop, some in threads."""
+    topic = f"pipelined-{uuid.uuid4().hex}"
+    rng = random.Random(topic)
+    noise = rng.randbytes(30_000).hex().encode()
+    sent = [b"%d " % number + noise[: rng.choice([10, 1000, 30_000, 60_000])] for number in range(2000)]
+    offsets: list[int | None] = []
+    producer = Producer(
+        {
+            "bootstrap.servers": shared_broker.bootstrap_servers,
+            "enable.idempotence": True,
+            "batch.num.messages": 1,
+            "linger.ms": 0,
+            "queue.buffering.max.kbytes": 200_000,
+        }
+    )
+    for value in sent:
+        producer.produce(topic, value, partition=0, on_delivery=lambda _, message: offsets.append(message.offset()))
+    assert producer.flush(SECONDS) == 0
+    assert offsets == list(range(len(sent)))
+    assert confluent_reads(shared_broker, topic, len(sent)) == sent

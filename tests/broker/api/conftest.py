@@ -44,10 +44,12 @@ def create(client: WireClient, *names: str, configs: dict[str, str | None] | Non
     return client.call("create_topics", 7, {"topics": topics, "validate_only": validate_only}).topics
 
 
-def produce(client: WireClient, topic: str, batch: bytes, *, acks: int = -1, partition: int = 0) -> Any:
+def produce(
+    client: WireClient, topic: str, batch: bytes, *, acks: int = -1, partition: int = 0, version: int = 9
+) -> Any:
     """Send one batch; answers what became of it."""
     data = [{"name": topic, "partition_data": [{"index": partition, "records": batch}]}]
-    return client.call("produce", 9, {"acks": acks, "topic_data": data}).responses[0].partition_responses[0]
+    return client.call("produce", version, {"acks": acks, "topic_data": data}).responses[0].partition_responses[0]
 
 
 def produce_values(client: WireClient, topic: str, *values: bytes, timestamp_ms: int = 1) -> int:

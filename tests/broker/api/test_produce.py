@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import datetime
+import os
+import socket
 import time
+import urllib.request
+import uuid
 
+import msgspec
 import pytest
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.log.batch import MAGIC_POSITION, TRANSACTIONAL
-from logpost_broker.log.records import build_batch
+from logpost_broker import Broker
+from logpost_broker.broker import EMBEDDED
+from logpost_broker.log.batch import CONTROL, LOG_APPEND_TIME, MAGIC_POSITION, TRANSACTIONAL
+from logpost_broker.log.compression import ZSTD
+from logpost_broker.log.records import build_batch, records_in
 from tests.broker.api.conftest import NewTopic, create, produce, produce_values
 from tests.broker.log.logs import changed, idempotent
 from tests.broker.wire_client import WireClient
 
 BATCH = build_batch([(b"k", b"v")], 1)
+HOUR_MS = 3_600_000
+LARGE = os.urandom(30_000).hex().encode()
+"""Compressed in a thread: too large for the event loop."""
 
 
 def with_byte(position: int, value: int) -> bytes:
@@ -31,12 +43,19 @@ def with_byte(position: int, value: int) -> bytes:
         (b"", ErrorCode.invalid_record),
         (changed(BATCH, attributes=TRANSACTIONAL), ErrorCode.invalid_txn_state),
         (build_batch([(None, b"x" * 2000)], 1), ErrorCode.message_too_large),
+        (build_batch([(None, b"x" * 900)], 1), ErrorCode.record_list_too_large),
+        (build_batch([(None, b"v")], time.time_ns() // 1_000_000 + 2 * HOUR_MS), ErrorCode.invalid_timestamp),
+        (changed(BATCH, attributes=LOG_APPEND_TIME), ErrorCode.invalid_timestamp),
+        (changed(BATCH, attributes=CONTROL), ErrorCode.invalid_record),
+        (changed(BATCH, attributes=7), ErrorCode.unsupported_compression_type),
+        (changed(BATCH, record_count=2), ErrorCode.invalid_record),
+        (changed(BATCH, producer_id=1, producer_epoch=0), ErrorCode.invalid_record),
     ],
 )
 def test_a_bad_batch_is_refused_and_the_log_goes_on(
     client: WireClient, new_topic: NewTopic, batch: bytes, code: ErrorCode
 ) -> None:
-    topic = new_topic(max_message_bytes="1000")
+    topic = new_topic(max_message_bytes="1000", segment_bytes="800")
     assert produce(client, topic, batch).error_code is code
     assert produce_values(client, topic, b"good") == 0
 
@@ -87,3 +106,99 @@ def test_a_failure_that_has_no_answer_closes_the_connection(client: WireClient, 
         client.send("produce", 9, {"acks": 0, "topic_data": data}, answered=False)
     with pytest.raises((EOFError, ConnectionResetError)):
         client.receive_frame()
+
+
+def test_zstd_is_refused_from_clients_that_are_older_than_it(client: WireClient, new_topic: NewTopic) -> None:
+    topic = new_topic()
+    batch = changed(BATCH, attributes=ZSTD)
+    assert produce(client, topic, batch, version=6).error_code is ErrorCode.unsupported_compression_type
+    assert produce(client, topic, batch, version=7).error_code is ErrorCode.none
+
+
+def test_old_records_are_refused_where_the_topic_says_so(client: WireClient, new_topic: NewTopic) -> None:
+    topic = new_topic(message_timestamp_before_max_ms="1000")
+    assert produce(client, topic, BATCH).error_code is ErrorCode.invalid_timestamp
+
+
+def test_a_compacted_topic_names_the_records_that_have_no_key(client: WireClient, new_topic: NewTopic) -> None:
+    topic = new_topic(cleanup_policy="compact")
+    answer = produce(client, topic, build_batch([(b"k", b"v"), (None, b"v")], 1))
+    assert answer.error_code is ErrorCode.invalid_record
+    assert [error.batch_index for error in answer.record_errors] == [1]
+    assert "key" in answer.record_errors[0].batch_index_error_message
+    assert produce(client, topic, build_batch([(b"k", b"v")], 1)).base_offset == 0
+
+
+def test_an_inside_that_makes_no_sense_stays_opaque_where_nothing_opens_it(
+    client: WireClient, new_topic: NewTopic
+) -> None:
+    malformed = changed(build_batch([(None, LARGE)], 1), attributes=ZSTD)
+    assert produce(client, new_topic(), malformed).error_code is ErrorCode.none
+    assert produce(client, new_topic(compression_type="lz4"), malformed).error_code is ErrorCode.invalid_record
+    assert produce(client, new_topic(cleanup_policy="compact"), malformed).error_code is ErrorCode.invalid_record
+
+
+@pytest.mark.parametrize("acks", [1, -1])
+def test_pipelined_batches_of_all_sizes_keep_their_order(client: WireClient, new_topic: NewTopic, acks: int) -> None:
+    """Each is sent twice, as by a client that lost patience, before the first answer is read."""
+    topic = new_topic()
+    producer_id = client.call("init_producer_id", 4, {}).producer_id
+    sizes = [60_000, 10, 3000, 40_000, 20_000] * 3
+    batches = [idempotent(producer_id, n, [LARGE[:size]], timestamp_ms=1) for n, size in enumerate(sizes)]
+    for batch in batches:
+        for _ in range(2):
+            data = [{"name": topic, "partition_data": [{"index": 0, "records": batch}]}]
+            client.send("produce", 9, {"acks": acks, "topic_data": data})
+    for offset in range(len(batches)):
+        for _ in range(2):
+            [answer] = client.receive().responses[0].partition_responses
+            assert (answer.error_code, answer.base_offset) == (ErrorCode.none, offset)
+    assert [len(value or b"") for value in values_in(client, topic)] == sizes
+
+
+def values_in(client: WireClient, topic: str) -> list[bytes | None]:
+    wanted = [{"partition": 0, "fetch_offset": 0, "partition_max_bytes": 1 << 24}]
+    request = {"max_wait": datetime.timedelta(seconds=5), "min_bytes": 1, "max_bytes": 1 << 24}
+    answer = client.call("fetch", 11, request | {"topics": [{"topic": topic, "partitions": wanted}]})
+    return [record.value for record in records_in(answer.responses[0].partitions[0].records)]
+
+
+def test_a_request_is_answered_when_all_its_partitions_are_in(client: WireClient) -> None:
+    name = f"many-{uuid.uuid4().hex}"
+    [created] = create(client, name, num_partitions=20)
+    assert created.error_code is ErrorCode.none
+    batches = [BATCH, build_batch([(None, LARGE)], 1)] * 10
+    data = [{"index": index, "records": batch} for index, batch in enumerate(batches)]
+    [answered] = client.call(
+        "produce", 9, {"acks": -1, "topic_data": [{"name": name, "partition_data": data}]}
+    ).responses
+    assert [(answer.index, answer.error_code, answer.base_offset) for answer in answered.partition_responses] == [
+        (index, ErrorCode.none, 0) for index in range(20)
+    ]
+
+
+def test_a_late_failure_that_has_no_answer_closes_the_connection(client: WireClient, new_topic: NewTopic) -> None:
+    topic = new_topic(compression_type="lz4")
+    for batch in (build_batch([(None, LARGE)], 1), changed(build_batch([(None, LARGE)], 1), attributes=ZSTD)):
+        data = [{"name": topic, "partition_data": [{"index": 0, "records": batch}]}]
+        client.send("produce", 9, {"acks": 0, "topic_data": data}, answered=False)
+    with pytest.raises((EOFError, ConnectionResetError)):
+        client.receive_frame()
+
+
+def test_metrics_say_what_came_what_was_written_and_what_was_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    batch = build_batch([(None, b"line " * 20_000)], 1)
+    with Broker(msgspec.structs.replace(EMBEDDED, metrics_port=port)) as broker, WireClient(broker.port) as client:
+        create(client, "t")
+        produce(client, "t", batch)
+        produce(client, "t", b"bad")
+        text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+    counted = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("logpost_broker"))
+    assert float(counted["logpost_broker_produced_bytes_total"]) == len(batch)
+    assert 0 < float(counted["logpost_broker_written_bytes_total"]) < len(batch) / 50
+    assert float(counted["logpost_broker_recompressed_batches_total"]) == 1
+    assert float(counted["logpost_broker_compression_cpu_seconds_total"]) > 0
+    assert float(counted["logpost_broker_compression_waiting_bytes"]) == 0
+    assert float(counted['logpost_broker_refused_batches_total{error="corrupt_message"}']) == 1
