@@ -23,10 +23,14 @@ Partition = tuple[str, int]
 
 def parsed_checkpoint(data: bytes) -> dict[Partition, int]:
     """Raises ValueError."""
-    version, count, *lines = data.decode().splitlines()
-    fields = [line.split() for line in lines]
-    offsets = {(topic, int(partition)): int(offset) for topic, partition, offset in fields}
-    if version != "0" or int(count) != len(offsets) or min(offsets.values(), default=0) < 0:
+    try:
+        version, count, *lines = data.decode().splitlines()
+        fields = [line.split() for line in lines]
+        offsets = {(topic, int(partition)): int(offset) for topic, partition, offset in fields}
+        is_whole = version == "0" and int(count) == len(offsets) and min(offsets.values(), default=0) >= 0
+    except ValueError as error:
+        raise ValueError("its lines are no version, count and offsets of partitions") from error
+    if not is_whole:
         raise ValueError("its version, its count or an offset is wrong")
     return offsets
 

@@ -16,7 +16,7 @@ class Progress:
     """Silent where `stream` is no terminal. Use as a context: at its end the line is taken away."""
 
     def __init__(self, total_bytes: int, stream: TextIO, seconds: Callable[[], float] = time.monotonic) -> None:
-        self._total_bytes = total_bytes
+        self.total_bytes = total_bytes
         self._stream = stream
         self._seconds = seconds
         self._began = self._shown = seconds()
@@ -32,10 +32,10 @@ class Progress:
 
     def line(self, elapsed_seconds: float) -> str:
         """`[#####…] 1,234 of 5,678 MB, 512 MB/s`"""
-        share = min(1.0, self.done_bytes / self._total_bytes) if self._total_bytes else 1.0
+        share = min(1.0, self.done_bytes / self.total_bytes) if self.total_bytes else 1.0
         bar = "#" * int(share * BAR_CHARACTERS)
         rate = self.done_bytes / elapsed_seconds / MEGABYTE
-        done, total = self.done_bytes / MEGABYTE, self._total_bytes / MEGABYTE
+        done, total = self.done_bytes / MEGABYTE, self.total_bytes / MEGABYTE
         return f"[{bar:.<{BAR_CHARACTERS}}] {done:,.0f} of {total:,.0f} MB, {rate:,.0f} MB/s"
 
     def _write(self, line: str) -> None:

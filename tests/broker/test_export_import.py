@@ -10,6 +10,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from logpost_broker.log.files import Files
 from logpost_broker.log.records import build_batch, records_in
 from logpost_broker.metadata_file import MetadataFile
 from logpost_broker.node import Node
+from logpost_broker.progress import Progress
 from logpost_broker.transfer.errors import TransferError
 from logpost_broker.transfer.exporting import Export
 from logpost_broker.transfer.importing import Import
@@ -82,7 +84,7 @@ def make_partition(directory: Path, name: str, segments: dict[int, bytes], topic
 
 def export(ours: Path, kafka: Path, *topics: str, force: bool = False) -> None:
     with KafkaDirectory(kafka) as held:
-        Export(ours, held, force=force).run(topics or ("t",))
+        Export(ours, held, force=force, progress=Progress(0, StringIO())).run(topics or ("t",))
 
 
 def imported(kafka: Path, to: Path, *topics: str, move: bool = False, include_aborted: bool = False) -> list[str]:
@@ -90,7 +92,9 @@ def imported(kafka: Path, to: Path, *topics: str, move: bool = False, include_ab
     said: list[str] = []
     to.mkdir(parents=True, exist_ok=True)
     with KafkaDirectory(kafka) as held:
-        Import(held, to, move=move, include_aborted=include_aborted, say=said.append).run(topics)
+        progress = Progress(0, StringIO())
+        Import(held, to, move=move, include_aborted=include_aborted, say=said.append, progress=progress).run(topics)
+        assert progress.done_bytes == progress.total_bytes
     return said
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from logpost.config import Config
 from logpost.service import DirectoryLock
+from logpost_broker.progress import Progress
 from logpost_broker.transfer.errors import TransferError
 from logpost_broker.transfer.exporting import Export
 from logpost_broker.transfer.importing import Import
@@ -19,8 +20,12 @@ from logpost_broker.transfer.kafka_directory import KafkaDirectory
 def run_export(parsed: argparse.Namespace, config: Config) -> int:
     """Raises TransferError, StartError."""
     directory = config.data_directory() / "broker"
+    if not directory.is_dir():
+        raise TransferError(f"there is no {directory}: name the data directory with --data")
     with _locked(directory), KafkaDirectory(parsed.to) as kafka, _failures():
-        for topic in Export(directory, kafka, force=parsed.force).run(parsed.topics):
+        with Progress(0, sys.stderr) as progress:
+            topics = Export(directory, kafka, force=parsed.force, progress=progress).run(parsed.topics)
+        for topic in topics:
             records = sum(partition.records for partition in topic.partitions)
             size_bytes = sum(partition.size_bytes for partition in topic.partitions)
             _say(_line(topic.entry.name, "exported", len(topic.partitions), records, size_bytes))
@@ -32,8 +37,10 @@ def run_import(parsed: argparse.Namespace, config: Config) -> int:
     """Raises TransferError, StartError."""
     directory = config.data_directory() / "broker"
     with KafkaDirectory(parsed.kafka_directory) as kafka, _locked(directory), _failures():
-        importing = Import(kafka, directory, move=parsed.move, include_aborted=parsed.include_aborted, say=_say)
-        for topic in importing.run(parsed.topics):
+        with Progress(0, sys.stderr) as progress:
+            options = {"move": parsed.move, "include_aborted": parsed.include_aborted}
+            topics = Import(kafka, directory, **options, say=_say, progress=progress).run(parsed.topics)
+        for topic in topics:
             records = sum(partition.records for partition in topic.partitions)
             size_bytes = sum(partition.size_bytes for partition in topic.partitions)
             _say(_line(topic.name, "imported", len(topic.partitions), records, size_bytes))

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+
+
+def log_bytes(partitions: Iterable[Path]) -> int:
+    """The size of all segments in some partitions' directories, in bytes."""
+    return sum(path.stat().st_size for partition in partitions for path in partition.glob("*.log"))
 
 
 def copy(source: Path, target: Path) -> None:

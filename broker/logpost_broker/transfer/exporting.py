@@ -14,7 +14,9 @@ from logpost_broker.checkpoints import CLEAN_SHUTDOWN, LOG_STARTS, RECOVERY_POIN
 from logpost_broker.log.files import Files
 from logpost_broker.metadata_file import NAME as METADATA
 from logpost_broker.metadata_file import TopicEntry, parsed_metadata
+from logpost_broker.progress import Progress
 from logpost_broker.transfer import copying
+from logpost_broker.transfer.copying import log_bytes
 from logpost_broker.transfer.errors import TransferError
 from logpost_broker.transfer.kafka_directory import CLEANED_TO, HIGH_WATERMARKS, KafkaDirectory
 from logpost_broker.transfer.partition_export import ExportedPartition, PartitionExport
@@ -35,8 +37,9 @@ class TopicExport:
 
 
 class Export:
-    def __init__(self, directory: Path, kafka: KafkaDirectory, *, force: bool) -> None:
+    def __init__(self, directory: Path, kafka: KafkaDirectory, *, force: bool, progress: Progress) -> None:
         """`directory` is the broker's, locked by the caller. `force`: replace what Kafka has in the topics."""
+        self._progress = progress
         self._directory = directory
         self._kafka = kafka
         self._force = force
@@ -45,6 +48,9 @@ class Export:
     def run(self, names: Sequence[str]) -> list[TopicExport]:
         """Raises TransferError, StartError, OSError; then nothing has changed for Kafka."""
         topics = self._plan(names)
+        self._progress.total_bytes = log_bytes(
+            self._directory / target.name for topic in topics for target in topic.targets
+        )
         data = self._files.read_bytes(self._directory / LOG_STARTS)
         starts = {} if data is None else parsed_checkpoint(data)
         try:
@@ -54,7 +60,7 @@ class Export:
                     topic.staged.append(staged)
                     source = self._directory / f"{topic.entry.name}-{number}"
                     start = starts.get((topic.entry.name, number), 0)
-                    topic.partitions.append(PartitionExport(source, staged, start).run(target))
+                    topic.partitions.append(PartitionExport(source, staged, start, self._progress.add).run(target))
         except BaseException:
             for staged in (path for topic in topics for path in topic.staged if path.exists()):
                 shutil.rmtree(staged)

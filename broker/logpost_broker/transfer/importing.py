@@ -17,9 +17,11 @@ from logpost_broker.errors import ApiError
 from logpost_broker.log.files import Files
 from logpost_broker.log_directory import DELETED_SUFFIX
 from logpost_broker.metadata_file import MetadataFile, TopicEntry
+from logpost_broker.progress import Progress
 from logpost_broker.topic_configs import check_configs
 from logpost_broker.topics import LEGAL_NAME, MAX_PARTITIONS
 from logpost_broker.transfer import copying
+from logpost_broker.transfer.copying import log_bytes
 from logpost_broker.transfer.errors import TransferError
 from logpost_broker.transfer.kafka_directory import INTERNAL_TOPICS, KafkaDirectory
 from logpost_broker.transfer.kafka_topic_configs import topic_overrides
@@ -50,8 +52,10 @@ class Import:
         move: bool,
         include_aborted: bool,
         say: Callable[[str], None],
+        progress: Progress,
     ) -> None:
         """`directory` is the broker's, locked by the caller. `say` is told what is skipped or changed."""
+        self._progress = progress
         self._kafka = kafka
         self._directory = directory
         self._move = move
@@ -66,6 +70,7 @@ class Import:
     def run(self, wanted: Sequence[str]) -> list[TopicImport]:
         """Import the topics `wanted`, or all. Raises TransferError, StartError, OSError; then nothing is imported."""
         topics = self._plan(wanted)
+        self._progress.total_bytes = log_bytes(source for topic in topics for source in topic.sources)
         try:
             for topic in topics:
                 self._stage(topic)
@@ -135,7 +140,7 @@ class Import:
         for source in topic.sources:
             target = self._directory / f"{uuid.uuid4().hex}{DELETED_SUFFIX}"
             topic.staged.append(target)
-            partition = PartitionImport(source, target, move=self._move).run(topic.id)
+            partition = PartitionImport(source, target, move=self._move, on_read=self._progress.add).run(topic.id)
             topic.partitions.append(partition)
             uncommitted = partition.transactions.first_uncommitted
             if uncommitted is not None and not self._include_aborted:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +39,9 @@ class ExportedPartition:
 
 
 class PartitionExport:
-    def __init__(self, source: Path, target: Path, log_start_offset: int) -> None:
-        """`target` does not exist yet."""
+    def __init__(self, source: Path, target: Path, log_start_offset: int, on_read: Callable[[int], None]) -> None:
+        """`target` does not exist yet. `on_read` is told of bytes as they are checked."""
+        self._on_read = on_read
         self._source = source
         self._target = target
         self._files = Files()
@@ -70,7 +72,7 @@ class PartitionExport:
         found.next_offset = max(found.next_offset, base_offset)
         fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
         try:
-            with SegmentWalk(path, base_offset) as walk:
+            with SegmentWalk(path, base_offset, on_read=self._on_read) as walk:
                 for piece in walk:
                     if not isinstance(piece, Found):
                         raise TransferError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,13 +43,15 @@ class ImportedPartition:
 
 
 class PartitionImport:
-    def __init__(self, source: Path, target: Path, *, move: bool, buffer: bytearray | None = None) -> None:
-        """`target` does not exist yet. `move`: segments may be shared with `source`, which is deleted afterwards."""
+    def __init__(self, source: Path, target: Path, *, move: bool, on_read: Callable[[int], None]) -> None:
+        """`target` does not exist yet. `move`: segments may be shared with `source`, which is deleted afterwards.
+        `on_read` is told of bytes as they are checked."""
         self._source = source
         self._target = target
         self._take = copying.link_or_copy if move else copying.copy
         self._files = Files()
-        self._buffer = bytearray(CHUNK_BYTES) if buffer is None else buffer
+        self._on_read = on_read
+        self._buffer = bytearray(CHUNK_BYTES)
         self._found = ImportedPartition()
 
     def run(self, topic_id: uuid.UUID) -> ImportedPartition:
@@ -78,7 +81,7 @@ class PartitionImport:
         found.next_offset = max(found.next_offset, base_offset)
         segment = Segment(self._files, self._target, base_offset)
         try:
-            with SegmentWalk(self._target / name, base_offset, buffer=self._buffer) as walk:
+            with SegmentWalk(self._target / name, base_offset, on_read=self._on_read, buffer=self._buffer) as walk:
                 for piece in walk:
                     if not isinstance(piece, Found):
                         raise TransferError(
