@@ -7,6 +7,19 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from logpost_broker.checkpoints import Partition, parsed_checkpoint
+from logpost_broker.transfer.errors import TransferError
+
+
+def offsets_in(checkpoint: Path) -> dict[Partition, int]:
+    """A checkpoint file of ours; empty where there is none. Raises TransferError, OSError."""
+    try:
+        return parsed_checkpoint(checkpoint.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise TransferError(f"{checkpoint} makes no sense ({error}): start the broker once and stop it") from error
+
 
 def log_bytes(partitions: Iterable[Path]) -> int:
     """The size of all segments in some partitions' directories, in bytes."""

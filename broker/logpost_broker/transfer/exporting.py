@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from logpost_broker.checkpoints import CLEAN_SHUTDOWN, LOG_STARTS, RECOVERY_POINTS, parsed_checkpoint
+from logpost_broker.checkpoints import CLEAN_SHUTDOWN, LOG_STARTS, RECOVERY_POINTS
 from logpost_broker.log.files import Files
 from logpost_broker.metadata_file import NAME as METADATA
 from logpost_broker.metadata_file import TopicEntry, parsed_metadata
 from logpost_broker.progress import Progress
 from logpost_broker.transfer import copying
-from logpost_broker.transfer.copying import log_bytes
+from logpost_broker.transfer.copying import log_bytes, offsets_in
 from logpost_broker.transfer.errors import TransferError
 from logpost_broker.transfer.kafka_directory import CLEANED_TO, HIGH_WATERMARKS, KafkaDirectory
 from logpost_broker.transfer.partition_export import ExportedPartition, PartitionExport
@@ -51,8 +51,7 @@ class Export:
         self._progress.total_bytes = log_bytes(
             self._directory / target.name for topic in topics for target in topic.targets
         )
-        data = self._files.read_bytes(self._directory / LOG_STARTS)
-        starts = {} if data is None else parsed_checkpoint(data)
+        starts = offsets_in(self._directory / LOG_STARTS)
         try:
             for topic in topics:
                 for number, target in enumerate(topic.targets):

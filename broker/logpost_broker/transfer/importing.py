@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from logpost_broker.checkpoints import LOG_STARTS, RECOVERY_POINTS, Partition, formatted_checkpoint, parsed_checkpoint
+from logpost_broker.checkpoints import LOG_STARTS, RECOVERY_POINTS, Partition, formatted_checkpoint
 from logpost_broker.errors import ApiError
 from logpost_broker.log.files import Files
 from logpost_broker.log_directory import DELETED_SUFFIX
@@ -21,7 +21,7 @@ from logpost_broker.progress import Progress
 from logpost_broker.topic_configs import check_configs
 from logpost_broker.topics import LEGAL_NAME, MAX_PARTITIONS
 from logpost_broker.transfer import copying
-from logpost_broker.transfer.copying import log_bytes
+from logpost_broker.transfer.copying import log_bytes, offsets_in
 from logpost_broker.transfer.errors import TransferError
 from logpost_broker.transfer.kafka_directory import INTERNAL_TOPICS, KafkaDirectory
 from logpost_broker.transfer.kafka_topic_configs import topic_overrides
@@ -183,6 +183,5 @@ class Import:
         self._metadata.save()
 
     def _update_checkpoint(self, name: str, offsets: Mapping[Partition, int]) -> None:
-        data = self._files.read_bytes(self._directory / name)
-        before = {} if data is None else parsed_checkpoint(data)
+        before = offsets_in(self._directory / name)
         self._files.replace(self._directory / name, formatted_checkpoint({**before, **offsets}))

@@ -58,7 +58,7 @@ class TimeIndexCheck:
         self._entries = _entries(data, TIME_ENTRY.size)
         self._before = (-1, -1)
         self._next = self._read()
-        self._highest = NO_TIMESTAMP
+        self._highest = self._highest_of_records = NO_TIMESTAMP
 
     def _read(self) -> tuple[int, int] | None:
         """The next entry as (offset, timestamp)."""
@@ -69,13 +69,16 @@ class TimeIndexCheck:
         return self._base_offset + relative, timestamp
 
     def see(self, header: BatchHeader) -> Iterator[str]:
-        """The problems of the entries up to this batch."""
+        """The problems of the entries up to this batch. Whether a batch that compaction emptied has a timestamp is a
+        matter of taste: Apache Kafka thinks so."""
         self._highest = max(self._highest, header.max_timestamp)
+        if header.record_count:
+            self._highest_of_records = max(self._highest_of_records, header.max_timestamp)
         while self._next is not None and self._next[0] <= header.last_offset:
             offset, timestamp = self._next
             if offset != header.last_offset:
                 yield f"an entry names offset {offset}, where no batch ends"
-            elif timestamp != self._highest:
+            elif timestamp not in (self._highest, self._highest_of_records):
                 yield f"the entry of offset {offset} says time {timestamp}, up to there the highest is {self._highest}"
             if offset <= self._before[0] or timestamp <= self._before[1]:
                 yield f"the entry of offset {offset} does not ascend"
