@@ -41,7 +41,7 @@ class TransactionSurvey:
         return min(self._open.values(), default=None)
 
     def traversal(self) -> CleanedTransactions:
-        return CleanedTransactions(self._aborted)
+        return CleanedTransactions({producer_id: deque(ranges) for producer_id, ranges in self._aborted.items()})
 
 
 class CleanedTransactions:

@@ -14,7 +14,7 @@ from crc32c import crc32c
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
-from logpost_broker.log.batch import NO_PRODUCER, BatchHeader
+from logpost_broker.log.batch import CONTROL, NO_PRODUCER, BatchHeader
 
 BATCHES_KEPT = 5
 MAX_SEQUENCE = 2**31 - 1
@@ -59,7 +59,7 @@ class ProducerStates:
         with any sequence, as in Kafka: its earlier batches may have left with their segments.
         """
         producer = self._producers.get(header.producer_id)
-        if header.producer_id == NO_PRODUCER or producer is None:
+        if header.producer_id == NO_PRODUCER or header.attributes & CONTROL or producer is None:
             return None
         if header.producer_epoch < producer.epoch:
             raise ApiError(
@@ -85,8 +85,9 @@ class ProducerStates:
             )
 
     def record(self, header: BatchHeader, now_ms: int) -> None:
-        """Note a batch that is in the log under its final offsets."""
-        if header.producer_id == NO_PRODUCER:
+        """Note a batch that is in the log under its final offsets. A marker, which the broker writes, has no
+        sequence."""
+        if header.producer_id == NO_PRODUCER or header.attributes & CONTROL:
             return
         producer = self._producers.get(header.producer_id)
         if producer is None or producer.epoch != header.producer_epoch:
@@ -101,6 +102,10 @@ class ProducerStates:
             )
         )
         del producer.batches[:-BATCHES_KEPT]
+
+    def last_offsets(self) -> dict[int, int]:
+        """Producer id → last offset of its last batch."""
+        return {producer_id: producer.batches[-1].last_offset for producer_id, producer in self._producers.items()}
 
     def expire(self, now_ms: int) -> None:
         """Forget producers that were silent for a day."""

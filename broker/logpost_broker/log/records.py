@@ -123,7 +123,7 @@ def _decoded(header: BatchHeader, body: bytes, position: int) -> tuple[Record, i
 def _read_headers(body: bytes, position: int) -> tuple[tuple[tuple[bytes, bytes | None], ...], int]:
     count, position = read_varint(body, position)
     if count < 0:
-        raise ValueError("a record has less than no headers")
+        raise ValueError("a record of a batch has less than no headers")
     headers = []
     for _ in range(count):
         name, position = _read_nullable(body, position)
@@ -155,4 +155,4 @@ def read_varint(body: bytes, position: int) -> tuple[int, int]:
             return (value >> 1) ^ -(value & 1), position
         shift += 7
         if shift >= VARINT_BITS:
-            raise ValueError("a number in a record does not end")
+            raise ValueError("a number in a batch does not end")
