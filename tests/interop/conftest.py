@@ -21,4 +21,5 @@ def libs() -> Path:
 @pytest.fixture
 def kafka(libs: Path, tmp_path: Path) -> Callable[[], ApacheKafka]:
     """Starts the test's own Apache Kafka, and starts it again on the same directory: `with kafka() as running: …`."""
-    return lambda: ApacheKafka(tmp_path / "kafka", libs).start()
+    settings = {"log.cleaner.backoff.ms": "100"}  # it looks for work that often
+    return lambda: ApacheKafka(tmp_path / "kafka", libs, settings).start()

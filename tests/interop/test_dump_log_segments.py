@@ -31,7 +31,7 @@ def dump(libs: Path, files: list[Path]) -> list[str]:
     ended = run_tool(libs, TOOL, "--deep-iteration", "--files", ",".join(map(str, files)))
     assert ended.returncode == 0, ended.stderr
     lines = (ended.stdout + ended.stderr).splitlines()
-    assert sum(line.startswith("| offset:") for line in lines) or not any(file.suffix == ".log" for file in files)
+    assert sum(line.startswith("| offset:") for line in lines)
     return [
         line for line in lines if line.strip() and not SOUND.fullmatch(line.strip()) and not HARMLESS.fullmatch(line)
     ]
@@ -67,15 +67,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data / "broker"
 
 
+SUFFIXES = (".log", ".index", ".timeindex", ".snapshot")
 TOPICS = (*CODECS, *(f"made-{codec}" for codec in CODECS), "stamped")
 
 
-@pytest.mark.parametrize("suffix", ["log", "index", "timeindex", "snapshot"])
-def test_kafkas_tool_finds_nothing_wrong(libs: Path, data: Path, suffix: str) -> None:
-    files = [path for topic in TOPICS for path in sorted((data / f"{topic}-0").glob(f"*.{suffix}"))]
-    assert {path.parent.name for path in files} == {f"{topic}-0" for topic in TOPICS}
-    if suffix == "log":
-        assert len(files) > 2 * len(TOPICS), "no segment was rolled"
+def test_kafkas_tool_finds_nothing_wrong(libs: Path, data: Path) -> None:
+    files = [path for topic in TOPICS for path in sorted((data / f"{topic}-0").iterdir()) if path.suffix in SUFFIXES]
+    for suffix in SUFFIXES:
+        assert {path.parent.name for path in files if path.suffix == suffix} == {f"{topic}-0" for topic in TOPICS}
+    assert sum(path.suffix == ".log" for path in files) > 2 * len(TOPICS), "no segment was rolled"
     assert dump(libs, files) == []
 
 

@@ -130,6 +130,10 @@ class SegmentCheck:
         if self._damage is not None:
             self._report_damage(self._damage, header.base_offset)
             self._damage = None
+        if self._following is not None and header.last_offset >= self._following:
+            what = f"the batch ends at offset {header.last_offset}, the next segment begins at {self._following}"
+            self._error(what, KEEP_A_COPY, found)
+            return
         self._follow(header.base_offset, found.position)
         broken = state.sequences.see(header)
         if broken and not state.compacted:
@@ -159,9 +163,11 @@ class SegmentCheck:
                     raise ValueError(f"record {record.offset} of a compacted topic has no key")
         except ValueError as error:
             advice = f"consumers stop here: let them go on at offset {header.last_offset + 1}"
-            self._findings.add(
-                "error", self._file, str(error), advice, position=found.position, offset=header.base_offset
-            )
+            self._error(str(error), advice, found)
+
+    def _error(self, what: str, advice: str, found: Found) -> None:
+        offset = found.header.base_offset
+        self._findings.add("error", self._file, what, advice, position=found.position, offset=offset)
 
     def _report_damage(self, damage: Damage, until: int | None) -> None:
         """`until`: the offset at which the log goes on."""
