@@ -13,7 +13,7 @@ from logpost.service import on_stop, start_logging
 
 def add_command(commands: Commands) -> None:
     parser = add_parser(commands, "broker", run, "Run the broker, or work on its files.")
-    nested = parser.add_subparsers(metavar="COMMAND", title="instead of running the broker")
+    nested = parser.add_subparsers(metavar="[COMMAND]", title="instead of running the broker")
     _add_verify(nested)
     _add_export(nested)
     _add_import(nested)

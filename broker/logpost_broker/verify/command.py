@@ -70,7 +70,7 @@ def _lines(report: Report, read_bytes: int, elapsed_seconds: float) -> Iterator[
     yield cost_of_power_cut(report)
     megabytes = read_bytes / MEGABYTE
     yield (
-        f"{report.total('error'):,} errors, {report.total('warning'):,} warnings; read {megabytes:,.1f} MB "
+        f"errors: {report.total('error'):,}, warnings: {report.total('warning'):,}; read {megabytes:,.1f} MB "
         f"in {elapsed_seconds:.1f} s ({megabytes / elapsed_seconds:,.0f} MB/s)"
     )
 

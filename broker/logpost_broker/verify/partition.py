@@ -104,7 +104,9 @@ def _check_name(state: PartitionState, path: Path, bases: list[int]) -> None:
         _check_snapshot(state, path)
     elif path.suffix in UNFINISHED:
         severity: Severity = "note" if state.online else "warning"
-        state.report.findings.add(severity, name, "was left by a crash or is being written", "the broker removes it")
+        state.report.findings.add(
+            severity, name, "was left by a crash or is being written", "the broker finishes or removes it"
+        )
     elif EXPECTED_NAME.fullmatch(path.name):
         if int(path.stem) not in bases and not state.online:
             what = "belongs to no segment"
