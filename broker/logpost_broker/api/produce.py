@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kio.schema.errors import ErrorCode
 from kio.schema.produce.v13.request import PartitionProduceData, ProduceRequest
@@ -39,8 +39,7 @@ NO_OFFSET = i64(-1)
 ZSTD_VERSION = 7
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one partition's batch."""
 
     topic_id: uuid.UUID | None
@@ -48,8 +47,7 @@ class Outcome:
     result: Written | ApiError
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """A partition's batch that waits for its turn."""
 
     topic_id: uuid.UUID | None

@@ -27,7 +27,7 @@ from logpost_broker.log.batch import (
 )
 from logpost_broker.log.compression import ZSTD
 from logpost_broker.log.recompress import Target, recompressed
-from logpost_broker.log.records import Record, records_of
+from logpost_broker.log.records import records_of
 
 MAX_RECORD_ERRORS = 100
 """How many bad records of a batch a producer is told."""
@@ -47,6 +47,10 @@ class Rules:
     needs_keys: bool
     target: Target | None
     """None: batches stay as producers compress them."""
+
+    def times(self, now_ms: int) -> tuple[int, int]:
+        """The earliest and the latest timestamp that a record may have."""
+        return max(0, now_ms - self.before_max_ms), now_ms + self.after_max_ms
 
     def has_work(self, header: BatchHeader) -> bool:
         """Whether `prepared` opens or compresses the batch."""
@@ -122,19 +126,14 @@ def _check_fields(header: BatchHeader) -> None:
 def _check_times(header: BatchHeader, rules: Rules, now_ms: int) -> None:
     if header.attributes & LOG_APPEND_TIME:
         raise ApiError(ErrorCode.invalid_timestamp, "producers may not set the timestamp type LogAppendTime")
+    earliest, latest = rules.times(now_ms)
     for timestamp_ms in (header.base_timestamp, header.max_timestamp):
-        reason = _wrong_time(timestamp_ms, rules, now_ms)
-        if reason is not None:
-            raise ApiError(ErrorCode.invalid_timestamp, reason)
+        if not (earliest <= timestamp_ms <= latest or timestamp_ms == NO_TIMESTAMP):
+            raise ApiError(ErrorCode.invalid_timestamp, _out_of_range(timestamp_ms, earliest, latest))
 
 
-def _wrong_time(timestamp_ms: int, rules: Rules, now_ms: int) -> str | None:
-    if timestamp_ms == NO_TIMESTAMP:
-        return None
-    if timestamp_ms < 0 or not -rules.after_max_ms <= now_ms - timestamp_ms <= rules.before_max_ms:
-        earliest, latest = max(0, now_ms - rules.before_max_ms), now_ms + rules.after_max_ms
-        return f"timestamp {timestamp_ms} is out of range: it should lie in {earliest} to {latest}"
-    return None
+def _out_of_range(timestamp_ms: int, earliest: int, latest: int) -> str:
+    return f"timestamp {timestamp_ms} is out of range: it should lie in {earliest} to {latest}"
 
 
 def prepared(header: BatchHeader, batch: Buffer, rules: Rules, *, now_ms: int) -> Buffer:
@@ -162,24 +161,21 @@ def prepared(header: BatchHeader, batch: Buffer, rules: Rules, *, now_ms: int) -
 def check_records(header: BatchHeader, batch: Buffer, rules: Rules, *, now_ms: int) -> None:
     """Open the batch of a compacted topic. Raises InvalidRecordsError as Kafka's LogValidator does, ValueError when its
     inside is malformed."""
+    earliest, latest = rules.times(now_ms)
     wrong: list[tuple[int, str]] = []
     code = ErrorCode.invalid_record
     for index, record in enumerate(records_of(batch)):
+        timestamp_ms = record.timestamp_ms
         if record.offset != header.base_offset + index:
             raise ValueError(f"record {index} of a batch has offset delta {record.offset - header.base_offset}")
-        time_reason = None if rules.is_stamped else _wrong_time(record.timestamp_ms, rules, now_ms)
-        if time_reason is not None:
+        if record.key is None:
+            wrong.append((index, "a compacted topic takes no record without a key"))
+        elif not (rules.is_stamped or earliest <= timestamp_ms <= latest or timestamp_ms == NO_TIMESTAMP):
+            wrong.append((index, _out_of_range(timestamp_ms, earliest, latest)))
             code = ErrorCode.invalid_timestamp
-        reason = _keyless(record) or time_reason
-        if reason is not None and len(wrong) < MAX_RECORD_ERRORS:
-            wrong.append((index, reason))
     if wrong:
-        reason = f"one or more records were refused, the first because: {wrong[0][1]}"
-        raise InvalidRecordsError(code, reason, tuple(wrong))
-
-
-def _keyless(record: Record) -> str | None:
-    return "a compacted topic takes no record without a key" if record.key is None else None
+        reason = f"{len(wrong)} records were refused, the first because: {wrong[0][1]}"
+        raise InvalidRecordsError(code, reason, tuple(wrong[:MAX_RECORD_ERRORS]))
 
 
 def _too_large(size_bytes: int, rules: Rules) -> ApiError:

@@ -25,6 +25,7 @@ from logpost_broker.log.compression import NONE, compress, decompress
 MIN_RECORDS_BYTES = 512
 """Smaller records stay as they are: below it log lines shrink by a sixth to a third, not to a half
 (docs/decisions/2026-11-23-zstd-1-at-rest.md)."""
+MIN_BATCH_LENGTH = MIN_RECORDS_BYTES + HEADER_BYTES - LENGTH_PREFIX_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,11 @@ class Target:
     """The topic itself names the codec: batches that come in another one are changed as well."""
 
     def applies_to(self, header: BatchHeader) -> bool:
-        if header.codec == self.codec:
+        codec = header.codec
+        if codec == self.codec:
             return False
-        if header.codec == NONE:
-            return header.size_bytes - HEADER_BYTES >= MIN_RECORDS_BYTES
+        if codec == NONE:
+            return header.batch_length >= MIN_BATCH_LENGTH
         return self.is_strict
 
 

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from logpost_broker.errors import ApiError
 from logpost_broker.log.batch import NO_PRODUCER, BatchHeader, Buffer
@@ -31,8 +32,7 @@ MAX_WAITING_BYTES = 64 * 1024 * 1024
 THREADS = max(1, min(4, os.cpu_count() or 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """A batch that is in its log."""
 
     log: PartitionLog
@@ -96,10 +96,9 @@ class Appender:
                 log.require_online()
                 has_work = log.producers.check(header) is None
             if not has_work:
-                return self._append(log, header, batch, now_ms=now_ms, stamp=rules.is_stamped, rules=rules)
+                return self._append(log, header, batch, rules, now_ms, rules.is_stamped)
             if _is_quick(header, rules):
-                ready = self._prepared(header, batch, rules, now_ms)
-                return self._append(log, None, ready, now_ms=now_ms, stamp=False, rules=rules)
+                return self._append(log, None, self._prepared(header, batch, rules, now_ms), rules, now_ms, False)
             queue = self._queues[log] = deque()
         answer: asyncio.Future[Written | ApiError] = asyncio.get_running_loop().create_future()
         waiting = _Waiting(log, header, batch, rules, now_ms, answer, len(batch))
@@ -112,7 +111,7 @@ class Appender:
         return answer
 
     def _append(
-        self, log: PartitionLog, header: BatchHeader | None, batch: Buffer, *, now_ms: int, stamp: bool, rules: Rules
+        self, log: PartitionLog, header: BatchHeader | None, batch: Buffer, rules: Rules, now_ms: int, stamp: bool
     ) -> Written:
         appended = log.append(batch, header=header, now_ms=now_ms, stamp=stamp)
         if not appended.duplicate:
@@ -171,7 +170,7 @@ class Appender:
         try:
             if waiting.error is not None:
                 raise waiting.error
-            written = self._append(waiting.log, None, waiting.batch, now_ms=waiting.now_ms, stamp=stamp, rules=rules)
+            written = self._append(waiting.log, None, waiting.batch, rules, waiting.now_ms, stamp)
             waiting.answer.set_result(written)
         except ApiError as error:
             waiting.answer.set_result(error)

@@ -153,14 +153,18 @@ def test_pipelined_batches_of_all_sizes_keep_their_order(client: WireClient, new
         for _ in range(2):
             [answer] = client.receive().responses[0].partition_responses
             assert (answer.error_code, answer.base_offset) == (ErrorCode.none, offset)
-    assert [len(value or b"") for value in values_in(client, topic)] == sizes
+    assert [len(value or b"") for value in values_in(client, topic, len(sizes))] == sizes
 
 
-def values_in(client: WireClient, topic: str) -> list[bytes | None]:
-    wanted = [{"partition": 0, "fetch_offset": 0, "partition_max_bytes": 1 << 24}]
-    request = {"max_wait": datetime.timedelta(seconds=5), "min_bytes": 1, "max_bytes": 1 << 24}
-    answer = client.call("fetch", 11, request | {"topics": [{"topic": topic, "partitions": wanted}]})
-    return [record.value for record in records_in(answer.responses[0].partitions[0].records)]
+def values_in(client: WireClient, topic: str, count: int) -> list[bytes | None]:
+    """The values of `count` batches of one record: what acks=1 confirmed is visible after the sync that follows."""
+    found: list[bytes | None] = []
+    while len(found) < count:
+        wanted = [{"partition": 0, "fetch_offset": len(found), "partition_max_bytes": 1 << 24}]
+        request = {"max_wait": datetime.timedelta(seconds=5), "min_bytes": 1, "max_bytes": 1 << 24}
+        answer = client.call("fetch", 11, request | {"topics": [{"topic": topic, "partitions": wanted}]})
+        found += [record.value for record in records_in(answer.responses[0].partitions[0].records)]
+    return found
 
 
 def test_a_request_is_answered_when_all_its_partitions_are_in(client: WireClient) -> None:
