@@ -20,8 +20,8 @@ from logpost_broker.server.retention import RetentionService
 
 SERVICES: Sequence[Callable[[Node], Service]] = (GroupService, RetentionService)
 """What lives on a node beside its logs, made and started in this order."""
-EMBEDDED = BrokerConfig(port=0, metrics_port=0, disk_reserve_bytes=0)
-"""For tests and programs: what they write does not stay."""
+EMBEDDED = BrokerConfig(port=0, metrics_port=0, disk_reserve_bytes=0, retention_ms=-1)
+"""For tests and programs: nothing goes while they run, whatever its timestamp, and nothing stays."""
 WILDCARDS = ("0.0.0.0", "::")
 
 

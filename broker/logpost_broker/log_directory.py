@@ -26,9 +26,11 @@ from logpost_broker.checkpoints import (
     partition_metadata,
     topic_id_of,
 )
+from logpost_broker.log.closed_log import may_lose_records
 from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.recovery import LastKnown, recover
+from logpost_broker.log.retention import RetentionLimits
 from logpost_broker.log.segment import RollLimits, Segment
 from logpost_broker.metadata_file import STRAY_SUFFIX, MetadataFile
 from logpost_broker.topics import Topic, TopicRegistry
@@ -89,6 +91,17 @@ class LogDirectory:
         if log is None:
             log = self._logs[topic.name, partition] = self._open(topic, partition)
         return log
+
+    def is_open(self, topic: Topic, partition: int) -> bool:
+        return (topic.name, partition) in self._logs
+
+    def may_lose_records(self, topic: Topic, partition: int, limits: RetentionLimits, now_ms: int) -> bool:
+        """Whether retention has something to delete in a log that is not open. Blocks, and may run in a thread."""
+        directory = self._directory / f"{topic.name}-{partition}"
+        try:
+            return may_lose_records(self._files, directory, limits, now_ms)
+        except OSError:
+            return True  # opening it tells why
 
     def _open(self, topic: Topic, partition: int) -> PartitionLog:
         directory = self._directory / f"{topic.name}-{partition}"

@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from logpost_broker.log.batch import Buffer
-from logpost_broker.log.files import Files
+from logpost_broker.log.files import Files, FileStatus
 from tests.faults.disk import PAGE_BYTES, Contents, Directory, Disk
 
 FIRST_DESCRIPTOR = 1000
@@ -164,6 +164,13 @@ class MemoryFiles(Files):
         if isinstance(found, Directory):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         return None if found is None else disk.read(found, 0, len(found.data))
+
+    def status(self, path: Path) -> FileStatus:
+        disk, inner = self._calls.place(path)
+        found = disk.find(inner)
+        if not isinstance(found, Contents):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        return FileStatus(size_bytes=len(found.data), modified_ms=0)
 
     def rename(self, path: Path, to: Path) -> None:
         disk, inner = self._calls.place(path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from logpost_broker.log.batch import Buffer
@@ -85,6 +86,12 @@ def _rest(views: list[memoryview], written: int) -> list[memoryview]:
     return views
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileStatus:
+    size_bytes: int
+    modified_ms: int
+
+
 class Files:
     """The file system."""
 
@@ -104,6 +111,19 @@ class Files:
 
     def make_directory(self, directory: Path) -> None:
         directory.mkdir(exist_ok=True)
+
+    def status(self, path: Path) -> FileStatus:
+        """Raises FileNotFoundError."""
+        found = path.stat()
+        return FileStatus(size_bytes=found.st_size, modified_ms=found.st_mtime_ns // 1_000_000)
+
+    def read_end(self, path: Path, size: int) -> bytes:
+        """The last bytes of a file; fewer where it has not so many. Raises FileNotFoundError."""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.pread(fd, size, max(0, os.fstat(fd).st_size - size))
+        finally:
+            os.close(fd)
 
     def read_bytes(self, path: Path) -> bytes | None:
         """The content, or None where there is no file, nor a directory for it."""

@@ -57,6 +57,8 @@ def plan_retention(
 ) -> RetentionPlan:
     """Where the log is to start. `segments`: in order. `next_offset`: where the last segment ends. When the plan's log
     start is that, the last segment is to go as well, and a new one has to begin."""
+    if not segments:
+        return RetentionPlan(log_start_offset=log_start_offset)
     ends = [*(segment.base_offset for segment in segments[1:]), next_offset]
     excess_bytes = sum(segment.size_bytes for segment in segments) - limits.size_bytes
     oversize: list[SegmentFacts] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from weakref import WeakSet
 
 from kio.schema.errors import ErrorCode
@@ -25,6 +25,8 @@ from logpost_broker.topics import Topic
 FIRST_CHECK_SECONDS = 5.0
 """After the start: clients that were waiting for the broker come first."""
 
+Place = tuple[Topic, int]
+"""A topic and the number of its partition."""
 logger = logging.getLogger("broker")
 
 
@@ -63,7 +65,7 @@ class RetentionService:
     async def check(self) -> None:
         """Delete what the topics' limits say. Raises ApiError KAFKA_STORAGE_ERROR."""
         starts: dict[PartitionLog, int] = {}
-        for topic, partition in self._partitions():
+        for topic, partition in await self._worth_opening():
             log = self._online(topic, partition)
             if log is not None:
                 plan = self._plan(topic, log)
@@ -73,17 +75,25 @@ class RetentionService:
             await asyncio.sleep(0)
         await self.move_starts(starts)
 
-    def _partitions(self) -> Iterator[tuple[Topic, int]]:
-        """Those that have limits. Topics may go while this is iterated."""
-        for topic in tuple(self._node.topics):
+    async def _worth_opening(self) -> list[Place]:
+        """The partitions that have limits, without those that are closed and can stay so."""
+        opened: list[Place] = []
+        closed: list[Place] = []
+        for topic in self._node.topics:
             if topic.internal or "delete" not in topic.configs.text("cleanup.policy", self._node.config):
                 continue
             for partition in range(topic.partitions):
-                if self._node.topics.by_id(topic.id) is None:
-                    break
-                yield topic, partition
+                (opened if self._node.logs.is_open(topic, partition) else closed).append((topic, partition))
+        return opened + await asyncio.get_running_loop().run_in_executor(None, self._with_losses, closed)
+
+    def _with_losses(self, closed: Sequence[Place]) -> list[Place]:
+        now_ms = self._node.now_ms()
+        logs = self._node.logs
+        return [place for place in closed if logs.may_lose_records(*place, self._limits(place[0]), now_ms)]
 
     def _online(self, topic: Topic, partition: int) -> PartitionLog | None:
+        if self._node.topics.by_id(topic.id) is None:  # deleted since the round began
+            return None
         try:
             log = self._node.log(topic, partition)
         except ApiError as error:
@@ -92,18 +102,20 @@ class RetentionService:
         return log if log.offline is None else None
 
     def _plan(self, topic: Topic, log: PartitionLog) -> RetentionPlan:
-        config = self._node.config
-        limits = RetentionLimits(
-            age_ms=topic.configs.number("retention.ms", config),
-            size_bytes=topic.configs.number("retention.bytes", config),
-        )
         return plan_retention(
             [_facts(segment) for segment in log.segments],
-            limits,
+            self._limits(topic),
             log_start_offset=log.log_start_offset,
             high_watermark=log.high_watermark,
             next_offset=log.next_offset,
             now_ms=self._node.now_ms(),
+        )
+
+    def _limits(self, topic: Topic) -> RetentionLimits:
+        config = self._node.config
+        return RetentionLimits(
+            age_ms=topic.configs.number("retention.ms", config),
+            size_bytes=topic.configs.number("retention.bytes", config),
         )
 
     def _report(self, log: PartitionLog, plan: RetentionPlan) -> None:
@@ -137,6 +149,7 @@ class RetentionService:
         loop = asyncio.get_running_loop()
         for log, offset in moving.items():
             log.roll_at(offset)
+            await asyncio.sleep(0)
         try:
             await loop.run_in_executor(None, logs.save_starts, moving)
         except OSError as error:

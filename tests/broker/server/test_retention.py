@@ -173,10 +173,12 @@ def test_what_is_not_yet_visible_stays(tmp_path: Path) -> None:
 def test_a_log_that_nobody_opened_since_the_start_is_looked_at(tmp_path: Path) -> None:
     async def story(house: House) -> None:
         await house.fill(house.log(retention_ms=str(HOUR_MS)), 2 * HOUR_MS, 0)
+        await house.fill(house.log(partition=1), 0, 0)
 
     async def later(house: House) -> None:
         await house.check()
         assert starts_on_disk(tmp_path) == {("t", 0): 1}
+        assert [log.directory.name for log in house.node.logs] == ["t-0"], "who has nothing to lose stays closed"
 
     tell(tmp_path, story)
     tell(tmp_path, later)

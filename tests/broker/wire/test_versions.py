@@ -207,7 +207,7 @@ def test_describe_configs(client: WireClient, topic: dict[str, Any], api: str, v
     ]
     of_topic, of_broker, unknown = client.call("describe_configs", version, {"resources": asked}).results
     assert [(config.name, config.value, config.config_source) for config in of_topic.configs] == [
-        ("retention.ms", "1209600000", 4)
+        ("retention.ms", "-1", 4)
     ]
     assert ("num.partitions", "1") in [(config.name, config.value) for config in of_broker.configs]
     assert unknown.error_code is ErrorCode.unknown_topic_or_partition
