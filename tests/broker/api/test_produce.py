@@ -126,6 +126,8 @@ def test_a_compacted_topic_names_the_records_that_have_no_key(client: WireClient
     assert answer.error_code is ErrorCode.invalid_record
     assert [error.batch_index for error in answer.record_errors] == [1]
     assert "key" in answer.record_errors[0].batch_index_error_message
+    older = produce(client, topic, build_batch([(None, b"v")], 1), version=7)
+    assert older.error_code is ErrorCode.invalid_record
     assert produce(client, topic, build_batch([(b"k", b"v")], 1)).base_offset == 0
 
 

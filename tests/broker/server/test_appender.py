@@ -6,12 +6,14 @@ import asyncio
 import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 from kio.schema.errors import ErrorCode
 
+from logpost_broker import Broker
+from logpost_broker.broker import EMBEDDED
 from logpost_broker.errors import ApiError
 from logpost_broker.log.batch import read_header, whole_batches
 from logpost_broker.log.compression import GZIP, NONE, ZSTD
@@ -19,10 +21,13 @@ from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.produced import Rules
 from logpost_broker.log.recompress import Target
 from logpost_broker.log.records import build_batch, records_in
+from logpost_broker.log.recovery import LastKnown
 from logpost_broker.metrics import BrokerMetrics
 from logpost_broker.server import appender as appender_module
 from logpost_broker.server.appender import INLINE_BYTES, Appender, Appending, Written
+from tests.broker.api.conftest import create
 from tests.broker.log.logs import NOW_MS, idempotent, open_log
+from tests.broker.wire_client import WireClient
 
 SLOW = Target(GZIP, 9, is_strict=True)
 READ_BYTES = 1 << 30
@@ -243,3 +248,47 @@ def test_closing_waits_for_what_is_being_compressed(tmp_path: Path) -> None:
         assert len(bench.values) == 4
 
     run(tmp_path, story)
+
+
+def send(client: WireClient, topic: str, *values: bytes) -> None:
+    """A request for each value, one after the other without waiting."""
+    for value in values:
+        data = [{"index": 0, "records": build_batch([(None, value)], 1)}]
+        client.send("produce", 9, {"acks": -1, "topic_data": [{"name": topic, "partition_data": data}]})
+
+
+def offset_answered(client: WireClient) -> int:
+    [answer] = client.receive().responses[0].partition_responses
+    assert answer.error_code is ErrorCode.none
+    return int(answer.base_offset)
+
+
+def test_a_connection_that_was_held_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a byte may wait, so that each batch holds its connection until it is written."""
+    monkeypatch.setattr(appender_module, "MAX_WAITING_BYTES", 1)
+    values = [words(size, size) for size in (100_000, 10, 60_000, 30_000)] * 10
+    with Broker() as broker, WireClient(broker.port) as first, WireClient(broker.port) as second:
+        create(first, "first", "second")
+        for client, topic in ((first, "first"), (second, "second")):
+            send(client, topic, *values)
+        for client in (first, second):
+            assert [offset_answered(client) for _ in values] == list(range(len(values)))
+
+
+def test_what_was_answered_while_the_broker_stopped_is_in_the_log(tmp_path: Path) -> None:
+    values = [words(200_000, number) for number in range(8)]
+    with Broker(EMBEDDED, tmp_path / "broker") as broker, WireClient(broker.port) as client:
+        create(client, "t", configs={"compression.type": "gzip", "compression.gzip.level": "9"})
+        send(client, "t", *values)
+        assert offset_answered(client) == 0
+        broker.stop()
+        answered = 1
+        with suppress(EOFError, ConnectionResetError):
+            while answered < len(values):
+                assert offset_answered(client) == answered
+                answered += 1
+    log = open_log(tmp_path / "broker" / "t-0", known=LastKnown(clean=True))
+    kept = [record.value for record in records_in(log.read(0, READ_BYTES))]
+    log.close()
+    assert len(kept) >= answered
+    assert kept == values[: len(kept)]
