@@ -24,7 +24,7 @@ from logpost_broker.verify.directory import Verification
 from logpost_broker.verify.power_cut import cost_of_power_cut
 from logpost_broker.verify.report import PROBLEMS_KEPT, Report
 from tests.broker.log.logs import NOW_MS, changed, idempotent
-from tests.support.processes import run
+from tests.support.processes import Part, free_port, run
 
 CONFIG = BrokerConfig(port=0, metrics_port=0, segment_bytes=20_000)
 BATCHES = 90
@@ -333,6 +333,31 @@ def test_it_runs_beside_a_broker_that_writes(tmp_path: Path) -> None:
         ] == []
         assert report.topics()[0].records == 4000
     assert not verified(directory).online
+
+
+def test_what_kill_9_leaves_is_no_error_before_and_after_the_next_start(tmp_path: Path) -> None:
+    settings = {"broker.port": free_port(), "broker.metrics_port": free_port(), "broker.segment_bytes": 20_000}
+    with Part("broker", "--data", str(tmp_path), settings=settings) as part:
+        for _ in range(2):
+            producer = Producer(
+                {"bootstrap.servers": f"localhost:{settings['broker.port']}", "batch.num.messages": 5, "log_level": 0}
+            )
+            for number in range(2000):
+                producer.produce("t", b"%d" % number + bytes(100))
+            while len(producer) == 2000:
+                producer.poll(0.01)
+            part.kill()
+            producer.purge()
+            producer.flush(0)
+            report = verified(tmp_path / "broker", deep=True)
+            assert not report.online
+            assert not report.clean
+            assert report.total("error") == 0, report.problems
+            assert report.topics()[0].records > 0
+            part.start()
+            assert verified(tmp_path / "broker").online
+        assert part.stop() == 0
+    assert verified(tmp_path / "broker", deep=True).problems == []
 
 
 def test_the_command_prints_a_table_and_ends_with_a_status(directory: Path) -> None:
