@@ -2,7 +2,7 @@
 
 After a crash everything below the recovery point is known to be on the disk. From there on every batch is checked, the
 indexes are written anew, and what does not hold together (a batch cut by the crash) is cut off: nothing of it was
-acknowledged under `flush = "commit"`. What is wrong below the recovery point is damage: it is passed over, never cut.
+acknowledged under `flush = "commit"`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from logpost_broker.log.batch import BatchHeader
+from logpost_broker.log.batch import MAGIC, BatchHeader, crc_matches
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.segment import Segment
-from logpost_broker.log.segment_swap import complete_swaps
 
 LOG_NAME = re.compile(r"[0-9]{20}\.log")
 INDEX_NAME = re.compile(r"([0-9]{20})\.(?:index|timeindex)")
@@ -42,14 +41,12 @@ def recover(log: PartitionLog, known: LastKnown, *, now_ms: int) -> None:
     """Load the segments of `log`. Raises OSError."""
     _open_segments(log, known.log_start_offset)
     log.log_start_offset = max(known.log_start_offset, log.segments[0].base_offset)
-    is_whole = known.clean and _end_of_clean(log.active) == known.recovery_point
-    next_offset = known.recovery_point if is_whole else _check_tail(log, known)
+    next_offset = _end_of_clean(log.active) if known.clean else _check_tail(log, known)
     log.start_at(max(next_offset, log.log_start_offset))
     _restore_producers(log, now_ms)
 
 
 def _open_segments(log: PartitionLog, log_start_offset: int) -> None:
-    complete_swaps(log.files, log.directory)
     names = log.files.names(log.directory)
     _remove_left_overs(log, names)
     bases = [int(name.removesuffix(".log")) for name in names if LOG_NAME.fullmatch(name)]
@@ -59,7 +56,7 @@ def _open_segments(log: PartitionLog, log_start_offset: int) -> None:
         if base < first:  # the crash came between the new log start and the end of deleting
             segment.delete()
         elif not segment.has_indexes:
-            segment.rebuild_indexes()
+            _rebuild_indexes(segment)
     if not log.segments:
         log.add_segment(log_start_offset)
 
@@ -72,6 +69,14 @@ def _remove_left_overs(log: PartitionLog, names: Sequence[str]) -> None:
         is_alone = index is not None and f"{index[1]}.log" not in there
         if is_alone or name.endswith(".tmp") or DELETED_NAME.fullmatch(name):
             log.files.unlink(log.directory / name)
+
+
+def _rebuild_indexes(segment: Segment) -> None:
+    segment.forget_after(0, segment.base_offset)
+    for found, header in segment.headers():
+        segment.note(header, found)
+    segment.seal()
+    segment.sync_indexes()
 
 
 def _end_of_clean(segment: Segment) -> int:
@@ -93,7 +98,7 @@ def _check_tail(log: PartitionLog, known: LastKnown) -> int:
         if following is not None and following <= recovery_point:
             next_offset = following
             continue
-        next_offset, end = _check_segment(segment, known)
+        next_offset, end = _check_segment(segment, recovery_point)
         log.note_unsynced(segment)
         if end < segment.size_bytes or (following is not None and not _follows(following, next_offset, log, known)):
             _cut(log, number, end)
@@ -111,36 +116,19 @@ def _follows(base_offset: int, next_offset: int, log: PartitionLog, known: LastK
     return base_offset == next_offset or (known.is_compacted and base_offset > next_offset)
 
 
-def _check_segment(segment: Segment, known: LastKnown) -> tuple[int, int]:
-    """The offset and the position after the last good batch. The indexes are written anew from where checking began.
-
-    What is wrong from the recovery point on ends the log there: a crash tore it. Below, where everything was on the
-    disk, it is damage, which is passed over."""
-    start, expected = _start_of_check(segment, known.recovery_point)
+def _check_segment(segment: Segment, recovery_point: int) -> tuple[int, int]:
+    """The offset and the position after the last good batch. The indexes are written anew from where checking began."""
+    start, expected = _start_of_check(segment, recovery_point)
     segment.forget_after(start, expected)
     segment.log.forget_cached(start)  # the crash may have followed a failed sync
-    whole_from = end = position = start
-    while position < segment.size_bytes:
-        header = segment.checked.at(position)
-        if header is not None and _is_next(segment, position, header, expected, known):
-            segment.note(header, position)
-            position += header.size_bytes
-            expected, end = header.last_offset + 1, position
-        elif expected < known.recovery_point:
-            whole_from = position = segment.checked.pass_over(position, header)
-        else:
+    end = start
+    for position, header in segment.headers(start):
+        if header.base_offset < expected or not _is_whole(segment, position, header):
             break
+        segment.note(header, position)
+        expected, end = header.last_offset + 1, position + header.size_bytes
     segment.seal()
-    segment.checked.trust_from(whole_from)
-    if expected < known.recovery_point:
-        return known.recovery_point, segment.size_bytes
     return expected, end
-
-
-def _is_next(segment: Segment, position: int, header: BatchHeader, expected: int, known: LastKnown) -> bool:
-    if expected < known.recovery_point or known.is_compacted:
-        return segment.checked.is_in_order(position, header, expected - 1)
-    return header.base_offset == expected
 
 
 def _start_of_check(segment: Segment, recovery_point: int) -> tuple[int, int]:
@@ -156,13 +144,20 @@ def _start_of_check(segment: Segment, recovery_point: int) -> tuple[int, int]:
     return 0, segment.base_offset
 
 
+def _is_whole(segment: Segment, position: int, header: BatchHeader) -> bool:
+    return (
+        header.magic == MAGIC
+        and header.last_offset_delta >= 0
+        and crc_matches(segment.read(position, header.size_bytes), header)
+    )
+
+
 def _cut(log: PartitionLog, number: int, end: int) -> None:
     segment = log.segments[number]
     later = log.segments[number + 1 :]
     lost = segment.size_bytes - end + sum(other.size_bytes for other in later)
     logger.warning("%s: cut %d bytes of torn batches at position %d", segment.log.path, lost, end)
     segment.log.truncate(end)
-    segment.checked.end_offset = None
     del log.segments[number + 1 :]
     for other in later:
         other.delete()
