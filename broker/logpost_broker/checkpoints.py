@@ -15,6 +15,8 @@ CLEAN_SHUTDOWN_CONTENT = b'{"version":0}\n'
 RECOVERY_POINTS = "recovery-point-offset-checkpoint"
 """Below these offsets logs are known to be on the disk."""
 LOG_STARTS = "log-start-offset-checkpoint"
+CLEANER_OFFSETS = "cleaner-offset-checkpoint"
+"""Below these offsets logs hold each key once."""
 PARTITION_METADATA = "partition.metadata"
 PARTITION_METADATA_FORM = re.compile(rb"version: 0\ntopic_id: ([A-Za-z0-9_-]{22})\n?")
 

@@ -14,7 +14,13 @@ from confluent_kafka import Producer
 
 from logpost.config import BrokerConfig
 from logpost_broker.broker import Broker
-from logpost_broker.checkpoints import CLEAN_SHUTDOWN, LOG_STARTS, RECOVERY_POINTS, formatted_checkpoint
+from logpost_broker.checkpoints import (
+    CLEAN_SHUTDOWN,
+    CLEANER_OFFSETS,
+    LOG_STARTS,
+    RECOVERY_POINTS,
+    formatted_checkpoint,
+)
 from logpost_broker.log.batch import CRC_POSITION, LENGTH_PREFIX_BYTES, read_header
 from logpost_broker.log.index import OFFSET_ENTRY, TIME_ENTRY
 from logpost_broker.log.records import build_batch
@@ -165,6 +171,14 @@ def test_a_gap_in_a_compacted_topic_is_no_problem(tmp_path: Path) -> None:
     assert report.total("error") == report.total("warning") == 0
     [note] = report.problems
     assert "1 gaps hold 1 offsets" in note.what
+
+
+def test_a_topic_that_was_compacted_once_keeps_its_gaps(directory: Path) -> None:
+    lost = segments(directory)[1]
+    for path in lost.parent.glob(f"{lost.stem}.*"):
+        path.unlink()
+    (directory / CLEANER_OFFSETS).write_bytes(formatted_checkpoint({("t", 0): BATCHES * RECORDS}))
+    assert {severity for severity, _ in found(verified(directory))} == {"note"}
 
 
 def test_offsets_that_come_again_are_an_error(directory: Path) -> None:

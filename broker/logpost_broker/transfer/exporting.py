@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from logpost_broker.checkpoints import CLEAN_SHUTDOWN, LOG_STARTS, RECOVERY_POINTS
+from logpost_broker.checkpoints import CLEAN_SHUTDOWN, CLEANER_OFFSETS, LOG_STARTS, RECOVERY_POINTS
 from logpost_broker.log.files import Files
 from logpost_broker.metadata_file import NAME as METADATA
 from logpost_broker.metadata_file import TopicEntry, parsed_metadata
@@ -18,7 +18,7 @@ from logpost_broker.progress import Progress
 from logpost_broker.transfer import copying
 from logpost_broker.transfer.copying import log_bytes, offsets_in
 from logpost_broker.transfer.errors import TransferError
-from logpost_broker.transfer.kafka_directory import CLEANED_TO, HIGH_WATERMARKS, KafkaDirectory
+from logpost_broker.transfer.kafka_directory import HIGH_WATERMARKS, KafkaDirectory
 from logpost_broker.transfer.partition_export import ExportedPartition, PartitionExport
 
 DELETED_SUFFIX = "-delete"
@@ -111,7 +111,12 @@ class Export:
                 ends[topic.entry.name, number] = topic.partitions[number].next_offset
                 starts[topic.entry.name, number] = topic.partitions[number].log_start_offset
         copying.sync(self._kafka.path)
-        for name, offsets in ((RECOVERY_POINTS, ends), (HIGH_WATERMARKS, ends), (LOG_STARTS, starts), (CLEANED_TO, {})):
+        for name, offsets in (
+            (RECOVERY_POINTS, ends),
+            (HIGH_WATERMARKS, ends),
+            (LOG_STARTS, starts),
+            (CLEANER_OFFSETS, {}),
+        ):
             before = self._kafka.checkpoint(name)
             others = {partition: offset for partition, offset in before.items() if partition not in ends}
             self._kafka.write_checkpoint(name, {**others, **offsets})

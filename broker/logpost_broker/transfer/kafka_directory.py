@@ -24,7 +24,6 @@ from logpost_broker.transfer.errors import TransferError
 META_PROPERTIES = "meta.properties"
 LOCK = ".lock"
 HIGH_WATERMARKS = "replication-offset-checkpoint"
-CLEANED_TO = "cleaner-offset-checkpoint"
 PARTITION_NAME = re.compile(r"([a-zA-Z0-9._-]{1,249})-(0|[1-9]\d*)")
 INTERNAL_TOPICS = frozenset(
     {"__consumer_offsets", "__transaction_state", "__cluster_metadata", "__share_group_state", "__remote_log_metadata"}

@@ -12,6 +12,7 @@ from logpost.config import BrokerConfig
 from logpost.errors import ConfigError
 from logpost_broker.checkpoints import (
     CLEAN_SHUTDOWN,
+    CLEANER_OFFSETS,
     LOG_STARTS,
     PARTITION_METADATA,
     RECOVERY_POINTS,
@@ -28,7 +29,7 @@ from logpost_broker.verify.report import PartitionReport, Report
 from logpost_broker.verify.segment import PartitionState
 
 PARTITION_NAME = re.compile(r"(.+)-(0|[1-9]\d*)")
-OTHER_NAMES = frozenset({METADATA, CLEAN_SHUTDOWN, RECOVERY_POINTS, LOG_STARTS, "lock"})
+OTHER_NAMES = frozenset({METADATA, CLEAN_SHUTDOWN, RECOVERY_POINTS, LOG_STARTS, CLEANER_OFFSETS, "lock"})
 
 
 def log_bytes(directory: Path) -> int:
@@ -63,6 +64,7 @@ class Verification:
         # Before the logs: those of a running broker only grow beyond what the checkpoints said.
         recovery_points = self._checkpoint(report, RECOVERY_POINTS)
         log_starts = self._checkpoint(report, LOG_STARTS)
+        cleaned = self._checkpoint(report, CLEANER_OFFSETS)
         for entry in metadata.topics:
             for partition in range(entry.partitions):
                 found = PartitionReport(
@@ -71,7 +73,7 @@ class Verification:
                     recovery_point=recovery_points.get((entry.name, partition), 0),
                     log_start_offset=log_starts.get((entry.name, partition), 0),
                 )
-                self._check_partition(report, entry, found)
+                self._check_partition(report, entry, found, was_compacted=(entry.name, partition) in cleaned)
         return report
 
     def _metadata(self) -> Metadata:
@@ -84,7 +86,9 @@ class Verification:
                 "give the directory that holds the partitions, such as /var/lib/logpost/broker"
             ) from error
 
-    def _check_partition(self, report: Report, entry: TopicEntry, found: PartitionReport) -> None:
+    def _check_partition(
+        self, report: Report, entry: TopicEntry, found: PartitionReport, *, was_compacted: bool
+    ) -> None:
         directory = self.directory / f"{found.topic}-{found.partition}"
         if not directory.exists():
             self._miss(report, found)
@@ -95,7 +99,7 @@ class Verification:
             report=found,
             online=report.online,
             clean=report.clean,
-            compacted="compact" in policy,
+            compacted="compact" in policy or was_compacted,
             deep=self.deep,
             on_read=self.on_read,
         )
