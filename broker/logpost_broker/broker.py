@@ -15,10 +15,11 @@ from logpost.config import BrokerConfig
 from logpost.service import DirectoryLock, bind
 from logpost_broker.groups.service import GroupService
 from logpost_broker.node import Node, Service
+from logpost_broker.server.cleaner import Cleaner
 from logpost_broker.server.listener import Listener
 from logpost_broker.server.retention import RetentionService
 
-SERVICES: Sequence[Callable[[Node], Service]] = (GroupService, RetentionService)
+SERVICES: Sequence[Callable[[Node], Service]] = (GroupService, RetentionService, Cleaner)
 """What lives on a node beside its logs, made and started in this order."""
 EMBEDDED = BrokerConfig(port=0, metrics_port=0, disk_reserve_bytes=0, retention_ms=-1)
 """For tests and programs: nothing goes while they run, whatever its timestamp, and nothing stays."""

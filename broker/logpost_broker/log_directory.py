@@ -1,8 +1,8 @@
 """All partition logs of a data directory: where they lie, how they are opened, deleted and closed.
 
 Beside the partitions' directories lie Kafka's own checkpoint files: `recovery-point-offset-checkpoint` (below it a log
-is known to be on the disk), `log-start-offset-checkpoint`, and `.kafka_cleanshutdown`, which is there only while the
-broker is not running and was stopped in order.
+is known to be on the disk), `log-start-offset-checkpoint`, `cleaner-offset-checkpoint` (below it a log is compacted),
+and `.kafka_cleanshutdown`, which is there only while the broker is not running and was stopped in order.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from logpost.config import BrokerConfig
 from logpost_broker.checkpoints import (
     CLEAN_SHUTDOWN,
     CLEAN_SHUTDOWN_CONTENT,
+    CLEANER_OFFSETS,
     LOG_STARTS,
     PARTITION_METADATA,
     RECOVERY_POINTS,
@@ -67,9 +68,10 @@ class LogDirectory:
         existing = self._sweep(topics)
         self._recovery_points = self._read_checkpoint(RECOVERY_POINTS)
         self._log_starts = self._read_checkpoint(LOG_STARTS)
+        self._first_dirty = self._read_checkpoint(CLEANER_OFFSETS)
         self._starts_lock = threading.Lock()
         known = {(topic.name, partition) for topic, partition in existing}
-        self._forget({*self._recovery_points, *self._log_starts} - known)
+        self._forget({*self._recovery_points, *self._log_starts, *self._first_dirty} - known)
         if metadata.content.topics and not self._clean:  # a power cut may have taken whole partitions
             metadata.content.leader_epoch += 1
             metadata.save()
@@ -116,7 +118,7 @@ class LogDirectory:
             clean=self._clean,
             log_start_offset=self._log_starts.get((topic.name, partition), 0),
             recovery_point=self._recovery_points.get((topic.name, partition), 0),
-            is_compacted="compact" in topic.configs.text("cleanup.policy", self._config),
+            is_compacted=topic.configs.is_compacted(self._config),
         )
         try:
             recover(log, known, now_ms=self._now_ms)
@@ -126,9 +128,12 @@ class LogDirectory:
         return log
 
     def _roll_limits(self, topic: Topic) -> RollLimits:
+        age_ms = topic.configs.number("segment.ms", self._config)
+        if topic.configs.is_compacted(self._config):  # only ended segments are compacted
+            age_ms = min(age_ms, topic.configs.number("max.compaction.lag.ms", self._config))
         return RollLimits(
             size_bytes=topic.configs.number("segment.bytes", self._config),
-            age_ms=topic.configs.number("segment.ms", self._config),
+            age_ms=age_ms,
             index_bytes=topic.configs.number("segment.index.bytes", self._config),
         )
 
@@ -232,9 +237,25 @@ class LogDirectory:
 
     def write_recovery_points(self) -> None:
         """Save how far each open log is known to be on the disk. Raises OSError."""
-        points = {partition: log.recovery_point for partition, log in self._logs.items()}
-        self._recovery_points.update(points)
-        self._write_checkpoint(RECOVERY_POINTS, self._recovery_points)
+        points = self._recovery_points | {partition: log.recovery_point for partition, log in self._logs.items()}
+        self._write_checkpoint(RECOVERY_POINTS, points)
+        self._recovery_points = points
+
+    def saved_recovery_point(self, log: PartitionLog) -> int:
+        """What a start after a crash takes as given: below it nothing is checked, nor cut off."""
+        return self._recovery_points.get(_partition_of(log.directory), 0)
+
+    def first_dirty_offset(self, log: PartitionLog) -> int:
+        """Where the last compaction of `log` ended."""
+        return self._first_dirty.get(_partition_of(log.directory), 0)
+
+    def save_first_dirty_offset(self, log: PartitionLog, offset: int) -> None:
+        """Blocks, and may run in a thread. Raises OSError, and then the log is compacted once more than it need be."""
+        with self._starts_lock:
+            if log.offline is None:  # else its topic may be gone, and one of its name be there
+                offsets = self._first_dirty | {_partition_of(log.directory): offset}
+                self._write_checkpoint(CLEANER_OFFSETS, offsets)
+                self._first_dirty = offsets
 
     def close(self, now_ms: int) -> None:
         """Sync and close all logs, then mark the directory as cleanly shut down, if all could be. Raises OSError."""
@@ -287,7 +308,11 @@ class LogDirectory:
         """Take partitions that are gone out of the checkpoints, durably: their offsets must not hold for a topic that
         is made again under the name."""
         with self._starts_lock:
-            for name, offsets in ((RECOVERY_POINTS, self._recovery_points), (LOG_STARTS, self._log_starts)):
+            for name, offsets in (
+                (RECOVERY_POINTS, self._recovery_points),
+                (LOG_STARTS, self._log_starts),
+                (CLEANER_OFFSETS, self._first_dirty),
+            ):
                 gone = offsets.keys() & partitions
                 if gone:
                     self._write_checkpoint(name, {key: offset for key, offset in offsets.items() if key not in gone})

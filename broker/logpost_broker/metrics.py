@@ -14,6 +14,38 @@ from logpost.service import LOOPBACK
 from logpost_broker.log.disk_reserve import DiskReserve
 
 
+class CleanerMetrics:
+    """Of the compaction of logs."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.runs = Counter("logpost_broker_cleaner_runs", "Compactions of a log that ended well.", registry=registry)
+        self.failures = Counter("logpost_broker_cleaner_failures", "Compactions that failed.", registry=registry)
+        self.read_bytes = Counter(
+            "logpost_broker_cleaner_read_bytes", "Bytes of logs that compaction read.", registry=registry
+        )
+        self.cleaned_bytes = Counter(
+            "logpost_broker_cleaner_cleaned_bytes", "Bytes of segments that were compacted.", registry=registry
+        )
+        self.kept_bytes = Counter(
+            "logpost_broker_cleaner_kept_bytes", "Bytes of the segments that took their place.", registry=registry
+        )
+        self.malformed_batches = Counter(
+            "logpost_broker_cleaner_malformed_batches",
+            "Batches kept as they are because their records cannot be opened.",
+            registry=registry,
+        )
+        self.uncleanable = Gauge(
+            "logpost_broker_cleaner_uncleanable_partitions",
+            "Partitions whose compaction failed and is not tried for now.",
+            registry=registry,
+        )
+        self.max_dirty_ratio = Gauge(
+            "logpost_broker_cleaner_max_dirty_ratio",
+            "The largest dirty part of a log that is compacted, of 1.",
+            registry=registry,
+        )
+
+
 class BrokerMetrics:
     """One set per broker, so that several brokers in a process do not mix."""
 
@@ -74,6 +106,8 @@ class BrokerMetrics:
         self._disk_reserve = Gauge(
             "logpost_broker_disk_reserve_bytes", "Below so many producers are refused.", registry=self._registry
         )
+
+        self.cleaner = CleanerMetrics(self._registry)
 
     def watch_disk(self, reserve: DiskReserve) -> None:
         self._disk_free.set_function(lambda: reserve.free_bytes)

@@ -1,7 +1,8 @@
 """The configuration that a topic may carry: Kafka's names, types and defaults. A name that is not here is refused.
 
-All are kept and described. This broker acts on `cleanup.policy`, `compression.*`, `max.message.bytes`,
-`message.timestamp.*`, `retention.*`, `segment.bytes`, `segment.index.bytes` and `segment.ms`.
+All are kept and described. This broker acts on `cleanup.policy`, `compression.*`, `delete.retention.ms`,
+`max.compaction.lag.ms`, `max.message.bytes`, `message.timestamp.*`, `min.cleanable.dirty.ratio`,
+`min.compaction.lag.ms`, `retention.*`, `segment.bytes`, `segment.index.bytes` and `segment.ms`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost.config import BrokerConfig
 from logpost_broker.errors import ApiError
+from logpost_broker.log.compaction import CompactionLimits
 from logpost_broker.log.compression import CODECS
 from logpost_broker.log.produced import Rules
 from logpost_broker.log.recompress import Target
@@ -154,9 +156,27 @@ class TopicConfigs:
             is_stamped=self.text("message.timestamp.type", broker) == "LogAppendTime",
             before_max_ms=self.number("message.timestamp.before.max.ms", broker),
             after_max_ms=self.number("message.timestamp.after.max.ms", broker),
-            needs_keys="compact" in self.text("cleanup.policy", broker),
+            needs_keys=self.is_compacted(broker),
             target=self._target(broker),
         )
+
+    def is_compacted(self, broker: BrokerConfig) -> bool:
+        return "compact" in self.text("cleanup.policy", broker)
+
+    def compaction_limits(self, broker: BrokerConfig) -> CompactionLimits:
+        return CompactionLimits(
+            min_dirty_ratio=float(self.text("min.cleanable.dirty.ratio", broker)),
+            min_lag_ms=self.number("min.compaction.lag.ms", broker),
+            max_lag_ms=self.number("max.compaction.lag.ms", broker),
+            delete_retention_ms=self.number("delete.retention.ms", broker),
+            segment_bytes=self.number("segment.bytes", broker),
+            index_bytes=self.number("segment.index.bytes", broker),
+        )
+
+    def level_of(self, codec: int, broker: BrokerConfig) -> int:
+        """How hard batches of a codec are compressed, whatever `compression.type` says."""
+        name = next(name for name, number in CODECS.items() if number == codec)
+        return self.number(f"compression.{name}.level", broker) if name in ("gzip", "lz4", "zstd") else 0
 
     def _target(self, broker: BrokerConfig) -> Target | None:
         name = self.text("compression.type", broker)

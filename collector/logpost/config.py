@@ -62,6 +62,12 @@ class BrokerConfig(Table, frozen=True):
     """How long topics keep records that say nothing else in their `retention.ms`; -1 is for ever."""
     retention_check_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
     """How often is looked for what is to go (Kafka's `log.retention.check.interval.ms`)."""
+    cleaner_check_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 15.0
+    """How often is looked for logs that are to be compacted (Kafka's `log.cleaner.backoff.ms`)."""
+    cleaner_io_bytes_per_second: Annotated[int, msgspec.Meta(ge=0)] = 16 * MIB
+    """What compaction may read and write; 0 is no limit."""
+    cleaner_dedupe_buffer_bytes: Annotated[int, msgspec.Meta(ge=MIB)] = 128 * MIB
+    """Most memory for the keys of one compaction: 32 bytes a key (Kafka's `log.cleaner.dedupe.buffer.size`)."""
     disk_reserve_bytes: Annotated[int, msgspec.Meta(ge=0)] = 1024 * MIB
     """Kept free on the data directory's file system, a twentieth of it at most: producers are refused below."""
     message_max_bytes: Positive = 1_048_588

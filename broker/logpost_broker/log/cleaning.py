@@ -112,15 +112,19 @@ class Cleaning:
                 return False
         return True
 
-    def begin_copy(self) -> None:
-        """Raises CleaningError when not a single batch could be taken."""
+    def begin_copy(self) -> bool:
+        """Whether there is something to clean: not when the first dirty batch is of a transaction without an end. Raises
+        CleaningError when its keys are too many."""
         if self.end_offset == self.first_dirty_offset:
+            if len(self._map) < self._map.capacity:
+                return False
             raise CleaningError(
-                f"the batch at offset {self.end_offset} belongs to a transaction that is open, or has more keys than "
-                f"the {self._map.capacity} that fit into memory (broker.cleaner_dedupe_buffer_bytes)"
+                f"the batch at offset {self.end_offset} has more keys than the {self._map.capacity} that fit into "
+                "memory (broker.cleaner_dedupe_buffer_bytes)"
             )
         self.filter.transactions = self._survey.traversal()
         self.filter.end_offset = self.end_offset
+        return True
 
     def copy(self, file: File, target: Segment, *, is_last: bool) -> None:
         """Write what stays of a segment behind what `target` has. `is_last`: nothing is to come behind it. Raises

@@ -3,8 +3,8 @@
 As in Apache Kafka, by the ends of the files' names:
 1. The new segment is written as `.cleaned` and synced. Until the end of that a start deletes it.
 2. It is renamed to `.swap`, the log last, and the directory is synced: from here on a start completes the swap.
-3. The old segments are renamed to `.deleted`, and the directory is synced: the new one must not stand under its own name
-   beside one that it replaces.
+3. The old segments are renamed to `.deleted`, and the directory is synced: the new one must not stand under its own
+   name beside one that it replaces.
 4. `.swap` is renamed away, the directory is synced, and `.deleted` is unlinked.
 """
 
