@@ -28,6 +28,7 @@ from logpost_broker.wire.registry import ConnectionState
 INLINE_BYTES = 16 * 1024
 """A smaller batch is compressed on the event loop: zstd-1 takes 5 to 20 µs for it, handing it to a thread and back
 35 to 40 (docs/decisions/2026-11-23-zstd-1-at-rest.md)."""
+GIVE_WAY_SECONDS = 1e-6
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 THREADS = max(1, min(4, os.cpu_count() or 1))
 
@@ -118,9 +119,16 @@ class Appender:
             self._metrics.written_bytes.inc(len(batch))
         return Written(log, appended.base_offset, now_ms if rules.is_stamped else None)
 
-    def _prepared(self, header: BatchHeader, batch: Buffer, rules: Rules, now_ms: int) -> Buffer:
+    def _prepared(
+        self,
+        header: BatchHeader,
+        batch: Buffer,
+        rules: Rules,
+        now_ms: int,
+        give_way: Callable[[], None] | None = None,
+    ) -> Buffer:
         begin = time.thread_time()
-        ready = prepared(header, batch, rules, now_ms=now_ms)
+        ready = prepared(header, batch, rules, now_ms=now_ms, give_way=give_way)
         self._metrics.compression_seconds.inc(time.thread_time() - begin)
         if len(ready) != len(batch):
             self._metrics.recompressed_batches.inc()
@@ -129,7 +137,7 @@ class Appender:
     def _work(self, waiting: _Waiting, loop: asyncio.AbstractEventLoop) -> None:
         """In a thread. The loop is woken once for all that is done by then."""
         try:
-            waiting.batch = self._prepared(waiting.header, waiting.batch, waiting.rules, waiting.now_ms)
+            waiting.batch = self._prepared(waiting.header, waiting.batch, waiting.rules, waiting.now_ms, _give_way)
             waiting.is_stamped = True
         except Exception as error:  # noqa: BLE001  # told to whoever waits
             waiting.error = error
@@ -189,6 +197,12 @@ class Appender:
         while self._queues:
             await asyncio.wait([queue[-1].answer for queue in self._queues.values()])
         self._pool.shutdown()
+
+
+def _give_way() -> None:
+    """Opening records is Python and keeps the GIL, which the event loop would else get back after 5 ms only. A sleep of
+    0 takes it again before the loop's thread is awake."""
+    time.sleep(GIVE_WAY_SECONDS)
 
 
 def _is_quick(header: BatchHeader, rules: Rules) -> bool:

@@ -13,7 +13,14 @@ from kio.schema.errors import ErrorCode
 from logpost_broker.errors import ApiError
 from logpost_broker.log.batch import CONTROL, CRC_START, HEADER_BYTES, LOG_APPEND_TIME, MAGIC_POSITION, read_header
 from logpost_broker.log.compression import NONE, ZSTD
-from logpost_broker.log.produced import MAX_RECORD_ERRORS, InvalidRecordsError, Rules, check_produced, prepared
+from logpost_broker.log.produced import (
+    MAX_RECORD_ERRORS,
+    RECORDS_A_TURN,
+    InvalidRecordsError,
+    Rules,
+    check_produced,
+    prepared,
+)
 from logpost_broker.log.recompress import Target
 from logpost_broker.log.records import build_batch, records_of
 from tests.broker.log.logs import NOW_MS, changed
@@ -122,6 +129,13 @@ def test_a_compacted_topic_names_the_records_without_keys() -> None:
     assert isinstance(error, InvalidRecordsError)
     assert error.code is ErrorCode.invalid_record
     assert [index for index, _ in error.records] == [1, 3]
+
+
+def test_opening_many_records_gives_way_to_other_work() -> None:
+    turns: list[None] = []
+    batch = build_batch([(b"k", b"v")] * (3 * RECORDS_A_TURN), NOW_MS)
+    prepared(read_header(batch), batch, COMPACTED, now_ms=NOW_MS, give_way=lambda: turns.append(None))
+    assert len(turns) == 3
 
 
 def test_a_producer_is_told_of_so_many_bad_records() -> None:
