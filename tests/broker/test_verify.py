@@ -297,6 +297,7 @@ def test_deep_opens_the_records(tmp_path: Path, policy: str) -> None:
     assert verified(directory).problems == []
     [problem] = verified(directory, deep=True).problems
     assert problem.offset == BATCHES
+    assert problem.severity == ("warning" if policy == "compact" else "error")
     assert ("has no key" if policy == "compact" else "ends inside a record") in problem.what
 
 

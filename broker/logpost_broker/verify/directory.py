@@ -100,6 +100,7 @@ class Verification:
             online=report.online,
             clean=report.clean,
             compacted="compact" in policy or was_compacted,
+            keyed="compact" in policy,
             deep=self.deep,
             on_read=self.on_read,
         )

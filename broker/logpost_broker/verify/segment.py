@@ -26,6 +26,9 @@ class PartitionState:
     online: bool
     clean: bool
     compacted: bool
+    """Offsets may be missing."""
+    keyed: bool
+    """Each record needs a key."""
     deep: bool
     on_read: Callable[[int], None]
     next_offset: int | None = None
@@ -132,15 +135,13 @@ class SegmentCheck:
             self._damage = None
         if self._following is not None and header.last_offset >= self._following:
             what = f"the batch ends at offset {header.last_offset}, the next segment begins at {self._following}"
-            self._error(what, KEEP_A_COPY, found)
+            self._find("error", what, KEEP_A_COPY, found)
             return
         self._follow(header.base_offset, found.position)
         broken = state.sequences.see(header)
         if broken and not state.compacted:
             advice = "ask the application that wrote it whether records are missing or came twice"
-            self._findings.add(
-                "warning", self._file, broken, advice, position=found.position, offset=header.base_offset
-            )
+            self._find("warning", broken, advice, found)
         if state.deep:
             self._open(walk.read(found), found)
         state.report.count(
@@ -159,15 +160,16 @@ class SegmentCheck:
                 if not before < record.offset <= header.last_offset:
                     raise ValueError(f"record {record.offset} is out of order in the batch")
                 before = record.offset
-                if self._state.compacted and record.key is None and not header.attributes & CONTROL:
-                    raise ValueError(f"record {record.offset} of a compacted topic has no key")
+                if self._state.keyed and record.key is None and not header.attributes & CONTROL:
+                    self._find("warning", f"record {record.offset} has no key", "compaction drops it", found)
         except ValueError as error:
             advice = f"consumers stop here: let them go on at offset {header.last_offset + 1}"
-            self._error(str(error), advice, found)
+            self._find("error", str(error), advice, found)
 
-    def _error(self, what: str, advice: str, found: Found) -> None:
+    def _find(self, severity: Severity, what: str, advice: str, found: Found) -> None:
+        """A problem of one batch."""
         offset = found.header.base_offset
-        self._findings.add("error", self._file, what, advice, position=found.position, offset=offset)
+        self._findings.add(severity, self._file, what, advice, position=found.position, offset=offset)
 
     def _report_damage(self, damage: Damage, until: int | None) -> None:
         """`until`: the offset at which the log goes on."""
