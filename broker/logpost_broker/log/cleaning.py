@@ -113,8 +113,8 @@ class Cleaning:
         return True
 
     def begin_copy(self) -> bool:
-        """Whether there is something to clean: not when the first dirty batch is of a transaction without an end. Raises
-        CleaningError when its keys are too many."""
+        """Whether there is something to clean: not when the first dirty batch is of a transaction without an end.
+        Raises CleaningError when its keys are too many."""
         if self.end_offset == self.first_dirty_offset:
             if len(self._map) < self._map.capacity:
                 return False

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from logpost_broker.log.batch import NO_TIMESTAMP
-from logpost_broker.log.segment import MAX_RELATIVE_OFFSET
+from logpost_broker.log.checked import MAX_RELATIVE_OFFSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

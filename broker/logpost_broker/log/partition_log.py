@@ -12,7 +12,7 @@ import errno
 import logging
 import sys
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -183,6 +183,8 @@ class PartitionLog:
 
     def add_segment(self, base_offset: int) -> Segment:
         segment = Segment(self.files, self.directory, base_offset)
+        if self.segments:
+            self.active.checked.end_offset = base_offset
         self.segments.append(segment)
         self._names_unsynced = True
         return segment
@@ -284,7 +286,8 @@ class PartitionLog:
             limit = segment.size_bytes
             if not up_to_end and segment.base_offset == self._visible_end[0]:
                 limit = self._visible_end[1]
-            return segment.read(position, min(max(max_bytes, header.size_bytes), limit - position))
+            data = segment.read(position, min(max(max_bytes, header.size_bytes), limit - position))
+            return segment.checked.whole_part(position, data)
         except OSError as error:
             logger.error("cannot read %s: %s", self.directory, error.strerror)
             raise ApiError(ErrorCode.kafka_storage_error, f"the log cannot be read: {error.strerror}") from error
@@ -301,7 +304,7 @@ class PartitionLog:
         """The headers of all batches that start at or after `offset`."""
         for segment in self.segments[self._number_of(offset) :]:
             found = segment.find(offset)
-            for _, header in segment.headers(found[0]) if found else ():
+            for _, header in segment.checked.walk(found[0]) if found else ():
                 if header.base_offset >= offset:
                     yield header
 
@@ -357,6 +360,21 @@ class PartitionLog:
         self._unsynced = [segment for segment in self._unsynced if segment in self.segments]
         self._rolled = [segment for segment in self._rolled if segment in self.segments]
         return dropped
+
+    def replace_segments(self, old: Sequence[Segment], new: Segment) -> bool:
+        """Read from `new`, which is on the disk, what is left of `old`: segments that follow each other, without the
+        active one. False when they are no longer in the log. Reads happen in single calls of the event loop, so that
+        none sees both."""
+        number = self._number_of(new.base_offset)
+        if self.offline is not None or self.segments[number : number + len(old)] != list(old):
+            return False
+        new.checked.end_offset = old[-1].checked.end_offset
+        self.segments[number : number + len(old)] = [new]
+        self._unsynced = [segment for segment in self._unsynced if segment not in old]
+        self._rolled = [segment for segment in self._rolled if segment not in old]
+        if self._visible_end[0] in [segment.base_offset for segment in old]:
+            self._visible_end = (new.base_offset, new.size_bytes)
+        return True
 
     def require_online(self) -> None:
         if self.offline is not None:

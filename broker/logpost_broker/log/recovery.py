@@ -2,7 +2,7 @@
 
 After a crash everything below the recovery point is known to be on the disk. From there on every batch is checked, the
 indexes are written anew, and what does not hold together (a batch cut by the crash) is cut off: nothing of it was
-acknowledged under `flush = "commit"`.
+acknowledged under `flush = "commit"`. What is wrong below the recovery point is damage: it is passed over, never cut.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from logpost_broker.log.batch import MAGIC, BatchHeader, crc_matches
+from logpost_broker.log.batch import BatchHeader
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.segment import Segment
+from logpost_broker.log.segment_swap import complete_swaps
 
 LOG_NAME = re.compile(r"[0-9]{20}\.log")
 INDEX_NAME = re.compile(r"([0-9]{20})\.(?:index|timeindex)")
@@ -41,12 +42,16 @@ def recover(log: PartitionLog, known: LastKnown, *, now_ms: int) -> None:
     """Load the segments of `log`. Raises OSError."""
     _open_segments(log, known.log_start_offset)
     log.log_start_offset = max(known.log_start_offset, log.segments[0].base_offset)
-    next_offset = _end_of_clean(log.active) if known.clean else _check_tail(log, known)
+    if known.clean:
+        _complete_indexes(log.segments)
+    is_whole = known.clean and _end_of_clean(log.active) == known.recovery_point
+    next_offset = known.recovery_point if is_whole else _check_tail(log, known)
     log.start_at(max(next_offset, log.log_start_offset))
     _restore_producers(log, now_ms)
 
 
 def _open_segments(log: PartitionLog, log_start_offset: int) -> None:
+    complete_swaps(log.files, log.directory)
     names = log.files.names(log.directory)
     _remove_left_overs(log, names)
     bases = [int(name.removesuffix(".log")) for name in names if LOG_NAME.fullmatch(name)]
@@ -55,8 +60,6 @@ def _open_segments(log: PartitionLog, log_start_offset: int) -> None:
         segment = Segment(log.files, log.directory, base) if base < first else log.add_segment(base)
         if base < first:  # the crash came between the new log start and the end of deleting
             segment.delete()
-        elif not segment.has_indexes:
-            _rebuild_indexes(segment)
     if not log.segments:
         log.add_segment(log_start_offset)
 
@@ -71,12 +74,11 @@ def _remove_left_overs(log: PartitionLog, names: Sequence[str]) -> None:
             log.files.unlink(log.directory / name)
 
 
-def _rebuild_indexes(segment: Segment) -> None:
-    segment.forget_after(0, segment.base_offset)
-    for found, header in segment.headers():
-        segment.note(header, found)
-    segment.seal()
-    segment.sync_indexes()
+def _complete_indexes(segments: Sequence[Segment]) -> None:
+    """Of segments that are not checked: a check writes them anew."""
+    for segment in segments:
+        if not segment.has_indexes:
+            segment.rebuild_indexes()
 
 
 def _end_of_clean(segment: Segment) -> int:
@@ -97,8 +99,14 @@ def _check_tail(log: PartitionLog, known: LastKnown) -> int:
         following = log.segments[number + 1].base_offset if number + 1 < len(log.segments) else None
         if following is not None and following <= recovery_point:
             next_offset = following
+            _complete_indexes([segment])
             continue
-        next_offset, end = _check_segment(segment, recovery_point)
+        next_offset, end = _check_segment(segment, known)
+        if next_offset < recovery_point:
+            if not segment.checked.damage:
+                logger.warning("%s ends below its recovery point %d: checking all of it", log.directory, recovery_point)
+                return _check_tail(log, replace(known, recovery_point=0))
+            next_offset = recovery_point
         log.note_unsynced(segment)
         if end < segment.size_bytes or (following is not None and not _follows(following, next_offset, log, known)):
             _cut(log, number, end)
@@ -116,19 +124,40 @@ def _follows(base_offset: int, next_offset: int, log: PartitionLog, known: LastK
     return base_offset == next_offset or (known.is_compacted and base_offset > next_offset)
 
 
-def _check_segment(segment: Segment, recovery_point: int) -> tuple[int, int]:
-    """The offset and the position after the last good batch. The indexes are written anew from where checking began."""
-    start, expected = _start_of_check(segment, recovery_point)
+def _check_segment(segment: Segment, known: LastKnown) -> tuple[int, int]:
+    """The offset and the position after the last good batch. The indexes are written anew from where checking began.
+
+    What is wrong from the recovery point on ends the log there: a crash tore it. Below, where everything was on the
+    disk, it is damage, which is passed over."""
+    start, expected = _start_of_check(segment, known.recovery_point)
     segment.forget_after(start, expected)
+    segment.checked.forget_from(start)
     segment.log.forget_cached(start)  # the crash may have followed a failed sync
-    end = start
-    for position, header in segment.headers(start):
-        if header.base_offset < expected or not _is_whole(segment, position, header):
+    whole_from = end = position = start
+    while position < segment.size_bytes:
+        header = segment.checked.at(position)
+        if header is not None and _is_next(segment, position, header, expected, known):
+            segment.note(header, position)
+            position += header.size_bytes
+            expected, end = header.last_offset + 1, position
+        elif expected < known.recovery_point:
+            whole_from = position = segment.checked.pass_over(position, header)
+        else:
             break
-        segment.note(header, position)
-        expected, end = header.last_offset + 1, position + header.size_bytes
     segment.seal()
-    return expected, end
+    segment.checked.trust_from(whole_from)
+    return expected, segment.size_bytes if expected < known.recovery_point else end
+
+
+def _is_next(segment: Segment, position: int, header: BatchHeader, expected: int, known: LastKnown) -> bool:
+    """Whether the batch may come after offset `expected` - 1. A log whose tail was lost goes on at its start, so that
+    there may be a gap below that."""
+    if expected < known.recovery_point:
+        meets = header.last_offset < known.recovery_point or header.base_offset == known.recovery_point
+        return meets and segment.checked.is_in_order(position, header, expected - 1)
+    if known.is_compacted:
+        return segment.checked.is_in_order(position, header, expected - 1)
+    return header.base_offset == expected or expected <= header.base_offset <= known.log_start_offset
 
 
 def _start_of_check(segment: Segment, recovery_point: int) -> tuple[int, int]:
@@ -144,20 +173,13 @@ def _start_of_check(segment: Segment, recovery_point: int) -> tuple[int, int]:
     return 0, segment.base_offset
 
 
-def _is_whole(segment: Segment, position: int, header: BatchHeader) -> bool:
-    return (
-        header.magic == MAGIC
-        and header.last_offset_delta >= 0
-        and crc_matches(segment.read(position, header.size_bytes), header)
-    )
-
-
 def _cut(log: PartitionLog, number: int, end: int) -> None:
     segment = log.segments[number]
     later = log.segments[number + 1 :]
     lost = segment.size_bytes - end + sum(other.size_bytes for other in later)
     logger.warning("%s: cut %d bytes of torn batches at position %d", segment.log.path, lost, end)
     segment.log.truncate(end)
+    segment.checked.end_offset = None
     del log.segments[number + 1 :]
     for other in later:
         other.delete()

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logpost_broker.log.batch import HEADER_BYTES, NO_TIMESTAMP, BatchHeader, Buffer, read_header
+from logpost_broker.log.checked import MAX_RELATIVE_OFFSET, CheckedBatches
 from logpost_broker.log.files import File, Files
 from logpost_broker.log.index import OFFSET_ENTRY, TIME_ENTRY, OffsetIndex, TimeIndex
 
 INDEX_INTERVAL_BYTES = 4096
 """Kafka's `index.interval.bytes`: one index entry for so many bytes of batches."""
-MAX_RELATIVE_OFFSET = 2**31 - 1
 MIB = 1024 * 1024
 DAY_MS = 24 * 60 * 60 * 1000
 SUFFIXES = (".log", ".index", ".timeindex")
-DELETED_SUFFIX = ".deleted"
-"""Kafka's, of files that are still to be unlinked."""
+CLEANED_SUFFIX, SWAP_SUFFIX, DELETED_SUFFIX = ".cleaned", ".swap", ".deleted"
+"""Kafka's: of files that compaction is writing, of whole ones that take the place of others, and of what is still to be
+unlinked."""
 
 logger = logging.getLogger("broker")
 
@@ -37,14 +38,16 @@ def file_stem(base_offset: int) -> str:
 
 
 class Segment:
-    def __init__(self, files: Files, directory: Path, base_offset: int) -> None:
-        """Open or make the segment's three files. `max_timestamp` comes from the time index: call `note` for each batch
-        after an unclean end."""
+    def __init__(self, files: Files, directory: Path, base_offset: int, *, stage: str = "") -> None:
+        """Open or make the segment's three files, whose names end in `stage` until `rename` takes them to the next.
+        `max_timestamp` comes from the time index: call `note` for each batch after an unclean end."""
         self._files = files
         self.base_offset = base_offset
+        self._stage = stage
         self._paths = [directory / (file_stem(base_offset) + suffix) for suffix in SUFFIXES]
-        log, index, timeindex = _open_all(files, self._paths)
+        log, index, timeindex = _open_all(files, self.paths())
         self.log = log
+        self.checked = CheckedBatches(log, base_offset)
         self._are_indexes_cut = bool(index.size % OFFSET_ENTRY.size or timeindex.size % TIME_ENTRY.size)
         if not log.size:  # a power cut may have left indexes of batches that it took
             index.truncate(0)
@@ -113,8 +116,9 @@ class Segment:
             logger.error("cannot write the index of %s: %s", self.log.path, error.strerror)
 
     def note(self, header: BatchHeader, position: int) -> None:
-        """Take a batch at `position` into the indexes."""
-        if header.max_timestamp > self.max_timestamp:
+        """Take a batch at `position` into the indexes. One that compaction emptied has the timestamp of records that
+        are gone."""
+        if header.max_timestamp > self.max_timestamp and header.record_count:
             self.max_timestamp = header.max_timestamp
             self._offset_of_max_timestamp = header.last_offset
         if self._bytes_since_entry > INDEX_INTERVAL_BYTES:
@@ -138,17 +142,39 @@ class Segment:
             position += header.size_bytes
 
     def find(self, offset: int) -> tuple[int, BatchHeader] | None:
-        """Position and header of the first batch that ends at or after `offset`; None when the segment ends before."""
-        for position, header in self.headers(self.offset_index.floor(offset).position):
+        """Position and header of the first whole batch that ends at or after `offset`; None when the segment ends
+        before. Raises OSError."""
+        for position, header in self.checked.walk(self._start_below(offset)):
             if header.last_offset >= offset:
                 return position, header
         return None
 
+    def _start_below(self, offset: int) -> int:
+        """Where a batch begins that ends at or below `offset`, by the index. An index that lies is written anew."""
+        for _ in range(2):
+            entry = self.offset_index.floor(offset)
+            if entry.position == 0:
+                return 0
+            header = self.checked.at(entry.position)
+            if header is not None and header.last_offset == entry.offset:
+                return entry.position
+            logger.warning("%s: the index is wrong at offset %d, writing it anew", self.log.path, entry.offset)
+            self.rebuild_indexes()
+        return 0
+
+    def rebuild_indexes(self) -> None:
+        """Write both indexes anew from the log. Raises OSError."""
+        self.forget_after(0, self.base_offset)
+        for position, header in self.checked.walk():
+            self.note(header, position)
+        self.seal()
+        self.sync_indexes()
+
     def batches_from_time(self, timestamp_ms: int) -> Iterator[tuple[int, BatchHeader]]:
-        """Position and header of the batches that have a record at or after `timestamp_ms`."""
+        """Position and header of the whole batches that have a record at or after `timestamp_ms`. Raises OSError."""
         entry = self.time_index.floor(timestamp_ms)
-        start = self.offset_index.floor(entry.offset).position if entry else 0
-        for position, header in self.headers(start):
+        start = self._start_below(entry.offset) if entry else 0
+        for position, header in self.checked.walk(start):
             if header.max_timestamp >= timestamp_ms:
                 yield position, header
 
@@ -175,20 +201,29 @@ class Segment:
         for file in self.files():
             file.close()
 
+    def paths(self) -> list[Path]:
+        """Of the log and its indexes, as they are named now."""
+        return [path.with_name(path.name + self._stage) for path in self._paths]
+
+    def rename(self, stage: str) -> list[Path]:
+        """Let the names end in `stage`; answers the new paths. The log goes last: indexes without a log mean nothing, a
+        log without indexes is whole. Raises OSError."""
+        before = self.paths()
+        self._stage = stage
+        for path, renamed in reversed(list(zip(before, self.paths(), strict=True))):
+            self._files.rename(path, renamed)
+        self.log.path = self.paths()[0]
+        return self.paths()
+
     def mark_deleted(self) -> list[Path]:
-        """Close, and rename to what is to be unlinked; answers the new paths. The log goes last, as in `delete`. Raises
-        OSError."""
+        """Close, and rename to what is to be unlinked; answers the new paths. Raises OSError."""
         self.close()
-        renamed = []
-        for path in reversed(self._paths):
-            renamed.append(path.with_name(path.name + DELETED_SUFFIX))
-            self._files.rename(path, renamed[-1])
-        return renamed
+        return self.rename(DELETED_SUFFIX)
 
     def delete(self) -> None:
-        """Close and unlink. The log goes last: indexes without a log mean nothing, a log without indexes is whole."""
+        """Close and unlink, the log last as in `rename`."""
         self.close()
-        for path in reversed(self._paths):
+        for path in reversed(self.paths()):
             self._files.unlink(path)
 
 

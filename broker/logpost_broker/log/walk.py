@@ -7,8 +7,6 @@ that are no batch the walk goes on at the next place where a whole one begins.
 from __future__ import annotations
 
 import os
-import re
-import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +15,9 @@ from typing import NamedTuple
 from crc32c import crc32c
 
 from logpost_broker.log.batch import CRC_START, HEADER_BYTES, MAGIC, BatchHeader, read_header
-from logpost_broker.log.segment import MAX_RELATIVE_OFFSET
+from logpost_broker.log.checked import batch_begin
 
 CHUNK_BYTES = 4 * 1024 * 1024
-OFFSET = struct.Struct(">q")
 
 
 class Found(NamedTuple):
@@ -113,11 +110,7 @@ class SegmentWalk:
 
     def _next_batch(self, position: int) -> int:
         """Where the next whole batch begins at or after `position`, else the end of the file."""
-        high_bytes = {
-            OFFSET.pack(offset)[:4] for offset in (self._base_offset, self._base_offset + MAX_RELATIVE_OFFSET)
-        }
-        base_offset = b"(?:" + b"|".join(map(re.escape, high_bytes)) + b").{4}"
-        begin = re.compile(b"(?=" + base_offset + b"[\x00-\x7f].{7}" + bytes([MAGIC]) + b")", re.DOTALL)
+        begin = batch_begin(self._base_offset)
         while position + HEADER_BYTES <= self.size_bytes:
             view = self._view(position, min(len(self._buffer), self.size_bytes - position))
             candidate = begin.search(view)
