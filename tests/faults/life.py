@@ -43,7 +43,6 @@ class Machines:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, flush: str) -> None:
         self.calls = SystemCalls()
-        self.files = MemoryFiles(self.calls)
         self.config = BrokerConfig(port=0, metrics_port=0, flush=flush, flush_interval_ms=INTERVAL_MS)  # type: ignore[arg-type]  # a parameter of the tests
         self.loop = ClockworkLoop()
         monkeypatch.setattr(files, "os", self.calls)
@@ -51,6 +50,11 @@ class Machines:
         monkeypatch.setattr(node_module, "time", clock)
         chance = random.Random(0)
         monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4))
+
+    @property
+    def files(self) -> MemoryFiles:
+        """The file system as a new process sees it: with no file open."""
+        return MemoryFiles(self.calls)
 
     def boot(self, root: Path) -> Node:
         """What the broker does at its start, but for listening."""

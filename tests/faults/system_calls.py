@@ -14,10 +14,13 @@ from itertools import count
 from pathlib import Path
 
 from logpost_broker.log.batch import Buffer
+from logpost_broker.log.descriptors import Descriptors
 from logpost_broker.log.files import Files, FileStatus
 from tests.faults.disk import PAGE_BYTES, Contents, Directory, Disk
 
 FIRST_DESCRIPTOR = 1000
+FEW_DESCRIPTORS = 7
+"""Fewer than a log of three segments would like to have open."""
 PAGES = 1 << 20
 """Room enough: a full disk is what a hook says."""
 
@@ -136,6 +139,7 @@ class MemoryFiles(Files):
     """The file system of the mounted disks."""
 
     def __init__(self, calls: SystemCalls) -> None:
+        super().__init__(Descriptors(FEW_DESCRIPTORS))
         self._calls = calls
 
     def exists(self, path: Path) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from logpost_broker.log.batch import CRC_POSITION
-from tests.interop.topics import create, producer
+from tests.interop.topics import SECONDS, create, producer, records
 from tests.support.apache_kafka import run_tool
 from tests.support.processes import Part, free_port
 
@@ -46,36 +47,49 @@ def write(servers: str, topic: str, settings: Mapping[str, object]) -> None:
             )
 
 
+def await_compaction(servers: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while len(found := records(servers, "compacted")) == found[-1].offset + 1:
+        assert time.monotonic() < deadline, "nothing was compacted"
+        time.sleep(0.05)
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Topics of every codec, of batches that the broker recompressed, of several segments; lives that kill -9 ended."""
+    """Topics of every codec, of batches that the broker recompressed, one that it compacted, of several segments; lives
+    that kill -9 ended."""
     data = tmp_path_factory.mktemp("data")
     ports = {"broker.port": free_port(), "broker.metrics_port": free_port()}
     servers = f"localhost:{ports['broker.port']}"
-    with Part("broker", "--data", str(data), settings={**ports, "broker.segment_bytes": SEGMENT_BYTES}) as part:
+    settings = {**ports, "broker.segment_bytes": SEGMENT_BYTES, "broker.cleaner_check_seconds": 0.1}
+    with Part("broker", "--data", str(data), settings=settings) as part:
         for codec in CODECS:
             create(servers, codec, 1, {"compression.type": "producer"})
             create(servers, f"made-{codec}", 1, {"compression.type": codec.replace("none", "uncompressed")})
         create(servers, "stamped", 1, {"message.timestamp.type": "LogAppendTime"})
+        compaction = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01", "segment.bytes": "5000"}
+        create(servers, "compacted", 1, compaction)
         for life in range(3):
             for codec in CODECS:
                 write(servers, codec, {"compression.type": codec, "enable.idempotence": life != 1})
                 write(servers, f"made-{codec}", {"compression.type": "none"})
             write(servers, "stamped", {"compression.type": "zstd"})
+            write(servers, "compacted", {"compression.type": "lz4"})
+            await_compaction(servers)
             part.kill()
             part.start()
     return data / "broker"
 
 
 SUFFIXES = (".log", ".index", ".timeindex", ".snapshot")
-TOPICS = (*CODECS, *(f"made-{codec}" for codec in CODECS), "stamped")
+TOPICS = (*CODECS, *(f"made-{codec}" for codec in CODECS), "stamped", "compacted")
 
 
 def test_kafkas_tool_finds_nothing_wrong(libs: Path, data: Path) -> None:
     files = [path for topic in TOPICS for path in sorted((data / f"{topic}-0").iterdir()) if path.suffix in SUFFIXES]
     for suffix in SUFFIXES:
         assert {path.parent.name for path in files if path.suffix == suffix} == {f"{topic}-0" for topic in TOPICS}
-    assert sum(path.suffix == ".log" for path in files) > 2 * len(TOPICS), "no segment was rolled"
+    assert sum(path.suffix == ".log" for path in files) > len(TOPICS) + len(CODECS), "no segment was rolled"
     assert dump(libs, files) == []
 
 

@@ -5,6 +5,7 @@ Nothing here is buffered: what `append` was given is in the page cache when it r
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Sequence
@@ -12,57 +13,99 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logpost_broker.log.batch import Buffer
+from logpost_broker.log.descriptors import Descriptors
 from logpost_broker.log.disk_reserve import DiskSpace
 
 
 class File:
-    """An open file that grows at its end and is read anywhere."""
+    """A file that grows at its end and is read anywhere. Once it is given `Descriptors`, it is closed and opened again
+    as they say, and all calls come from the event loop."""
 
     def __init__(self, path: Path, fd: int) -> None:
         self.path = path
-        self._fd = fd
         self.size = os.fstat(fd).st_size
+        self.is_rebuildable = False
+        """What a failed write-back loses can be made anew: the file may be closed before it is synced."""
+        self._fd: int | None = fd
+        self._descriptors: Descriptors | None = None
+        self._synced_size = self.size
+        self._origin: File | None = None
+
+    @property
+    def must_stay_open(self) -> bool:
+        return self._synced_size < self.size and not self.is_rebuildable
+
+    def share(self, descriptors: Descriptors) -> None:
+        """Stay open only as long as there are enough descriptors."""
+        self._descriptors = descriptors
+        descriptors.make_room()
+        descriptors.used(self)
+
+    def release(self) -> None:
+        """Give the descriptor back until the file is used again."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def fileno(self) -> int:
+        """The descriptor, good until another file is used. Raises OSError."""
+        if self._fd is None:
+            if self._descriptors is None:
+                raise OSError(errno.EBADF, "the file is closed", str(self.path))
+            self._descriptors.make_room()
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        if self._descriptors is not None:
+            self._descriptors.used(self)
+        return self._fd
 
     def append(self, *buffers: Buffer) -> None:
         """Write all of `buffers` at the end, or nothing. Raises OSError."""
+        fd = self.fileno()
         views = [memoryview(buffer) for buffer in buffers]
         end = self.size
         try:
             while views:
-                written = os.pwritev(self._fd, views, end)
+                written = os.pwritev(fd, views, end)
                 end += written
                 views = _rest(views, written)
         except OSError:
-            os.ftruncate(self._fd, self.size)
+            os.ftruncate(fd, self.size)
             raise
         self.size = end
 
     def read(self, position: int, size: int) -> bytes:
-        """Up to `size` bytes from `position`; fewer at the end of the file."""
-        return os.pread(self._fd, size, position)
+        """Up to `size` bytes from `position`; fewer at the end of the file. Raises OSError."""
+        return os.pread(self.fileno(), size, position)
 
     def truncate(self, size: int) -> None:
-        os.ftruncate(self._fd, size)
+        os.ftruncate(self.fileno(), size)
         self.size = size
+        self._synced_size = min(self._synced_size, size)
 
     def sync(self) -> None:
-        os.fdatasync(self._fd)
+        os.fdatasync(self.fileno())
+        (self._origin or self)._synced_size = self.size
 
     def forget_cached(self, position: int) -> None:
         """Read from `position` on what is on the disk, but for what is still to be written there. After a failed sync
         Linux takes pages for written that are not, until they leave the cache."""
-        os.posix_fadvise(self._fd, position, 0, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(self.fileno(), position, 0, os.POSIX_FADV_DONTNEED)
 
     def modified_ms(self) -> int:
         """When the file was written to last."""
-        return os.fstat(self._fd).st_mtime_ns // 1_000_000
+        return os.fstat(self.fileno()).st_mtime_ns // 1_000_000
 
     def duplicate(self) -> File:
         """The same open file under a descriptor of its own: it can be synced in a thread while this one is closed."""
-        return File(self.path, os.dup(self._fd))
+        other = File(self.path, os.dup(self.fileno()))
+        other._origin = self
+        return other
 
     def close(self) -> None:
-        os.close(self._fd)
+        if self._descriptors is not None:
+            self._descriptors.closed(self)
+            self._descriptors = None
+        self.release()
 
 
 def duplicates(files: Sequence[File]) -> tuple[File, ...]:
@@ -95,8 +138,11 @@ class FileStatus:
 class Files:
     """The file system."""
 
+    def __init__(self, descriptors: Descriptors | None = None) -> None:
+        self.descriptors = Descriptors() if descriptors is None else descriptors
+
     def open(self, path: Path) -> File:
-        """Open for reading and appending; the file is made where there is none."""
+        """Open for reading and appending; the file is made where there is none. Raises OSError."""
         return File(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
 
     def exists(self, path: Path) -> bool:

@@ -301,12 +301,11 @@ class PartitionLog:
         raise OSError(errno.EIO, "an offset below the end of the log is in no segment")
 
     def headers_from(self, offset: int) -> Iterator[BatchHeader]:
-        """The headers of all batches that start at or after `offset`."""
+        """The headers of all whole batches from the one that holds `offset` on. Raises OSError."""
         for segment in self.segments[self._number_of(offset) :]:
             found = segment.find(offset)
             for _, header in segment.checked.walk(found[0]) if found else ():
-                if header.base_offset >= offset:
-                    yield header
+                yield header
 
     def _number_of(self, offset: int) -> int:
         """Which segment `offset` is in."""

@@ -38,6 +38,10 @@ class LastKnown:
     """Offsets may be missing between segments."""
 
 
+class _WrongRecoveryPointError(Exception):
+    """A checkpoint says what cannot be: it is made between two batches that are there."""
+
+
 def recover(log: PartitionLog, known: LastKnown, *, now_ms: int) -> None:
     """Load the segments of `log`. Raises OSError."""
     _open_segments(log, known.log_start_offset)
@@ -45,7 +49,7 @@ def recover(log: PartitionLog, known: LastKnown, *, now_ms: int) -> None:
     if known.clean:
         _complete_indexes(log.segments)
     is_whole = known.clean and _end_of_clean(log.active) == known.recovery_point
-    next_offset = known.recovery_point if is_whole else _check_tail(log, known)
+    next_offset = known.recovery_point if is_whole else _checked_end(log, known)
     log.start_at(max(next_offset, log.log_start_offset))
     _restore_producers(log, now_ms)
 
@@ -91,8 +95,18 @@ def _end_of_clean(segment: Segment) -> int:
     return end
 
 
+def _checked_end(log: PartitionLog, known: LastKnown) -> int:
+    """The offset after the last good batch. Without a recovery point that can be true, all of the log is checked."""
+    try:
+        return _check_tail(log, known)
+    except _WrongRecoveryPointError as error:
+        logger.warning("%s %s its recovery point %d: checking all of it", log.directory, error, known.recovery_point)
+        return _check_tail(log, replace(known, recovery_point=0))
+
+
 def _check_tail(log: PartitionLog, known: LastKnown) -> int:
-    """Check every batch from the recovery point on, cut what is torn; answers the offset after the last good one."""
+    """Check every batch from the recovery point on, cut what is torn; answers the offset after the last good one.
+    Raises _WrongRecoveryPointError."""
     recovery_point = known.recovery_point
     next_offset = log.segments[0].base_offset
     for number, segment in enumerate(log.segments):
@@ -104,8 +118,7 @@ def _check_tail(log: PartitionLog, known: LastKnown) -> int:
         next_offset, end = _check_segment(segment, known)
         if next_offset < recovery_point:
             if not segment.checked.damage:
-                logger.warning("%s ends below its recovery point %d: checking all of it", log.directory, recovery_point)
-                return _check_tail(log, replace(known, recovery_point=0))
+                raise _WrongRecoveryPointError("ends below")
             next_offset = recovery_point
         log.note_unsynced(segment)
         if end < segment.size_bytes or (following is not None and not _follows(following, next_offset, log, known)):
@@ -153,8 +166,11 @@ def _is_next(segment: Segment, position: int, header: BatchHeader, expected: int
     """Whether the batch may come after offset `expected` - 1. A log whose tail was lost goes on at its start, so that
     there may be a gap below that."""
     if expected < known.recovery_point:
-        meets = header.last_offset < known.recovery_point or header.base_offset == known.recovery_point
-        return meets and segment.checked.is_in_order(position, header, expected - 1)
+        if header.base_offset > known.recovery_point or not segment.checked.is_in_order(position, header, expected - 1):
+            return False
+        if header.base_offset < known.recovery_point <= header.last_offset:
+            raise _WrongRecoveryPointError("has a batch across")
+        return True
     if known.is_compacted:
         return segment.checked.is_in_order(position, header, expected - 1)
     return header.base_offset == expected or expected <= header.base_offset <= known.log_start_offset

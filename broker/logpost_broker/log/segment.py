@@ -46,6 +46,7 @@ class Segment:
         self._stage = stage
         self._paths = [directory / (file_stem(base_offset) + suffix) for suffix in SUFFIXES]
         log, index, timeindex = _open_all(files, self.paths())
+        index.is_rebuildable = timeindex.is_rebuildable = True
         self.log = log
         self.checked = CheckedBatches(log, base_offset)
         self._are_indexes_cut = bool(index.size % OFFSET_ENTRY.size or timeindex.size % TIME_ENTRY.size)
@@ -57,6 +58,8 @@ class Segment:
         last = self.time_index.last()
         self.max_timestamp = last.timestamp_ms if last else NO_TIMESTAMP
         self._offset_of_max_timestamp = last.offset if last else base_offset
+        if not stage:
+            self._share_descriptors()
         self._bytes_since_entry = 0
         self._first_timestamp: int | None = None
         self._first_looked_ms = 0
@@ -212,8 +215,17 @@ class Segment:
         self._stage = stage
         for path, renamed in reversed(list(zip(before, self.paths(), strict=True))):
             self._files.rename(path, renamed)
-        self.log.path = self.paths()[0]
+        for file, path in zip(self.files(), self.paths(), strict=True):
+            file.path = path
+        if not stage:
+            self._share_descriptors()
         return self.paths()
+
+    def _share_descriptors(self) -> None:
+        """From here on only the event loop uses the segment. Until then a thread may write it, whose descriptors must
+        not be taken from it."""
+        for file in self.files():
+            file.share(self._files.descriptors)
 
     def mark_deleted(self) -> list[Path]:
         """Close, and rename to what is to be unlinked; answers the new paths. Raises OSError."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -23,6 +23,10 @@ from logpost_broker.log.partition_log import PartitionLog, SyncJob
 from logpost_broker.log_directory import LogDirectory
 
 THREADS = 8
+JOBS_AT_ONCE = 4 * THREADS
+"""More wait until one has ended, and take in what is written meanwhile. Each has descriptors of its own."""
+CHECKPOINTS_AT_ONCE = THREADS // 2
+"""Whoever waits for a sync shall not wait for checkpoints of all partitions."""
 CHECKPOINT_SECONDS = 30.0
 """How often recovery points are moved up: what a start after a crash has to read."""
 
@@ -48,6 +52,9 @@ class Flusher:
         self._logs = logs
         self._now_ms = now_ms
         self._flushes: dict[PartitionLog, _Flush] = {}
+        self._ready: dict[PartitionLog, None] = {}
+        """Whose job begins when there is a place for it, in this order."""
+        self._running = 0
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="sync")
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closing = False
@@ -79,6 +86,7 @@ class Flusher:
 
     def forget(self, log: PartitionLog) -> None:
         """The log is closed: whoever waits for it is told so."""
+        self._ready.pop(log, None)
         flush = self._flushes.pop(log, None)
         if flush is not None:
             _fail(flush, _is_offline(log))
@@ -87,6 +95,16 @@ class Flusher:
         return self._flushes.setdefault(log, _Flush())
 
     def _begin(self, log: PartitionLog) -> None:
+        self._ready[log] = None
+        self._run_ready()
+
+    def _run_ready(self) -> None:
+        while self._ready and self._running < JOBS_AT_ONCE:
+            log = next(iter(self._ready))
+            del self._ready[log]
+            self._run(log)
+
+    def _run(self, log: PartitionLog) -> None:
         if log.offline is not None or self._is_closing:
             return
         flush = self._flush_of(log)
@@ -100,16 +118,22 @@ class Flusher:
             log.note_failed_write(error, "begin to sync")
             _fail(flush, f"cannot begin to sync: {error.strerror}")
             return
+        self._running += 1
         loop = asyncio.get_running_loop()
         flush.ran = loop.run_in_executor(self._pool, flush.running.run)
         flush.ran.add_done_callback(lambda done: self._ended(log, flush, done.exception()))
 
     def _ended(self, log: PartitionLog, flush: _Flush, error: BaseException | None) -> None:
+        self._running -= 1
         job, flush.running = flush.running, None
         assert job is not None
         if error is not None:
             self._failed(log, flush, error)
-            return
+        else:
+            self._synced(log, flush, job)
+        self._run_ready()
+
+    def _synced(self, log: PartitionLog, flush: _Flush, job: SyncJob) -> None:
         log.end_sync(job)
         while flush.waiting and flush.waiting[0][0] <= job.offset:
             future = flush.waiting.pop(0)[1]
@@ -135,14 +159,26 @@ class Flusher:
     async def _make_checkpoints(self) -> None:
         while True:
             await asyncio.sleep(CHECKPOINT_SECONDS)
-            for log in self._logs:
-                if self._has_to_checkpoint(log):
-                    self._flush_of(log).checkpoint_wanted = True
-                    self._begin(log)
+            await self._checkpoint([log for log in self._logs if self._has_to_checkpoint(log)])
             try:
                 self._logs.write_recovery_points()
             except OSError as error:
                 logger.error("cannot save the recovery points: %s", error)
+
+    async def _checkpoint(self, logs: Iterable[PartitionLog]) -> None:
+        running: set[asyncio.Future[None]] = set()
+        for log in logs:
+            if log.offline is not None:  # since the last one ended
+                continue
+            flush = self._flush_of(log)
+            flush.checkpoint_wanted = True
+            self._begin(log)
+            if flush.running is not None and flush.ran is not None:
+                running.add(flush.ran)
+            if len(running) >= CHECKPOINTS_AT_ONCE:
+                _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        if running:
+            await asyncio.wait(running)
 
     def _has_to_checkpoint(self, log: PartitionLog) -> bool:
         return log.offline is None and (log.has_rolled if self._mode == "os" else log.recovery_point < log.next_offset)

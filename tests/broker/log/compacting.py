@@ -85,14 +85,13 @@ def compact(
     )
     if plan.end_offset == plan.first_dirty_offset:
         return plan.first_dirty_offset
-    run = CompactionRun(
-        log,
-        cleaning(log, plan.first_dirty_offset, plan.end_offset, limits, now_ms, map_bytes),
-        limits,
-        _executor,
-        remove,
-    )
-    return asyncio.run(run.run())
+    step = cleaning(log, plan.first_dirty_offset, plan.end_offset, limits, now_ms, map_bytes)
+
+    def remove(paths: Sequence[Path]) -> None:
+        for path in paths:
+            log.files.unlink(path)
+
+    return asyncio.run(CompactionRun(log, step, limits, _executor, remove).run())
 
 
 def cleaning(
@@ -108,11 +107,6 @@ def cleaning(
         level_of=lambda codec: 1,
         pace=lambda size: None,
     )
-
-
-def remove(paths: Sequence[Path]) -> None:
-    for path in paths:
-        path.unlink()
 
 
 def batches(log: PartitionLog) -> Iterator[tuple[BatchHeader, bytes]]:

@@ -1,221 +1,103 @@
-"""A compacted log against a dictionary, through transactions, time, restarts and crashes; and single stories."""
+"""When a log is compacted, and which of its segments become one: as numbers."""
 
 from __future__ import annotations
 
-import logging
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from logpost_broker.log.batch import DELETE_HORIZON, HEADER_BYTES
-from logpost_broker.log.cleaned_transactions import ABORT, COMMIT
-from logpost_broker.log.cleaning import CleaningError
-from logpost_broker.log.compaction import CompactionLimits
-from logpost_broker.log.partition_log import PartitionLog
-from logpost_broker.log.records import Record
-from logpost_broker.log.recovery import LastKnown
-from tests.broker.log.compacting import (
-    DAY_MS,
-    batch_of,
-    batches,
-    compact,
-    marker,
-    put,
-    roll,
-    state,
-    visible,
-)
-from tests.broker.log.logs import NOW_MS, changed, close_cleanly, open_log, sync
+from logpost_broker.log.compaction import CompactionLimits, CompactionPlan, SegmentSpan, groups, plan_compaction
 
-KEYS = [b"a", b"b", b"c", b"d", b"a long key " * 20]
-SEGMENT_BYTES = 1200
-PRODUCERS = (7, 8)
+NOW_MS = 1_000_000
+LIMITS = CompactionLimits(segment_bytes=1000, index_bytes=100)
 
 
-@dataclass
-class Written:
-    """A record as it was written; `counts` is None while its transaction is open."""
-
-    record: Record
-    counts: bool | None
-    readable: bool = True
-
-
-class LogAgainstDictionary(RuleBasedStateMachine):
-    def __init__(self) -> None:
-        super().__init__()
-        self.directory = tempfile.TemporaryDirectory()
-        self.written: list[Written] = []
-        self.now_ms = NOW_MS
-        self.first_dirty = 0
-        self.known = LastKnown(is_compacted=True)
-        self.sequences = dict.fromkeys(PRODUCERS, 0)
-        self.last_batch: dict[int, bytes] = {}
-        self.last_offset: dict[int, int] = {}
-        self.open: dict[int, list[Written]] = {}
-        self.cleaned_at: dict[int, int] = {}
-        """Offset of a tombstone → when it was first cleaned."""
-        self.log = self.opened()
-
-    def opened(self) -> PartitionLog:
-        return open_log(Path(self.directory.name) / "t-0", segment_bytes=SEGMENT_BYTES, known=self.known)
-
-    def teardown(self) -> None:
-        self.read_from_the_start()
-        self.log.close()
-        self.directory.cleanup()
-
-    pairs = st.lists(
-        st.tuples(st.sampled_from([*KEYS, *KEYS, None]), st.sampled_from([b"", b"v" * 30, b"w" * 200, None])),
-        min_size=1,
-        max_size=5,
+def segment(base_offset: int, end_offset: int, size_bytes: int = 100, age_ms: int = 0) -> SegmentSpan:
+    return SegmentSpan(
+        base_offset=base_offset,
+        end_offset=end_offset,
+        size_bytes=size_bytes,
+        index_bytes=10,
+        newest_ms=NOW_MS - age_ms,
+        first_ms=NOW_MS - age_ms,
     )
 
-    def note(self, offset: int, pairs: list[tuple[bytes | None, bytes | None]], counts: bool | None) -> list[Written]:
-        new = [
-            Written(
-                Record(offset + number, self.now_ms, key, None if value is None else value + b"%d" % offset), counts
-            )
-            for number, (key, value) in enumerate(pairs)
-        ]
-        self.written += new
-        return new
 
-    def send(self, pairs: list[tuple[bytes | None, bytes | None]], **fields: int) -> int:
-        offset = self.log.next_offset
-        content = [(key, None if value is None else value + b"%d" % offset) for key, value in pairs]
-        batch = batch_of(content, timestamp_ms=self.now_ms, **fields)
-        assert self.log.append(batch, now_ms=NOW_MS).base_offset == offset
-        if "producer" in fields:
-            producer = fields["producer"]
-            self.sequences[producer] += len(pairs)
-            self.last_batch[producer], self.last_offset[producer] = batch, offset + len(pairs) - 1
-        return offset
-
-    @rule(pairs=pairs, codec=st.integers(0, 4))
-    def write(self, pairs: list[tuple[bytes | None, bytes | None]], codec: int) -> None:
-        self.note(self.send(pairs, codec=codec), pairs, counts=True)
-
-    @rule(pairs=pairs, codec=st.integers(0, 4), producer=st.sampled_from(PRODUCERS))
-    def write_in_a_transaction(self, pairs: list[tuple[bytes | None, bytes | None]], codec: int, producer: int) -> None:
-        offset = self.send(pairs, codec=codec, producer=producer, sequence=self.sequences[producer], transactional=True)
-        self.open.setdefault(producer, []).extend(self.note(offset, pairs, counts=None))
-
-    @rule(producer=st.sampled_from(PRODUCERS), kind=st.sampled_from([ABORT, COMMIT]))
-    def end_transaction(self, producer: int, kind: int) -> None:
-        self.log.append(marker(producer, kind), now_ms=NOW_MS)
-        for written in self.open.pop(producer, []):
-            written.counts = kind == COMMIT
-
-    @rule(producer=st.sampled_from(PRODUCERS), pairs=pairs)
-    def write_once(self, producer: int, pairs: list[tuple[bytes | None, bytes | None]]) -> None:
-        if producer not in self.open:
-            offset = self.send(pairs, producer=producer, sequence=self.sequences[producer])
-            self.note(offset, pairs, counts=True)
-
-    @rule()
-    def write_what_cannot_be_read(self) -> None:
-        batch = batch_of([(b"a", b"v")], timestamp_ms=self.now_ms)
-        offset = self.log.append(changed(batch[:-3] + b"\xff\xff\xff"), now_ms=NOW_MS).base_offset
-        self.written.append(Written(Record(offset, self.now_ms, b"", b""), counts=True, readable=False))
-
-    @rule(hours=st.integers(1, 30))
-    def wait(self, hours: int) -> None:
-        self.now_ms += hours * DAY_MS // 24
-
-    @rule(rolled=st.booleans())
-    def sync(self, rolled: bool) -> None:
-        if rolled:
-            self.log.roll_at(self.log.next_offset)
-        sync(self.log, checkpoint=True)
-        self.known = LastKnown(
-            is_compacted=True, log_start_offset=self.log.log_start_offset, recovery_point=self.log.recovery_point
-        )
-
-    @rule(min_lag=st.sampled_from([0, DAY_MS]), merged=st.booleans())
-    def compact(self, min_lag: int, merged: bool) -> None:
-        limits = CompactionLimits(
-            min_lag_ms=min_lag, delete_retention_ms=DAY_MS, segment_bytes=100_000 if merged else SEGMENT_BYTES
-        )
-        before = {header.base_offset for header, _ in batches(self.log)}
-        self.first_dirty = compact(self.log, self.first_dirty, now_ms=self.now_ms, limits=limits)
-        for written in self.written:
-            if written.record.offset < self.first_dirty and written.record.value is None:
-                self.cleaned_at.setdefault(written.record.offset, self.now_ms)
-        assert {header.base_offset for header, _ in batches(self.log)} <= before
-        self.each_key_is_there_once()
-
-    def each_key_is_there_once(self) -> None:
-        clean = [record for record in visible(self.log) if record.offset < self.first_dirty]
-        keys = [record.key for record in clean]
-        assert len(keys) == len(set(keys))
-        assert None not in keys
-
-    @rule(share=st.floats(0, 1))
-    def delete_records(self, share: float) -> None:
-        start = self.log.log_start_offset
-        for segment in self.log.truncate_prefix(start + int((self.log.high_watermark - start) * share)):
-            segment.delete()
-        self.known = LastKnown(
-            is_compacted=True, log_start_offset=self.log.log_start_offset, recovery_point=self.known.recovery_point
-        )
-
-    @rule()
-    def restart(self) -> None:
-        known = close_cleanly(self.log)
-        self.known = LastKnown(
-            clean=True, is_compacted=True, log_start_offset=known.log_start_offset, recovery_point=known.recovery_point
-        )
-        self.log = self.opened()
-        self.known = LastKnown(
-            is_compacted=True, log_start_offset=known.log_start_offset, recovery_point=known.recovery_point
-        )
-        self.read_from_the_start()
-
-    @rule(without_snapshots=st.booleans())
-    def crash(self, without_snapshots: bool) -> None:
-        self.log.close()
-        if without_snapshots:
-            for path in self.log.directory.glob("*.snapshot"):
-                path.unlink()
-        self.log = self.opened()
-        for producer, batch in self.last_batch.items():
-            if self.last_offset[producer] >= self.log.log_start_offset:
-                again = self.log.append(batch, now_ms=NOW_MS)
-                assert again.duplicate
-                assert again.last_offset == self.last_offset[producer]
-        self.read_from_the_start()
-
-    @rule()
-    def read_from_the_start(self) -> None:
-        """The invariant: a consumer comes to know the same as if nothing had been compacted."""
-        sync(self.log)
-        start = self.log.log_start_offset
-        original = {written.record.offset: written.record for written in self.written}
-        given = visible(self.log)
-        assert [original[record.offset] for record in given] == given, "a record changed, or its offset"
-        expected: dict[bytes, Record] = {}
-        for written in self.written:
-            if written.counts and written.readable and written.record.key is not None:
-                expected[written.record.key] = written.record
-        newest: dict[bytes | None, Record] = {record.key: record for record in given if record.key is not None}
-        for key, record in expected.items():
-            if record.offset < start:
-                assert key not in newest
-            elif record.value is not None or self.must_be_there(record.offset):
-                assert newest[key] == record
-            else:
-                assert newest.get(key, record) == record
-
-    def must_be_there(self, offset: int) -> bool:
-        """A tombstone, for a day after it was first cleaned."""
-        return self.now_ms < self.cleaned_at.get(offset, self.now_ms) + DAY_MS
+THREE = [segment(0, 10, 300), segment(10, 20, 100), segment(20, 30, 200)]
 
 
-TestLogAgainstDictionary = LogAgainstDictionary.TestCase
-TestLogAgainstDictionary.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+def plan(
+    segments: list[SegmentSpan],
+    limits: CompactionLimits = LIMITS,
+    *,
+    first_dirty_offset: int = 0,
+    log_start_offset: int = 0,
+    upper_bound: int = 1000,
+) -> CompactionPlan:
+    return plan_compaction(
+        segments,
+        limits,
+        first_dirty_offset=first_dirty_offset,
+        log_start_offset=log_start_offset,
+        upper_bound=upper_bound,
+        now_ms=NOW_MS,
+    )
+
+
+def test_a_log_that_was_never_compacted_is_all_dirty() -> None:
+    made = plan(THREE)
+    assert (made.first_dirty_offset, made.end_offset, made.dirty_bytes, made.dirty_ratio) == (0, 30, 600, 1.0)
+    assert made.is_due
+
+
+def test_a_log_with_nothing_but_its_active_segment_is_clean() -> None:
+    assert not plan([]).is_due
+
+
+def test_what_was_compacted_counts_as_clean() -> None:
+    made = plan(THREE, first_dirty_offset=20)
+    assert (made.first_dirty_offset, made.end_offset) == (20, 30)
+    assert made.dirty_ratio == pytest.approx(1 / 3)
+    assert not made.is_due
+    assert plan(THREE, replace(LIMITS, min_dirty_ratio=0.3), first_dirty_offset=20).is_due
+
+
+def test_nothing_above_the_upper_bound_is_compacted() -> None:
+    assert plan(THREE, upper_bound=29).end_offset == 20
+    assert not plan(THREE, upper_bound=9).is_due
+
+
+def test_young_segments_and_what_is_behind_them_wait() -> None:
+    segments = [segment(0, 10, age_ms=500), segment(10, 20, age_ms=50), segment(20, 30, age_ms=500)]
+    assert plan(segments, replace(LIMITS, min_lag_ms=100)).end_offset == 10
+
+
+def test_an_old_dirty_record_makes_a_log_due_whatever_the_ratio() -> None:
+    limits = replace(LIMITS, max_lag_ms=100)
+    assert not plan([segment(0, 10, 900), segment(10, 20, age_ms=100)], limits, first_dirty_offset=10).is_due
+    assert plan([segment(0, 10, 900), segment(10, 20, age_ms=101)], limits, first_dirty_offset=10).is_due
+
+
+@pytest.mark.parametrize("wrong", [5, 31])
+def test_a_checkpoint_that_cannot_be_true_is_not_believed(wrong: int) -> None:
+    assert plan(THREE, first_dirty_offset=wrong, log_start_offset=10).first_dirty_offset == 10
+
+
+def test_small_segments_become_one_up_to_the_size_of_a_segment() -> None:
+    assert list(groups(THREE, LIMITS)) == [range(3)]
+    assert list(groups(THREE, replace(LIMITS, segment_bytes=400))) == [range(2), range(2, 3)]
+    assert list(groups(THREE, replace(LIMITS, index_bytes=20))) == [range(2), range(2, 3)]
+
+
+def test_a_segment_larger_than_the_limit_is_a_group_of_its_own() -> None:
+    assert list(groups(THREE, replace(LIMITS, segment_bytes=50))) == [range(1), range(1, 2), range(2, 3)]
+
+
+def test_offsets_of_a_group_fit_into_four_bytes() -> None:
+    edge = 2**31
+    assert list(groups([segment(0, 10), segment(10, edge)], LIMITS)) == [range(2)]
+    assert list(groups([segment(0, 10), segment(10, edge + 1)], LIMITS)) == [range(1), range(1, 2)]
+
+
+def test_a_segment_without_a_batch_stays_as_it_is() -> None:
+    assert list(groups([segment(0, 10), segment(10, 10, 0), segment(10, 20)], LIMITS)) == [range(1), range(2, 3)]

@@ -25,6 +25,7 @@ class Disk(Files):
     """A file system whose syncs are counted, held back and made to fail."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.syncs = 0
         self.broken = False
         self.synced = threading.Event()
@@ -49,7 +50,7 @@ class FileOnDisk(File):
         self.disk.synced.set()
 
     def duplicate(self) -> File:
-        return FileOnDisk(self.path, os.dup(self._fd), self.disk)
+        return FileOnDisk(self.path, os.dup(self.fileno()), self.disk)
 
 
 Story = Callable[[Node, PartitionLog], Awaitable[None]]

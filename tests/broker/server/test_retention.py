@@ -236,6 +236,7 @@ class SlowDisk(Files):
     """Removing a file waits until it may."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.may_remove = threading.Event()
 
     def unlink(self, path: Path) -> None:
