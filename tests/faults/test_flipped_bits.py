@@ -26,6 +26,8 @@ RECOVERY_POINTS = "recovery-point-offset-checkpoint"
 LOG_STARTS = "log-start-offset-checkpoint"
 """Kafka's format has no sum: where one digit becomes another, the records below are taken for deleted."""
 SMALL_BYTES = 200
+POINTS_FOR_EVERY_BYTE = 6000
+"""From so many crash points on, no byte of a large file is left out."""
 KINDS = (
     ".log",
     ".index",
@@ -65,14 +67,14 @@ def lived(machines: Machines, *, clean: bool) -> Life:
 
 @pytest.mark.parametrize("clean", [True, False], ids=["closed in order", "killed"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_flipped_bit_is_detected_or_harmless(machines: Machines, kind: str, clean: bool) -> None:
+def test_a_flipped_bit_is_detected_or_harmless(machines: Machines, kind: str, clean: bool, crash_points: int) -> None:
     life = lived(machines, clean=clean)
     promise = life.promise("t")
     recovery_point = int(life.disk.contents((RECOVERY_POINTS,)).data.split()[-1])
     paths = [path for path, _ in life.disk.files() if path[-1].lstrip("0123456789") == kind]
     assert paths or (kind == ".kafka_cleanshutdown" and not clean)
     for path in paths:
-        for bit in bits(len(life.disk.contents(path).data)):
+        for bit in bits(len(life.disk.contents(path).data), max(1, POINTS_FOR_EVERY_BYTE // crash_points)):
             disk = life.disk.copy()
             flip(disk, path, bit)
             root = machines.calls.mount(disk)
@@ -89,12 +91,12 @@ def test_a_flipped_bit_is_detected_or_harmless(machines: Machines, kind: str, cl
     life.end()
 
 
-def bits(size_bytes: int) -> Iterator[int]:
-    """All of a small file, one in each byte of a large one."""
+def bits(size_bytes: int, step: int) -> Iterator[int]:
+    """All of a small file, one in each `step` bytes of a large one."""
     if size_bytes <= SMALL_BYTES:
         yield from range(size_bytes * 8)
     else:
-        yield from (byte * 8 + byte % 8 for byte in range(size_bytes))
+        yield from (byte * 8 + byte % 8 for byte in range(0, size_bytes, step))
 
 
 def flip(disk: Disk, path: tuple[str, ...], bit: int) -> None:
