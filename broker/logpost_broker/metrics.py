@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 from logpost.errors import StartError
 from logpost.service import LOOPBACK
 from logpost_broker.log.disk_reserve import DiskReserve
+from logpost_broker.log.partition_log import PartitionLog
 
 
 class CleanerMetrics:
@@ -107,7 +108,22 @@ class BrokerMetrics:
             "logpost_broker_disk_reserve_bytes", "Below so many producers are refused.", registry=self._registry
         )
 
+        self._damaged_bytes = Gauge(
+            "logpost_broker_damaged_bytes",
+            "Bytes of damaged batches that reads came upon and passed over.",
+            registry=self._registry,
+        )
+        self._offline_partitions = Gauge(
+            "logpost_broker_offline_partitions",
+            "Partitions that a failed write or sync took offline until the next start.",
+            registry=self._registry,
+        )
         self.cleaner = CleanerMetrics(self._registry)
+
+    def watch_logs(self, logs: Iterable[PartitionLog]) -> None:
+        """`logs` are gone through anew for each scrape."""
+        self._damaged_bytes.set_function(lambda: sum(log.damaged_bytes for log in logs))
+        self._offline_partitions.set_function(lambda: sum(log.offline is not None for log in logs))
 
     def watch_disk(self, reserve: DiskReserve) -> None:
         self._disk_free.set_function(lambda: reserve.free_bytes)

@@ -140,6 +140,7 @@ class Node:
         self.metrics = BrokerMetrics()
         self.appender = Appender(self.metrics, self.flusher.written)
         self.metrics.watch_disk(self.disk_reserve)
+        self.metrics.watch_logs(self.logs)
         self.is_stopping = False
         self.parked: set[Parked] = set()
         """Requests that wait for something that may not come before the broker stops."""

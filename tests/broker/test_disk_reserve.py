@@ -6,7 +6,6 @@ import logging
 import os
 import random
 import subprocess
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from logpost_broker.log import disk_reserve
 from logpost_broker.log.records import build_batch
 from tests.broker.api.conftest import create, produce, produce_values
 from tests.broker.wire_client import WireClient
+from tests.support.metrics import metric
 from tests.support.processes import free_port
 
 MIB = 1024 * 1024
@@ -46,12 +46,6 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> FileSystem:
     monkeypatch.setattr(os, "statvfs", made)
     monkeypatch.setattr(disk_reserve, "LOOK_MS", 0)
     return made
-
-
-def metric(port: int, name: str) -> float:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
-        lines = answer.read().decode().splitlines()
-    return float(next(line for line in lines if line.startswith(f"{name} ")).split()[1])
 
 
 def records_of(client: WireClient, topic: str, offset: int = 0) -> bytes:

@@ -38,7 +38,7 @@ class SystemCalls:
     O_RDONLY, O_WRONLY, O_RDWR = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
     O_CREAT, O_TRUNC, O_CLOEXEC, O_DIRECTORY = os.O_CREAT, os.O_TRUNC, os.O_CLOEXEC, os.O_DIRECTORY
 
-    POSIX_FADV_DONTNEED = os.POSIX_FADV_DONTNEED
+    POSIX_FADV_DONTNEED, POSIX_FADV_WILLNEED = os.POSIX_FADV_DONTNEED, os.POSIX_FADV_WILLNEED
 
     def __init__(self) -> None:
         self._disks: dict[str, Disk] = {}
@@ -123,8 +123,8 @@ class SystemCalls:
         disk.truncate(file, size)
 
     def posix_fadvise(self, fd: int, offset: int, size: int, advice: int) -> None:
-        assert advice == os.POSIX_FADV_DONTNEED
-        self._file(fd)[1].forget_cached(offset)
+        if advice == os.POSIX_FADV_DONTNEED:
+            self._file(fd)[1].forget_cached(offset)
 
     def fdatasync(self, fd: int) -> None:
         disk, file = self._file(fd)

@@ -34,6 +34,11 @@ class CheckedBatches:
         self._whole_from = file.size
         self._whole = (0, 0)
 
+    @property
+    def damaged_bytes(self) -> int:
+        """What is passed over of what was read until now."""
+        return sum(self.damage.values())
+
     def trust_from(self, position: int) -> None:
         """Everything from `position` on was checked, and what is appended later is whole."""
         self._whole_from = position

@@ -118,6 +118,11 @@ class PartitionLog:
         return sum(segment.size_bytes for segment in self.segments)
 
     @property
+    def damaged_bytes(self) -> int:
+        """What is passed over of what was read until now."""
+        return sum(segment.checked.damaged_bytes for segment in self.segments)
+
+    @property
     def is_synced(self) -> bool:
         return not self._unsynced
 

@@ -15,6 +15,8 @@ from logpost_broker.log.index import OFFSET_ENTRY, TIME_ENTRY, OffsetIndex, Time
 INDEX_INTERVAL_BYTES = 4096
 """Kafka's `index.interval.bytes`: one index entry for so many bytes of batches."""
 MIB = 1024 * 1024
+READ_AHEAD_BYTES = 2 * MIB
+"""Linux itself reads 128 KiB ahead, and the event loop would wait for each of them."""
 DAY_MS = 24 * 60 * 60 * 1000
 SUFFIXES = (".log", ".index", ".timeindex")
 CLEANED_SUFFIX, SWAP_SUFFIX, DELETED_SUFFIX = ".cleaned", ".swap", ".deleted"
@@ -182,6 +184,10 @@ class Segment:
                 yield position, header
 
     def read(self, position: int, size: int) -> bytes:
+        """Whoever reads on finds what follows in memory. Raises OSError."""
+        end = position + size
+        if position // READ_AHEAD_BYTES != end // READ_AHEAD_BYTES:
+            self.log.read_ahead(end, 2 * READ_AHEAD_BYTES)
         return self.log.read(position, size)
 
     def forget_after(self, position: int, offset: int) -> None:
