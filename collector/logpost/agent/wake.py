@@ -57,6 +57,8 @@ class Wake(FileSystemEventHandler):
         self._names = False
         self._observer = Observer()
         self._watches: dict[tuple[Path, bool], ObservedWatch] = {}
+        self._poll = select.poll()  # select() ends at descriptor 1023, and each file that is tailed has one
+        self._poll.register(self._fd, select.POLLIN)
         self._log = logging.getLogger("agent")
         self._refused = False
         self._observer.start()
@@ -80,8 +82,7 @@ class Wake(FileSystemEventHandler):
 
     def wait(self, timeout: float) -> Woken:
         """Until something happens, at most `timeout` seconds."""
-        readable, _, _ = select.select([self._fd], [], [], max(0.0, timeout))
-        if not readable:
+        if not self._poll.poll(max(0.0, timeout) * 1000):
             return Woken(frozenset(), False)
         os.eventfd_read(self._fd)
         with self._lock:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from logpost.agent.wake import Wake
+from logpost.agent.wake import Wake, Woken
 
 WAIT_SECONDS = 10.0
 
@@ -52,6 +54,21 @@ def test_a_directory_that_comes_later_is_watched_then(wake: Wake, tmp_path: Path
     wake.watch([(tmp_path / "later", False)])
     (tmp_path / "later" / "a.log").touch()
     assert wake.wait(WAIT_SECONDS).names
+
+
+def test_more_than_a_thousand_open_files_are_no_hindrance() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    others = [os.eventfd(0) for _ in range(1024)]
+    wake = Wake()
+    try:
+        wake.wake()
+        assert wake.wait(WAIT_SECONDS) == Woken(frozenset(), names=False)
+    finally:
+        wake.close()
+        for fd in others:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_anyone_can_end_the_wait(wake: Wake) -> None:
