@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Callable
-from concurrent.futures import Executor
-from typing import Any, TypeVar, TypeVarTuple, Unpack
+from concurrent.futures import Executor, Future
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
+P = ParamSpec("P")
 Ts = TypeVarTuple("Ts")
 
 
@@ -29,7 +30,7 @@ class ClockworkLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
-        self._jobs: list[tuple[asyncio.Future[Any], Callable[[], Any]]] = []
+        self._jobs: list[tuple[asyncio.Future[Any] | Future[Any], Callable[[], Any]]] = []
         self.holds_jobs = False
         """What goes to a thread waits for `run_jobs`."""
 
@@ -40,10 +41,17 @@ class ClockworkLoop(asyncio.SelectorEventLoop):
         self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
     ) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self.create_future()
-        self._jobs.append((future, lambda: func(*args)))
+        self._add(future, lambda: func(*args))
+        return future
+
+    def _add(self, future: asyncio.Future[Any] | Future[Any], job: Callable[[], Any]) -> None:
+        self._jobs.append((future, job))
         if not self.holds_jobs:
             self.call_soon(self.run_jobs)
-        return future
+
+    def executor(self, threads: int, thread_name_prefix: str) -> Executor:
+        """In place of a pool of threads."""
+        return _LoopExecutor(self._add)
 
     def run_jobs(self) -> None:
         jobs, self._jobs = self._jobs, []
@@ -60,5 +68,16 @@ class ClockworkLoop(asyncio.SelectorEventLoop):
     def drop_jobs(self) -> None:
         """The process is dead."""
         for future, _ in self._jobs:
-            future.cancel()
+            if isinstance(future, asyncio.Future):
+                future.cancel()
         self._jobs = []
+
+
+class _LoopExecutor(Executor):
+    def __init__(self, add: Callable[[Future[Any], Callable[[], Any]], None]) -> None:
+        self._add = add
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        self._add(future, lambda: fn(*args, **kwargs))
+        return future

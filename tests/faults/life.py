@@ -22,6 +22,7 @@ from logpost_broker.log.compression import LZ4
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import build_batch
 from logpost_broker.node import Node
+from logpost_broker.server import flusher
 from logpost_broker.server.retention import RetentionService
 from tests.broker.log.logs import NOW_MS, changed
 from tests.faults.clockwork import ClockworkLoop
@@ -48,6 +49,7 @@ class Machines:
         monkeypatch.setattr(files, "os", self.calls)
         clock = SimpleNamespace(time_ns=lambda: NOW_MS * 1_000_000 + int(self.loop.time() * 1e9))
         monkeypatch.setattr(node_module, "time", clock)
+        monkeypatch.setattr(flusher, "ThreadPoolExecutor", self.loop.executor)
         chance = random.Random(0)
         monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from kio.schema.errors import ErrorCode
@@ -120,17 +120,22 @@ class Flusher:
             return
         self._running += 1
         loop = asyncio.get_running_loop()
-        flush.ran = loop.run_in_executor(self._pool, flush.running.run)
-        flush.ran.add_done_callback(lambda done: self._ended(log, flush, done.exception()))
+        flush.ran = loop.create_future()
+        # asyncio's own run_in_executor would cost one more turn of the loop.
+        sync = self._pool.submit(flush.running.run)
+        sync.add_done_callback(lambda ran: loop.call_soon_threadsafe(self._ended, log, flush, ran))
 
-    def _ended(self, log: PartitionLog, flush: _Flush, error: BaseException | None) -> None:
+    def _ended(self, log: PartitionLog, flush: _Flush, ran: Future[None]) -> None:
         self._running -= 1
         job, flush.running = flush.running, None
         assert job is not None
-        if error is not None:
-            self._failed(log, flush, error)
-        else:
+        assert flush.ran is not None
+        flush.ran.set_result(None)
+        error = ran.exception()
+        if error is None:
             self._synced(log, flush, job)
+        else:
+            self._failed(log, flush, error)
         self._run_ready()
 
     def _synced(self, log: PartitionLog, flush: _Flush, job: SyncJob) -> None:
