@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LINES ?= 500000
+CRASH_POINTS ?= 12000
 
 .PHONY: up test lint bench lock system-packages clean
 
@@ -21,7 +22,11 @@ lint: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench.pipeline --lines $(LINES)
+	$(BIN)/python -m bench.broker
+	$(BIN)/python -m bench.growth
+	$(BIN)/python -m bench.recovery
 	$(BIN)/python -m pytest tests/e2e/test_kill.py --lines $(LINES)
+	$(BIN)/python -m pytest tests/faults --crash-points $(CRASH_POINTS)
 
 # The lock names every version; its second half serves tests and lint only. Without --no-deps pip would add pandas,
 # pyarrow and numpy, which chdb-core's metadata asks for and logpost never imports (0.3 GB).

@@ -39,9 +39,10 @@ class OffsetIndex:
     def __len__(self) -> int:
         return self.file.size // OFFSET_ENTRY.size
 
-    def is_sound(self) -> bool:
-        """Whether the entries ascend as they must. Reads them all."""
-        entries = list(OFFSET_ENTRY.iter_unpack(self.file.read(0, self.file.size)))
+    def is_sound(self, offset: int) -> bool:
+        """Whether the entries ascend as they must, from the last at or below `offset` on."""
+        first = max(0, _last(len(self), lambda n: self.entry(n).offset <= offset))
+        entries = list(OFFSET_ENTRY.iter_unpack(_rest(self.file, first * OFFSET_ENTRY.size)))
         return _ascend([offset for offset, _ in entries], -1) and _ascend([position for _, position in entries], 0)
 
     def entry(self, number: int) -> OffsetEntry:
@@ -72,9 +73,10 @@ class TimeIndex:
     def __len__(self) -> int:
         return self.file.size // TIME_ENTRY.size
 
-    def is_sound(self) -> bool:
-        """Whether the entries ascend as they must. Reads them all."""
-        return _ascend([time for time, _ in TIME_ENTRY.iter_unpack(self.file.read(0, self.file.size))], 0)
+    def is_sound(self, offset: int) -> bool:
+        """Whether the entries ascend as they must, from the last at or below `offset` on."""
+        first = max(0, _last(len(self), lambda n: self.entry(n).offset <= offset))
+        return _ascend([time for time, _ in TIME_ENTRY.iter_unpack(_rest(self.file, first * TIME_ENTRY.size))], 0)
 
     def entry(self, number: int) -> TimeEntry:
         data = self.file.read(number * TIME_ENTRY.size, TIME_ENTRY.size)
@@ -99,6 +101,10 @@ class TimeIndex:
         """Drop the entries at or above `offset`."""
         number = _last(len(self), lambda n: self.entry(n).offset < offset)
         self.file.truncate((number + 1) * TIME_ENTRY.size)
+
+
+def _rest(file: File, position: int) -> bytes:
+    return file.read(position, file.size - position)
 
 
 def _ascend(values: list[int], above: int) -> bool:

@@ -307,6 +307,8 @@ class PartitionLog:
 
     def headers_from(self, offset: int) -> Iterator[BatchHeader]:
         """The headers of all whole batches from the one that holds `offset` on. Raises OSError."""
+        if offset >= self.next_offset:
+            return
         for segment in self.segments[self._number_of(offset) :]:
             found = segment.find(offset)
             for _, header in segment.checked.walk(found[0]) if found else ():

@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from logpost_broker.log.batch import BatchHeader
 from logpost_broker.log.partition_log import PartitionLog
@@ -107,24 +108,30 @@ def _checked_end(log: PartitionLog, known: LastKnown) -> int:
 def _check_tail(log: PartitionLog, known: LastKnown) -> int:
     """Check every batch from the recovery point on, cut what is torn; answers the offset after the last good one.
     Raises _WrongRecoveryPointError."""
-    recovery_point = known.recovery_point
     next_offset = log.segments[0].base_offset
+    is_all_known = True
     for number, segment in enumerate(log.segments):
         following = log.segments[number + 1].base_offset if number + 1 < len(log.segments) else None
-        if following is not None and following <= recovery_point:
+        if following is not None and following <= known.recovery_point:
             next_offset = following
             _complete_indexes([segment])
             continue
-        next_offset, end = _check_segment(segment, known)
-        if next_offset < recovery_point:
+        checked = _check_segment(segment, known)
+        next_offset = checked.next_offset
+        if next_offset < known.recovery_point:
             if not segment.checked.damage:
                 raise _WrongRecoveryPointError("ends below")
-            next_offset = recovery_point
-        log.note_unsynced(segment)
-        if end < segment.size_bytes or (following is not None and not _follows(following, next_offset, log, known)):
-            _cut(log, number, end)
+            next_offset = known.recovery_point
+        if checked.start < segment.size_bytes:
+            is_all_known = False
+            log.note_unsynced(segment)
+        if checked.end < segment.size_bytes or (
+            following is not None and not _follows(following, next_offset, log, known)
+        ):
+            _cut(log, number, checked.end)
+            is_all_known = False
             break
-    if log.size_bytes:
+    if log.size_bytes and not is_all_known:
         log.begin_sync(checkpoint=True).run()
     return next_offset
 
@@ -137,8 +144,16 @@ def _follows(base_offset: int, next_offset: int, log: PartitionLog, known: LastK
     return base_offset == next_offset or (known.is_compacted and base_offset > next_offset)
 
 
-def _check_segment(segment: Segment, known: LastKnown) -> tuple[int, int]:
-    """The offset and the position after the last good batch. The indexes are written anew from where checking began.
+class _Checked(NamedTuple):
+    """Where checking began, and where the last good batch ends."""
+
+    start: int
+    end: int
+    next_offset: int
+
+
+def _check_segment(segment: Segment, known: LastKnown) -> _Checked:
+    """The indexes are written anew from where checking began.
 
     What is wrong from the recovery point on ends the log there: a crash tore it. Below, where everything was on the
     disk, it is damage, which is passed over."""
@@ -159,7 +174,7 @@ def _check_segment(segment: Segment, known: LastKnown) -> tuple[int, int]:
             break
     segment.seal()
     segment.checked.trust_from(whole_from)
-    return expected, segment.size_bytes if expected < known.recovery_point else end
+    return _Checked(start, segment.size_bytes if expected < known.recovery_point else end, expected)
 
 
 def _is_next(segment: Segment, position: int, header: BatchHeader, expected: int, known: LastKnown) -> bool:
@@ -177,16 +192,27 @@ def _is_next(segment: Segment, position: int, header: BatchHeader, expected: int
 
 
 def _start_of_check(segment: Segment, recovery_point: int) -> tuple[int, int]:
-    """Position and base offset of a batch before the recovery point, by the index if its entry is true; else the
-    segment's start."""
-    if not (segment.offset_index.is_sound() and segment.time_index.is_sound()):  # a power cut can leave zeros in both
-        return 0, segment.base_offset
+    """Position and first offset of what is not known to be on the disk, by the index if it is true; else the segment's
+    start. Headers lead from the index entry to the recovery point; what is between is checked when it is read."""
+    begin = 0, segment.base_offset
     entry = segment.offset_index.floor(recovery_point)
-    if 0 < entry.position < segment.size_bytes:
-        _, header = next(segment.headers(entry.position), (0, None))
-        if header is not None and header.last_offset == entry.offset:
-            return entry.position, header.base_offset
-    return 0, segment.base_offset
+    if not (segment.offset_index.is_sound(entry.offset) and segment.time_index.is_sound(entry.offset)):
+        return begin  # a power cut can leave zeros in what was not synced of both
+    if not 0 < entry.position < segment.size_bytes:
+        return begin
+    end = entry.position
+    for position, header in segment.headers(entry.position):
+        if position == entry.position:
+            if header.last_offset != entry.offset:
+                return begin
+            begin = position, header.base_offset
+        if header.base_offset == recovery_point:
+            return position, recovery_point
+        if header.base_offset > recovery_point:
+            return begin
+        if header.last_offset + 1 == recovery_point:
+            end = position + header.size_bytes
+    return (end, recovery_point) if end == segment.size_bytes else begin
 
 
 def _cut(log: PartitionLog, number: int, end: int) -> None:
