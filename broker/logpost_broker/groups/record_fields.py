@@ -7,6 +7,7 @@ a flexible version (KIP-482), whose structs end with tagged fields.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping, Sequence
 
 _INT16 = struct.Struct(">h")
 _INT32 = struct.Struct(">i")
@@ -35,6 +36,32 @@ def string(value: str | None) -> bytes:
 
 def byte_field(value: bytes) -> bytes:
     return int32(len(value)) + value
+
+
+def unsigned_varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def compact_string(value: str) -> bytes:
+    """As flexible versions have it."""
+    data = value.encode()
+    return unsigned_varint(len(data) + 1) + data
+
+
+def compact_array(items: Sequence[bytes]) -> bytes:
+    """Of items that are encoded already."""
+    return unsigned_varint(len(items) + 1) + b"".join(items)
+
+
+def tagged_fields(fields: Mapping[int, bytes]) -> bytes:
+    """Tag → encoded field, at the end of a struct of a flexible version."""
+    items = (unsigned_varint(tag) + unsigned_varint(len(data)) + data for tag, data in sorted(fields.items()))
+    return unsigned_varint(len(fields)) + b"".join(items)
 
 
 class Reader:
@@ -86,15 +113,21 @@ class Reader:
         return self.take(self.unsigned_varint() - 1 if self.flexible else self.int32())
 
     def array_length(self) -> int:
+        length = self.nullable_array_length()
+        if length is None:
+            raise ValueError("null where an array has to be")
+        return length
+
+    def nullable_array_length(self) -> int | None:
         length = self.unsigned_varint() - 1 if self.flexible else self.int32()
+        if length == -1:
+            return None
         if not 0 <= length <= len(self._data):
             raise ValueError(f"an array of {length} elements in {len(self._data)} bytes")
         return length
 
-    def tagged_fields(self) -> None:
-        """Skip them; there are none outside flexible versions."""
+    def tagged_fields(self) -> Mapping[int, bytes]:
+        """Tag → encoded field; there are none outside flexible versions."""
         if not self.flexible:
-            return
-        for _ in range(self.unsigned_varint()):
-            self.unsigned_varint()
-            self.take(self.unsigned_varint())
+            return {}
+        return {self.unsigned_varint(): self.take(self.unsigned_varint()) for _ in range(self.unsigned_varint())}
