@@ -33,11 +33,11 @@ from kio.schema.errors import ErrorCode
 from logpost.config import BrokerConfig
 from logpost.errors import StartError
 from logpost_broker.errors import ApiError
-from logpost_broker.log.batch import whole_batches
+from logpost_broker.log.batch import BatchHeader, whole_batches
 from logpost_broker.log.disk_reserve import DiskReserve
 from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
-from logpost_broker.log.records import Record, build_batch, records_in
+from logpost_broker.log.records import Record, build_batch, records_of
 from logpost_broker.log_directory import LogDirectory
 from logpost_broker.metadata_file import MetadataFile
 from logpost_broker.metrics import BrokerMetrics
@@ -96,13 +96,17 @@ class InternalLog:
         self._log.append(build_batch(records, now_ms), now_ms=now_ms)
         return self._node.durable(self._log)
 
-    def records(self) -> Iterator[Record]:
-        """All records from the log start on, for the replay at boot."""
+    def records(self) -> Iterator[tuple[BatchHeader, Record]]:
+        """All records from the log start on with the headers of their batches, for the replay at boot."""
         offset = self._log.log_start_offset
         while offset < self._log.next_offset:
             data = self._log.read(offset, READ_BYTES, up_to_end=True)
-            yield from (record for record in records_in(data) if record.offset >= offset)
-            offset = max(header.last_offset for _, header in whole_batches(data)) + 1
+            start = offset
+            for position, header in whole_batches(data):
+                for record in records_of(memoryview(data)[position : position + header.size_bytes]):
+                    if record.offset >= start:
+                        yield header, record
+                offset = header.last_offset + 1
 
     def truncate_prefix(self, offset: int) -> None:
         """Forget the records below `offset`, durably. Their disk space returns with whole segments (16 MiB). Raises

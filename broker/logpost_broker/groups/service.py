@@ -16,7 +16,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.coordinator import GroupCoordinator
-from logpost_broker.groups.journal import SNAPSHOT_BYTES, Journal
+from logpost_broker.groups.journal import GroupJournalFormat
 from logpost_broker.groups.limits import GroupLimits
 from logpost_broker.groups.listing import DescribedGroup
 from logpost_broker.groups.messages import (
@@ -37,6 +37,7 @@ from logpost_broker.groups.messages import (
 from logpost_broker.groups.offsets import Committed
 from logpost_broker.groups.outcome import Outcome, TimerKey, Waiter
 from logpost_broker.groups.timers import Timers
+from logpost_broker.journal import SNAPSHOT_BYTES, Journal
 from logpost_broker.node import Node
 from logpost_broker.topics import Topic
 
@@ -49,7 +50,7 @@ class GroupService:
     def __init__(self, node: Node, snapshot_bytes: int = SNAPSHOT_BYTES) -> None:
         self._node = node
         self._core = GroupCoordinator(GroupLimits())
-        self._journal = Journal(node, self._core.snapshot, snapshot_bytes)
+        self._journal = Journal(node, GroupJournalFormat(), self._core.snapshot, snapshot_bytes)
         self._timers = Timers(self._expire)
 
     async def start(self) -> None:

@@ -11,9 +11,10 @@ import pytest
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.broker import EMBEDDED
-from logpost_broker.groups.journal import CONSUMER_OFFSETS, SNAPSHOT_BYTES
+from logpost_broker.groups.journal import CONSUMER_OFFSETS
 from logpost_broker.groups.messages import Commit, OffsetToCommit
 from logpost_broker.groups.service import GroupService
+from logpost_broker.journal import SNAPSHOT_BYTES
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.node import Node
 
