@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ from kio.schema.errors import ErrorCode
 from logpost.config import BrokerConfig
 from logpost.errors import StartError
 from logpost_broker.errors import ApiError
+from logpost_broker.fetch_sessions import MAX_INT, FetchSessions
 from logpost_broker.log.batch import BatchHeader, whole_batches
 from logpost_broker.log.disk_reserve import DiskReserve
 from logpost_broker.log.files import Files
@@ -140,6 +142,7 @@ class Node:
             raise StartError(f"cannot use {error.filename or directory}: {error.strerror}") from error
         self.cluster_id = metadata.content.cluster_id
         self.producer_ids = ProducerIds(metadata)
+        self.fetch_sessions = FetchSessions(lambda: random.randint(1, MAX_INT))
         self.flusher = Flusher(config, self.logs, self.now_ms)
         self.metrics = BrokerMetrics()
         self.appender = Appender(self.metrics, self.flusher.written)

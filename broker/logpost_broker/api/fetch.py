@@ -4,14 +4,16 @@
 - v13: topics by id. v15: replica state. v16: node endpoints. v17, v18: fields of followers
 
 A fetch that finds less than `min_bytes` is parked until the high watermarks of its own partitions moved by what is
-missing, or `max_wait` is over. Sessions (KIP-227) are declined by answering session id 0: the client then names all its
-partitions each time. Both isolation levels see the same, because there are no transactions.
+missing, or `max_wait` is over. What a session (KIP-227) answers is decided in `fetch_sessions.py`; a session whose
+client names its topics ends when one of them is gone, because an id has no name then. Both isolation levels see the
+same, because there are no transactions.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kio.schema.errors import ErrorCode
@@ -20,6 +22,14 @@ from kio.schema.fetch.v18.response import FetchableTopicResponse, FetchResponse,
 from kio.static.primitive import Records, i32, i64
 
 from logpost_broker.errors import ApiError
+from logpost_broker.fetch_sessions import (
+    FINAL_EPOCH,
+    INITIAL_EPOCH,
+    NO_SESSION,
+    FetchedPartition,
+    FetchSession,
+    Key,
+)
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.node import Node
 from logpost_broker.topics import Topic
@@ -28,18 +38,31 @@ from logpost_broker.wire.units import NO_THROTTLE, milliseconds
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 """Kafka's `fetch.max.bytes`: no answer is larger, but for one batch. It bounds what a slow reader costs."""
-NO_SESSION = i32(0)
-INITIAL_EPOCH, FINAL_EPOCH = 0, -1
+TOPIC_IDS_SINCE = 13
+"""The first version that names topics by their ids."""
 NO_EPOCH = -1
 UNKNOWN = i64(-1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which partitions a request is about."""
+
+    request: FetchRequest
+    partitions: Mapping[Key, FetchedPartition]
+    session: FetchSession | None
+    session_epoch: int
+    """Where the session was when the request came."""
+    is_full: bool
+    """The client named all its partitions, and is told of all."""
 
 
 @dataclass(slots=True)
 class Reading:
     """What one pass over the partitions of a request found."""
 
-    request: FetchRequest
-    response: FetchResponse
+    scope: Scope
+    found: list[tuple[FetchedPartition, PartitionData]]
     logs: list[PartitionLog]
     """Whose high watermark is worth waiting for."""
     total_bytes: int
@@ -49,15 +72,47 @@ class Reading:
 
 @handles(FetchRequest, FetchResponse, large_answers=True)
 def fetch(node: Node, request: FetchRequest, context: RequestContext) -> FetchResponse | asyncio.Future[FetchResponse]:
-    if request.session_id != NO_SESSION and request.session_epoch not in (INITIAL_EPOCH, FINAL_EPOCH):
-        return _answer((), ErrorCode.fetch_session_id_not_found)
-    reading = _read(node, request)
+    try:
+        scope = _scope(node, request, by_topic_id=context.version >= TOPIC_IDS_SINCE)
+    except ApiError as error:
+        return _answer((), error.code)
+    reading = _read(node, scope)
     missing = request.min_bytes - reading.total_bytes
     wait_ms = milliseconds(request.max_wait)
     if missing <= 0 or wait_ms <= 0 or reading.failed or not reading.logs or node.is_stopping:
-        node.metrics.fetched_bytes.inc(reading.total_bytes)
-        return reading.response
+        return _respond(node, reading)
     return ParkedFetch(node, reading, context, missing, wait_ms).answer
+
+
+def _scope(node: Node, request: FetchRequest, *, by_topic_id: bool) -> Scope:
+    """Raises ApiError as FetchSessions.resume."""
+    sessions, now_ms = node.fetch_sessions, node.now_ms()
+    asked: dict[Key, FetchPartition] = {
+        (topic.topic_id, asked.partition): asked for topic in request.topics for asked in topic.partitions
+    }
+    session: FetchSession | None = None
+    is_full = request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH)
+    if is_full:
+        sessions.close(request.session_id)
+        if request.session_epoch == INITIAL_EPOCH:
+            session = sessions.open(asked, by_topic_id=by_topic_id, now_ms=now_ms)
+    else:
+        session = sessions.resume(request.session_id, request.session_epoch, by_topic_id=by_topic_id, now_ms=now_ms)
+        forgotten = request.forgotten_topics_data
+        session.update(asked, [(topic.topic_id, partition) for topic in forgotten for partition in topic.partitions])
+        if not session.partitions:
+            sessions.close(session.id)
+            session = None
+    if session is None:
+        alone = {key: FetchedPartition(key[0], partition) for key, partition in asked.items()}
+        return Scope(request=request, partitions=alone, session=None, session_epoch=FINAL_EPOCH, is_full=True)
+    return Scope(
+        request=request,
+        partitions=session.partitions,
+        session=session,
+        session_epoch=session.epoch,
+        is_full=is_full,
+    )
 
 
 class ParkedFetch:
@@ -91,32 +146,56 @@ class ParkedFetch:
         if self._context.connection.closed:
             self.answer.cancel()
             return
-        reading = _read(self._node, self._reading.request)
-        self._node.metrics.fetched_bytes.inc(reading.total_bytes)
-        self.answer.set_result(reading.response)
+        self.answer.set_result(_respond(self._node, _read(self._node, self._reading.scope)))
 
 
-def _read(node: Node, request: FetchRequest) -> Reading:
-    room = min(request.max_bytes, MAX_RESPONSE_BYTES)
-    topics = []
-    logs: list[PartitionLog] = []
-    total_bytes = 0
-    failed = False
-    for asked_topic in request.topics:
-        partitions = []
-        topic = node.topics.by_id(asked_topic.topic_id)
-        for asked in asked_topic.partitions:
-            try:
-                log, data = _read_partition(node, topic, asked, room - total_bytes, is_first=not total_bytes)
-            except ApiError as error:
-                failed = True
-                partitions.append(_refused(asked, error))
-                continue
-            logs.append(log)
-            total_bytes += len(data.records or b"")
-            partitions.append(data)
-        topics.append(FetchableTopicResponse(topic_id=asked_topic.topic_id, partitions=tuple(partitions)))
-    return Reading(request, _answer(topics, ErrorCode.none), logs, total_bytes, failed)
+def _read(node: Node, scope: Scope) -> Reading:
+    room = min(scope.request.max_bytes, MAX_RESPONSE_BYTES)
+    reading = Reading(scope, found=[], logs=[], total_bytes=0, failed=False)
+    for partition in scope.partitions.values():
+        if partition.quiet_log is not None and partition.is_quiet() and not scope.is_full:
+            reading.logs.append(partition.quiet_log)
+            continue
+        topic = node.topics.by_id(partition.topic_id)
+        is_first = not reading.total_bytes
+        try:
+            log, data = _read_partition(node, topic, partition.asked, room - reading.total_bytes, is_first=is_first)
+        except ApiError as error:
+            reading.failed = True
+            reading.found.append((partition, _refused(partition.asked, error)))
+            continue
+        reading.logs.append(log)
+        reading.total_bytes += len(data.records or b"")
+        reading.found.append((partition, data))
+        partition.quiet_log = log if partition.asked.fetch_offset >= data.high_watermark else None
+    return reading
+
+
+def _respond(node: Node, reading: Reading) -> FetchResponse:
+    scope, session = reading.scope, reading.scope.session
+    if session is not None and session.epoch != scope.session_epoch:
+        return _answer((), ErrorCode.invalid_fetch_session_epoch, session.id)
+    if session is not None and _lost_a_name(node, session, reading):
+        node.fetch_sessions.close(session.id)
+        if not scope.is_full:
+            return _answer((), ErrorCode.fetch_session_id_not_found)
+        session = None
+    told: dict[uuid.UUID | None, list[PartitionData]] = {}
+    for partition, data in reading.found:
+        if partition.is_news(data) or scope.is_full:
+            told.setdefault(partition.topic_id, []).append(data)
+    if session is not None:
+        session.read_last([(each.topic_id, each.asked.partition) for each, data in reading.found if data.records])
+    node.metrics.fetched_bytes.inc(reading.total_bytes)
+    topics = [FetchableTopicResponse(topic_id=id_, partitions=tuple(partitions)) for id_, partitions in told.items()]
+    return _answer(topics, ErrorCode.none, NO_SESSION if session is None else session.id)
+
+
+def _lost_a_name(node: Node, session: FetchSession, reading: Reading) -> bool:
+    """Whether a client that knows names only would be told of a topic that has none any more, or not yet."""
+    if session.by_topic_id:
+        return False
+    return any(node.topics.by_id(partition.topic_id) is None for partition, _ in reading.found)
 
 
 def _read_partition(
@@ -158,11 +237,11 @@ def _refused(asked: FetchPartition, error: ApiError) -> PartitionData:
     )
 
 
-def _answer(topics: Sequence[FetchableTopicResponse], error: ErrorCode) -> FetchResponse:
+def _answer(topics: Sequence[FetchableTopicResponse], error: ErrorCode, session_id: int = NO_SESSION) -> FetchResponse:
     return FetchResponse(
         throttle_time=NO_THROTTLE,
         error_code=error,
-        session_id=NO_SESSION,
+        session_id=i32(session_id),
         responses=tuple(topics),
         node_endpoints=(),
     )

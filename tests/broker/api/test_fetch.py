@@ -120,14 +120,6 @@ def test_a_leader_epoch_of_the_future_is_an_error(
     assert fetch(client, topic, current_leader_epoch=epoch).error_code is code
 
 
-def test_sessions_are_declined(client: WireClient, new_topic: NewTopic) -> None:
-    topic = new_topic()
-    answer = client.call("fetch", 11, request(topic) | {"session_epoch": 0})
-    assert (answer.error_code, answer.session_id, len(answer.responses)) == (ErrorCode.none, 0, 1)
-    answer = client.call("fetch", 11, request(topic) | {"session_id": 5, "session_epoch": 3})
-    assert answer.error_code is ErrorCode.fetch_session_id_not_found
-
-
 def test_a_wait_for_a_topic_that_is_deleted_ends_with_an_error(client: WireClient, shared_broker: Broker) -> None:
     [created] = create(client, "short-lived")
     assert created.error_code is ErrorCode.none
