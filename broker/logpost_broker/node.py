@@ -43,6 +43,7 @@ from logpost_broker.log.records import Record, build_batch, records_of
 from logpost_broker.log_directory import LogDirectory
 from logpost_broker.metadata_file import MetadataFile
 from logpost_broker.metrics import BrokerMetrics
+from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.server.appender import Appender
 from logpost_broker.server.flusher import Flusher
 from logpost_broker.topics import ProducerIds, Topic, TopicRegistry
@@ -91,11 +92,23 @@ class InternalLog:
     def size_bytes(self) -> int:
         return self._log.size_bytes
 
-    def append(self, records: Sequence[tuple[bytes | None, bytes | None]]) -> asyncio.Future[None]:
-        """Append (key, value) pairs as one batch, now and in this order; the future is done when they are as safe as
-        `broker.flush` says, and raises ApiError when they cannot be. Raises ApiError when the log is offline."""
+    def append(
+        self, records: Sequence[tuple[bytes | None, bytes | None]], producer: ProducerIdentity | None = None
+    ) -> asyncio.Future[None]:
+        """Append (key, value) pairs as one batch, now and in this order, in a transaction of `producer` if it is given;
+        the future is done when they are as safe as `broker.flush` says, and raises ApiError when they cannot be. Raises
+        ApiError when the log is offline."""
         now_ms = self._node.now_ms()
-        self._log.append(build_batch(records, now_ms), now_ms=now_ms)
+        self._log.append(build_batch(records, now_ms, producer), now_ms=now_ms)
+        return self._node.durable(self._log)
+
+    def append_marker(
+        self, producer: ProducerIdentity, *, coordinator_epoch: int, commit: bool
+    ) -> asyncio.Future[None]:
+        """Append the end of a producer's transaction; answers and raises as `append`."""
+        self._log.append_marker(
+            producer.producer_id, producer.epoch, coordinator_epoch, commit=commit, now_ms=self._node.now_ms()
+        )
         return self._node.durable(self._log)
 
     def records(self) -> Iterator[tuple[BatchHeader, Record]]:

@@ -3,7 +3,7 @@
 - v1: key type
 - v3: flexible
 - v4: several keys at once (KIP-699)
-- v5: TRANSACTION_ABORTABLE may be answered (KIP-890), which is not needed here
+- v5: TRANSACTION_ABORTABLE may be answered (KIP-890); there is no reason to
 - v6: share groups (KIP-932), which this broker has not: INVALID_REQUEST
 """
 

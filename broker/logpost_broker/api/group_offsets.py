@@ -10,7 +10,7 @@ OffsetCommit, versions 2 to 10
 OffsetFetch, versions 1 to 10
 - v2: all topics, for null
 - v5: leader epoch
-- v7: `require_stable`; there is nothing unstable here before transactions
+- v7: `require_stable`: UNSTABLE_OFFSET_COMMIT where a transaction that is not decided has an offset (KIP-447)
 - v8: several groups at once
 - v9: member id and epoch of the new consumer protocol, which classic groups do not look at
 - v10: topics by id
@@ -122,7 +122,8 @@ async def offset_fetch(node: Node, request: OffsetFetchRequest, context: Request
     service = node.service(GroupService)
     groups = tuple(
         OffsetFetchResponseGroup(
-            group_id=group.group_id, topics=tuple(_fetched_topics(node, group, service, context.version))
+            group_id=group.group_id,
+            topics=tuple(_fetched_topics(node, group, service, context.version, request.require_stable)),
         )
         for group in request.groups
     )
@@ -137,7 +138,7 @@ async def offset_fetch(node: Node, request: OffsetFetchRequest, context: Request
 
 
 def _fetched_topics(
-    node: Node, group: OffsetFetchRequestGroup, service: GroupService, version: int
+    node: Node, group: OffsetFetchRequestGroup, service: GroupService, version: int, require_stable: bool
 ) -> Iterable[OffsetFetchResponseTopics]:
     committed = service.committed(group.group_id)
     for requested in _all_topics(node, committed) if group.topics is None else group.topics:
@@ -148,7 +149,10 @@ def _fetched_topics(
         yield OffsetFetchResponseTopics(
             topic_id=requested.topic_id,
             partitions=tuple(
-                _fetched(partition, committed.get((name, partition)), code) for partition in requested.partition_indexes
+                _unstable(partition)
+                if require_stable and service.is_pending(group.group_id, name, partition)
+                else _fetched(partition, committed.get((name, partition)), code)
+                for partition in requested.partition_indexes
             ),
         )
 
@@ -163,6 +167,10 @@ def _all_topics(node: Node, committed: Committed) -> Iterable[OffsetFetchRequest
             yield OffsetFetchRequestTopics(
                 topic_id=topic.id, partition_indexes=tuple(i32(index) for index in sorted(partitions[name]))
             )
+
+
+def _unstable(partition: i32) -> OffsetFetchResponsePartitions:
+    return _fetched(partition, None, ErrorCode.unstable_offset_commit)
 
 
 def _fetched(partition: i32, event: OffsetCommitted | None, code: ErrorCode) -> OffsetFetchResponsePartitions:

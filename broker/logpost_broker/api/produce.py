@@ -1,11 +1,11 @@
 """Produce (0), versions 3 to 13 (0 to 2 are shown and refused: KAFKA-18659).
 
 - v3: record batches v2. v5: log start offset. v7: zstd. v8: error messages. v9: flexible. v10: the current leader
-- v12: transactions verified by the broker. v13: topics by id
+- v11: TRANSACTION_ABORTABLE. v12: adds partitions to transactions (KIP-890). v13: topics by id
 
 acks=all is answered when the batches are as safe as `broker.flush` says, acks=1 when they are written, acks=0 never
 (a refusal closes the connection then, as in Kafka, so that the client notices). Each partition of a request carries
-exactly one batch. Left out: transactions, which InitProducerId refuses.
+exactly one batch. A transactional batch has to be in its producer's transaction; from v12 on it adds its partition.
 """
 
 from __future__ import annotations
@@ -26,17 +26,23 @@ from kio.schema.produce.v13.response import (
 from kio.static.primitive import i32, i64
 
 from logpost_broker.errors import ApiError, ProtocolError
-from logpost_broker.log.batch import TRANSACTIONAL
+from logpost_broker.log.batch import TRANSACTIONAL, BatchHeader
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.produced import InvalidRecordsError, check_produced
 from logpost_broker.node import Node
+from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.server.appender import Written
+from logpost_broker.transactions.events import TopicPartition
+from logpost_broker.transactions.messages import Add
+from logpost_broker.transactions.service import TransactionService
+from logpost_broker.transactions.verification import Verification
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, instant
 
 ACKS_NONE, ACKS_WRITTEN, ACKS_ALL = 0, 1, -1
 NO_OFFSET = i64(-1)
 ZSTD_VERSION = 7
+FIRST_THAT_ADDS = 12
 
 
 class Outcome(NamedTuple):
@@ -63,7 +69,7 @@ def produce(
     node: Node, request: ProduceRequest, context: RequestContext
 ) -> Answer | asyncio.Future[ProduceResponse | None]:
     outcomes = [
-        _append(node, request.acks, topic.topic_id, data, context)
+        _append(node, request, topic.topic_id, data, context)
         for topic in request.topic_data
         for data in topic.partition_data
     ]
@@ -101,12 +107,16 @@ def _answer(node: Node, acks: int, outcomes: Sequence[Outcome]) -> Answer:
 
 
 def _append(
-    node: Node, acks: int, topic_id: uuid.UUID | None, data: PartitionProduceData, context: RequestContext
+    node: Node,
+    request: ProduceRequest,
+    topic_id: uuid.UUID | None,
+    data: PartitionProduceData,
+    context: RequestContext,
 ) -> Outcome | Pending:
     """Check a partition's batch against its topic and write it, or queue it for that."""
     batch = data.records or b""
     try:
-        if acks not in (ACKS_NONE, ACKS_WRITTEN, ACKS_ALL):
+        if request.acks not in (ACKS_NONE, ACKS_WRITTEN, ACKS_ALL):
             raise ApiError(ErrorCode.invalid_required_acks)
         topic = node.topic_of(topic_id)
         if topic.internal:
@@ -116,7 +126,7 @@ def _append(
         now_ms = node.now_ms()
         header = check_produced(batch, rules, now_ms=now_ms, takes_zstd=context.version >= ZSTD_VERSION)
         if header.attributes & TRANSACTIONAL:
-            raise ApiError(ErrorCode.invalid_txn_state, "this broker has no transactions")
+            _verify_transaction(node, request.transactional_id, header, (topic.name, data.index), context.version)
         node.admit(len(batch), now_ms)
         result = node.appender.append(log, header, batch, rules, now_ms=now_ms, connection=context.connection)
     except ApiError as error:
@@ -125,6 +135,22 @@ def _append(
     if isinstance(result, Written):
         return Outcome(topic_id, data.index, result)
     return Pending(topic_id, data.index, result)
+
+
+def _verify_transaction(
+    node: Node, transactional_id: str | None, header: BatchHeader, place: TopicPartition, version: int
+) -> None:
+    """Raises ApiError where the batch is in no transaction of its producer."""
+    if transactional_id is None:
+        raise ApiError(ErrorCode.invalid_txn_state, "a transactional batch needs a transactional id")
+    verification = Verification.of(version, adds_from=FIRST_THAT_ADDS)
+    add = Add(
+        transactional_id=transactional_id,
+        producer=ProducerIdentity(header.producer_id, header.producer_epoch),
+        partitions=frozenset({place}),
+        is_v2=verification is Verification.ADDS,
+    )
+    node.service(TransactionService).verify(add, verification)
 
 
 def _when_durable(

@@ -13,7 +13,13 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
 from logpost_broker.groups import joining, membership, rebalance
-from logpost_broker.groups.events import Event, GroupDeleted, GroupStored, OffsetCommitted
+from logpost_broker.groups.events import (
+    Event,
+    GroupDeleted,
+    GroupStored,
+    OffsetCommitted,
+    OffsetPending,
+)
 from logpost_broker.groups.group import Group
 from logpost_broker.groups.limits import MAX_STRING_BYTES, GroupLimits
 from logpost_broker.groups.listing import DescribedGroup, describe
@@ -157,9 +163,13 @@ class GroupCoordinator:
         for offset in request.offsets:
             code = codes[offset.topic, offset.partition] = check_offset(offset, self.limits)
             if code == ErrorCode.none:
-                draft.events.append(_committed(request.group_id, offset, now_ms))
+                draft.events.append(_committed(request, offset, now_ms))
         draft.reply(waiter, CommitReply(codes=codes))
         return draft.outcome()
+
+    def is_pending(self, group_id: str, topic: str, partition: int) -> bool:
+        """A transaction that is not decided has an offset of the group there."""
+        return self._offsets.pending.is_pending(group_id, topic, partition)
 
     def committed(self, group_id: str) -> Committed:
         """(topic, partition) → the group's committed offset."""
@@ -170,7 +180,7 @@ class GroupCoordinator:
 
     def forget_topics(self, topics: Collection[str]) -> Outcome:
         """The topics are gone: so are all offsets in them, before a new topic takes the name."""
-        return Outcome(events=tuple(deleted(event) for event in self._offsets.of_topics(topics)))
+        return Outcome(events=tuple(self._offsets.deletions_in(topics)))
 
     # Administration
 
@@ -196,7 +206,7 @@ class GroupCoordinator:
         elif described.state is not GroupState.EMPTY:
             draft.reply(waiter, DeleteReply(code=ErrorCode.non_empty_group))
         else:
-            draft.events.extend(deleted(event) for event in self._offsets.of(group_id).values())
+            draft.events.extend(self._offsets.deletions_of(group_id))
             draft.events.append(GroupDeleted(group_id=group_id))
             draft.reply(waiter, DeleteReply())
         return draft.outcome()
@@ -267,9 +277,9 @@ class GroupCoordinator:
         return [*groups, *self._offsets.all()]
 
 
-def _committed(group_id: str, offset: OffsetToCommit, now_ms: int) -> OffsetCommitted:
-    return OffsetCommitted(
-        group_id=group_id,
+def _committed(request: Commit, offset: OffsetToCommit, now_ms: int) -> OffsetCommitted | OffsetPending:
+    committed = OffsetCommitted(
+        group_id=request.group_id,
         topic=offset.topic,
         partition=offset.partition,
         offset=offset.offset,
@@ -277,3 +287,4 @@ def _committed(group_id: str, offset: OffsetToCommit, now_ms: int) -> OffsetComm
         metadata=offset.metadata,
         commit_timestamp_ms=now_ms,
     )
+    return committed if request.producer is None else OffsetPending(producer=request.producer, offset=committed)

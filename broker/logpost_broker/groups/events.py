@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from logpost_broker.producer_identity import ProducerIdentity
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMember:
@@ -57,4 +59,21 @@ class OffsetDeleted:
     partition: int
 
 
-Event = GroupStored | GroupDeleted | OffsetCommitted | OffsetDeleted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OffsetPending:
+    """As `OffsetCommitted`, when and if the transaction of this producer is committed."""
+
+    producer: ProducerIdentity
+    offset: OffsetCommitted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionEnded:
+    """What this producer has pending counts from now on, or never."""
+
+    producer: ProducerIdentity
+    coordinator_epoch: int
+    commit: bool
+
+
+Event = GroupStored | GroupDeleted | OffsetCommitted | OffsetDeleted | OffsetPending | TransactionEnded

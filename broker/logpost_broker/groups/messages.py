@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.producer_identity import ProducerIdentity
+
 TopicPartition = tuple[str, int]
 
 
@@ -118,6 +120,8 @@ class Commit:
     generation: int
     """-1 from a consumer that picks its partitions itself, and from admin tools."""
     offsets: tuple[OffsetToCommit, ...]
+    producer: ProducerIdentity | None = None
+    """Set where the offsets are committed in its transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
-from logpost_broker.groups.events import OffsetCommitted, OffsetDeleted
+from logpost_broker.groups.events import OffsetCommitted, OffsetDeleted, OffsetPending, TransactionEnded
 from logpost_broker.groups.group import Group
 from logpost_broker.groups.limits import MAX_STRING_BYTES, GroupLimits
 from logpost_broker.groups.messages import Commit, OffsetToCommit, TopicPartition
 from logpost_broker.groups.outcome import Draft
+from logpost_broker.groups.pending_offsets import PendingOffsets
 from logpost_broker.groups.rebalance import watch
 from logpost_broker.groups.states import GroupState
 
@@ -23,23 +24,45 @@ class Offsets:
 
     def __init__(self) -> None:
         self._by_group: dict[str, dict[TopicPartition, OffsetCommitted]] = {}
+        self.pending = PendingOffsets()
 
     def group_ids(self) -> Collection[str]:
         return self._by_group.keys()
 
     def topics(self) -> set[str]:
-        return {topic for offsets in self._by_group.values() for topic, _ in offsets}
+        committed = {topic for offsets in self._by_group.values() for topic, _ in offsets}
+        return committed | {event.offset.topic for event in self.pending.all()}
 
     def of(self, group_id: str) -> Committed:
         return self._by_group.get(group_id, {})
 
-    def of_topics(self, topics: Collection[str]) -> list[OffsetCommitted]:
-        return [event for offsets in self._by_group.values() for event in offsets.values() if event.topic in topics]
+    def deletions_of(self, group_id: str) -> list[OffsetDeleted]:
+        """What forgets all offsets of a group, pending ones too."""
+        pending = [event.offset for event in self.pending.of_group(group_id)]
+        return _deletions([*self.of(group_id).values(), *pending])
 
-    def all(self) -> list[OffsetCommitted]:
-        return [event for offsets in self._by_group.values() for event in offsets.values()]
+    def deletions_in(self, topics: Collection[str]) -> list[OffsetDeleted]:
+        """What forgets all offsets in these topics."""
+        committed = [event for offsets in self._by_group.values() for event in offsets.values()]
+        pending = [event.offset for event in self.pending.all()]
+        return _deletions(event for event in [*committed, *pending] if event.topic in topics)
 
-    def apply(self, event: OffsetCommitted | OffsetDeleted) -> None:
+    def all(self) -> list[OffsetCommitted | OffsetPending]:
+        """In an order in which they can be applied again."""
+        committed = [event for offsets in self._by_group.values() for event in offsets.values()]
+        return [*committed, *self.pending.all()]
+
+    def apply(self, event: OffsetCommitted | OffsetDeleted | OffsetPending | TransactionEnded) -> None:
+        if isinstance(event, OffsetPending):
+            self.pending.add(event)
+        elif isinstance(event, TransactionEnded):
+            for committed in self.pending.end(event.producer.producer_id, commit=event.commit):
+                self._set(committed)
+        else:
+            self.pending.overtake((event.group_id, event.topic, event.partition))
+            self._set(event)
+
+    def _set(self, event: OffsetCommitted | OffsetDeleted) -> None:
         place = (event.topic, event.partition)
         if isinstance(event, OffsetCommitted):
             self._by_group.setdefault(event.group_id, {})[place] = event
@@ -50,12 +73,18 @@ class Offsets:
             self._by_group.pop(event.group_id, None)
 
 
+def _deletions(offsets: Iterable[OffsetCommitted]) -> list[OffsetDeleted]:
+    """Each place once."""
+    return [*dict.fromkeys(deleted(event) for event in offsets)]
+
+
 def deleted(event: OffsetCommitted) -> OffsetDeleted:
     return OffsetDeleted(group_id=event.group_id, topic=event.topic, partition=event.partition)
 
 
 def check_committer(group: Group | None, request: Commit, draft: Draft) -> None:
-    """A member commits in its own generation; anyone may commit for a group without members.
+    """A member commits in its own generation; anyone may commit for a group without members, and so may clients that
+    commit in a transaction and are too old to say which member they are (before KIP-447).
 
     Raises ApiError: ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, REBALANCE_IN_PROGRESS.
     """
@@ -66,11 +95,13 @@ def check_committer(group: Group | None, request: Commit, draft: Draft) -> None:
     if request.generation < 0 and group.is_in(GroupState.EMPTY):
         return
     if request.generation < 0 and not request.member_id and request.instance_id is None:
+        if request.producer is not None:
+            return
         raise ApiError(ErrorCode.unknown_member_id, "the group has members, who commit for it")
     member = group.member(request.member_id, request.instance_id)
     if request.generation != group.generation:
         raise ApiError(ErrorCode.illegal_generation)
-    if group.is_in(GroupState.COMPLETING_REBALANCE):
+    if group.is_in(GroupState.COMPLETING_REBALANCE) and request.producer is None:
         raise ApiError(ErrorCode.rebalance_in_progress)
     watch(group, member, draft)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logpost_broker.groups.events import Event, GroupDeleted, GroupStored, OffsetCommitted
+from logpost_broker.groups.events import GroupDeleted, GroupStored, OffsetCommitted, OffsetDeleted
 from logpost_broker.groups.group_record import GROUP_METADATA_KEY, group_key, group_value, read_group
 from logpost_broker.groups.offset_record import (
     LEGACY_OFFSET_COMMIT_KEY,
@@ -13,15 +13,18 @@ from logpost_broker.groups.offset_record import (
 )
 from logpost_broker.groups.record_fields import Reader
 
+PlainEvent = GroupStored | GroupDeleted | OffsetCommitted | OffsetDeleted
+"""What is one record, whatever its batch says."""
 
-def to_record(event: Event) -> tuple[bytes, bytes | None]:
+
+def to_record(event: PlainEvent) -> tuple[bytes, bytes | None]:
     """Key and value; the value of what was deleted is null."""
     if isinstance(event, GroupStored | GroupDeleted):
         return group_key(event), group_value(event) if isinstance(event, GroupStored) else None
     return offset_key(event), offset_value(event) if isinstance(event, OffsetCommitted) else None
 
 
-def from_record(key: bytes, value: bytes | None) -> Event:
+def from_record(key: bytes, value: bytes | None) -> PlainEvent:
     """Raises ValueError for a record of another type, such as those of KIP-848, and for a malformed one."""
     reader = Reader(key)
     key_type = reader.int16()

@@ -16,6 +16,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.coordinator import GroupCoordinator
+from logpost_broker.groups.events import TransactionEnded
 from logpost_broker.groups.journal import GroupJournalFormat
 from logpost_broker.groups.limits import GroupLimits
 from logpost_broker.groups.listing import DescribedGroup
@@ -99,6 +100,18 @@ class GroupService:
     def delete_offsets(self, group_id: str, partitions: Iterable[TopicPartition]) -> asyncio.Future[DeleteReply]:
         return self._call(lambda waiter, now_ms: self._core.delete_offsets(group_id, partitions, waiter, now_ms))
 
+    def end_transaction(self, event: TransactionEnded) -> asyncio.Future[None]:
+        """Write the marker, which makes pending offsets count or forgets them; done when that is durable. Raises
+        ApiError."""
+        self._journal.append([event])
+        self._core.apply(event)
+        assert self._journal.durable is not None
+        return self._journal.durable
+
+    def is_pending(self, group_id: str, topic: str, partition: int) -> bool:
+        """A transaction that is not decided has an offset of the group there."""
+        return self._core.is_pending(group_id, topic, partition)
+
     def committed(self, group_id: str) -> Committed:
         """(topic, partition) → committed offset, as of now: await `settled` before anybody is told."""
         return self._core.committed(group_id)
@@ -144,7 +157,7 @@ class GroupService:
         try:
             self._journal.append(outcome.events)
         except ApiError as error:
-            logger.error("cannot journal a change of group %s: %s", outcome.events[0].group_id, error)
+            logger.error("cannot journal %s: %s", outcome.events[0], error)
             return ErrorCode.coordinator_not_available
         for event in outcome.events:
             self._core.apply(event)

@@ -22,8 +22,9 @@ from logpost_broker.errors import ApiError
 from logpost_broker.log.batch import HEADER, NO_TIMESTAMP, BatchHeader, Buffer, read_header, stamped
 from logpost_broker.log.files import File, Files, duplicates
 from logpost_broker.log.producers import ProducerStates
-from logpost_broker.log.records import records_of
+from logpost_broker.log.records import build_marker, records_of
 from logpost_broker.log.segment import RollLimits, Segment, file_stem
+from logpost_broker.producer_identity import ProducerIdentity
 
 OFFSETS_END = 16
 """Base offset, length and leader epoch: what the broker sets is in the first bytes of a batch."""
@@ -158,6 +159,13 @@ class PartitionLog:
         self._appended_bytes += header.size_bytes
         self.note_unsynced(self.active)
         return Appended(base_offset=header.base_offset, last_offset=header.last_offset)
+
+    def append_marker(
+        self, producer_id: int, epoch: int, coordinator_epoch: int, *, commit: bool, now_ms: int
+    ) -> Appended:
+        """Write the end of a producer's transaction. Raises what `append` raises."""
+        producer = ProducerIdentity(producer_id, epoch)
+        return self.append(build_marker(producer, coordinator_epoch, commit=commit, timestamp_ms=now_ms), now_ms=now_ms)
 
     def note_unsynced(self, segment: Segment) -> None:
         """`segment` has bytes that are not known to be on the disk."""

@@ -59,7 +59,7 @@ class ProducerStates:
         with any sequence, as in Kafka: its earlier batches may have left with their segments.
         """
         producer = self._producers.get(header.producer_id)
-        if header.producer_id == NO_PRODUCER or header.attributes & CONTROL or producer is None:
+        if not has_sequence(header) or producer is None:
             return None
         if header.producer_epoch < producer.epoch:
             raise ApiError(
@@ -87,7 +87,7 @@ class ProducerStates:
     def record(self, header: BatchHeader, now_ms: int) -> None:
         """Note a batch that is in the log under its final offsets. A marker, which the broker writes, has no
         sequence."""
-        if header.producer_id == NO_PRODUCER or header.attributes & CONTROL:
+        if not has_sequence(header):
             return
         producer = self._producers.get(header.producer_id)
         if producer is None or producer.epoch != header.producer_epoch:
@@ -153,6 +153,11 @@ class ProducerStates:
             )
             producer.batches.append(batch)
         return states
+
+
+def has_sequence(header: BatchHeader) -> bool:
+    """Not without a producer, and not where the broker writes: markers, and offsets in transactions."""
+    return header.producer_id != NO_PRODUCER and not header.attributes & CONTROL and header.base_sequence >= 0
 
 
 def sequence_after(sequence: int, records: int) -> int:

@@ -5,12 +5,14 @@ Only readers that need keys or times open batches: the coordinators' internal to
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from crc32c import crc32c
 
 from logpost_broker.log.batch import (
+    CONTROL,
     CRC_START,
     HEADER,
     HEADER_BYTES,
@@ -18,13 +20,22 @@ from logpost_broker.log.batch import (
     LOG_APPEND_TIME,
     MAGIC,
     NO_PRODUCER,
+    TRANSACTIONAL,
     BatchHeader,
     Buffer,
     read_header,
     whole_batches,
 )
 from logpost_broker.log.compression import decompress
+from logpost_broker.producer_identity import ProducerIdentity
 
+MARKER_KEY = struct.Struct(">hh")
+"""Version and type."""
+MARKER_VALUE = struct.Struct(">hi")
+"""Version and coordinator epoch."""
+MARKER_VERSION = 0
+ABORT, COMMIT = 0, 1
+NO_SEQUENCE = -1
 VARINT_BITS = 70
 """Ten bytes of seven bits hold every 64-bit number."""
 
@@ -39,8 +50,27 @@ class Record(NamedTuple):
     headers: tuple[tuple[bytes, bytes | None], ...] = ()
 
 
-def build_batch(records: Sequence[tuple[bytes | None, bytes | None]], timestamp_ms: int) -> bytes:
-    """An uncompressed batch of (key, value) pairs, base offset 0: a log sets the offset at append."""
+def build_batch(
+    records: Sequence[tuple[bytes | None, bytes | None]], timestamp_ms: int, producer: ProducerIdentity | None = None
+) -> bytes:
+    """An uncompressed batch of (key, value) pairs, base offset 0: a log sets the offset at append. In a transaction of
+    `producer` if it is given; without sequences, as a coordinator writes."""
+    return _batch(records, timestamp_ms, producer, attributes=0 if producer is None else TRANSACTIONAL)
+
+
+def build_marker(producer: ProducerIdentity, coordinator_epoch: int, *, commit: bool, timestamp_ms: int) -> bytes:
+    """The control batch that ends a producer's transaction (KIP-98)."""
+    key = MARKER_KEY.pack(MARKER_VERSION, COMMIT if commit else ABORT)
+    value = MARKER_VALUE.pack(MARKER_VERSION, coordinator_epoch)
+    return _batch([(key, value)], timestamp_ms, producer, attributes=TRANSACTIONAL | CONTROL)
+
+
+def _batch(
+    records: Sequence[tuple[bytes | None, bytes | None]],
+    timestamp_ms: int,
+    producer: ProducerIdentity | None,
+    attributes: int,
+) -> bytes:
     body = b"".join(_encoded(delta, key, value) for delta, (key, value) in enumerate(records))
     header = BatchHeader(
         base_offset=0,
@@ -48,13 +78,13 @@ def build_batch(records: Sequence[tuple[bytes | None, bytes | None]], timestamp_
         partition_leader_epoch=-1,
         magic=MAGIC,
         crc=0,
-        attributes=0,
+        attributes=attributes,
         last_offset_delta=len(records) - 1,
         base_timestamp=timestamp_ms,
         max_timestamp=timestamp_ms,
-        producer_id=NO_PRODUCER,
-        producer_epoch=-1,
-        base_sequence=-1,
+        producer_id=NO_PRODUCER if producer is None else producer.producer_id,
+        producer_epoch=-1 if producer is None else producer.epoch,
+        base_sequence=NO_SEQUENCE,
         record_count=len(records),
     )
     summed = HEADER.pack(*header)[CRC_START:]

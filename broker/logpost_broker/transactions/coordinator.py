@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
+from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.transactions import transaction as steps
 from logpost_broker.transactions.ending import ended
 from logpost_broker.transactions.events import (
     Event,
-    ProducerIdentity,
     TopicPartition,
     TransactionForgotten,
     TransactionStored,
@@ -107,6 +107,8 @@ class TransactionCoordinator:
         """A partition has an open transaction of this producer, found at the start after a crash that took its adding
         with it. None when nobody can commit it any more, and it has to be aborted."""
         for known in self._transactions.values():
+            if known.producer_id == producer.producer_id and partition in known.partitions:
+                return Outcome()
             if known.identity == producer and not known.state.is_prepared:
                 return Outcome(events=(steps.extended(known, [partition], is_v2=known.is_v2, now_ms=now_ms),))
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.transactions.states import TransactionState
 
 TopicPartition = tuple[str, int]
@@ -11,14 +12,6 @@ TopicPartition = tuple[str, int]
 NO_PRODUCER_ID = -1
 NO_EPOCH = -1
 NO_TIME = -1
-
-
-@dataclass(frozen=True, slots=True)
-class ProducerIdentity:
-    """Of all who have the producer id, the one with the newest epoch may write."""
-
-    producer_id: int
-    epoch: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
+from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.transactions import transaction as steps
-from logpost_broker.transactions.events import NO_EPOCH, ProducerIdentity, TransactionStored
+from logpost_broker.transactions.events import NO_EPOCH, TransactionStored
 from logpost_broker.transactions.messages import Init, Outcome
 from logpost_broker.transactions.states import TransactionState
 
@@ -21,7 +22,7 @@ def initialized(known: TransactionStored, request: Init, new_producer_id: Callab
     if known.state.is_prepared:
         raise ApiError(ErrorCode.concurrent_transactions, "the transaction before is not complete yet")
     if known.state is TransactionState.ONGOING:
-        return Outcome(code=ErrorCode.concurrent_transactions, events=(steps.fenced(known, now_ms),))
+        return Outcome(code=ErrorCode.concurrent_transactions, events=(steps.fenced(known, now_ms, current),))
     after = _next(known, request, new_producer_id, now_ms)
     return Outcome(producer=after.identity, events=(after,))
 
@@ -42,7 +43,8 @@ def _next(
     known: TransactionStored, request: Init, new_producer_id: Callable[[], int], now_ms: int
 ) -> TransactionStored:
     current, timeout_ms = request.current, request.timeout_ms
-    if current is not None and current != known.identity:  # repeated: the same answer
+    is_repeated = current is not None and current != known.identity
+    if is_repeated and known.producer_epoch < steps.MAX_EPOCH:  # the same answer
         return steps.initialized(
             known,
             epoch=known.producer_epoch,

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.transactions.events import Event, ProducerIdentity, TopicPartition
+from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.transactions.events import Event, TopicPartition
+
+OFFSETS_PARTITION: TopicPartition = ("__consumer_offsets", 0)
+"""Where all groups' offsets are: the internal topic has one partition."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

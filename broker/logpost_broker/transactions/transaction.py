@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
+from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.transactions.events import (
     NO_EPOCH,
     NO_PRODUCER_ID,
@@ -95,14 +96,15 @@ def prepared(
     )
 
 
-def fenced(before: TransactionStored, now_ms: int) -> TransactionStored:
-    """It is aborted without its client, who is told so by an epoch that it does not have."""
+def fenced(before: TransactionStored, now_ms: int, current: ProducerIdentity | None = None) -> TransactionStored:
+    """It is aborted without its client, who is told so by an epoch that it does not have. `current`: the client itself
+    wants to begin anew, and is given that epoch when it asks again."""
     return _moved(
         before,
         TransactionState.PREPARE_ABORT,
         now_ms,
         producer_epoch=before.producer_epoch + 1,
-        last_producer_epoch=NO_EPOCH,
+        last_producer_epoch=NO_EPOCH if current is None else current.epoch,
         next_producer_id=NO_PRODUCER_ID,
     )
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.groups.coordinator import GroupCoordinator
+from logpost_broker.groups.events import Event, OffsetPending, TransactionEnded
 from logpost_broker.groups.limits import GroupLimits
 from logpost_broker.groups.listing import DescribedGroup
 from logpost_broker.groups.messages import (
@@ -196,7 +197,7 @@ class GroupHarness:
 
     def carry_out(self, outcome: Outcome) -> None:
         for event in outcome.events:
-            self.journal.append(to_record(event))
+            self.journal.append(written(event))
             self.core.apply(event)
         for timer in outcome.timers:
             self.timers.pop(timer.key, None)
@@ -223,6 +224,12 @@ class GroupHarness:
         call = Call(member)
         self.calls.append(call)
         return call
+
+
+def written(event: Event) -> tuple[bytes, bytes | None]:
+    """As the journal has it. Transactions are in `test_pending_offsets.py`."""
+    assert not isinstance(event, OffsetPending | TransactionEnded)
+    return to_record(event)
 
 
 def answer(call: Call, kind: type[R]) -> R:

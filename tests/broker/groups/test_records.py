@@ -7,14 +7,13 @@ import dataclasses
 import pytest
 
 from logpost_broker.groups.events import (
-    Event,
     GroupDeleted,
     GroupStored,
     OffsetCommitted,
     OffsetDeleted,
     StoredMember,
 )
-from logpost_broker.groups.records import from_record, to_record
+from logpost_broker.groups.records import PlainEvent, from_record, to_record
 
 OFFSET_KEY = "0001000867726f75702dc3a400046c6f677300000007"
 OFFSET_VALUES = [
@@ -100,7 +99,7 @@ EMPTY = GroupStored(
         (GroupDeleted(group_id="group-ä"), GROUP_KEY, None),
     ],
 )
-def test_events_are_written_as_kafka_writes_them_and_read_back(event: Event, key: str, value: str | None) -> None:
+def test_events_are_written_as_kafka_writes_them_and_read_back(event: PlainEvent, key: str, value: str | None) -> None:
     record = (bytes.fromhex(key), None if value is None else bytes.fromhex(value))
     assert to_record(event) == record
     assert from_record(*record) == event

@@ -2,9 +2,8 @@
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.groups.records import to_record
 from logpost_broker.groups.states import GroupState
-from tests.broker.groups.harness import SESSION_MS, GroupHarness, joined, synced
+from tests.broker.groups.harness import SESSION_MS, GroupHarness, joined, synced, written
 
 
 def test_a_stable_group_goes_on_without_a_rebalance() -> None:
@@ -77,7 +76,7 @@ def test_a_snapshot_gives_the_same_state_alone_and_behind_any_part_of_the_journa
     h.join("c")  # under way, and no part of the snapshot
     h.commit("a", 2, topic="other")
     h.carry_out(h.core.forget_topics({"other"}))
-    journal, snapshot = h.journal, [to_record(event) for event in h.core.snapshot()]
+    journal, snapshot = h.journal, [written(event) for event in h.core.snapshot()]
     replayed = []
     for part in ([], journal[1:], journal):
         h.journal = [*part, *snapshot]

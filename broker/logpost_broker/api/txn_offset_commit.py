@@ -1,0 +1,100 @@
+"""TxnOffsetCommit (28), versions 0 to 5: offsets that count when the transaction is committed.
+
+- v2: leader epoch. v3: the member that commits (KIP-447); flexible
+- v4: TRANSACTION_ABORTABLE where the offsets were not added to the transaction, INVALID_TXN_STATE before (KIP-890)
+- v5: adds them itself
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kio.schema.errors import ErrorCode
+from kio.schema.txn_offset_commit.v5.request import TxnOffsetCommitRequest
+from kio.schema.txn_offset_commit.v5.response import (
+    TxnOffsetCommitResponse,
+    TxnOffsetCommitResponsePartition,
+    TxnOffsetCommitResponseTopic,
+)
+
+from logpost_broker.errors import ApiError
+from logpost_broker.groups.messages import Commit, CommitReply, OffsetToCommit
+from logpost_broker.groups.service import GroupService
+from logpost_broker.node import Node
+from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.transactions.messages import OFFSETS_PARTITION, Add
+from logpost_broker.transactions.service import TransactionService
+from logpost_broker.transactions.verification import Verification
+from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.wire.units import NO_THROTTLE
+
+FIRST_THAT_ADDS = 5
+
+
+@handles(TxnOffsetCommitRequest, TxnOffsetCommitResponse)
+async def txn_offset_commit(
+    node: Node, request: TxnOffsetCommitRequest, context: RequestContext
+) -> TxnOffsetCommitResponse:
+    verification = Verification.of(context.version, adds_from=FIRST_THAT_ADDS)
+    producer = ProducerIdentity(request.producer_id, request.producer_epoch)
+    add = Add(
+        transactional_id=request.transactional_id,
+        producer=producer,
+        partitions=frozenset({OFFSETS_PARTITION}),
+        is_v2=verification is Verification.ADDS,
+    )
+    try:
+        if not request.group_id:
+            raise ApiError(ErrorCode.invalid_group_id, "a transaction commits offsets of a group with a name")
+        node.service(TransactionService).verify(add, verification)
+    except ApiError as error:
+        return _answer(request, CommitReply(code=error.code))
+    commit = Commit(
+        group_id=request.group_id,
+        member_id=request.member_id,
+        instance_id=request.group_instance_id,
+        generation=request.generation_id,
+        offsets=tuple(_existing_partitions(node, request)),
+        producer=producer,
+    )
+    return _answer(request, await node.service(GroupService).commit(commit))
+
+
+def _existing_partitions(node: Node, request: TxnOffsetCommitRequest) -> Iterable[OffsetToCommit]:
+    for requested in request.topics:
+        topic = node.topics.by_name(requested.name)
+        if topic is None:
+            continue
+        for partition in requested.partitions:
+            if 0 <= partition.partition_index < topic.partitions:
+                yield OffsetToCommit(
+                    topic=topic.name,
+                    partition=partition.partition_index,
+                    offset=partition.committed_offset,
+                    leader_epoch=partition.committed_leader_epoch,
+                    metadata=partition.committed_metadata or "",
+                )
+
+
+def _answer(request: TxnOffsetCommitRequest, reply: CommitReply) -> TxnOffsetCommitResponse:
+    def code(topic: str, partition: int) -> ErrorCode:
+        if reply.code is not ErrorCode.none:
+            return reply.code
+        return reply.codes.get((topic, partition), ErrorCode.unknown_topic_or_partition)
+
+    return TxnOffsetCommitResponse(
+        throttle_time=NO_THROTTLE,
+        topics=tuple(
+            TxnOffsetCommitResponseTopic(
+                name=topic.name,
+                partitions=tuple(
+                    TxnOffsetCommitResponsePartition(
+                        partition_index=partition.partition_index,
+                        error_code=code(topic.name, partition.partition_index),
+                    )
+                    for partition in topic.partitions
+                ),
+            )
+            for topic in request.topics
+        ),
+    )

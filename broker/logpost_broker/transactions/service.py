@@ -1,0 +1,200 @@
+"""The transaction coordinator of a running broker: the pure core, its journal, and the markers.
+
+A client is answered when the journal is durable. The end of a transaction goes in three steps, each durable before the
+next: its decision into the journal, the markers into all its partitions, its completion into the journal. What a crash
+or a full disk leaves in between is taken up again at the start, and every second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.errors import ApiError
+from logpost_broker.groups.events import TransactionEnded
+from logpost_broker.groups.journal import CONSUMER_OFFSETS
+from logpost_broker.groups.service import GroupService
+from logpost_broker.journal import SNAPSHOT_BYTES, Journal
+from logpost_broker.node import Node
+from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.topics import Topic
+from logpost_broker.transactions.coordinator import TransactionCoordinator
+from logpost_broker.transactions.events import Event, TopicPartition, TransactionStored
+from logpost_broker.transactions.journal import TransactionJournalFormat
+from logpost_broker.transactions.limits import TransactionLimits
+from logpost_broker.transactions.listing import ListFilter
+from logpost_broker.transactions.messages import Add, End, Init, Outcome
+from logpost_broker.transactions.verification import Verification
+
+SCAN_SECONDS = 1.0
+"""How much later than its timeout a transaction is aborted, at most."""
+
+logger = logging.getLogger("broker")
+
+
+class TransactionService:
+    def __init__(
+        self, node: Node, limits: TransactionLimits | None = None, snapshot_bytes: int = SNAPSHOT_BYTES
+    ) -> None:
+        self._node = node
+        self._core = TransactionCoordinator(limits or TransactionLimits(), node.producer_ids.take)
+        self._journal = Journal(node, TransactionJournalFormat(), self._core.snapshot, snapshot_bytes)
+        self._completing: set[str] = set()
+        """Transactional ids whose markers are being written."""
+        self._scanning: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Replay the journal, and complete what was decided before a crash."""
+        for event in self._journal.replay():
+            self._core.apply(event)
+        await self._complete_all(self._core.prepared())
+        self._scanning = asyncio.create_task(self._scan_forever())
+
+    async def stop(self) -> None:
+        if self._scanning is not None:
+            self._scanning.cancel()
+            await asyncio.wait([self._scanning])
+
+    def topics_deleted(self, topics: Iterable[Topic]) -> None:
+        """Nothing to do: markers are not written where there is no log."""
+
+    # For clients
+
+    async def init(self, request: Init) -> ProducerIdentity:
+        """Raises ApiError: what TransactionCoordinator.init raises, COORDINATOR_NOT_AVAILABLE."""
+        outcome = await self._decide(lambda now_ms: self._core.init(request, now_ms))
+        if outcome.code is not ErrorCode.none:
+            await self._complete_all(outcome.events)
+            outcome = await self._decide(lambda now_ms: self._core.init(request, now_ms))
+        if outcome.producer is None:
+            raise ApiError(outcome.code, "the transaction of an earlier producer is being aborted")
+        return outcome.producer
+
+    async def add(self, request: Add) -> None:
+        """Raises ApiError: what TransactionCoordinator.add raises, COORDINATOR_NOT_AVAILABLE."""
+        await self._decide(lambda now_ms: self._core.add(request, now_ms))
+
+    def missing(self, request: Add) -> frozenset[TopicPartition]:
+        """Which of the partitions are not in an ongoing transaction of this producer. Raises what `add` raises."""
+        return self._core.missing(request)
+
+    def verify(self, request: Add, verification: Verification) -> None:
+        """Before something is written in a transaction. What this adds need not be durable before that is written:
+        whatever decides the transaction stands behind it in the journal, and after a crash an open transaction is found
+        in the partition's own log. Raises ApiError, in the codes of `verification`."""
+        try:
+            if verification is Verification.ADDS:
+                self._record(self._core.add(request, self._node.now_ms()))
+            elif self._core.missing(request):
+                raise ApiError(verification.code_where_missing, "the partition was not added to the transaction")
+        except ApiError as error:
+            raise ApiError(verification.translated(error.code), error.message) from error
+
+    async def end(self, request: End) -> ProducerIdentity:
+        """Who the client is from now on. Its markers are written by then, unless a log cannot be written just now.
+        Raises ApiError: what TransactionCoordinator.end raises, COORDINATOR_NOT_AVAILABLE."""
+        outcome = await self._decide(lambda now_ms: self._core.end(request, now_ms))
+        await self._complete_all(outcome.events)
+        assert outcome.producer is not None
+        return outcome.producer
+
+    def describe(self, transactional_id: str) -> TransactionStored | None:
+        return self._core.describe(transactional_id)
+
+    def listed(self, wanted: ListFilter) -> list[TransactionStored]:
+        return self._core.listed(wanted, self._node.now_ms())
+
+    async def _decide(self, decide: Callable[[int], Outcome]) -> Outcome:
+        """Decide and journal now; return when that is durable."""
+        outcome = decide(self._node.now_ms())
+        self._record(outcome)
+        await self._settled()
+        return outcome
+
+    def _record(self, outcome: Outcome) -> None:
+        """Raises ApiError COORDINATOR_NOT_AVAILABLE, and then nothing has changed."""
+        if not outcome.events:
+            return
+        try:
+            self._journal.append(outcome.events)
+        except ApiError as error:
+            logger.error("cannot journal a change of transactional id %s: %s", _id_of(outcome.events), error)
+            raise ApiError(ErrorCode.coordinator_not_available, "the transaction's state cannot be written") from error
+        for event in outcome.events:
+            self._core.apply(event)
+        self._journal.snapshot_if_due()
+
+    async def _settled(self) -> None:
+        if self._journal.durable is None:
+            return
+        try:
+            await asyncio.shield(self._journal.durable)
+        except ApiError as error:
+            raise ApiError(ErrorCode.coordinator_not_available, "the transaction's state is not durable") from error
+
+    # Markers
+
+    async def _complete_all(self, events: Iterable[Event]) -> None:
+        """Complete those whose end is decided. What fails is logged, and tried again by the next scan."""
+        prepared = [event for event in events if isinstance(event, TransactionStored) and event.state.is_prepared]
+        await asyncio.gather(*(self._complete(transaction) for transaction in prepared))
+
+    async def _complete(self, transaction: TransactionStored) -> None:
+        transactional_id = transaction.transactional_id
+        if transactional_id in self._completing:
+            return
+        self._completing.add(transactional_id)
+        try:
+            durable = [self._write_marker(transaction, place) for place in sorted(transaction.partitions)]
+            await asyncio.shield(asyncio.gather(*[written for written in durable if written is not None]))
+            # Durable too before the client goes on: a marker that is written again must not end what comes next.
+            await self._decide(lambda now_ms: self._core.complete(transactional_id, now_ms))
+        except ApiError as error:
+            logger.error("the transaction of %s cannot be completed now: %s", transactional_id, error)
+        finally:
+            self._completing.discard(transactional_id)
+
+    def _write_marker(self, transaction: TransactionStored, place: TopicPartition) -> asyncio.Future[None] | None:
+        """None where the topic was deleted."""
+        if place[0] != CONSUMER_OFFSETS and self._node.topics.by_name(place[0]) is None:
+            return None
+        epoch = self._node.logs.leader_epoch
+        return self.write_marker(
+            place, transaction.identity, coordinator_epoch=epoch, commit=transaction.state.is_commit
+        )
+
+    def write_marker(
+        self, place: TopicPartition, producer: ProducerIdentity, *, coordinator_epoch: int, commit: bool
+    ) -> asyncio.Future[None]:
+        """End a producer's transaction in one partition; done when that is durable. Raises ApiError:
+        UNKNOWN_TOPIC_OR_PARTITION, and what PartitionLog.append_marker raises."""
+        name, partition = place
+        if name == CONSUMER_OFFSETS:
+            ended = TransactionEnded(producer=producer, coordinator_epoch=coordinator_epoch, commit=commit)
+            return self._node.service(GroupService).end_transaction(ended)
+        topic = self._node.topics.by_name(name)
+        if topic is None:
+            raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic {name}")
+        log = self._node.log(topic, partition)
+        log.append_marker(
+            producer.producer_id, producer.epoch, coordinator_epoch, commit=commit, now_ms=self._node.now_ms()
+        )
+        return self._node.durable(log)
+
+    # In the background
+
+    async def _scan_forever(self) -> None:
+        while True:
+            await asyncio.sleep(SCAN_SECONDS)
+            try:
+                await self._decide(self._core.scan)
+            except ApiError as error:
+                logger.error("cannot end what has timed out: %s", error)
+            await self._complete_all(self._core.prepared())
+
+
+def _id_of(events: Sequence[Event]) -> str:
+    return events[0].transactional_id
