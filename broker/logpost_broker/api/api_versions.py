@@ -1,8 +1,9 @@
 """ApiVersions (18), versions 0 to 4: which APIs this broker has, computed from the registry.
 
 - v1: throttle time
-- v3: the client's software name; features (none here: they are about Kafka's own upgrades); flexible
-- v4: features whose lowest version is 0
+- v3: the client's software name; features, of which `transaction.version` makes clients use protocol v2 (KIP-890);
+  flexible
+- v4: features whose lowest version is 0, which is shown as 1 before
 
 A version beyond these is answered in the shape of version 0 with UNSUPPORTED_VERSION and the versions of this API
 (KIP-511). Produce is shown from version 0 although 0 to 2 are refused: old librdkafka decides its codecs by it
@@ -12,15 +13,23 @@ A version beyond these is answered in the shape of version 0 with UNSUPPORTED_VE
 from __future__ import annotations
 
 from kio.schema.api_versions.v4.request import ApiVersionsRequest
-from kio.schema.api_versions.v4.response import ApiVersion, ApiVersionsResponse
+from kio.schema.api_versions.v4.response import (
+    ApiVersion,
+    ApiVersionsResponse,
+    FinalizedFeatureKey,
+    SupportedFeatureKey,
+)
 from kio.schema.errors import ErrorCode
-from kio.static.primitive import i16
+from kio.static.primitive import i16, i64
 
 from logpost_broker.node import Node
 from logpost_broker.wire.registry import APIS, Api, RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 API_VERSIONS_KEY = 18
+FIRST_WITH_LEVEL_0 = 4
+FEATURES = {"transaction.version": 2}
+"""Name → its level here, which cannot be changed."""
 
 
 @handles(ApiVersionsRequest, ApiVersionsResponse)
@@ -29,8 +38,9 @@ def api_versions(node: Node, request: ApiVersionsRequest, context: RequestContex
         error_code=ErrorCode.none,
         api_keys=tuple(_range(APIS[key]) for key in sorted(APIS)),
         throttle_time=NO_THROTTLE,
-        supported_features=(),
-        finalized_features=(),
+        supported_features=tuple(_supported(name, level, context.version) for name, level in FEATURES.items()),
+        finalized_features_epoch=i64(0),
+        finalized_features=tuple(_finalized(name, level) for name, level in FEATURES.items()),
     )
 
 
@@ -42,6 +52,15 @@ def unsupported_version() -> ApiVersionsResponse:
         supported_features=(),
         finalized_features=(),
     )
+
+
+def _supported(name: str, level: int, version: int) -> SupportedFeatureKey:
+    lowest = 0 if version >= FIRST_WITH_LEVEL_0 else 1
+    return SupportedFeatureKey(name=name, min_version=i16(lowest), max_version=i16(level))
+
+
+def _finalized(name: str, level: int) -> FinalizedFeatureKey:
+    return FinalizedFeatureKey(name=name, max_version_level=i16(level), min_version_level=i16(level))
 
 
 def _range(api: Api) -> ApiVersion:
