@@ -13,7 +13,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin import NewTopic as AioNewTopic
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from logpost_broker import Broker
@@ -111,13 +111,6 @@ def test_a_consumer_beyond_the_end_starts_where_it_is_told(shared_broker: Broker
     assert message is not None
     assert message.value() == b"only"
     consumer.close()
-
-
-def test_a_transactional_producer_is_told_that_there_are_none(shared_broker: Broker) -> None:
-    producer = Producer({"bootstrap.servers": shared_broker.bootstrap_servers, "transactional.id": "payments"})
-    with pytest.raises(KafkaException) as raised:
-        producer.init_transactions(1)
-    assert raised.value.args[0].code() == KafkaError.UNSUPPORTED_VERSION
 
 
 async def produce_and_consume_by_aiokafka(shared_broker: Broker, topic: str, idempotent: bool) -> None:

@@ -23,7 +23,7 @@ from kio.schema.types import ProducerId, TopicName, TransactionalId
 from kio.static.primitive import i16, i32, i32Timedelta
 
 from logpost_broker.node import Node
-from logpost_broker.transactions.events import NO_EPOCH, NO_PRODUCER_ID, NO_TIME, TransactionStored
+from logpost_broker.transactions.events import NO_EPOCH, NO_PRODUCER_ID, TransactionStored
 from logpost_broker.transactions.listing import ListFilter
 from logpost_broker.transactions.service import TransactionService
 from logpost_broker.transactions.states import TransactionState
@@ -95,7 +95,7 @@ def _described(transactional_id: TransactionalId, found: TransactionStored | Non
             transactional_id=transactional_id,
             transaction_state="",
             transaction_timeout=i32Timedelta.parse(NO_THROTTLE),
-            transaction_start_time=instant(NO_TIME),
+            transaction_start_time=instant(0),
             producer_id=ProducerId(NO_PRODUCER_ID),
             producer_epoch=i16(NO_EPOCH),
             topics=(),

@@ -178,7 +178,7 @@ def test_init_producer_id(client: WireClient, api: str, version: int) -> None:
     assert first.error_code is ErrorCode.none
     assert (second.producer_id, second.producer_epoch) == (first.producer_id + 1, 0)
     refused = client.call("init_producer_id", version, {"transactional_id": "payments"})
-    assert (refused.error_code, refused.producer_id) == (ErrorCode.unsupported_version, -1)
+    assert (refused.error_code, refused.producer_id) == (ErrorCode.invalid_transaction_timeout, -1)
 
 
 @each_version("api_versions")
