@@ -37,6 +37,8 @@ class TopicRegistry:
         self._metadata = metadata
         self._by_name: dict[str, Topic] = {}
         self._by_id: dict[uuid.UUID, Topic] = {}
+        self.version = 0
+        """Rises at each change."""
         for entry in metadata.content.topics:
             self._add(
                 Topic(entry.name, entry.id, entry.partitions, TopicConfigs(entry.configs), internal=entry.internal)
@@ -88,6 +90,7 @@ class TopicRegistry:
         except OSError as error:
             self._metadata.content.topics = before
             raise ApiError(ErrorCode.kafka_storage_error, f"cannot write the metadata: {error.strerror}") from error
+        self.version += 1
 
     def _add(self, topic: Topic) -> None:
         self._by_name[topic.name] = topic

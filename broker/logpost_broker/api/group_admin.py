@@ -7,7 +7,7 @@ DescribeGroups, versions 0 to 6
 
 ListGroups, versions 0 to 5
 - v4: filter by state (KIP-518)
-- v5: filter by type (KIP-848); all groups here are classic
+- v5: filter by type (KIP-848)
 
 DeleteGroups, versions 0 to 2
 """
@@ -25,7 +25,7 @@ from kio.schema.list_groups.v5.response import ListedGroup, ListGroupsResponse
 from kio.schema.types import GroupId
 from kio.static.primitive import i32
 
-from logpost_broker.groups.listing import CLASSIC, DescribedGroup
+from logpost_broker.groups.listing import DescribedGroup
 from logpost_broker.groups.service import GroupService
 from logpost_broker.groups.states import GroupState
 from logpost_broker.node import Node
@@ -91,8 +91,6 @@ def _not_found(group_id: str, version: int) -> Described:
 def list_groups(node: Node, request: ListGroupsRequest, context: RequestContext) -> ListGroupsResponse:
     states = {state.lower() for state in request.states_filter}
     types = {group_type.lower() for group_type in request.types_filter}
-    service = node.service(GroupService)
-    groups = [group for group_id in service.group_ids() if (group := service.describe(group_id)) is not None]
     return ListGroupsResponse(
         throttle_time=NO_THROTTLE,
         error_code=ErrorCode.none,
@@ -100,11 +98,11 @@ def list_groups(node: Node, request: ListGroupsRequest, context: RequestContext)
             ListedGroup(
                 group_id=GroupId(group.group_id),
                 protocol_type=group.protocol_type,
-                group_state=group.state.value,
-                group_type=CLASSIC,
+                group_state=group.state,
+                group_type=group.kind.value,
             )
-            for group in groups
-            if (not states or group.state.value.lower() in states) and (not types or CLASSIC in types)
+            for group in node.service(GroupService).listed()
+            if (not states or group.state.lower() in states) and (not types or group.kind.value in types)
         ),
     )
 

@@ -11,6 +11,10 @@ from collections.abc import Collection, Iterable
 
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.consumer_groups.coordinator import ConsumerGroups
+from logpost_broker.consumer_groups.events import ConsumerGroupEvent
+from logpost_broker.consumer_groups.messages import JOIN_EPOCH, MemberHeartbeat, MemberHeartbeatReply
+from logpost_broker.consumer_groups.timer_keys import MemberSessionTimer, RevocationTimer
 from logpost_broker.errors import ApiError
 from logpost_broker.groups import joining, membership, rebalance
 from logpost_broker.groups.events import (
@@ -21,8 +25,9 @@ from logpost_broker.groups.events import (
     OffsetPending,
 )
 from logpost_broker.groups.group import Group
+from logpost_broker.groups.kinds import GroupKind, GroupKinds
 from logpost_broker.groups.limits import MAX_STRING_BYTES, GroupLimits
-from logpost_broker.groups.listing import DescribedGroup, describe
+from logpost_broker.groups.listing import DescribedGroup, ListedGroup, describe
 from logpost_broker.groups.messages import (
     Commit,
     CommitReply,
@@ -38,7 +43,7 @@ from logpost_broker.groups.messages import (
     SyncReply,
     TopicPartition,
 )
-from logpost_broker.groups.offsets import Committed, Offsets, check_committer, check_offset, deleted
+from logpost_broker.groups.offsets import Committed, Offsets, check_committer, check_consumer, check_offset, deleted
 from logpost_broker.groups.outcome import (
     Draft,
     Outcome,
@@ -50,12 +55,17 @@ from logpost_broker.groups.outcome import (
     Waiter,
 )
 from logpost_broker.groups.states import GroupState
-from logpost_broker.groups.subscription import subscribed_topics
+from logpost_broker.groups.subscription import CONSUMER, subscribed_topics
 
 
 class GroupCoordinator:
-    def __init__(self, limits: GroupLimits) -> None:
+    def __init__(self, limits: GroupLimits, consumers: ConsumerGroups) -> None:
+        """`consumers`: the groups of the new protocol, which share journal, timers and offsets with these."""
         self.limits = limits
+        self.consumers = consumers
+        self.kinds = GroupKinds()
+        self.kinds.register(GroupKind.CONSUMER, self.consumers.__contains__)
+        self.kinds.register(GroupKind.CLASSIC, self._is_classic)
         self._groups: dict[str, Group] = {}
         self._offsets = Offsets()
 
@@ -67,10 +77,26 @@ class GroupCoordinator:
         group = self._groups.get(request.group_id) or Group(group_id=request.group_id)
         try:
             self._check_join(request)
+            self._make_room(request.group_id, draft)
             joining.join(group, request, waiter, draft, self.limits)
         except ApiError as error:
             draft.reply(waiter, JoinReply(code=error.code, member_id=request.member_id))
         return self._end(group, draft)
+
+    def consumer_heartbeat(self, request: MemberHeartbeat, waiter: Waiter, now_ms: int) -> Outcome:
+        """Answered with a MemberHeartbeatReply. A classic group without members gives its id, and its offsets, to the
+        consumer group of the first member that joins."""
+        draft = Draft(now_ms)
+        kind = self.kinds.of(request.group_id)
+        if kind in (GroupKind.CONSUMER, None):
+            return self.consumers.heartbeat(request, waiter, draft)
+        is_free = kind is GroupKind.CLASSIC and self._is_empty(request.group_id)
+        if not is_free or request.member_epoch != JOIN_EPOCH:
+            message = f"Group {request.group_id} is not a consumer group."
+            draft.reply(waiter, MemberHeartbeatReply(code=ErrorCode.group_id_not_found, message=message))
+            return draft.outcome()
+        draft.events.append(GroupDeleted(group_id=request.group_id))
+        return self.consumers.heartbeat(request, waiter, draft)
 
     def sync(self, request: Sync, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a SyncReply, maybe by a later outcome."""
@@ -107,6 +133,8 @@ class GroupCoordinator:
 
     def expire(self, key: TimerKey, now_ms: int) -> Outcome:
         """The timer of this key, as it was set last, has run down."""
+        if isinstance(key, MemberSessionTimer | RevocationTimer):
+            return self.consumers.expire(key, now_ms)
         draft = Draft(now_ms)
         group = self._groups.get(key.group_id)
         if group is None:
@@ -132,6 +160,26 @@ class GroupCoordinator:
         if any(len(name.encode()) > MAX_STRING_BYTES for name in names):
             raise ApiError(ErrorCode.invalid_request)
 
+    def _make_room(self, group_id: str, draft: Draft) -> None:
+        """A consumer group without members becomes a classic one. Raises ApiError INCONSISTENT_GROUP_PROTOCOL."""
+        kind = self.kinds.of(group_id)
+        if kind in (GroupKind.CLASSIC, None):
+            return
+        if kind is not GroupKind.CONSUMER or not self.consumers.is_empty(group_id):
+            raise ApiError(ErrorCode.inconsistent_group_protocol)
+        draft.events.extend(self.consumers.deletions_of(group_id))
+
+    def _is_classic(self, group_id: str) -> bool:
+        """Groups that only ever committed offsets are classic groups too."""
+        return group_id in self._groups or (group_id in self._offsets.group_ids() and group_id not in self.consumers)
+
+    def _is_empty(self, group_id: str) -> bool:
+        """Of a group that is there."""
+        if group_id in self.consumers:
+            return self.consumers.is_empty(group_id)
+        group = self._groups.get(group_id)
+        return group is None or group.is_in(GroupState.EMPTY)
+
     def _group(self, group_id: str) -> Group:
         """Raises ApiError UNKNOWN_MEMBER_ID: a group that is not there has no members."""
         group = self._groups.get(group_id)
@@ -155,7 +203,10 @@ class GroupCoordinator:
         try:
             if len(request.group_id.encode()) > MAX_STRING_BYTES:
                 raise ApiError(ErrorCode.invalid_group_id)
-            check_committer(self._groups.get(request.group_id), request, draft)
+            if request.group_id in self.consumers:
+                check_consumer(self.consumers, request)
+            else:
+                check_committer(self._groups.get(request.group_id), request, draft)
         except ApiError as error:
             draft.reply(waiter, CommitReply(code=error.code))
             return draft.outcome()
@@ -186,28 +237,49 @@ class GroupCoordinator:
 
     def group_ids(self) -> list[str]:
         """Sorted; groups that only ever committed offsets are groups too."""
-        return sorted({*self._groups, *self._offsets.group_ids()})
+        return sorted({*self._groups, *self._offsets.group_ids(), *self.consumers.group_ids()})
+
+    def listed(self) -> list[ListedGroup]:
+        """Sorted by id."""
+        return [self._listed(group_id) for group_id in self.group_ids()]
+
+    def _listed(self, group_id: str) -> ListedGroup:
+        consumer = self.consumers.describe(group_id)
+        if consumer is not None:
+            return ListedGroup(
+                group_id=group_id, kind=GroupKind.CONSUMER, protocol_type=CONSUMER, state=consumer.state.value
+            )
+        classic = self.describe(group_id)
+        assert classic is not None
+        return ListedGroup(
+            group_id=group_id,
+            kind=GroupKind.CLASSIC,
+            protocol_type=classic.protocol_type,
+            state=classic.state.value,
+        )
 
     def describe(self, group_id: str) -> DescribedGroup | None:
-        """None where there is no such group."""
+        """None where there is no such classic group."""
         group = self._groups.get(group_id)
         if group is not None:
             return describe(group)
-        if group_id in self._offsets.group_ids():
+        if self._is_classic(group_id):
             return DescribedGroup(group_id=group_id, state=GroupState.EMPTY)
         return None
 
     def delete_group(self, group_id: str, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a DeleteReply: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP or none."""
         draft = Draft(now_ms)
-        described = self.describe(group_id)
-        if described is None:
+        is_consumer = group_id in self.consumers
+        if not is_consumer and not self._is_classic(group_id):
             draft.reply(waiter, DeleteReply(code=ErrorCode.group_id_not_found))
-        elif described.state is not GroupState.EMPTY:
+        elif not self._is_empty(group_id):
             draft.reply(waiter, DeleteReply(code=ErrorCode.non_empty_group))
         else:
             draft.events.extend(self._offsets.deletions_of(group_id))
-            draft.events.append(GroupDeleted(group_id=group_id))
+            draft.events.extend(
+                self.consumers.deletions_of(group_id) if is_consumer else [GroupDeleted(group_id=group_id)]
+            )
             draft.reply(waiter, DeleteReply())
         return draft.outcome()
 
@@ -216,7 +288,7 @@ class GroupCoordinator:
     ) -> Outcome:
         """Answered with a DeleteReply: GROUP_ID_NOT_FOUND, or GROUP_SUBSCRIBED_TO_TOPIC per partition."""
         draft = Draft(now_ms)
-        if self.describe(group_id) is None:
+        if group_id not in self.consumers and not self._is_classic(group_id):
             draft.reply(waiter, DeleteReply(code=ErrorCode.group_id_not_found))
             return draft.outcome()
         codes = {}
@@ -231,6 +303,8 @@ class GroupCoordinator:
 
     def _is_subscribed(self, group_id: str, topic: str) -> bool:
         """Members whose subscription cannot be read may want any topic."""
+        if group_id in self.consumers:
+            return self.consumers.is_subscribed(group_id, topic)
         group = self._groups.get(group_id)
         if group is None:
             return False
@@ -251,6 +325,8 @@ class GroupCoordinator:
             group = self._groups.pop(event.group_id, None)
             if group is not None:
                 group.move(GroupState.DEAD, group.state_since_ms)
+        elif isinstance(event, ConsumerGroupEvent):
+            self.consumers.apply(event)
         else:
             self._offsets.apply(event)
 
@@ -260,6 +336,7 @@ class GroupCoordinator:
         for group in self._groups.values():
             for member in group.members.values():
                 rebalance.watch(group, member, draft)
+        self.consumers.resume(draft)
         return draft.outcome()
 
     def release(self, now_ms: int) -> Outcome:
@@ -274,7 +351,7 @@ class GroupCoordinator:
     def snapshot(self) -> list[Event]:
         """The journaled state as events: applied to nothing, or to any earlier part of the journal, they give it."""
         groups = [group.stored for group in self._groups.values() if group.stored is not None]
-        return [*groups, *self._offsets.all()]
+        return [*groups, *self.consumers.snapshot(), *self._offsets.all()]
 
 
 def _committed(request: Commit, offset: OffsetToCommit, now_ms: int) -> OffsetCommitted | OffsetPending:

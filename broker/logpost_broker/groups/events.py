@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from logpost_broker.consumer_groups.events import ConsumerGroupEvent
 from logpost_broker.producer_identity import ProducerIdentity
 
 
@@ -76,4 +77,6 @@ class TransactionEnded:
     commit: bool
 
 
-Event = GroupStored | GroupDeleted | OffsetCommitted | OffsetDeleted | OffsetPending | TransactionEnded
+Event = (
+    GroupStored | GroupDeleted | OffsetCommitted | OffsetDeleted | OffsetPending | TransactionEnded | ConsumerGroupEvent
+)

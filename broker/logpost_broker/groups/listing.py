@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from logpost_broker.groups.group import Group
+from logpost_broker.groups.kinds import GroupKind
 from logpost_broker.groups.states import GroupState
 
-CLASSIC = "classic"
-"""The one type of group here (KIP-848 names the others)."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedGroup:
+    """A group of any kind."""
+
+    group_id: str
+    kind: GroupKind
+    protocol_type: str
+    state: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.consumer_groups.messages import MemberHeartbeatReply
 from logpost_broker.producer_identity import ProducerIdentity
 
 TopicPartition = tuple[str, int]
@@ -140,4 +141,4 @@ class DeleteReply:
 
 
 # Every reply has a code of its own, so that one rule answers what could not be journaled.
-Reply = JoinReply | SyncReply | HeartbeatReply | LeaveReply | CommitReply | DeleteReply
+Reply = JoinReply | SyncReply | HeartbeatReply | LeaveReply | CommitReply | DeleteReply | MemberHeartbeatReply

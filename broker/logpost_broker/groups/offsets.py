@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.consumer_groups.coordinator import ConsumerGroups
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.events import OffsetCommitted, OffsetDeleted, OffsetPending, TransactionEnded
 from logpost_broker.groups.group import Group
@@ -104,6 +105,22 @@ def check_committer(group: Group | None, request: Commit, draft: Draft) -> None:
     if group.is_in(GroupState.COMPLETING_REBALANCE) and request.producer is None:
         raise ApiError(ErrorCode.rebalance_in_progress)
     watch(group, member, draft)
+
+
+def check_consumer(groups: ConsumerGroups, request: Commit) -> None:
+    """As `check_committer`, for a group of the new protocol (KIP-848).
+
+    Raises ApiError: UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH; in a transaction ILLEGAL_GENERATION, which producers know.
+    """
+    is_anonymous = request.generation < 0 and not request.member_id and request.instance_id is None
+    if request.producer is not None and is_anonymous:
+        return
+    try:
+        groups.check_member(request.group_id, request.member_id, request.generation)
+    except ApiError as error:
+        if request.producer is not None and error.code is ErrorCode.stale_member_epoch:
+            raise ApiError(ErrorCode.illegal_generation) from error
+        raise
 
 
 def check_offset(offset: OffsetToCommit, limits: GroupLimits) -> ErrorCode:

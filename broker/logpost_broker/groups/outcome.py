@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from logpost_broker.consumer_groups.timer_keys import MemberSessionTimer, RevocationTimer
 from logpost_broker.groups.events import Event
 from logpost_broker.groups.messages import Reply
 
@@ -42,7 +43,7 @@ class SyncTimer:
     group_id: str
 
 
-TimerKey = SessionTimer | PendingTimer | RebalanceTimer | SyncTimer
+TimerKey = SessionTimer | PendingTimer | RebalanceTimer | SyncTimer | MemberSessionTimer | RevocationTimer
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from logpost_broker.consumer_groups.events import ConsumerGroupEvent
+from logpost_broker.consumer_groups.records import (
+    KEY_TYPES,
+    consumer_group_record,
+    read_consumer_group_record,
+)
 from logpost_broker.groups.events import GroupDeleted, GroupStored, OffsetCommitted, OffsetDeleted
 from logpost_broker.groups.group_record import GROUP_METADATA_KEY, group_key, group_value, read_group
 from logpost_broker.groups.offset_record import (
@@ -13,7 +19,7 @@ from logpost_broker.groups.offset_record import (
 )
 from logpost_broker.groups.record_fields import Reader
 
-PlainEvent = GroupStored | GroupDeleted | OffsetCommitted | OffsetDeleted
+PlainEvent = GroupStored | GroupDeleted | OffsetCommitted | OffsetDeleted | ConsumerGroupEvent
 """What is one record, whatever its batch says."""
 
 
@@ -21,15 +27,19 @@ def to_record(event: PlainEvent) -> tuple[bytes, bytes | None]:
     """Key and value; the value of what was deleted is null."""
     if isinstance(event, GroupStored | GroupDeleted):
         return group_key(event), group_value(event) if isinstance(event, GroupStored) else None
+    if isinstance(event, ConsumerGroupEvent):
+        return consumer_group_record(event)
     return offset_key(event), offset_value(event) if isinstance(event, OffsetCommitted) else None
 
 
 def from_record(key: bytes, value: bytes | None) -> PlainEvent:
-    """Raises ValueError for a record of another type, such as those of KIP-848, and for a malformed one."""
+    """Raises ValueError for a record of another type, and for a malformed one."""
     reader = Reader(key)
     key_type = reader.int16()
     if key_type in (OFFSET_COMMIT_KEY, LEGACY_OFFSET_COMMIT_KEY):
         return read_offset(reader, value)
     if key_type == GROUP_METADATA_KEY:
         return read_group(reader, value)
+    if key_type in KEY_TYPES:
+        return read_consumer_group_record(key_type, reader, value)
     raise ValueError(f"a record of type {key_type} is not known")

@@ -14,12 +14,17 @@ from typing import TypeVar, cast
 
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.consumer_groups.coordinator import ConsumerGroups
+from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
+from logpost_broker.consumer_groups.listing import DescribedConsumerGroup
+from logpost_broker.consumer_groups.messages import MemberHeartbeat, MemberHeartbeatReply
+from logpost_broker.consumer_groups.topics_image import TopicImage, TopicsImage
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.coordinator import GroupCoordinator
 from logpost_broker.groups.events import TransactionEnded
 from logpost_broker.groups.journal import GroupJournalFormat
 from logpost_broker.groups.limits import GroupLimits
-from logpost_broker.groups.listing import DescribedGroup
+from logpost_broker.groups.listing import DescribedGroup, ListedGroup
 from logpost_broker.groups.messages import (
     Commit,
     CommitReply,
@@ -50,7 +55,11 @@ logger = logging.getLogger("broker")
 class GroupService:
     def __init__(self, node: Node, snapshot_bytes: int = SNAPSHOT_BYTES) -> None:
         self._node = node
-        self._core = GroupCoordinator(GroupLimits())
+        self._image = TopicsImage()
+        consumers = ConsumerGroups(ConsumerGroupLimits(), self._topics_image)
+        self._core = GroupCoordinator(GroupLimits(), consumers)
+        self.kinds = self._core.kinds
+        """Coordinators of other kinds of groups register here."""
         self._journal = Journal(node, GroupJournalFormat(), self._core.snapshot, snapshot_bytes)
         self._timers = Timers(self._expire)
 
@@ -81,6 +90,9 @@ class GroupService:
 
     def join(self, request: Join) -> asyncio.Future[JoinReply]:
         return self._call(lambda waiter, now_ms: self._core.join(request, waiter, now_ms))
+
+    def consumer_heartbeat(self, request: MemberHeartbeat) -> asyncio.Future[MemberHeartbeatReply]:
+        return self._call(lambda waiter, now_ms: self._core.consumer_heartbeat(request, waiter, now_ms))
 
     def sync(self, request: Sync) -> asyncio.Future[SyncReply]:
         return self._call(lambda waiter, now_ms: self._core.sync(request, waiter, now_ms))
@@ -121,11 +133,29 @@ class GroupService:
         if self._journal.durable is not None:
             await self._journal.durable
 
-    def group_ids(self) -> list[str]:
-        return self._core.group_ids()
+    def check_consumer(self, group_id: str, member_id: str, epoch: int) -> None:
+        """Whether a member of a consumer group may read offsets. Raises ApiError: UNKNOWN_MEMBER_ID,
+        STALE_MEMBER_EPOCH."""
+        if group_id in self._core.consumers:
+            self._core.consumers.check_member(group_id, member_id, epoch)
+
+    def listed(self) -> list[ListedGroup]:
+        return self._core.listed()
+
+    def describe_consumer(self, group_id: str) -> DescribedConsumerGroup | None:
+        return self._core.consumers.describe(group_id)
 
     def describe(self, group_id: str) -> DescribedGroup | None:
         return self._core.describe(group_id)
+
+    def _topics_image(self) -> TopicsImage:
+        registry = self._node.topics
+        if self._image.version != registry.version:
+            self._image = TopicsImage(
+                registry.version,
+                {topic.name: TopicImage(topic.id, topic.partitions, topic.internal) for topic in registry},
+            )
+        return self._image
 
     def _call(self, call: Callable[[Waiter, int], Outcome]) -> asyncio.Future[R]:
         """`call` is answered with an R: that is what the core's method promises."""

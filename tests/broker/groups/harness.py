@@ -8,6 +8,9 @@ from typing import TypeVar
 
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.consumer_groups.coordinator import ConsumerGroups
+from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
+from logpost_broker.consumer_groups.topics_image import TopicsImage
 from logpost_broker.groups.coordinator import GroupCoordinator
 from logpost_broker.groups.events import Event, OffsetPending, TransactionEnded
 from logpost_broker.groups.limits import GroupLimits
@@ -57,7 +60,7 @@ class Call:
 class GroupHarness:
     def __init__(self, limits: GroupLimits | None = None) -> None:
         self.limits = limits or GroupLimits()
-        self.core = GroupCoordinator(self.limits)
+        self.core = GroupCoordinator(self.limits, ConsumerGroups(ConsumerGroupLimits(), TopicsImage))
         self.now_ms = 1_000_000
         self.timers: dict[TimerKey, int] = {}
         self.journal: list[tuple[bytes, bytes | None]] = []
@@ -213,7 +216,7 @@ class GroupHarness:
 
     def crash_and_replay(self) -> None:
         """The broker is killed and started again: the journal is all that is left, requests get no answer any more."""
-        self.core = GroupCoordinator(self.limits)
+        self.core = GroupCoordinator(self.limits, ConsumerGroups(ConsumerGroupLimits(), TopicsImage))
         self.timers = {}
         for key, value in self.journal:
             self.core.apply(from_record(key, value))

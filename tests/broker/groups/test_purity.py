@@ -29,6 +29,9 @@ def test_the_core_is_pure(name: str) -> None:
     modules = imported(GROUPS / name)
     assert {module.partition(".")[0] for module in modules} & IMPURE == set()
     ours = {module for module in modules if module.startswith("logpost_broker")}
-    assert all(module in SHARED or module.startswith("logpost_broker.groups") for module in ours)
+    assert all(
+        module in SHARED or module.startswith(("logpost_broker.groups", "logpost_broker.consumer_groups"))
+        for module in ours
+    )
     assert not any(module.endswith(tuple(f".{shell[:-3]}" for shell in SHELL)) for module in ours)
     assert {module for module in modules if module.startswith("kio")} <= {"kio.schema.errors"}

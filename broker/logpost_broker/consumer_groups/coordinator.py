@@ -1,0 +1,173 @@
+"""The front door of the pure core of consumer groups: as `groups/coordinator.py`, every call says what it decided as an
+`Outcome`, whose events the caller journals and then applies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.consumer_groups.assignors import ASSIGNORS
+from logpost_broker.consumer_groups.events import ConsumerGroupEvent, MemberState
+from logpost_broker.consumer_groups.group import ConsumerGroup
+from logpost_broker.consumer_groups.heartbeat import heartbeat, leave
+from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
+from logpost_broker.consumer_groups.listing import DescribedConsumerGroup, describe
+from logpost_broker.consumer_groups.membership import remove_member
+from logpost_broker.consumer_groups.messages import (
+    JOIN_EPOCH,
+    LEAVE_EPOCH,
+    LEAVE_STATIC_EPOCH,
+    MemberHeartbeat,
+    MemberHeartbeatReply,
+)
+from logpost_broker.consumer_groups.timer_keys import MemberSessionTimer, RevocationTimer
+from logpost_broker.consumer_groups.topics_image import TopicsImage
+from logpost_broker.consumer_groups.work import Work
+from logpost_broker.errors import ApiError
+from logpost_broker.groups.outcome import Draft, Outcome, Waiter
+
+MAX_STRING_BYTES = 32_767
+
+
+class ConsumerGroups:
+    def __init__(self, limits: ConsumerGroupLimits, image: Callable[[], TopicsImage]) -> None:
+        """`image`: the topics as they are at the time of a call."""
+        self.limits = limits
+        self._image = image
+        self._groups: dict[str, ConsumerGroup] = {}
+        self._seen: dict[str, int] = {}
+        """Group id → the version of the topics that it is up to date with."""
+
+    def heartbeat(self, request: MemberHeartbeat, waiter: Waiter, draft: Draft) -> Outcome:
+        """Answered with a MemberHeartbeatReply. `draft` may have events already, of a classic group that makes room."""
+        known = self._groups.get(request.group_id)
+        try:
+            _check(request)
+            if known is None and request.member_epoch != JOIN_EPOCH:
+                raise ApiError(ErrorCode.group_id_not_found, f"Group {request.group_id} not found.")
+            group = ConsumerGroup(group_id=request.group_id) if known is None else known.copy()
+            reply = self._decide(group, request, draft)
+        except ApiError as error:
+            refused = Draft(draft.now_ms)
+            refused.reply(waiter, MemberHeartbeatReply(code=error.code, message=error.message))
+            return refused.outcome()
+        draft.reply(waiter, reply)
+        return draft.outcome()
+
+    def _decide(self, group: ConsumerGroup, request: MemberHeartbeat, draft: Draft) -> MemberHeartbeatReply:
+        work = Work(group, self._image(), self.limits, draft)
+        if request.member_epoch in (LEAVE_EPOCH, LEAVE_STATIC_EPOCH):
+            return leave(work, request)
+        is_seen = self._seen.get(request.group_id) == work.image.version
+        reply = heartbeat(work, request, is_metadata_seen=is_seen)
+        if not draft.events:
+            # Only what changed nothing is sure to be in the journal.
+            self._seen[request.group_id] = work.image.version
+        return reply
+
+    def expire(self, key: MemberSessionTimer | RevocationTimer, now_ms: int) -> Outcome:
+        """The timer of this key, as it was set last, has run down."""
+        draft = Draft(now_ms)
+        group = self._groups.get(key.group_id)
+        if group is None or key.member_id not in group.members:
+            return draft.outcome()
+        owes = group.current_of(key.member_id).state is MemberState.UNREVOKED_PARTITIONS
+        if isinstance(key, MemberSessionTimer) or owes:
+            remove_member(Work(group.copy(), self._image(), self.limits, draft), key.member_id)
+        return draft.outcome()
+
+    def check_member(self, group_id: str, member_id: str, epoch: int) -> None:
+        """Whether a member may read and commit offsets. Anyone may commit for a group without members.
+
+        Raises ApiError: UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH.
+        """
+        group = self._groups[group_id]
+        if epoch < 0 and not group.members:
+            return
+        if member_id not in group.members:
+            raise ApiError(ErrorCode.unknown_member_id)
+        if group.current_of(member_id).epoch != epoch:
+            raise ApiError(ErrorCode.stale_member_epoch)
+
+    def __contains__(self, group_id: str) -> bool:
+        return group_id in self._groups
+
+    def group_ids(self) -> Collection[str]:
+        return self._groups.keys()
+
+    def is_empty(self, group_id: str) -> bool:
+        return not self._groups[group_id].members
+
+    def is_subscribed(self, group_id: str, topic: str) -> bool:
+        return topic in self._groups[group_id].topics()
+
+    def describe(self, group_id: str) -> DescribedConsumerGroup | None:
+        """None where there is no such group."""
+        group = self._groups.get(group_id)
+        return None if group is None else describe(group)
+
+    def deletions_of(self, group_id: str) -> Iterable[ConsumerGroupEvent]:
+        """What forgets the group, which is there."""
+        return self._groups[group_id].tombstones()
+
+    # State
+
+    def apply(self, event: ConsumerGroupEvent) -> None:
+        group = self._groups.setdefault(event.group_id, ConsumerGroup(group_id=event.group_id))
+        group.apply(event)
+        if group.is_unused:
+            del self._groups[event.group_id]
+            self._seen.pop(event.group_id, None)
+
+    def resume(self, draft: Draft) -> None:
+        """After replay: give every member a whole session, and who owes partitions its whole time to revoke."""
+        for group in self._groups.values():
+            for member in group.members.values():
+                session = MemberSessionTimer(group.group_id, member.member_id)
+                draft.set_timer(session, self.limits.session_timeout_ms)
+                if group.current_of(member.member_id).state is MemberState.UNREVOKED_PARTITIONS:
+                    draft.set_timer(RevocationTimer(group.group_id, member.member_id), member.rebalance_timeout_ms)
+
+    def snapshot(self) -> list[ConsumerGroupEvent]:
+        return [event for group in self._groups.values() for event in group.events()]
+
+
+def _check(request: MemberHeartbeat) -> None:
+    """Raises ApiError: INVALID_REQUEST, UNSUPPORTED_ASSIGNOR."""
+    for is_wrong, message in (
+        (not request.group_id, "GroupId can't be empty."),
+        (not request.member_id, "MemberId can't be empty."),
+        (request.instance_id == "", "InstanceId can't be empty."),
+        (request.rack_id == "", "RackId can't be empty."),
+        (request.member_epoch < LEAVE_STATIC_EPOCH, f"MemberEpoch {request.member_epoch} is invalid."),
+        (
+            request.member_epoch == LEAVE_STATIC_EPOCH and request.instance_id is None,
+            "InstanceId can't be null.",
+        ),
+        (_is_too_long(request), f"a string has at most {MAX_STRING_BYTES} bytes"),
+    ):
+        if is_wrong:
+            raise ApiError(ErrorCode.invalid_request, message)
+    if request.member_epoch == JOIN_EPOCH:
+        _check_join(request)
+    if request.server_assignor is not None and request.server_assignor not in ASSIGNORS:
+        supported = ", ".join(sorted(ASSIGNORS))
+        message = f"ServerAssignor {request.server_assignor} is not supported. Supported assignors: {supported}."
+        raise ApiError(ErrorCode.unsupported_assignor, message)
+
+
+def _check_join(request: MemberHeartbeat) -> None:
+    if request.rebalance_timeout_ms is None:
+        raise ApiError(ErrorCode.invalid_request, "RebalanceTimeoutMs must be provided in first request.")
+    if request.owned is None or request.owned:
+        raise ApiError(ErrorCode.invalid_request, "TopicPartitions must be empty when (re-)joining.")
+    if request.topic_names is None and request.topic_regex is None:
+        message = "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining."
+        raise ApiError(ErrorCode.invalid_request, message)
+
+
+def _is_too_long(request: MemberHeartbeat) -> bool:
+    texts = (request.group_id, request.member_id, request.instance_id, request.rack_id, request.topic_regex)
+    names = request.topic_names or ()
+    return any(len(text.encode()) > MAX_STRING_BYTES for text in (*texts, *names) if text is not None)

@@ -1,0 +1,37 @@
+"""Members go, or come back under another id."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from logpost_broker.consumer_groups.events import MemberStored, TargetStored
+from logpost_broker.consumer_groups.messages import JOIN_EPOCH
+from logpost_broker.consumer_groups.subscriptions import forget_unused_regexes, raise_epoch
+from logpost_broker.consumer_groups.timer_keys import MemberSessionTimer, RevocationTimer
+from logpost_broker.consumer_groups.work import Work
+
+
+def remove_member(work: Work, member_id: str) -> None:
+    """Others get its partitions by the new epoch."""
+    _forget(work, member_id)
+    forget_unused_regexes(work)
+    raise_epoch(work)
+
+
+def replace_member(work: Work, member: MemberStored, member_id: str) -> MemberStored:
+    """A static member that left is back: it has what it had, and nobody else notices."""
+    target = work.group.target_of(member.member_id)
+    current = work.group.current_of(member.member_id)
+    _forget(work, member.member_id)
+    replaced = replace(member, member_id=member_id)
+    work.emit(replaced)
+    work.emit(TargetStored(group_id=member.group_id, member_id=member_id, partitions=target))
+    work.emit(replace(current, member_id=member_id, epoch=JOIN_EPOCH, previous_epoch=JOIN_EPOCH))
+    return replaced
+
+
+def _forget(work: Work, member_id: str) -> None:
+    for tombstone in list(work.group.tombstones_of(member_id)):
+        work.emit(tombstone)
+    work.draft.cancel_timer(MemberSessionTimer(work.group.group_id, member_id))
+    work.draft.cancel_timer(RevocationTimer(work.group.group_id, member_id))

@@ -1,0 +1,103 @@
+"""From what members subscribe to, and the topics there are, to the group's epoch and its targets."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.consumer_groups.events import (
+    Forgotten,
+    GroupEpochStored,
+    RecordType,
+    RegexResolved,
+    TargetEpochStored,
+    TargetStored,
+)
+from logpost_broker.consumer_groups.regular_expression import RegularExpression
+from logpost_broker.consumer_groups.topics_image import TopicsImage
+from logpost_broker.consumer_groups.work import Work
+from logpost_broker.errors import ApiError
+
+REGEXES_KEPT = 256
+ANSWERS_KEPT = 65_536
+"""A topic that comes or goes asks again about all the others."""
+
+
+def check_regex(regex: str) -> None:
+    """Raises ApiError INVALID_REGULAR_EXPRESSION."""
+    try:
+        _compiled(regex)
+    except ValueError as error:
+        message = f"SubscribedTopicRegex `{regex}` is not a valid regular expression: {error}."
+        raise ApiError(ErrorCode.invalid_regular_expression, message) from error
+
+
+@lru_cache(REGEXES_KEPT)
+def _compiled(regex: str) -> RegularExpression:
+    return RegularExpression(regex)
+
+
+@lru_cache(ANSWERS_KEPT)
+def _matches(regex: str, name: str) -> bool:
+    return _compiled(regex).matches(name)
+
+
+def refresh(work: Work, *, is_subscription_changed: bool) -> None:
+    """Look at the topics again. A new epoch when what the group reads is not what it was, and then new targets."""
+    forget_unused_regexes(work)
+    topics_changed = _resolve(work)
+    metadata_hash = work.image.fingerprint(work.group.topics())
+    if is_subscription_changed or topics_changed or metadata_hash != work.group.metadata_hash:
+        raise_epoch(work)
+    if work.group.epoch > work.group.target_epoch:
+        _assign(work)
+
+
+def raise_epoch(work: Work) -> None:
+    group = work.group
+    work.emit(
+        GroupEpochStored(
+            group_id=group.group_id,
+            epoch=group.epoch + 1,
+            metadata_hash=work.image.fingerprint(group.topics()),
+        )
+    )
+
+
+def forget_unused_regexes(work: Work) -> None:
+    for regex in work.group.regexes.keys() - work.group.used_regexes():
+        work.emit(Forgotten(group_id=work.group.group_id, type=RecordType.REGULAR_EXPRESSION, name=regex))
+
+
+def _resolve(work: Work) -> bool:
+    changed = False
+    for regex in sorted(work.group.used_regexes()):
+        topics = matching_topics(regex, work.image)
+        known = work.group.regexes.get(regex)
+        if known is None or known.topics != topics:
+            changed = True
+            work.emit(
+                RegexResolved(
+                    group_id=work.group.group_id,
+                    regex=regex,
+                    topics=topics,
+                    metadata_version=work.image.version,
+                    timestamp_ms=work.draft.now_ms,
+                )
+            )
+    return changed
+
+
+def matching_topics(regex: str, image: TopicsImage) -> tuple[str, ...]:
+    """Sorted. The broker's own topics are none: reading `__consumer_offsets` would write to it."""
+    return tuple(sorted(name for name, topic in image.topics.items() if not topic.internal and _matches(regex, name)))
+
+
+def _assign(work: Work) -> None:
+    group = work.group
+    for member_id, partitions in group.new_targets(work.image).items():
+        known = group.targets.get(member_id)
+        if known is None or known.partitions != partitions:
+            work.emit(TargetStored(group_id=group.group_id, member_id=member_id, partitions=partitions))
+    work.emit(TargetEpochStored(group_id=group.group_id, epoch=group.epoch, timestamp_ms=work.draft.now_ms))

@@ -1,0 +1,24 @@
+"""A call in the making: what is decided is applied to a copy of the group at once, so that the next step sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from logpost_broker.consumer_groups.events import ConsumerGroupEvent
+from logpost_broker.consumer_groups.group import ConsumerGroup
+from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
+from logpost_broker.consumer_groups.topics_image import TopicsImage
+from logpost_broker.groups.outcome import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    group: ConsumerGroup
+    """The copy."""
+    image: TopicsImage
+    limits: ConsumerGroupLimits
+    draft: Draft
+
+    def emit(self, event: ConsumerGroupEvent) -> None:
+        self.draft.events.append(event)
+        self.group.apply(event)
