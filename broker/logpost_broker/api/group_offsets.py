@@ -4,7 +4,7 @@ OffsetCommit, versions 2 to 10
 - v5: no retention time any more; it is ignored before
 - v6: leader epoch
 - v7: static members
-- v9: the new consumer protocol may answer more errors
+- v9: the new consumer protocol may answer more errors; its members cannot commit by an older version
 - v10: topics by id
 
 OffsetFetch, versions 1 to 10
@@ -12,7 +12,7 @@ OffsetFetch, versions 1 to 10
 - v5: leader epoch
 - v7: `require_stable`: UNSTABLE_OFFSET_COMMIT where a transaction that is not decided has an offset (KIP-447)
 - v8: several groups at once
-- v9: member id and epoch of the new consumer protocol, which classic groups do not look at
+- v9: member id and epoch of the new consumer protocol (KIP-848), which classic groups do not look at
 - v10: topics by id
 
 OffsetDelete, version 0
@@ -53,6 +53,7 @@ from logpost_broker.node import Node
 from logpost_broker.wire.registry import Adapted, RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
+FIRST_WITH_MEMBER_EPOCH = 9
 FIRST_FETCH_BY_TOPIC_ID = 10
 NO_OFFSET = -1
 
@@ -66,7 +67,11 @@ async def offset_commit(node: Node, request: OffsetCommitRequest, context: Reque
         generation=request.generation_id_or_member_epoch,
         offsets=tuple(_existing_partitions(node, request.topics)),
     )
-    reply = await node.service(GroupService).commit(commit)
+    service = node.service(GroupService)
+    if context.version < FIRST_WITH_MEMBER_EPOCH and service.has_consumer(request.group_id, request.member_id):
+        reply = CommitReply(code=ErrorCode.unsupported_version)
+    else:
+        reply = await service.commit(commit)
     return OffsetCommitResponse(
         throttle_time=NO_THROTTLE, topics=tuple(_committed_topic(node, topic, reply) for topic in request.topics)
     )
@@ -121,11 +126,7 @@ def _committed_topic(node: Node, requested: OffsetCommitRequestTopic, reply: Com
 async def offset_fetch(node: Node, request: OffsetFetchRequest, context: RequestContext) -> OffsetFetchResponse:
     service = node.service(GroupService)
     groups = tuple(
-        OffsetFetchResponseGroup(
-            group_id=group.group_id,
-            topics=tuple(_fetched_topics(node, group, service, context.version, request.require_stable)),
-        )
-        for group in request.groups
+        _fetched_group(node, group, service, context.version, request.require_stable) for group in request.groups
     )
     try:
         await service.settled()
@@ -135,6 +136,19 @@ async def offset_fetch(node: Node, request: OffsetFetchRequest, context: Request
             for group in request.groups
         )
     return OffsetFetchResponse(throttle_time=NO_THROTTLE, groups=groups)
+
+
+def _fetched_group(
+    node: Node, group: OffsetFetchRequestGroup, service: GroupService, version: int, require_stable: bool
+) -> OffsetFetchResponseGroup:
+    try:
+        if group.member_id or group.member_epoch >= 0:
+            service.check_consumer(group.group_id, group.member_id or "", group.member_epoch)
+    except ApiError as error:
+        return OffsetFetchResponseGroup(group_id=group.group_id, topics=(), error_code=error.code)
+    return OffsetFetchResponseGroup(
+        group_id=group.group_id, topics=tuple(_fetched_topics(node, group, service, version, require_stable))
+    )
 
 
 def _fetched_topics(

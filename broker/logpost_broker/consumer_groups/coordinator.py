@@ -96,6 +96,10 @@ class ConsumerGroups:
     def group_ids(self) -> Collection[str]:
         return self._groups.keys()
 
+    def has_member(self, group_id: str, member_id: str) -> bool:
+        group = self._groups.get(group_id)
+        return group is not None and member_id in group.members
+
     def is_empty(self, group_id: str) -> bool:
         return not self._groups[group_id].members
 

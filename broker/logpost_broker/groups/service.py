@@ -139,6 +139,10 @@ class GroupService:
         if group_id in self._core.consumers:
             self._core.consumers.check_member(group_id, member_id, epoch)
 
+    def has_consumer(self, group_id: str, member_id: str) -> bool:
+        """Whether it is a member of a consumer group."""
+        return self._core.consumers.has_member(group_id, member_id)
+
     def listed(self) -> list[ListedGroup]:
         return self._core.listed()
 

@@ -18,6 +18,10 @@ def milliseconds(duration: datetime.timedelta) -> int:
     return round(duration.total_seconds() * 1000)
 
 
+def duration(duration_ms: int) -> i32Timedelta:
+    return i32Timedelta.parse(datetime.timedelta(milliseconds=duration_ms))
+
+
 def instant(timestamp_ms: int) -> TZAware:
     """kio's own check of such a value takes whole seconds only; its writer keeps the milliseconds."""
     return cast("TZAware", datetime.datetime.fromtimestamp(timestamp_ms / 1000, datetime.UTC))

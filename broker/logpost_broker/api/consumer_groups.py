@@ -1,0 +1,177 @@
+"""ConsumerGroupHeartbeat (68), ConsumerGroupDescribe (69): the consumer groups of KIP-848.
+
+ConsumerGroupHeartbeat, versions 0 and 1
+- v0: a member without an id is given one
+- v1: the client makes its member id; subscription by regular expression
+
+ConsumerGroupDescribe, versions 0 and 1
+- v1: whether a member speaks the classic or the new protocol; all here speak the new one
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Iterable, Iterator
+
+from kio.schema.consumer_group_describe.v1.request import ConsumerGroupDescribeRequest
+from kio.schema.consumer_group_describe.v1.response import Assignment as DescribedAssignment
+from kio.schema.consumer_group_describe.v1.response import ConsumerGroupDescribeResponse, DescribedGroup, Member
+from kio.schema.consumer_group_describe.v1.response import TopicPartitions as DescribedPartitions
+from kio.schema.consumer_group_heartbeat.v1.request import ConsumerGroupHeartbeatRequest
+from kio.schema.consumer_group_heartbeat.v1.request import TopicPartitions as OwnedPartitions
+from kio.schema.consumer_group_heartbeat.v1.response import (
+    Assignment,
+    ConsumerGroupHeartbeatResponse,
+    TopicPartitions,
+)
+from kio.schema.errors import ErrorCode
+from kio.schema.types import GroupId, TopicName
+from kio.static.primitive import i8, i32
+
+from logpost_broker.api.group_admin import ALL_OPERATIONS, NOT_ASKED_FOR
+from logpost_broker.consumer_groups.events import Partitions
+from logpost_broker.consumer_groups.listing import DescribedConsumer, DescribedConsumerGroup
+from logpost_broker.consumer_groups.messages import JOIN_EPOCH, MemberHeartbeat
+from logpost_broker.groups.service import GroupService
+from logpost_broker.node import Node
+from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.wire.units import NO_THROTTLE, duration, milliseconds
+
+LAST_WITHOUT_MEMBER_ID = 0
+CONSUMER_MEMBER = 1
+"""Of a member that speaks the new protocol; 0 is the classic one."""
+
+
+@handles(ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse)
+async def consumer_group_heartbeat(
+    node: Node, request: ConsumerGroupHeartbeatRequest, context: RequestContext
+) -> ConsumerGroupHeartbeatResponse:
+    reply = await node.service(GroupService).consumer_heartbeat(_heartbeat(request, context))
+    return ConsumerGroupHeartbeatResponse(
+        throttle_time=NO_THROTTLE,
+        error_code=reply.code,
+        error_message=reply.message,
+        member_id=reply.member_id,
+        member_epoch=i32(reply.member_epoch),
+        heartbeat_interval=duration(reply.heartbeat_interval_ms),
+        assignment=None if reply.assigned is None else Assignment(topic_partitions=tuple(_assigned(reply.assigned))),
+    )
+
+
+def _heartbeat(request: ConsumerGroupHeartbeatRequest, context: RequestContext) -> MemberHeartbeat:
+    rebalance_timeout_ms = milliseconds(request.rebalance_timeout)
+    needs_id = context.version <= LAST_WITHOUT_MEMBER_ID and request.member_epoch == JOIN_EPOCH
+    return MemberHeartbeat(
+        group_id=request.group_id,
+        member_id=request.member_id or (str(uuid.uuid4()) if needs_id else ""),
+        member_epoch=request.member_epoch,
+        instance_id=request.instance_id,
+        rack_id=request.rack_id,
+        client_id=context.client_id or "",
+        client_host=f"/{context.client_host}",
+        rebalance_timeout_ms=None if rebalance_timeout_ms < 0 else rebalance_timeout_ms,
+        topic_names=request.subscribed_topic_names,
+        topic_regex=request.subscribed_topic_regex,
+        server_assignor=request.server_assignor,
+        owned=None if request.topic_partitions is None else frozenset(_owned(request.topic_partitions)),
+    )
+
+
+def _owned(topics: Iterable[OwnedPartitions]) -> Iterator[tuple[uuid.UUID, int]]:
+    for topic in topics:
+        if topic.topic_id is not None:
+            yield from ((topic.topic_id, int(partition)) for partition in topic.partitions)
+
+
+def _assigned(partitions: Partitions) -> Iterator[TopicPartitions]:
+    for topic, indexes in _by_topic(partitions).items():
+        yield TopicPartitions(topic_id=topic, partitions=tuple(i32(index) for index in indexes))
+
+
+def _by_topic(partitions: Partitions) -> dict[uuid.UUID, list[int]]:
+    by_topic: dict[uuid.UUID, list[int]] = {}
+    for topic, partition in sorted(partitions):
+        by_topic.setdefault(topic, []).append(partition)
+    return by_topic
+
+
+@handles(ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse)
+def consumer_group_describe(
+    node: Node, request: ConsumerGroupDescribeRequest, context: RequestContext
+) -> ConsumerGroupDescribeResponse:
+    operations = ALL_OPERATIONS if request.include_authorized_operations else NOT_ASKED_FOR
+    return ConsumerGroupDescribeResponse(
+        throttle_time=NO_THROTTLE,
+        groups=tuple(
+            dataclasses.replace(_group(node, group_id), authorized_operations=operations)
+            for group_id in request.group_ids
+        ),
+    )
+
+
+def _group(node: Node, group_id: GroupId) -> DescribedGroup:
+    service = node.service(GroupService)
+    group = service.describe_consumer(group_id)
+    if group is not None:
+        return _described(node, group)
+    is_other = service.kinds.of(group_id) is not None
+    message = f"Group {group_id} is not a consumer group." if is_other else f"Group {group_id} not found."
+    return DescribedGroup(
+        error_code=ErrorCode.group_id_not_found,
+        error_message=message,
+        group_id=group_id,
+        group_state="",
+        group_epoch=i32(0),
+        assignment_epoch=i32(0),
+        assignor_name="",
+        members=(),
+    )
+
+
+def _described(node: Node, group: DescribedConsumerGroup) -> DescribedGroup:
+    return DescribedGroup(
+        error_code=ErrorCode.none,
+        group_id=GroupId(group.group_id),
+        group_state=group.state.value,
+        group_epoch=i32(group.epoch),
+        assignment_epoch=i32(group.target_epoch),
+        assignor_name=group.assignor,
+        members=tuple(_member(node, member) for member in group.members),
+    )
+
+
+def _member(node: Node, described: DescribedConsumer) -> Member:
+    member = described.member
+    return Member(
+        member_id=member.member_id,
+        instance_id=member.instance_id,
+        rack_id=member.rack_id,
+        member_epoch=i32(described.current.epoch),
+        client_id=member.client_id,
+        client_host=member.client_host,
+        subscribed_topic_names=tuple(TopicName(name) for name in member.topic_names),
+        subscribed_topic_regex=member.topic_regex,
+        assignment=_assignment(node, described.current.assigned),
+        target_assignment=_assignment(node, described.target),
+        member_type=i8(CONSUMER_MEMBER),
+    )
+
+
+def _assignment(node: Node, partitions: Partitions) -> DescribedAssignment:
+    """Topics that are deleted are left out: they have no name any more."""
+    named = [
+        (known, indexes)
+        for topic, indexes in _by_topic(partitions).items()
+        if (known := node.topics.by_id(topic)) is not None
+    ]
+    return DescribedAssignment(
+        topic_partitions=tuple(
+            DescribedPartitions(
+                topic_id=topic.id,
+                topic_name=TopicName(topic.name),
+                partitions=tuple(i32(index) for index in indexes),
+            )
+            for topic, indexes in named
+        )
+    )
