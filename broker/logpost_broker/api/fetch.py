@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from kio.schema.errors import ErrorCode
 from kio.schema.fetch.v18.request import FetchPartition, FetchRequest
-from kio.schema.fetch.v18.response import FetchableTopicResponse, FetchResponse, PartitionData
+from kio.schema.fetch.v18.response import EpochEndOffset, FetchableTopicResponse, FetchResponse, PartitionData
 from kio.static.primitive import Records, i32, i64
 
 from logpost_broker.errors import ApiError
@@ -30,7 +30,8 @@ from logpost_broker.fetch_sessions import (
     FetchSession,
     Key,
 )
-from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.log.leader_epochs import EpochEnd
+from logpost_broker.log.partition_log import NO_EPOCH, PartitionLog
 from logpost_broker.node import Node
 from logpost_broker.topics import Topic
 from logpost_broker.wire.registry import RequestContext, handles
@@ -40,7 +41,6 @@ MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 """Kafka's `fetch.max.bytes`: no answer is larger, but for one batch. It bounds what a slow reader costs."""
 TOPIC_IDS_SINCE = 13
 """The first version that names topics by their ids."""
-NO_EPOCH = -1
 UNKNOWN = i64(-1)
 
 
@@ -67,7 +67,7 @@ class Reading:
     """Whose high watermark is worth waiting for."""
     total_bytes: int
     failed: bool
-    """Some partition has an error, which the client should learn at once."""
+    """Some partition has an error, or diverges, which the client should learn at once."""
 
 
 @handles(FetchRequest, FetchResponse, large_answers=True)
@@ -165,6 +165,7 @@ def _read(node: Node, scope: Scope) -> Reading:
             reading.found.append((partition, _refused(partition.asked, error)))
             continue
         reading.logs.append(log)
+        reading.failed |= data.diverging_epoch.epoch >= 0
         reading.total_bytes += len(data.records or b"")
         reading.found.append((partition, data))
         partition.quiet_log = log if partition.asked.fetch_offset >= data.high_watermark else None
@@ -205,7 +206,10 @@ def _read_partition(
     if topic is None:
         raise ApiError(ErrorCode.unknown_topic_id)
     log = node.log(topic, asked.partition)
-    _check_epoch(log, asked.current_leader_epoch)
+    log.require_epoch(asked.current_leader_epoch)
+    diverging = _diverging(log, asked)
+    if diverging is not None:
+        return log, _parted(log, asked, diverging)
     limit = min(asked.partition_max_bytes, room)
     records = log.read(asked.fetch_offset, limit, whole_first=is_first)
     return log, PartitionData(
@@ -219,12 +223,29 @@ def _read_partition(
     )
 
 
-def _check_epoch(log: PartitionLog, epoch: int) -> None:
-    """A client that knows another leader epoch has to ask for metadata first (KIP-320)."""
-    if epoch == NO_EPOCH or epoch == log.leader_epoch:
-        return
-    older = epoch < log.leader_epoch
-    raise ApiError(ErrorCode.fenced_leader_epoch if older else ErrorCode.unknown_leader_epoch)
+def _diverging(log: PartitionLog, asked: FetchPartition) -> EpochEnd | None:
+    """Where the client's log and this one part: its last record's epoch ended here below the offset that it wants
+    (KIP-595). Raises ApiError OFFSET_OUT_OF_RANGE for an epoch of the future."""
+    if asked.last_fetched_epoch == NO_EPOCH:
+        return None
+    log.require_online()
+    end = log.epochs.end_of(asked.last_fetched_epoch, log.next_offset)
+    if end is None or asked.fetch_offset < log.log_start_offset:
+        raise ApiError(ErrorCode.offset_out_of_range)
+    return end if end.epoch < asked.last_fetched_epoch or end.end_offset < asked.fetch_offset else None
+
+
+def _parted(log: PartitionLog, asked: FetchPartition, end: EpochEnd) -> PartitionData:
+    return PartitionData(
+        partition_index=asked.partition,
+        error_code=ErrorCode.none,
+        high_watermark=i64(log.high_watermark),
+        last_stable_offset=i64(log.high_watermark),
+        log_start_offset=i64(log.log_start_offset),
+        diverging_epoch=EpochEndOffset(epoch=i32(end.epoch), end_offset=i64(end.end_offset)),
+        aborted_transactions=None,
+        records=Records(b""),
+    )
 
 
 def _refused(asked: FetchPartition, error: ApiError) -> PartitionData:

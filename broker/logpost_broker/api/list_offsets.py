@@ -3,13 +3,18 @@
 - v2: isolation level. v4: leader epoch. v6: flexible. v7: the highest timestamp (-3). v8: the local log start (-4)
 - v9: what is in tiered storage (-5). v10: timeout. v11: what waits for upload (-6)
 
-Nothing is tiered here: -4 is the log start, -5 and -6 find nothing.
+Nothing is tiered here: -4 is the log start, -5 and -6 find nothing. A time that the version does not know is answered
+UNSUPPORTED_VERSION, a partition that is asked for twice INVALID_REQUEST, as by Apache Kafka 4.3.
 """
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
+from collections.abc import Iterator
+
 from kio.schema.errors import ErrorCode
-from kio.schema.list_offsets.v11.request import ListOffsetsPartition, ListOffsetsRequest
+from kio.schema.list_offsets.v11.request import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
 from kio.schema.list_offsets.v11.response import (
     ListOffsetsPartitionResponse,
     ListOffsetsResponse,
@@ -18,12 +23,15 @@ from kio.schema.list_offsets.v11.response import (
 from kio.static.primitive import i32, i64
 
 from logpost_broker.errors import ApiError
-from logpost_broker.log.partition_log import PartitionLog, TimestampedOffset
+from logpost_broker.log.partition_log import NO_EPOCH, PartitionLog, TimestampedOffset
 from logpost_broker.node import Node
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING_UPLOAD = range(-1, -7, -1)
+SINCE = {LATEST: 1, EARLIEST: 1, MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
+"""The first version that knows a time which is none."""
+NEVER = sys.maxsize
 NO_TIMESTAMP = -1
 NOTHING = TimestampedOffset(timestamp_ms=-1, offset=-1)
 
@@ -35,11 +43,22 @@ def list_offsets(node: Node, request: ListOffsetsRequest, context: RequestContex
         topics=tuple(
             ListOffsetsTopicResponse(
                 name=topic.name,
-                partitions=tuple(_partition(node, topic.name, asked) for asked in topic.partitions),
+                partitions=tuple(_partitions(node, topic, context.version)),
             )
             for topic in request.topics
         ),
     )
+
+
+def _partitions(node: Node, topic: ListOffsetsTopic, version: int) -> Iterator[ListOffsetsPartitionResponse]:
+    times = Counter(asked.partition_index for asked in topic.partitions)
+    for asked in {asked.partition_index: asked for asked in topic.partitions}.values():
+        if times[asked.partition_index] > 1:
+            yield _refused(asked, ErrorCode.invalid_request)
+        elif asked.timestamp < 0 and version < SINCE.get(asked.timestamp, NEVER):
+            yield _refused(asked, ErrorCode.unsupported_version)
+        else:
+            yield _partition(node, topic.name, asked)
 
 
 def _partition(node: Node, name: str, asked: ListOffsetsPartition) -> ListOffsetsPartitionResponse:
@@ -48,16 +67,22 @@ def _partition(node: Node, name: str, asked: ListOffsetsPartition) -> ListOffset
         if topic is None:
             raise ApiError(ErrorCode.unknown_topic_or_partition)
         log = node.log(topic, asked.partition_index)
+        log.require_epoch(asked.current_leader_epoch)
         found = _find(log, asked.timestamp)
     except ApiError as error:
-        return ListOffsetsPartitionResponse(partition_index=asked.partition_index, error_code=error.code)
+        return _refused(asked, error.code)
+    epoch = None if found.offset < 0 else log.epochs.epoch_at(found.offset)
     return ListOffsetsPartitionResponse(
         partition_index=asked.partition_index,
         error_code=ErrorCode.none,
         timestamp=i64(found.timestamp_ms),
         offset=i64(found.offset),
-        leader_epoch=i32(log.leader_epoch if found.offset >= 0 else -1),
+        leader_epoch=i32(NO_EPOCH if epoch is None else epoch),
     )
+
+
+def _refused(asked: ListOffsetsPartition, code: ErrorCode) -> ListOffsetsPartitionResponse:
+    return ListOffsetsPartitionResponse(partition_index=asked.partition_index, error_code=code)
 
 
 def _find(log: PartitionLog, timestamp: int) -> TimestampedOffset:
@@ -71,6 +96,4 @@ def _find(log: PartitionLog, timestamp: int) -> TimestampedOffset:
         return log.newest_timestamp() or NOTHING
     if timestamp in (LATEST_TIERED, EARLIEST_PENDING_UPLOAD):
         return NOTHING
-    if timestamp < 0:
-        raise ApiError(ErrorCode.invalid_request, f"no time is called {timestamp}")
     return log.first_at_or_after(timestamp) or NOTHING

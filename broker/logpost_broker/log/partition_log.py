@@ -21,6 +21,7 @@ from kio.schema.errors import ErrorCode
 from logpost_broker.errors import ApiError
 from logpost_broker.log.batch import HEADER, NO_TIMESTAMP, BatchHeader, Buffer, read_header, stamped
 from logpost_broker.log.files import File, Files, duplicates
+from logpost_broker.log.leader_epochs import CHECKPOINT, LeaderEpochs
 from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.records import build_marker, records_of
 from logpost_broker.log.segment import RollLimits, Segment, file_stem
@@ -29,6 +30,8 @@ from logpost_broker.producer_identity import ProducerIdentity
 OFFSETS_END = 16
 """Base offset, length and leader epoch: what the broker sets is in the first bytes of a batch."""
 SNAPSHOTS_KEPT = 2
+NO_EPOCH = -1
+"""Of a client that does not know the leader epoch."""
 ENDED = sys.maxsize
 """More bytes than anybody waits for."""
 PASSING_ERRORS = frozenset(
@@ -94,6 +97,9 @@ class PartitionLog:
         self.files = files
         self.segments: list[Segment] = []
         self.producers = ProducerStates()
+        self.epochs = LeaderEpochs()
+        self.saved_epochs = b""
+        """What the file of `epochs` holds."""
         self.log_start_offset = 0
         self.next_offset = 0
         self.high_watermark = 0
@@ -233,6 +239,7 @@ class PartitionLog:
         if job.snapshot is not None:
             self.recovery_point = job.offset
             self._save_snapshot(job.offset, job.snapshot)
+            self._save_epochs()
         self._show(job.offset, job.position, job.appended_bytes)
 
     def go_offline(self, reason: str) -> None:
@@ -269,6 +276,17 @@ class PartitionLog:
                 self.files.unlink(self.directory / name)
         except OSError as error:
             logger.error("cannot save the producer states of %s: %s", self.directory, error.strerror)
+
+    def _save_epochs(self) -> None:
+        """Not synced, as a snapshot."""
+        epochs = self.epochs.formatted()
+        if epochs == self.saved_epochs:
+            return
+        try:
+            self.files.replace(self.directory / CHECKPOINT, epochs, synced=False)
+            self.saved_epochs = epochs
+        except OSError as error:
+            logger.error("cannot save the leader epochs of %s: %s", self.directory, error.strerror)
 
     def outlived_snapshots(self) -> list[Path]:
         """The producer states from before the first segment: a recovery does not use them."""
@@ -369,6 +387,7 @@ class PartitionLog:
         """Move the log start up to `offset`, which `LogDirectory.truncate_prefix` has made durable, and take out the
         segments wholly below it, for the caller to delete."""
         self.log_start_offset = self.start_moved_to(offset)
+        self.epochs.truncate_start(self.log_start_offset)
         keep = self._number_of(self.log_start_offset)
         dropped, self.segments = self.segments[:keep], self.segments[keep:]
         self._unsynced = [segment for segment in self._unsynced if segment in self.segments]
@@ -393,6 +412,14 @@ class PartitionLog:
     def require_online(self) -> None:
         if self.offline is not None:
             raise ApiError(ErrorCode.kafka_storage_error, f"the partition is offline: {self.offline}")
+
+    def require_epoch(self, epoch: int) -> None:
+        """A client that knows another leader epoch has to ask for metadata first (KIP-320). Raises ApiError
+        FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH."""
+        if epoch in (NO_EPOCH, self.leader_epoch):
+            return
+        older = epoch < self.leader_epoch
+        raise ApiError(ErrorCode.fenced_leader_epoch if older else ErrorCode.unknown_leader_epoch)
 
     def close(self) -> None:
         """Close the files; sync first, if they are to be found again."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from logpost_broker.log.batch import BatchHeader
+from logpost_broker.log.leader_epochs import CHECKPOINT, LeaderEpochs
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.segment import Segment
@@ -52,7 +53,9 @@ def recover(log: PartitionLog, known: LastKnown, *, now_ms: int) -> None:
     is_whole = known.clean and _end_of_clean(log.active) == known.recovery_point
     next_offset = known.recovery_point if is_whole else _checked_end(log, known)
     log.start_at(max(next_offset, log.log_start_offset))
+    log.epochs = _saved_epochs(log)
     _restore_producers(log, now_ms)
+    _begin_epoch(log)
 
 
 def _open_segments(log: PartitionLog, log_start_offset: int) -> None:
@@ -228,9 +231,10 @@ def _cut(log: PartitionLog, number: int, end: int) -> None:
 
 
 def _restore_producers(log: PartitionLog, now_ms: int) -> None:
-    """From the newest snapshot that the log reaches, and the batches after it."""
+    """From the newest snapshot that the log reaches, and the batches after it: their leader epochs may be in no file."""
     for header in log.headers_from(_load_snapshot(log)):
         log.producers.record(header, now_ms)
+        log.epochs.assign(header.partition_leader_epoch, header.base_offset)
 
 
 def _load_snapshot(log: PartitionLog) -> int:
@@ -249,3 +253,38 @@ def _load_snapshot(log: PartitionLog) -> int:
             continue
         return offset
     return log.log_start_offset
+
+
+def _saved_epochs(log: PartitionLog) -> LeaderEpochs:
+    """The leader epochs of all but the last batches; read from the batches where there is no file, or a torn one."""
+    data = log.files.read_bytes(log.directory / CHECKPOINT)
+    try:
+        epochs = LeaderEpochs() if data is None else LeaderEpochs.parsed(data)
+    except ValueError as error:
+        logger.warning("%s: %s; reading the log instead", log.directory / CHECKPOINT, error)
+        epochs = LeaderEpochs()
+    log.saved_epochs = epochs.formatted() if epochs.starts else b""
+    epochs.truncate_end(log.next_offset)
+    for segment in () if epochs.starts else log.segments:
+        _assign_epochs(epochs, segment)
+    return epochs
+
+
+def _assign_epochs(epochs: LeaderEpochs, segment: Segment) -> None:
+    """Read all of a segment only if it ends in another epoch than it begins in."""
+    first = next((header for _, header in segment.headers()), None)
+    if first is None:
+        return
+    epochs.assign(first.partition_leader_epoch, first.base_offset)
+    entries = len(segment.offset_index)
+    position = segment.offset_index.entry(entries - 1).position if entries else 0
+    last = {header.partition_leader_epoch for _, header in segment.headers(position)}
+    if last != {first.partition_leader_epoch}:
+        for _, header in segment.headers():
+            epochs.assign(header.partition_leader_epoch, header.base_offset)
+
+
+def _begin_epoch(log: PartitionLog) -> None:
+    """What comes is of the epoch of this start of the broker."""
+    log.epochs.truncate_start(log.log_start_offset)
+    log.epochs.assign(log.leader_epoch, log.next_offset)

@@ -11,9 +11,10 @@ from tests.broker.api.conftest import NewTopic, produce_values
 from tests.broker.wire_client import WireClient
 
 
-def find(client: WireClient, topic: str, timestamp: int, partition: int = 0) -> Any:
-    asked = [{"name": topic, "partitions": [{"partition_index": partition, "timestamp": timestamp}]}]
-    return client.call("list_offsets", 11, {"replica_id": -1, "topics": asked}).topics[0].partitions[0]
+def find(client: WireClient, topic: str, timestamp: int, partition: int = 0, version: int = 11, **fields: Any) -> Any:
+    partitions = [{"partition_index": partition, "timestamp": timestamp, "current_leader_epoch": -1} | fields]
+    asked = [{"name": topic, "partitions": partitions}]
+    return client.call("list_offsets", version, {"replica_id": -1, "topics": asked}).topics[0].partitions[0]
 
 
 @pytest.mark.parametrize(
@@ -51,4 +52,27 @@ def test_what_nobody_knows_is_an_error(client: WireClient, new_topic: NewTopic) 
     topic = new_topic()
     assert find(client, "nobody-knows", -1).error_code is ErrorCode.unknown_topic_or_partition
     assert find(client, topic, -1, partition=3).error_code is ErrorCode.unknown_topic_or_partition
-    assert find(client, topic, -9).error_code is ErrorCode.invalid_request
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "since"), [(-1, 1), (-2, 1), (-3, 7), (-4, 8), (-5, 9), (-6, 11), (-7, 12), (-(1 << 63), 12)]
+)
+def test_a_version_knows_its_times_only(client: WireClient, new_topic: NewTopic, timestamp: int, since: int) -> None:
+    topic = new_topic()
+    for version in range(1, 12):
+        known = find(client, topic, timestamp, version=version).error_code is ErrorCode.none
+        assert known == (version >= since), version
+    assert find(client, topic, timestamp).error_code in (ErrorCode.none, ErrorCode.unsupported_version)
+
+
+def test_a_partition_is_asked_for_once(client: WireClient, new_topic: NewTopic) -> None:
+    partitions = [{"partition_index": 0, "timestamp": timestamp} for timestamp in (-1, -2)]
+    asked = [{"name": new_topic(), "partitions": partitions}]
+    [answer] = client.call("list_offsets", 11, {"replica_id": -1, "topics": asked}).topics[0].partitions
+    assert answer.error_code is ErrorCode.invalid_request
+
+
+def test_a_client_of_another_leader_epoch_is_told_so(client: WireClient, new_topic: NewTopic) -> None:
+    topic = new_topic()
+    assert find(client, topic, -1, current_leader_epoch=0).error_code is ErrorCode.none
+    assert find(client, topic, -1, current_leader_epoch=1).error_code is ErrorCode.unknown_leader_epoch
