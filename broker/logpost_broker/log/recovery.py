@@ -231,7 +231,7 @@ def _cut(log: PartitionLog, number: int, end: int) -> None:
 
 
 def _restore_producers(log: PartitionLog, now_ms: int) -> None:
-    """From the newest snapshot that the log reaches, and the batches after it: their leader epochs may be in no file."""
+    """From the newest snapshot that the log reaches and the batches after it, whose leader epochs may be in no file."""
     for header in log.headers_from(_load_snapshot(log)):
         log.producers.record(header, now_ms)
         log.epochs.assign(header.partition_leader_epoch, header.base_offset)
