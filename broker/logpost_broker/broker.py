@@ -18,9 +18,16 @@ from logpost_broker.node import Node, Service
 from logpost_broker.server.cleaner import Cleaner
 from logpost_broker.server.listener import Listener
 from logpost_broker.server.retention import RetentionService
+from logpost_broker.share_groups.service import ShareGroupService
 from logpost_broker.transactions.service import TransactionService
 
-SERVICES: Sequence[Callable[[Node], Service]] = (GroupService, TransactionService, RetentionService, Cleaner)
+SERVICES: Sequence[Callable[[Node], Service]] = (
+    GroupService,
+    ShareGroupService,
+    TransactionService,
+    RetentionService,
+    Cleaner,
+)
 """What lives on a node beside its logs, made and started in this order."""
 EMBEDDED = BrokerConfig(port=0, metrics_port=0, disk_reserve_bytes=0, retention_ms=-1)
 """For tests and programs: nothing goes while they run, whatever its timestamp, and nothing stays."""

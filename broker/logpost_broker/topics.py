@@ -14,7 +14,7 @@ from logpost_broker.metadata_file import MetadataFile, TopicEntry
 from logpost_broker.topic_configs import TopicConfigs, check_configs
 
 LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
-INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state"})
+INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__share_group_state", "__transaction_state"})
 """Made by the broker itself, never by a client."""
 MAX_PARTITIONS = 10_000
 PRODUCER_ID_BLOCK = 1000

@@ -4,7 +4,7 @@
 - v3: flexible
 - v4: several keys at once (KIP-699)
 - v5: TRANSACTION_ABORTABLE may be answered (KIP-890); there is no reason to
-- v6: share groups (KIP-932), which this broker has not: INVALID_REQUEST
+- v6: the coordinator of a share partition's state (KIP-932), whose key is `group:topicId:partition`
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from logpost_broker.wire.units import NO_THROTTLE
 
 GROUP = 0
 TRANSACTION = 1
+SHARE = 2
 
 
 @handles(
@@ -36,7 +37,7 @@ TRANSACTION = 1
     ],
 )
 def find_coordinator(node: Node, request: FindCoordinatorRequest, context: RequestContext) -> FindCoordinatorResponse:
-    known = request.key_type in (GROUP, TRANSACTION)
+    known = request.key_type in (GROUP, TRANSACTION, SHARE)
     found = _this_broker if known else _refused
     return FindCoordinatorResponse(
         throttle_time=NO_THROTTLE, coordinators=tuple(found(node, key) for key in request.coordinator_keys)
@@ -61,5 +62,5 @@ def _refused(node: Node, key: str) -> Coordinator:
         host="",
         port=i32(-1),
         error_code=ErrorCode.invalid_request,
-        error_message="this broker coordinates consumer groups and transactions, not share groups",
+        error_message="a key is of type 0 to 2: a group, a transaction, the state of a share partition",
     )

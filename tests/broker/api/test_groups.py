@@ -218,8 +218,8 @@ def test_find_coordinator(client: WireClient, shared_broker: Broker, group: str,
     assert version < 4 or found.key == group
 
 
-def test_find_coordinator_has_no_share_groups(client: WireClient, group: str) -> None:
-    answer = client.call("find_coordinator", 6, {"key_type": 2, "coordinator_keys": (group, "other")})
+def test_find_coordinator_refuses_a_type_that_there_is_not(client: WireClient, group: str) -> None:
+    answer = client.call("find_coordinator", 6, {"key_type": 3, "coordinator_keys": (group, "other")})
     assert [found.error_code for found in answer.coordinators] == [ErrorCode.invalid_request] * 2
     assert "share" in (answer.coordinators[0].error_message or "")
 

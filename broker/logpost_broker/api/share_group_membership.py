@@ -1,0 +1,132 @@
+"""ShareGroupHeartbeat (76), ShareGroupDescribe (77): members of share groups (KIP-932).
+
+ShareGroupHeartbeat, version 1; ShareGroupDescribe, version 1. Version 0 of both was Kafka 4.0's early access.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from kio.schema.errors import ErrorCode
+from kio.schema.share_group_describe.v1.request import ShareGroupDescribeRequest
+from kio.schema.share_group_describe.v1.response import Assignment as DescribedAssignment
+from kio.schema.share_group_describe.v1.response import DescribedGroup, Member, ShareGroupDescribeResponse
+from kio.schema.share_group_describe.v1.response import TopicPartitions as DescribedPartitions
+from kio.schema.share_group_heartbeat.v1.request import ShareGroupHeartbeatRequest
+from kio.schema.share_group_heartbeat.v1.response import Assignment, ShareGroupHeartbeatResponse, TopicPartitions
+from kio.schema.types import GroupId, TopicName
+from kio.static.primitive import i32
+
+from logpost_broker.api.group_admin import ALL_OPERATIONS, NOT_ASKED_FOR
+from logpost_broker.errors import ApiError
+from logpost_broker.node import Node
+from logpost_broker.share_groups import assignor
+from logpost_broker.share_groups.membership import ShareGroupState, ShareHeartbeat, ShareMember
+from logpost_broker.share_groups.service import ShareGroupService
+from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.wire.units import NO_THROTTLE, duration
+
+ASSIGNOR = "simple"
+
+
+@handles(ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse)
+def share_group_heartbeat(
+    node: Node, request: ShareGroupHeartbeatRequest, context: RequestContext
+) -> ShareGroupHeartbeatResponse:
+    service = node.service(ShareGroupService)
+    try:
+        reply = service.heartbeat(_heartbeat(request, context))
+    except ApiError as error:
+        return ShareGroupHeartbeatResponse(
+            throttle_time=NO_THROTTLE,
+            error_code=error.code,
+            error_message=str(error),
+            member_epoch=i32(0),
+            heartbeat_interval=duration(0),
+        )
+    return ShareGroupHeartbeatResponse(
+        throttle_time=NO_THROTTLE,
+        error_code=ErrorCode.none,
+        member_id=request.member_id,
+        member_epoch=i32(reply.member_epoch),
+        heartbeat_interval=duration(service.limits.heartbeat_interval_ms),
+        assignment=None if reply.assignment is None else Assignment(topic_partitions=_partitions(reply.assignment)),
+    )
+
+
+def _heartbeat(request: ShareGroupHeartbeatRequest, context: RequestContext) -> ShareHeartbeat:
+    topics = request.subscribed_topic_names
+    return ShareHeartbeat(
+        group_id=request.group_id,
+        member_id=request.member_id,
+        member_epoch=request.member_epoch,
+        rack_id=request.rack_id,
+        client_id=context.client_id or "",
+        client_host=f"/{context.client_host}",
+        subscribed_topics=None if topics is None else tuple(sorted(set(topics))),
+    )
+
+
+def _partitions(assignment: assignor.Assignment) -> tuple[TopicPartitions, ...]:
+    return tuple(
+        TopicPartitions(topic_id=topic_id, partitions=tuple(map(i32, numbers)))
+        for topic_id, numbers in assignment.items()
+    )
+
+
+@handles(ShareGroupDescribeRequest, ShareGroupDescribeResponse)
+def share_group_describe(
+    node: Node, request: ShareGroupDescribeRequest, context: RequestContext
+) -> ShareGroupDescribeResponse:
+    operations = ALL_OPERATIONS if request.include_authorized_operations else NOT_ASKED_FOR
+    groups = tuple(_described(node, group_id, operations) for group_id in request.group_ids)
+    return ShareGroupDescribeResponse(throttle_time=NO_THROTTLE, groups=groups)
+
+
+def _described(node: Node, group_id: GroupId, operations: i32) -> DescribedGroup:
+    group = node.service(ShareGroupService).describe(group_id)
+    if group is None:
+        return DescribedGroup(
+            error_code=ErrorCode.group_id_not_found,
+            error_message=f"Group {group_id} not found.",
+            group_id=group_id,
+            group_state=ShareGroupState.DEAD.value,
+            group_epoch=i32(0),
+            assignment_epoch=i32(0),
+            assignor_name="",
+            members=(),
+        )
+    return DescribedGroup(
+        error_code=ErrorCode.none,
+        group_id=group_id,
+        group_state=group.state.value,
+        group_epoch=i32(group.epoch),
+        assignment_epoch=i32(group.epoch),
+        assignor_name=ASSIGNOR,
+        members=tuple(_member(node, member) for member in group.members.values()),
+        authorized_operations=operations,
+    )
+
+
+def _member(node: Node, member: ShareMember) -> Member:
+    return Member(
+        member_id=member.member_id,
+        rack_id=member.rack_id,
+        member_epoch=i32(member.epoch),
+        client_id=member.client_id,
+        client_host=member.client_host,
+        subscribed_topic_names=tuple(map(TopicName, member.subscribed_topics)),
+        assignment=DescribedAssignment(
+            topic_partitions=tuple(
+                DescribedPartitions(
+                    topic_id=topic_id, topic_name=_name(node, topic_id), partitions=tuple(map(i32, numbers))
+                )
+                for topic_id, numbers in member.assignment.items()
+            )
+        ),
+    )
+
+
+def _name(node: Node, topic_id: uuid.UUID) -> TopicName:
+    topic = node.topics.by_id(topic_id)
+    return TopicName("" if topic is None else topic.name)

@@ -1,0 +1,201 @@
+"""DescribeShareGroupOffsets (90), AlterShareGroupOffsets (91), DeleteShareGroupOffsets (92): where share groups are.
+
+DescribeShareGroupOffsets, versions 0 and 1 (v1: lag, KIP-1226); the others, version 0. A group has to be without
+members for the changes.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+
+from kio.schema.alter_share_group_offsets.v0.request import (
+    AlterShareGroupOffsetsRequest,
+    AlterShareGroupOffsetsRequestTopic,
+)
+from kio.schema.alter_share_group_offsets.v0.response import (
+    AlterShareGroupOffsetsResponse,
+    AlterShareGroupOffsetsResponsePartition,
+    AlterShareGroupOffsetsResponseTopic,
+)
+from kio.schema.delete_share_group_offsets.v0.request import DeleteShareGroupOffsetsRequest
+from kio.schema.delete_share_group_offsets.v0.response import (
+    DeleteShareGroupOffsetsResponse,
+    DeleteShareGroupOffsetsResponseTopic,
+)
+from kio.schema.describe_share_group_offsets.v1.request import (
+    DescribeShareGroupOffsetsRequest,
+    DescribeShareGroupOffsetsRequestGroup,
+)
+from kio.schema.describe_share_group_offsets.v1.response import (
+    DescribeShareGroupOffsetsResponse,
+    DescribeShareGroupOffsetsResponseGroup,
+    DescribeShareGroupOffsetsResponsePartition,
+    DescribeShareGroupOffsetsResponseTopic,
+)
+from kio.schema.errors import ErrorCode
+from kio.schema.types import GroupId, TopicName
+from kio.static.primitive import i32, i64
+
+from logpost_broker.errors import ApiError
+from logpost_broker.node import Node
+from logpost_broker.share_groups.events import Place
+from logpost_broker.share_groups.service import ShareGroupService
+from logpost_broker.topics import Topic
+from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.wire.units import NO_THROTTLE
+
+UNKNOWN = i64(-1)
+
+
+@handles(DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse)
+async def describe_share_group_offsets(
+    node: Node, request: DescribeShareGroupOffsetsRequest, context: RequestContext
+) -> DescribeShareGroupOffsetsResponse:
+    groups = tuple(_described(node, group) for group in request.groups)
+    try:
+        await node.service(ShareGroupService).delivery.settled()
+    except ApiError as error:
+        groups = tuple(_refused(group.group_id, error) for group in request.groups)
+    return DescribeShareGroupOffsetsResponse(throttle_time=NO_THROTTLE, groups=groups)
+
+
+def _refused(group_id: GroupId, error: ApiError) -> DescribeShareGroupOffsetsResponseGroup:
+    return DescribeShareGroupOffsetsResponseGroup(
+        group_id=group_id, topics=(), error_code=error.code, error_message=str(error)
+    )
+
+
+def _described(node: Node, asked: DescribeShareGroupOffsetsRequestGroup) -> DescribeShareGroupOffsetsResponseGroup:
+    service = node.service(ShareGroupService)
+    if service.describe(asked.group_id) is None:
+        return _refused(asked.group_id, ApiError(ErrorCode.group_id_not_found, f"Group {asked.group_id} not found."))
+    partitions: dict[str, list[int]] = {}
+    if asked.topics is None:
+        for place in sorted(service.delivery.states.places(asked.group_id)):
+            topic = node.topics.by_id(place.topic_id)
+            if topic is not None:
+                partitions.setdefault(topic.name, []).append(place.partition)
+    else:
+        partitions = {topic.topic_name: list(topic.partitions) for topic in asked.topics}
+    return DescribeShareGroupOffsetsResponseGroup(
+        group_id=asked.group_id,
+        topics=tuple(_described_topic(node, asked.group_id, name, numbers) for name, numbers in partitions.items()),
+        error_code=ErrorCode.none,
+    )
+
+
+def _described_topic(
+    node: Node, group_id: str, name: str, numbers: Iterable[int]
+) -> DescribeShareGroupOffsetsResponseTopic:
+    topic = node.topics.by_name(name)
+    return DescribeShareGroupOffsetsResponseTopic(
+        topic_name=TopicName(name),
+        topic_id=None if topic is None else topic.id,
+        partitions=tuple(_described_partition(node, group_id, topic, number) for number in numbers),
+    )
+
+
+def _described_partition(
+    node: Node, group_id: str, topic: Topic | None, number: int
+) -> DescribeShareGroupOffsetsResponsePartition:
+    """A partition that the group has not begun has no start offset."""
+    try:
+        if topic is None:
+            raise ApiError(ErrorCode.unknown_topic_or_partition)
+        log = node.log(topic, number)
+    except ApiError as error:
+        return DescribeShareGroupOffsetsResponsePartition(
+            partition_index=i32(number),
+            start_offset=UNKNOWN,
+            leader_epoch=i32(0),
+            error_code=error.code,
+            error_message=str(error),
+        )
+    partition = node.service(ShareGroupService).delivery.states.get(Place(group_id, topic.id, number))
+    lag = UNKNOWN
+    if partition is not None:
+        start = max(partition.start_offset, log.log_start_offset)
+        lag = i64(max(0, log.high_watermark - start - partition.delivery_complete_count))
+    return DescribeShareGroupOffsetsResponsePartition(
+        partition_index=i32(number),
+        start_offset=UNKNOWN if partition is None else i64(partition.start_offset),
+        leader_epoch=i32(log.leader_epoch),
+        lag=lag,
+        error_code=ErrorCode.none,
+    )
+
+
+@handles(AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse)
+async def alter_share_group_offsets(
+    node: Node, request: AlterShareGroupOffsetsRequest, context: RequestContext
+) -> AlterShareGroupOffsetsResponse:
+    service = node.service(ShareGroupService)
+    try:
+        service.require_empty(request.group_id)
+        responses = tuple(_altered_topic(node, request.group_id, topic) for topic in request.topics)
+        await service.delivery.settled()
+    except ApiError as error:
+        return AlterShareGroupOffsetsResponse(
+            throttle_time=NO_THROTTLE, error_code=error.code, error_message=str(error), responses=()
+        )
+    return AlterShareGroupOffsetsResponse(throttle_time=NO_THROTTLE, error_code=ErrorCode.none, responses=responses)
+
+
+def _altered_topic(
+    node: Node, group_id: str, asked: AlterShareGroupOffsetsRequestTopic
+) -> AlterShareGroupOffsetsResponseTopic:
+    topic = node.topics.by_name(asked.topic_name)
+    return AlterShareGroupOffsetsResponseTopic(
+        topic_name=asked.topic_name,
+        topic_id=None if topic is None else topic.id,
+        partitions=tuple(
+            _altered(node, group_id, topic, partition.partition_index, partition.start_offset)
+            for partition in asked.partitions
+        ),
+    )
+
+
+def _altered(
+    node: Node, group_id: str, topic: Topic | None, number: int, start_offset: int
+) -> AlterShareGroupOffsetsResponsePartition:
+    code, message = ErrorCode.none, None
+    try:
+        if topic is None:
+            raise ApiError(ErrorCode.unknown_topic_or_partition)
+        log = node.log(topic, number)
+        start = min(max(start_offset, log.log_start_offset), log.high_watermark)
+        node.service(ShareGroupService).delivery.begin(Place(group_id, topic.id, number), start)
+    except ApiError as error:
+        code, message = error.code, str(error)
+    return AlterShareGroupOffsetsResponsePartition(partition_index=i32(number), error_code=code, error_message=message)
+
+
+@handles(DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse)
+async def delete_share_group_offsets(
+    node: Node, request: DeleteShareGroupOffsetsRequest, context: RequestContext
+) -> DeleteShareGroupOffsetsResponse:
+    service = node.service(ShareGroupService)
+    try:
+        service.require_empty(request.group_id)
+        responses = tuple(_deleted(node, request.group_id, topic.topic_name) for topic in request.topics)
+        await service.delivery.settled()
+    except ApiError as error:
+        return DeleteShareGroupOffsetsResponse(
+            throttle_time=NO_THROTTLE, error_code=error.code, error_message=str(error), responses=()
+        )
+    return DeleteShareGroupOffsetsResponse(throttle_time=NO_THROTTLE, error_code=ErrorCode.none, responses=responses)
+
+
+def _deleted(node: Node, group_id: str, name: TopicName) -> DeleteShareGroupOffsetsResponseTopic:
+    delivery = node.service(ShareGroupService).delivery
+    topic = node.topics.by_name(name)
+    topic_id = uuid.UUID(int=0) if topic is None else topic.id
+    delivery.forget([place for place in delivery.states.places(group_id) if place.topic_id == topic_id])
+    known = topic is not None
+    return DeleteShareGroupOffsetsResponseTopic(
+        topic_name=name,
+        topic_id=topic_id if known else None,
+        error_code=ErrorCode.none if known else ErrorCode.unknown_topic_or_partition,
+        error_message=None if known else f"topic '{name}' does not exist",
+    )

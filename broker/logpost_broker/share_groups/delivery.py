@@ -1,0 +1,196 @@
+"""The share partitions of a running broker: the pure ones, their journal, the timer of locks, who waits for records.
+
+A change is journaled, then made. An answer about it has to await `settled`: nobody learns that a record is finished
+before a power cut can no longer bring it back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from logpost_broker.errors import ApiError
+from logpost_broker.journal import Journal
+from logpost_broker.log.batch import whole_batches
+from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.node import Node
+from logpost_broker.share_groups.events import Place, ShareDeleted, ShareEvent
+from logpost_broker.share_groups.journal import ShareJournalFormat, make_topic, replay
+from logpost_broker.share_groups.limits import ShareLimits
+from logpost_broker.share_groups.share_partition import Acknowledgement, Acquired, Change, SharePartition
+from logpost_broker.share_groups.states import ShareStates
+
+READ_BYTES = 1024 * 1024
+"""How much of a log is looked at for one answer; a larger batch comes whole."""
+RETRY_MS = 1_000
+"""When to try again to journal that locks have ended."""
+
+logger = logging.getLogger("broker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchLimits:
+    """What is left of a ShareFetch request's limits."""
+
+    max_bytes: int
+    max_records: int
+    strict: bool
+    """Not one record more, although its batch is sent again then."""
+    whole_first: bool
+    """The first batch may be larger than `max_bytes`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """Whole batches, and which of their records the member has acquired."""
+
+    records: bytes = b""
+    acquired: Sequence[Acquired] = ()
+
+
+NOTHING = Fetched()
+
+
+class ShareDelivery:
+    def __init__(self, node: Node, limits: ShareLimits, snapshot_bytes: int) -> None:
+        self._node = node
+        self._limits = limits
+        self.states = ShareStates(limits)
+        self._journal: Journal[ShareEvent] = Journal(
+            node, ShareJournalFormat(), lambda: self.states.snapshot(node.now_ms()), snapshot_bytes
+        )
+        self._expiries: dict[Place, asyncio.TimerHandle] = {}
+        self._wakers: dict[Place, dict[Callable[[], None], None]] = {}
+
+    def start(self) -> None:
+        """Replay; a crash may have come between the deletion of a topic and that of what groups had of it."""
+        for event in replay(self._node):
+            self.states.apply(event)
+        self.forget([place for place, _ in self.states if self._node.topics.by_id(place.topic_id) is None])
+
+    def stop(self) -> None:
+        for handle in self._expiries.values():
+            handle.cancel()
+        self._expiries.clear()
+
+    async def settled(self) -> None:
+        """Everything journaled so far is durable. Raises ApiError when it cannot be."""
+        if self._journal.durable is not None:
+            await self._journal.durable
+
+    def log(self, place: Place) -> PartitionLog:
+        """Raises ApiError: UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR."""
+        return self._node.log(self._node.topic_of(place.topic_id), place.partition)
+
+    def fetch(self, place: Place, member_id: str, limits: FetchLimits) -> Fetched:
+        """Acquire records for a member. Raises ApiError as `log`, KAFKA_STORAGE_ERROR."""
+        log = self.log(place)
+        partition = self._current(place, log)
+        offset = partition.next_fetch_offset
+        if not partition.may_acquire or offset >= log.high_watermark:
+            return NOTHING
+        data = log.read(offset, min(limits.max_bytes, READ_BYTES), whole_first=limits.whole_first)
+        batches = list(whole_batches(data))
+        readable = [(header.base_offset, header.last_offset) for _, header in batches]
+        now_ms = self._node.now_ms()
+        acquired = partition.acquire(member_id, readable, limits.max_records, now_ms, strict=limits.strict)
+        if not acquired:
+            return NOTHING
+        self._watch_locks(place, partition)
+        needed = next(
+            (position + header.size_bytes for position, header in batches if header.last_offset >= acquired[-1][1]),
+            len(data),
+        )
+        return Fetched(records=data[:needed], acquired=acquired)
+
+    def _current(self, place: Place, log: PartitionLog) -> SharePartition:
+        """The share partition, brought up to what happened to the log."""
+        partition = self.states.get(place)
+        if partition is None:
+            return self.begin(place, log.high_watermark if self._limits.starts_at_end else log.log_start_offset)
+        if partition.end_offset > log.next_offset:
+            # The log has lost records, which a crash can cost it without `flush = "commit"`. Others take their offsets.
+            return self.begin(place, min(partition.start_offset, log.next_offset))
+        self._carry_out(place, partition.move_start(log.log_start_offset))
+        return partition
+
+    def begin(self, place: Place, start_offset: int) -> SharePartition:
+        """From this offset on, whatever was before. Raises ApiError KAFKA_STORAGE_ERROR."""
+        leader_epoch = self.log(place).leader_epoch
+        self._write([self.states.begun(place, start_offset, leader_epoch, self._node.now_ms())])
+        partition = self.states.get(place)
+        assert partition is not None, "an event of it was applied"
+        return partition
+
+    def forget(self, places: Iterable[Place]) -> None:
+        """Raises ApiError KAFKA_STORAGE_ERROR."""
+        deleted = [ShareDeleted(place=place) for place in places]
+        if deleted:
+            self._write(deleted)
+
+    def acknowledge(self, place: Place, member_id: str, acknowledgements: Sequence[Acknowledgement]) -> None:
+        """Raises ApiError: INVALID_REQUEST, INVALID_RECORD_STATE, KAFKA_STORAGE_ERROR, and as `log`."""
+        log = self.log(place)
+        partition = self._current(place, log)
+        self._carry_out(place, partition.acknowledge(member_id, acknowledgements, self._node.now_ms()))
+
+    def release(self, group_id: str, member_id: str) -> None:
+        """Others may have what the member had. Raises ApiError KAFKA_STORAGE_ERROR."""
+        for place in self.states.places(group_id):
+            partition = self.states.get(place)
+            if partition is not None:
+                self._carry_out(place, partition.release(member_id))
+
+    def _carry_out(self, place: Place, change: Change) -> None:
+        if change:
+            self._write(self.states.changed(place, change, self._node.now_ms()))
+            self._wake(place)
+
+    def _write(self, events: Sequence[ShareEvent]) -> None:
+        make_topic(self._node)
+        self._journal.append(events)
+        for event in events:
+            self.states.apply(event)
+        self._journal.snapshot_if_due()
+
+    # Locks
+
+    def _watch_locks(self, place: Place, partition: SharePartition) -> None:
+        expiry_ms = partition.next_expiry_ms
+        if place not in self._expiries and expiry_ms is not None:
+            self._call_later(place, expiry_ms - self._node.now_ms())
+
+    def _call_later(self, place: Place, after_ms: int) -> None:
+        self._expiries[place] = asyncio.get_running_loop().call_later(max(after_ms, 1) / 1000, self._expire, place)
+
+    def _expire(self, place: Place) -> None:
+        del self._expiries[place]
+        partition = self.states.get(place)
+        if partition is None:
+            return
+        try:
+            self._carry_out(place, partition.expire(self._node.now_ms()))
+        except ApiError as error:
+            logger.error("cannot journal that locks of group %s have ended: %s", place.group_id, error)
+            self._call_later(place, RETRY_MS)
+            return
+        self._watch_locks(place, partition)
+
+    # Who waits for records to become free
+
+    def watch(self, place: Place, wake: Callable[[], None]) -> None:
+        """Call `wake` whenever records may have become free, until `unwatch`."""
+        self._wakers.setdefault(place, {})[wake] = None
+
+    def unwatch(self, place: Place, wake: Callable[[], None]) -> None:
+        wakers = self._wakers.get(place, {})
+        wakers.pop(wake, None)
+        if not wakers:
+            self._wakers.pop(place, None)
+
+    def _wake(self, place: Place) -> None:
+        """In the order in which they began to wait."""
+        for wake in tuple(self._wakers.get(place, ())):
+            wake()

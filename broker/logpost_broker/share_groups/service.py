@@ -1,0 +1,117 @@
+"""Share groups of a running broker: members with their sessions, and what they are given."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.errors import ApiError
+from logpost_broker.groups.service import GroupService
+from logpost_broker.journal import SNAPSHOT_BYTES
+from logpost_broker.node import Node
+from logpost_broker.share_groups.delivery import ShareDelivery
+from logpost_broker.share_groups.limits import ShareLimits
+from logpost_broker.share_groups.membership import (
+    ShareGroup,
+    ShareGroupState,
+    ShareHeartbeat,
+    ShareHeartbeatReply,
+    ShareMembership,
+    Topics,
+)
+from logpost_broker.share_groups.sessions import ShareSessions
+from logpost_broker.topics import Topic
+
+EXPIRY_CHECK_SECONDS = 1.0
+
+logger = logging.getLogger("broker")
+
+
+class ShareGroupService:
+    def __init__(self, node: Node, limits: ShareLimits | None = None, snapshot_bytes: int = SNAPSHOT_BYTES) -> None:
+        self._node = node
+        self.limits = limits or ShareLimits()
+        self.delivery = ShareDelivery(node, self.limits, snapshot_bytes)
+        self.sessions = ShareSessions(self.limits.max_share_sessions, self.limits.session_timeout_ms)
+        self._membership = ShareMembership(self.limits)
+        self._expiry: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        self.delivery.start()
+
+    async def stop(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self.delivery.stop()
+
+    def topics_deleted(self, topics: Sequence[Topic]) -> None:
+        gone = {topic.id for topic in topics}
+        try:
+            self.delivery.forget([place for place, _ in self.delivery.states if place.topic_id in gone])
+        except ApiError as error:
+            logger.error("share groups keep the state of deleted topics until the next start: %s", error)
+
+    # Members
+
+    def heartbeat(self, request: ShareHeartbeat) -> ShareHeartbeatReply:
+        """Raises ApiError as ShareMembership.heartbeat; GROUP_ID_NOT_FOUND for a group of another type."""
+        if self._node.service(GroupService).describe(request.group_id) is not None:
+            raise ApiError(ErrorCode.group_id_not_found, f"group {request.group_id} is not a share group")
+        reply = self._membership.heartbeat(request, self._topics(), self._node.now_ms())
+        # A member that leaves closes its session by itself, after what it still has to acknowledge.
+        if self._expiry is None:
+            self._check_later()
+        return reply
+
+    def _topics(self) -> Topics:
+        return {topic.name: (topic.id, topic.partitions) for topic in self._node.topics}
+
+    def _check_later(self) -> None:
+        self._expiry = asyncio.get_running_loop().call_later(EXPIRY_CHECK_SECONDS, self._expire)
+
+    def _expire(self) -> None:
+        self._expiry = None
+        for group_id, member_id in self._membership.expire(self._topics(), self._node.now_ms()):
+            logger.info("member %s of share group %s was not heard of in time", member_id, group_id)
+            self.end_session(group_id, member_id)
+        if any(group.members for group in self._membership.groups.values()):
+            self._check_later()
+
+    def end_session(self, group_id: str, member_id: str) -> None:
+        """Others may have what the member had."""
+        self.sessions.close(group_id, member_id)
+        try:
+            self.delivery.release(group_id, member_id)
+        except ApiError as error:
+            logger.error("what %s had is free only when its locks end: %s", member_id, error)
+
+    # Groups
+
+    def group_ids(self) -> list[str]:
+        """Sorted; a group without members is one while it has offsets."""
+        members = {group_id for group_id, group in self._membership.groups.items() if group.members}
+        return sorted(members | self.delivery.states.group_ids())
+
+    def describe(self, group_id: str) -> ShareGroup | None:
+        """None where there is no such group."""
+        group = self._membership.groups.get(group_id)
+        if group is not None and group.members:
+            return group
+        return group or ShareGroup() if group_id in self.delivery.states.group_ids() else None
+
+    def delete_group(self, group_id: str) -> None:
+        """Raises ApiError: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, KAFKA_STORAGE_ERROR."""
+        self.require_empty(group_id)
+        self.delivery.forget(self.delivery.states.places(group_id))
+        self._membership.groups.pop(group_id, None)
+
+    def require_empty(self, group_id: str) -> None:
+        """Raises ApiError: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP."""
+        group = self.describe(group_id)
+        if group is None:
+            raise ApiError(ErrorCode.group_id_not_found, f"group {group_id} is not found")
+        if group.state is not ShareGroupState.EMPTY:
+            raise ApiError(ErrorCode.non_empty_group, f"group {group_id} has members")

@@ -1,0 +1,42 @@
+"""A ShareFetch that found nothing, and waits for records that come or become free."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.node import Node
+from logpost_broker.share_groups.delivery import ShareDelivery
+from logpost_broker.share_groups.events import Place
+
+
+class RecordsWait:
+    def __init__(self, node: Node, delivery: ShareDelivery, logs: Mapping[Place, PartitionLog]) -> None:
+        self._node = node
+        self._delivery = delivery
+        self._logs = logs
+        self._woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def until(self, deadline: float) -> None:
+        """Return when something may be there, the broker stops, or it is `deadline` on the loop's clock."""
+        timer = asyncio.get_running_loop().call_at(deadline, self.release)
+        self._node.parked.add(self)
+        for place, log in self._logs.items():
+            log.watchers.add(self._shown)
+            self._delivery.watch(place, self.release)
+        try:
+            await self._woken
+        finally:
+            timer.cancel()
+            self._node.parked.discard(self)
+            for place, log in self._logs.items():
+                log.watchers.discard(self._shown)
+                self._delivery.unwatch(place, self.release)
+
+    def _shown(self, added_bytes: int) -> None:
+        self.release()
+
+    def release(self) -> None:
+        if not self._woken.done():
+            self._woken.set_result(None)
