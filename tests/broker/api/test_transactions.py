@@ -152,7 +152,7 @@ def test_half_an_identity_is_refused(client: WireClient) -> None:
         ({"keep_prepared_txn": True}, ErrorCode.unsupported_version),
     ],
 )
-def test_two_phase_commit_is_not_enabled(client: WireClient, values: dict[str, bool], code: ErrorCode) -> None:
+def test_two_phase_commit_is_not_enabled(client: WireClient, values: dict[str, Any], code: ErrorCode) -> None:
     values = {"transactional_id": "2pc", "producer_id": -1, "producer_epoch": -1, **values}
     assert client.call("init_producer_id", 6, {"transaction_timeout": TIMEOUT, **values}).error_code is code
 

@@ -1,0 +1,211 @@
+"""The coordinator on real logs: every crash between two steps of a transaction's end is made good by the next start."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.broker import EMBEDDED
+from logpost_broker.errors import ApiError
+from logpost_broker.groups.messages import Commit, OffsetToCommit
+from logpost_broker.groups.service import GroupService
+from logpost_broker.log.batch import CONTROL
+from logpost_broker.log.records import COMMIT, build_batch, records_of
+from logpost_broker.node import Node
+from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.transactions.messages import OFFSETS_PARTITION, Add, End, Init
+from logpost_broker.transactions.service import TransactionService
+from logpost_broker.transactions.states import TransactionState
+from logpost_broker.transactions.verification import Verification
+from tests.broker.log.logs import values_from
+
+ID = "copier"
+PLACES = frozenset({("logs", 0), ("logs", 1), OFFSETS_PARTITION})
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    directory = tmp_path / "data"
+    directory.mkdir()
+    return directory
+
+
+@asynccontextmanager
+async def running(directory: Path) -> AsyncIterator[tuple[Node, TransactionService]]:
+    node = Node(EMBEDDED, directory, host="localhost", port=0)
+    node.add_service(GroupService(node))
+    service = TransactionService(node)
+    node.add_service(service)
+    await node.start()
+    yield node, service
+    await node.stop()
+
+
+async def begin(node: Node, service: TransactionService) -> ProducerIdentity:
+    """A transaction with a record in each of two partitions, and an offset."""
+    producer = await service.init(Init(transactional_id=ID, timeout_ms=60_000))
+    await service.add(Add(transactional_id=ID, producer=producer, partitions=PLACES))
+    for partition in range(2):
+        write(node, producer, partition)
+    offsets = (OffsetToCommit(topic="logs", partition=0, offset=5, leader_epoch=-1, metadata=""),)
+    commit = Commit(group_id="g", member_id="", instance_id=None, generation=-1, offsets=offsets, producer=producer)
+    assert (await node.service(GroupService).commit(commit)).code is ErrorCode.none
+    return producer
+
+
+def write(node: Node, producer: ProducerIdentity, partition: int) -> None:
+    topic = node.topics.by_name("logs")
+    assert topic is not None
+    node.log(topic, partition).append(build_batch([(None, b"v")], node.now_ms(), producer), now_ms=node.now_ms())
+
+
+def markers(node: Node, partition: int) -> list[bool]:
+    """Of each marker in a partition, whether it commits."""
+    topic = node.topics.by_name("logs")
+    assert topic is not None
+    log = node.log(topic, partition)
+    found = []
+    for header in log.headers_from(0):
+        if header.attributes & CONTROL:
+            [record] = records_of(log.read(header.base_offset, header.size_bytes, up_to_end=True))
+            found.append(record.key == bytes([0, 0, 0, COMMIT]))
+    return found
+
+
+def state(service: TransactionService) -> TransactionState:
+    found = service.describe(ID)
+    assert found is not None
+    return found.state
+
+
+def offset(node: Node) -> int | None:
+    event = node.service(GroupService).committed("g").get(("logs", 0))
+    return None if event is None else event.offset
+
+
+async def images_of_an_end(data: Path, *, commit: bool) -> list[Path]:
+    """The data directory as a crash would leave it, at each turn of the loop from the decision to the end."""
+    images: list[Path] = []
+    async with running(data) as (node, service):
+        node.create_topic("logs", 2)
+        producer = await begin(node, service)
+        end = asyncio.ensure_future(service.end(End(transactional_id=ID, producer=producer, commit=commit)))
+        await asyncio.sleep(0)
+        assert state(service).is_prepared
+        while not end.done():
+            images.append(data.parent / f"image-{len(images)}")
+            shutil.copytree(data, images[-1])
+            await asyncio.sleep(0)
+        assert markers(node, 0) == markers(node, 1) == [commit]
+    return images
+
+
+async def check_image(image: Path, *, commit: bool) -> None:
+    async with running(image) as (node, service):
+        assert state(service) is (TransactionState.COMPLETE_COMMIT if commit else TransactionState.COMPLETE_ABORT)
+        for partition in range(2):
+            assert set(markers(node, partition)) == {commit}
+            assert values_from(node.log(node.topics.by_name("logs"), partition), 0)[0] == b"v"  # type: ignore[arg-type]  # it is there
+        assert offset(node) == (5 if commit else None)
+        assert not node.service(GroupService).is_pending("g", "logs", 0)
+
+
+@pytest.mark.parametrize("commit", [True, False])
+def test_what_was_decided_before_a_crash_is_completed_after_it(data: Path, commit: bool) -> None:
+    images = asyncio.run(images_of_an_end(data, commit=commit))
+    assert len(images) >= 3
+    for image in images[:: max(1, len(images) // 12)]:
+        asyncio.run(check_image(image, commit=commit))
+
+
+async def crash_before_the_decision(data: Path) -> None:
+    image = data.parent / "image"
+    async with running(data) as (node, service):
+        node.create_topic("logs", 2)
+        producer = await begin(node, service)
+        await node.service(GroupService).settled()
+        shutil.copytree(data, image)
+    async with running(image) as (node, service):
+        assert state(service) is TransactionState.ONGOING
+        assert markers(node, 0) == []
+        assert await service.end(End(transactional_id=ID, producer=producer, commit=True)) == producer
+        assert markers(node, 0) == markers(node, 1) == [True]
+        assert offset(node) == 5
+
+
+def test_an_open_transaction_goes_on_after_a_crash(data: Path) -> None:
+    asyncio.run(crash_before_the_decision(data))
+
+
+async def delete_the_topic(directory: Path) -> None:
+    async with running(directory) as (node, service):
+        topic = node.create_topic("logs", 2)
+        producer = await begin(node, service)
+        node.delete_topic(topic)
+        assert await service.end(End(transactional_id=ID, producer=producer, commit=True)) == producer
+        assert state(service) is TransactionState.COMPLETE_COMMIT
+
+
+def test_a_transaction_ends_although_its_topic_is_gone(data: Path) -> None:
+    asyncio.run(delete_the_topic(data))
+
+
+async def fail_to_mark(directory: Path) -> None:
+    async with running(directory) as (node, service):
+        topic = node.create_topic("logs", 2)
+        producer = await begin(node, service)
+        node.log(topic, 1).go_offline("the test says so")
+        assert await service.end(End(transactional_id=ID, producer=producer, commit=True)) == producer
+        assert state(service) is TransactionState.PREPARE_COMMIT
+        with pytest.raises(ApiError) as refused:
+            await service.add(Add(transactional_id=ID, producer=producer, partitions=PLACES))
+        assert refused.value.code is ErrorCode.concurrent_transactions
+    async with running(directory) as (node, service):
+        assert state(service) is TransactionState.COMPLETE_COMMIT
+        assert markers(node, 1) == [True]
+
+
+def test_a_partition_that_cannot_be_marked_is_marked_after_the_next_start(data: Path) -> None:
+    asyncio.run(fail_to_mark(data))
+
+
+async def time_out(directory: Path) -> None:
+    async with running(directory) as (node, service):
+        topic = node.create_topic("logs", 2)
+        producer = await service.init(Init(transactional_id=ID, timeout_ms=1))
+        add = Add(transactional_id=ID, producer=producer, partitions=frozenset({("logs", 0)}), is_v2=True)
+        service.verify(add, Verification.ADDS)
+        write(node, producer, 0)
+        grown = asyncio.Event()
+        node.log(topic, 0).watchers.add(lambda size: grown.set())
+        while not markers(node, 0):
+            grown.clear()
+            await grown.wait()
+        assert markers(node, 0) == [False]
+        with pytest.raises(ApiError) as refused:
+            service.verify(add, Verification.ADDS)
+        assert refused.value.code is ErrorCode.invalid_producer_epoch
+
+
+def test_a_transaction_that_takes_too_long_is_aborted_by_the_scan(data: Path) -> None:
+    asyncio.run(asyncio.wait_for(time_out(data), 5))
+
+
+async def init_over_an_open_transaction(directory: Path) -> None:
+    async with running(directory) as (node, service):
+        node.create_topic("logs", 2)
+        gone = await begin(node, service)
+        successor = await service.init(Init(transactional_id=ID, timeout_ms=60_000))
+        assert successor == ProducerIdentity(gone.producer_id, gone.epoch + 2)
+        assert markers(node, 0) == markers(node, 1) == [False]
+        assert offset(node) is None
+
+
+def test_a_new_producer_waits_for_the_abort_of_the_one_before(data: Path) -> None:
+    asyncio.run(init_over_an_open_transaction(data))
