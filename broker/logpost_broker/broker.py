@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import tempfile
 import threading
@@ -31,18 +32,24 @@ SERVICES: Sequence[Callable[[Node], Service]] = (
 """What lives on a node beside its logs, made and started in this order."""
 EMBEDDED = BrokerConfig(port=0, metrics_port=0, disk_reserve_bytes=0, retention_ms=-1)
 """For tests and programs: nothing goes while they run, whatever its timestamp, and nothing stays."""
+MEMORY = Path("/dev/shm")
+"""Linux has a file system in memory here; elsewhere the usual temporary directory has to do."""
 WILDCARDS = ("0.0.0.0", "::")
 
 
 class Broker:
     """A broker on a free loopback port, in a thread of its own, with a temporary data directory; unless told otherwise.
 
-    `config`: the settings of `[broker]`. `data`: the directory of the logs, locked while the broker runs.
+    `config`: the settings of `[broker]`. `data`: the directory of the logs, locked while the broker runs. `memory`: the
+    temporary directory is in memory, where the system has a place for that. Raises ValueError for both.
     """
 
-    def __init__(self, config: BrokerConfig = EMBEDDED, data: Path | None = None) -> None:
+    def __init__(self, config: BrokerConfig = EMBEDDED, data: Path | None = None, *, memory: bool = False) -> None:
+        if memory and data is not None:
+            raise ValueError("a broker keeps its data in memory or in a directory of yours, not both")
         self.config = config
         self._data = data
+        self._temporary_parent = MEMORY if memory and os.access(MEMORY, os.W_OK) else None
         self.directory = Path()
         """Where the logs are, once the broker is ready."""
         self._addresses: list[tuple[str, int]] = []
@@ -115,7 +122,7 @@ class Broker:
         if self._data is not None:
             self._run_on(self._data, on_ready)
             return
-        with tempfile.TemporaryDirectory(prefix="logpost-broker-") as temporary:
+        with tempfile.TemporaryDirectory(prefix="logpost-broker-", dir=self._temporary_parent) as temporary:
             self._run_on(Path(temporary), on_ready)
 
     def _run_on(self, directory: Path, on_ready: Callable[[], None]) -> None:
