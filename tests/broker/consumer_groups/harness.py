@@ -1,0 +1,159 @@
+"""Consumer groups driven through the pure coordinator, with topics and a clock of its own; members as KIP-848's client
+is: they revoke when told, and join again when fenced."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.consumer_groups.coordinator import ConsumerGroups
+from logpost_broker.consumer_groups.events import Partitions
+from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
+from logpost_broker.consumer_groups.listing import DescribedConsumerGroup
+from logpost_broker.consumer_groups.messages import MemberHeartbeat, MemberHeartbeatReply
+from logpost_broker.consumer_groups.topics_image import TopicImage, TopicsImage
+from logpost_broker.groups.coordinator import GroupCoordinator
+from logpost_broker.groups.limits import GroupLimits
+from logpost_broker.groups.outcome import Outcome, SetTimer, TimerKey
+from logpost_broker.groups.records import PlainEvent, from_record, to_record
+
+GROUP = "g"
+REBALANCE_MS = 10_000
+
+
+@dataclass(slots=True)
+class Client:
+    """What one member knows."""
+
+    member_id: str
+    instance_id: str | None = None
+    epoch: int = 0
+    owned: Partitions = frozenset()
+    topics: tuple[str, ...] | None = ("logs",)
+    regex: str | None = None
+    assignor: str | None = None
+
+
+@dataclass(slots=True)
+class ConsumerHarness:
+    limits: ConsumerGroupLimits = field(default_factory=ConsumerGroupLimits)
+    now_ms: int = 1_000_000
+    topics: dict[str, TopicImage] = field(default_factory=dict)
+    version: int = 0
+    clients: dict[str, Client] = field(default_factory=dict)
+    journal: dict[bytes, bytes | None] = field(default_factory=dict)
+    """Compacted: the newest value of each key."""
+    timers: dict[TimerKey, int] = field(default_factory=dict)
+    core: GroupCoordinator = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.core = self._new_core()
+        self.set_topic("logs", 4)
+
+    def _new_core(self) -> GroupCoordinator:
+        consumers = ConsumerGroups(self.limits, lambda: TopicsImage(self.version, dict(self.topics)))
+        return GroupCoordinator(GroupLimits(), consumers)
+
+    def set_topic(self, name: str, partitions: int | None, *, internal: bool = False) -> None:
+        """Create it, or give it so many partitions; None deletes it."""
+        known = self.topics.pop(name, None)
+        self.version += 1
+        if partitions is not None:
+            self.topics[name] = TopicImage(known.id if known else uuid.uuid4(), partitions, internal)
+
+    @property
+    def group(self) -> DescribedConsumerGroup:
+        described = self.core.consumers.describe(GROUP)
+        assert described is not None
+        return described
+
+    def all_partitions(self, *topics: str) -> Partitions:
+        return frozenset(
+            (self.topics[name].id, partition) for name in topics for partition in range(self.topics[name].partitions)
+        )
+
+    def client(self, name: str, **settings: object) -> Client:
+        client = self.clients.setdefault(name, Client(name))
+        for key, value in settings.items():
+            setattr(client, key, value)
+        return client
+
+    def beat(self, name: str, *, epoch: int | None = None, **said: object) -> MemberHeartbeatReply:
+        """A whole heartbeat of a member that obeys: it owns what it is told, at once, from the next heartbeat on."""
+        client = self.client(name)
+        values = {
+            "group_id": GROUP,
+            "member_id": client.member_id,
+            "member_epoch": client.epoch if epoch is None else epoch,
+            "instance_id": client.instance_id,
+            "rack_id": None,
+            "client_id": "test",
+            "client_host": "/127.0.0.1",
+            "rebalance_timeout_ms": REBALANCE_MS,
+            "topic_names": client.topics,
+            "topic_regex": client.regex,
+            "server_assignor": client.assignor,
+            "owned": client.owned if client.epoch else frozenset(),
+        }
+        reply = self.send(MemberHeartbeat(**{**values, **said}))  # type: ignore[arg-type]  # values of many types
+        self._hear(client, reply)
+        return reply
+
+    def _hear(self, client: Client, reply: MemberHeartbeatReply) -> None:
+        if reply.code in (ErrorCode.fenced_member_epoch, ErrorCode.unknown_member_id, ErrorCode.group_id_not_found):
+            client.epoch, client.owned = 0, frozenset()
+        elif reply.code is ErrorCode.none:
+            client.epoch = max(0, reply.member_epoch)
+            client.owned = frozenset() if reply.member_epoch < 0 else client.owned
+            if reply.assigned is not None:
+                client.owned = reply.assigned
+
+    def send(self, request: MemberHeartbeat) -> MemberHeartbeatReply:
+        outcome = self.core.consumer_heartbeat(request, "waiter", self.now_ms)
+        self.carry_out(outcome)
+        [(waiter, reply)] = outcome.replies
+        assert waiter == "waiter"
+        assert isinstance(reply, MemberHeartbeatReply)
+        return reply
+
+    def leave(self, name: str, epoch: int = -1) -> MemberHeartbeatReply:
+        return self.beat(name, epoch=epoch)
+
+    def settle(self, *names: str) -> None:
+        """Heartbeats until nothing changes any more."""
+        for _ in range(4 + 2 * len(names)):
+            for name in names:
+                self.beat(name)
+
+    def carry_out(self, outcome: Outcome) -> None:
+        for event in outcome.events:
+            assert isinstance(event, PlainEvent)
+            key, value = to_record(event)
+            assert from_record(key, value) == event
+            self.journal.pop(key, None)
+            self.journal[key] = value
+            self.core.apply(event)
+        for timer in outcome.timers:
+            self.timers.pop(timer.key, None)
+            if isinstance(timer, SetTimer):
+                self.timers[timer.key] = timer.at_ms
+
+    def sleep(self, milliseconds: int) -> None:
+        end = self.now_ms + milliseconds
+        while self.timers:
+            key, at_ms = min(self.timers.items(), key=lambda timer: timer[1])
+            if at_ms > end:
+                break
+            self.now_ms = at_ms
+            del self.timers[key]
+            self.carry_out(self.core.expire(key, self.now_ms))
+        self.now_ms = end
+
+    def crash_and_replay(self) -> None:
+        """What is left is the journal, as compaction leaves it."""
+        self.core, self.timers = self._new_core(), {}
+        for key, value in self.journal.items():
+            self.core.apply(from_record(key, value))
+        self.carry_out(self.core.resume(self.now_ms))
