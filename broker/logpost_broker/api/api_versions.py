@@ -28,7 +28,7 @@ from logpost_broker.wire.units import NO_THROTTLE
 
 API_VERSIONS_KEY = 18
 FIRST_WITH_LEVEL_0 = 4
-FEATURES = {"group.version": 1, "transaction.version": 2}
+FEATURES = {"group.version": 1, "share.version": 1, "transaction.version": 2}
 """Name → its level here, which cannot be changed."""
 
 

@@ -14,6 +14,8 @@ DeleteGroups, versions 0 to 2
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from kio.schema.delete_groups.v2.request import DeleteGroupsRequest
 from kio.schema.delete_groups.v2.response import DeletableGroupResult, DeleteGroupsResponse
 from kio.schema.describe_groups.v6.request import DescribeGroupsRequest
@@ -25,10 +27,13 @@ from kio.schema.list_groups.v5.response import ListedGroup, ListGroupsResponse
 from kio.schema.types import GroupId
 from kio.static.primitive import i32
 
+from logpost_broker.errors import ApiError
 from logpost_broker.groups.listing import DescribedGroup
+from logpost_broker.groups.messages import DeleteReply
 from logpost_broker.groups.service import GroupService
 from logpost_broker.groups.states import GroupState
 from logpost_broker.node import Node
+from logpost_broker.share_groups.service import ShareGroupService
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
@@ -101,7 +106,7 @@ def list_groups(node: Node, request: ListGroupsRequest, context: RequestContext)
                 group_state=group.state,
                 group_type=group.kind.value,
             )
-            for group in node.service(GroupService).listed()
+            for group in (*node.service(GroupService).listed(), *node.service(ShareGroupService).listed())
             if (not states or group.state.lower() in states) and (not types or group.kind.value in types)
         ),
     )
@@ -109,14 +114,30 @@ def list_groups(node: Node, request: ListGroupsRequest, context: RequestContext)
 
 @handles(DeleteGroupsRequest, DeleteGroupsResponse)
 async def delete_groups(node: Node, request: DeleteGroupsRequest, context: RequestContext) -> DeleteGroupsResponse:
-    service = node.service(GroupService)
-    deletions = [(group_id, service.delete_group(group_id)) for group_id in request.groups_names]
+    deletions = [(group_id, _deletion(node, group_id)) for group_id in request.groups_names]
     return DeleteGroupsResponse(
         throttle_time=NO_THROTTLE,
         results=tuple(
-            [
-                DeletableGroupResult(group_id=group_id, error_code=(await deletion).code)
-                for group_id, deletion in deletions
-            ]
+            [DeletableGroupResult(group_id=group_id, error_code=await deletion) for group_id, deletion in deletions]
         ),
     )
+
+
+def _deletion(node: Node, group_id: str) -> Awaitable[ErrorCode]:
+    shares = node.service(ShareGroupService)
+    if shares.describe(group_id) is not None:
+        return _share_deletion(shares, group_id)
+    return _group_deletion(node.service(GroupService).delete_group(group_id))
+
+
+async def _share_deletion(shares: ShareGroupService, group_id: str) -> ErrorCode:
+    try:
+        shares.delete_group(group_id)
+        await shares.delivery.settled()
+    except ApiError as error:
+        return error.code
+    return ErrorCode.none
+
+
+async def _group_deletion(deletion: Awaitable[DeleteReply]) -> ErrorCode:
+    return (await deletion).code

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.kinds import GroupKind
+from logpost_broker.groups.listing import ListedGroup
 from logpost_broker.groups.service import GroupService
 from logpost_broker.journal import SNAPSHOT_BYTES
 from logpost_broker.node import Node
@@ -25,6 +27,7 @@ from logpost_broker.share_groups.membership import (
 from logpost_broker.share_groups.sessions import ShareSessions
 from logpost_broker.topics import Topic
 
+PROTOCOL_TYPE = "share"
 EXPIRY_CHECK_SECONDS = 1.0
 
 logger = logging.getLogger("broker")
@@ -37,10 +40,12 @@ class ShareGroupService:
         self.delivery = ShareDelivery(node, self.limits, snapshot_bytes)
         self.sessions = ShareSessions(self.limits.max_share_sessions, self.limits.session_timeout_ms)
         self._membership = ShareMembership(self.limits)
+        self._kinds = node.service(GroupService).kinds
         self._expiry: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         self.delivery.start()
+        self._kinds.register(GroupKind.SHARE, lambda group_id: self.describe(group_id) is not None)
 
     async def stop(self) -> None:
         if self._expiry is not None:
@@ -58,7 +63,7 @@ class ShareGroupService:
 
     def heartbeat(self, request: ShareHeartbeat) -> ShareHeartbeatReply:
         """Raises ApiError as ShareMembership.heartbeat; GROUP_ID_NOT_FOUND for a group of another type."""
-        if self._node.service(GroupService).describe(request.group_id) is not None:
+        if self._kinds.of(request.group_id) not in (None, GroupKind.SHARE):
             raise ApiError(ErrorCode.group_id_not_found, f"group {request.group_id} is not a share group")
         reply = self._membership.heartbeat(request, self._topics(), self._node.now_ms())
         # A member that leaves closes its session by itself, after what it still has to acknowledge.
@@ -94,6 +99,14 @@ class ShareGroupService:
         """Sorted; a group without members is one while it has offsets."""
         members = {group_id for group_id, group in self._membership.groups.items() if group.members}
         return sorted(members | self.delivery.states.group_ids())
+
+    def listed(self) -> list[ListedGroup]:
+        groups = ((group_id, self.describe(group_id)) for group_id in self.group_ids())
+        return [
+            ListedGroup(group_id=group_id, kind=GroupKind.SHARE, protocol_type=PROTOCOL_TYPE, state=group.state.value)
+            for group_id, group in groups
+            if group is not None
+        ]
 
     def describe(self, group_id: str) -> ShareGroup | None:
         """None where there is no such group."""
