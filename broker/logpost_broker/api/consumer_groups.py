@@ -115,10 +115,16 @@ def _group(node: Node, group_id: GroupId) -> DescribedGroup:
     group = service.describe_consumer(group_id)
     if group is not None:
         return _described(node, group)
+    if not group_id:
+        return _refused(group_id, ErrorCode.invalid_group_id, "The group id can't be empty.")
     is_other = service.kinds.of(group_id) is not None
     message = f"Group {group_id} is not a consumer group." if is_other else f"Group {group_id} not found."
+    return _refused(group_id, ErrorCode.group_id_not_found, message)
+
+
+def _refused(group_id: GroupId, code: ErrorCode, message: str) -> DescribedGroup:
     return DescribedGroup(
-        error_code=ErrorCode.group_id_not_found,
+        error_code=code,
         error_message=message,
         group_id=group_id,
         group_state="",
@@ -151,7 +157,7 @@ def _member(node: Node, described: DescribedConsumer) -> Member:
         client_id=member.client_id,
         client_host=member.client_host,
         subscribed_topic_names=tuple(TopicName(name) for name in member.topic_names),
-        subscribed_topic_regex=member.topic_regex,
+        subscribed_topic_regex=member.topic_regex or "",
         assignment=_assignment(node, described.current.assigned),
         target_assignment=_assignment(node, described.target),
         member_type=i8(CONSUMER_MEMBER),

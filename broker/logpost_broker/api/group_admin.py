@@ -52,7 +52,8 @@ def describe_groups(node: Node, request: DescribeGroupsRequest, context: Request
     for group_id in request.groups:
         group = service.describe(group_id)
         if group is None:
-            groups.append(_not_found(group_id, context.version))
+            is_other = service.kinds.of(group_id) is not None
+            groups.append(_not_found(group_id, context.version, is_other=is_other))
         else:
             groups.append(_described(group, operations))
     return DescribeGroupsResponse(throttle_time=NO_THROTTLE, groups=tuple(groups))
@@ -80,10 +81,11 @@ def _described(group: DescribedGroup, operations: i32) -> Described:
     )
 
 
-def _not_found(group_id: str, version: int) -> Described:
+def _not_found(group_id: str, version: int, *, is_other: bool) -> Described:
+    """`is_other`: it is a group of another kind."""
     return Described(
         error_code=ErrorCode.group_id_not_found if version >= FIRST_WITH_NOT_FOUND else ErrorCode.none,
-        error_message=f"Group {group_id} not found.",
+        error_message=f"Group {group_id} is not a classic group." if is_other else f"Group {group_id} not found.",
         group_id=GroupId(group_id),
         group_state=GroupState.DEAD.value,
         protocol_type="",

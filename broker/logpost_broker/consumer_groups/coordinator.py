@@ -45,7 +45,7 @@ class ConsumerGroups:
         try:
             _check(request)
             if known is None and request.member_epoch != JOIN_EPOCH:
-                raise ApiError(ErrorCode.group_id_not_found, f"Group {request.group_id} not found.")
+                raise ApiError(ErrorCode.group_id_not_found, f"Consumer group {request.group_id} not found.")
             group = ConsumerGroup(group_id=request.group_id) if known is None else known.copy()
             reply = self._decide(group, request, draft)
         except ApiError as error:
@@ -144,7 +144,7 @@ def _check(request: MemberHeartbeat) -> None:
         (not request.member_id, "MemberId can't be empty."),
         (request.instance_id == "", "InstanceId can't be empty."),
         (request.rack_id == "", "RackId can't be empty."),
-        (request.member_epoch < LEAVE_STATIC_EPOCH, f"MemberEpoch {request.member_epoch} is invalid."),
+        (request.member_epoch < LEAVE_STATIC_EPOCH, "MemberEpoch is invalid."),
         (
             request.member_epoch == LEAVE_STATIC_EPOCH and request.instance_id is None,
             "InstanceId can't be null.",
@@ -156,7 +156,7 @@ def _check(request: MemberHeartbeat) -> None:
     if request.member_epoch == JOIN_EPOCH:
         _check_join(request)
     if request.server_assignor is not None and request.server_assignor not in ASSIGNORS:
-        supported = ", ".join(sorted(ASSIGNORS))
+        supported = ", ".join(ASSIGNORS)
         message = f"ServerAssignor {request.server_assignor} is not supported. Supported assignors: {supported}."
         raise ApiError(ErrorCode.unsupported_assignor, message)
 

@@ -90,8 +90,8 @@ def _resolve(work: Work) -> bool:
 
 
 def matching_topics(regex: str, image: TopicsImage) -> tuple[str, ...]:
-    """Sorted. The broker's own topics are none: reading `__consumer_offsets` would write to it."""
-    return tuple(sorted(name for name, topic in image.topics.items() if not topic.internal and _matches(regex, name)))
+    """Sorted; the broker's own topics too, as in Kafka."""
+    return tuple(sorted(name for name in image.topics if _matches(regex, name)))
 
 
 def _assign(work: Work) -> None:

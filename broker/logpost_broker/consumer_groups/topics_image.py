@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 class TopicImage:
     id: uuid.UUID
     partitions: int
-    internal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

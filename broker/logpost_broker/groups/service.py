@@ -157,7 +157,7 @@ class GroupService:
         if self._image.version != registry.version:
             self._image = TopicsImage(
                 registry.version,
-                {topic.name: TopicImage(topic.id, topic.partitions, topic.internal) for topic in registry},
+                {topic.name: TopicImage(topic.id, topic.partitions) for topic in registry},
             )
         return self._image
 

@@ -56,12 +56,12 @@ class ConsumerHarness:
         consumers = ConsumerGroups(self.limits, lambda: TopicsImage(self.version, dict(self.topics)))
         return GroupCoordinator(GroupLimits(), consumers)
 
-    def set_topic(self, name: str, partitions: int | None, *, internal: bool = False) -> None:
+    def set_topic(self, name: str, partitions: int | None) -> None:
         """Create it, or give it so many partitions; None deletes it."""
         known = self.topics.pop(name, None)
         self.version += 1
         if partitions is not None:
-            self.topics[name] = TopicImage(known.id if known else uuid.uuid4(), partitions, internal)
+            self.topics[name] = TopicImage(known.id if known else uuid.uuid4(), partitions)
 
     @property
     def group(self) -> DescribedConsumerGroup:

@@ -197,12 +197,6 @@ def test_a_regular_expression_follows_the_topics(h: ConsumerHarness) -> None:
     assert h.clients["a"].owned == h.all_partitions("my-logs")
 
 
-def test_a_regular_expression_matches_no_topic_of_the_broker(h: ConsumerHarness) -> None:
-    h.set_topic("__consumer_offsets", 1, internal=True)
-    h.client("a", topics=None, regex=".*")
-    assert h.beat("a").assigned == h.all_partitions("logs")
-
-
 def test_a_bad_regular_expression_is_refused_and_changes_nothing(h: ConsumerHarness) -> None:
     assert h.beat("a", topic_regex="(logs").code is ErrorCode.invalid_regular_expression
     assert h.journal == {}
