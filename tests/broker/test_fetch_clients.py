@@ -1,0 +1,181 @@
+"""Real consumers of many partitions, whose topics are deleted and made again while they read; those that keep fetch
+sessions (kafka-python, and Kafka's own) and those that do not."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+import warnings
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka import TopicPartition as AioTopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from logpost_broker import Broker
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # kafka-python reads its schemas by a deprecated function
+    import kafka
+
+pytestmark = pytest.mark.filterwarnings("ignore:read_text is deprecated:DeprecationWarning")
+
+PARTITIONS = 40
+SECONDS = 30.0
+METADATA_MS = 300
+
+
+class Topics:
+    """Two topics: one stays, the other is deleted and made again."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.servers = broker.bootstrap_servers
+        self.stays, self.goes = (f"{kind}-{uuid.uuid4().hex}" for kind in ("stays", "goes"))
+        self._admin = AdminClient({"bootstrap.servers": self.servers})
+        self._producer = Producer(
+            {"bootstrap.servers": self.servers, "topic.metadata.refresh.interval.ms": METADATA_MS}
+        )
+        self._made = 0
+        for name in (self.stays, self.goes):
+            self._create(name)
+
+    def _create(self, name: str) -> None:
+        self._admin.create_topics([NewTopic(name, PARTITIONS, 1)])[name].result(SECONDS)
+
+    def replace(self) -> None:
+        self._admin.delete_topics([self.goes])[self.goes].result(SECONDS)
+        self._create(self.goes)
+
+    def produce(self, name: str) -> set[bytes]:
+        """A message to each third partition; answers the values."""
+        values = set()
+        for partition in range(0, PARTITIONS, 3):
+            self._made += 1
+            values.add(b"%d" % self._made)
+            self._producer.produce(name, b"%d" % self._made, partition=partition)
+        assert self._producer.flush(SECONDS) == 0
+        return values
+
+
+@pytest.fixture
+def topics(shared_broker: Broker) -> Topics:
+    return Topics(shared_broker)
+
+
+class Reader:
+    """A consumer that reads until it has what is expected."""
+
+    def poll(self) -> list[bytes]:
+        raise NotImplementedError
+
+    def expect(self, expected: set[bytes]) -> None:
+        found: set[bytes] = set()
+        deadline = time.monotonic() + SECONDS
+        while not expected <= found:
+            assert time.monotonic() < deadline, f"{len(expected - found)} of {len(expected)} did not come"
+            found.update(self.poll())
+        assert found == expected
+
+    def expect_again(self, topics: Topics) -> None:
+        """The topic was made again: some round of messages comes whole, and all that follow. kafka-python takes the new
+        topic for the old one cut by a crash, and reads on at the end that it finds, on Apache Kafka as well."""
+        found: set[bytes] = set()
+        deadline = time.monotonic() + SECONDS
+        last = topics.produce(topics.goes)
+        while not last <= found:
+            assert time.monotonic() < deadline, f"{len(last - found)} of {len(last)} did not come"
+            polled = self.poll()
+            found.update(polled)
+            if not polled:
+                last = topics.produce(topics.goes)
+
+
+class KafkaPython(Reader):
+    def __init__(self, topics: Topics) -> None:
+        self._consumer = kafka.KafkaConsumer(
+            bootstrap_servers=topics.servers,
+            auto_offset_reset="earliest",
+            group_id=None,
+            metadata_max_age_ms=METADATA_MS,
+        )
+        self._consumer.assign(
+            [kafka.TopicPartition(name, number) for name in (topics.stays, topics.goes) for number in range(PARTITIONS)]
+        )
+
+    def poll(self) -> list[bytes]:
+        return [record.value for records in self._consumer.poll(500).values() for record in records]
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+class ConfluentKafka(Reader):
+    def __init__(self, topics: Topics) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": topics.servers,
+                "group.id": "none",
+                "auto.offset.reset": "earliest",
+                "topic.metadata.refresh.interval.ms": METADATA_MS,
+            }
+        )
+        self._consumer.assign(
+            [TopicPartition(name, number, 0) for name in (topics.stays, topics.goes) for number in range(PARTITIONS)]
+        )
+
+    def poll(self) -> list[bytes]:
+        return [message.value() or b"" for message in self._consumer.consume(100, 0.5) if message.error() is None]
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+def story(reader: Reader, topics: Topics) -> None:
+    for _ in range(3):
+        reader.expect(topics.produce(topics.stays))
+        reader.expect(topics.produce(topics.goes))
+    topics.replace()
+    reader.expect(topics.produce(topics.stays))
+    reader.expect_again(topics)
+    reader.expect(topics.produce(topics.goes))
+    reader.expect(topics.produce(topics.stays))
+
+
+def test_kafka_python_reads_by_sessions(topics: Topics) -> None:
+    reader = KafkaPython(topics)
+    story(reader, topics)
+    reader.close()
+
+
+def test_confluent_kafka_reads_without_sessions(topics: Topics) -> None:
+    reader = ConfluentKafka(topics)
+    story(reader, topics)
+    reader.close()
+
+
+async def aiokafka_story(topics: Topics) -> None:
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=topics.servers, auto_offset_reset="earliest", metadata_max_age_ms=METADATA_MS
+    )
+    await consumer.start()
+    consumer.assign(
+        [AioTopicPartition(name, number) for name in (topics.stays, topics.goes) for number in range(PARTITIONS)]
+    )
+
+    async def expect(expected: set[bytes]) -> None:
+        found = {(await asyncio.wait_for(consumer.getone(), SECONDS)).value for _ in expected}
+        assert found == expected
+
+    for _ in range(3):
+        await expect(await asyncio.to_thread(topics.produce, topics.stays))
+        await expect(await asyncio.to_thread(topics.produce, topics.goes))
+    await asyncio.to_thread(topics.replace)
+    await expect(await asyncio.to_thread(topics.produce, topics.stays))
+    await expect(await asyncio.to_thread(topics.produce, topics.goes))
+    await consumer.stop()
+
+
+def test_aiokafka_reads_without_sessions(topics: Topics) -> None:
+    asyncio.run(aiokafka_story(topics))
