@@ -51,6 +51,8 @@ class Change:
 
     start_offset: int = UNCHANGED
     batches: tuple[StateBatch, ...] = ()
+    delivery_complete_count: int = 0
+    """That of the share partition, after it."""
 
     def __bool__(self) -> bool:
         return self.start_offset != UNCHANGED or bool(self.batches)
@@ -81,7 +83,7 @@ class SharePartition:
 
     @property
     def delivery_complete_count(self) -> int:
-        return sum(run.size for run in self._runs if run.state.is_final)
+        return _complete(self._runs, self.start_offset)
 
     @property
     def next_expiry_ms(self) -> int | None:
@@ -177,7 +179,9 @@ class SharePartition:
 
     def move_start(self, offset: int) -> Change:
         """Records below `offset` are gone from the log."""
-        return Change(start_offset=offset) if offset > self.start_offset else NO_CHANGE
+        if offset <= self.start_offset:
+            return NO_CHANGE
+        return Change(start_offset=offset, delivery_complete_count=_complete(self._runs, offset))
 
     def _acquired(self) -> Iterator[Run]:
         return (run for run in self._runs if run.state is RecordState.ACQUIRED)
@@ -192,7 +196,11 @@ class SharePartition:
             overlay(after, run)
         start = _first_unfinished(after)
         kept = (run.cut(start, run.last) for run in runs if run.last >= start)
-        return Change(start_offset=start if start > self.start_offset else UNCHANGED, batches=_state(kept))
+        return Change(
+            start_offset=start if start > self.start_offset else UNCHANGED,
+            batches=_state(kept),
+            delivery_complete_count=_complete(after, start),
+        )
 
     def apply(self, change: Change) -> None:
         """Make a change: right after it was journaled, and at replay."""
@@ -205,6 +213,11 @@ class SharePartition:
         if change.start_offset != UNCHANGED:
             self.start_offset = change.start_offset
             self._runs[:] = within(self._runs, self.start_offset, self.end_offset)
+
+
+def _complete(runs: list[Run], start: int) -> int:
+    """Records from `start` on that are finished."""
+    return sum(run.size for run in within(runs, start, runs[-1].last if runs else start) if run.state.is_final)
 
 
 def _first_unfinished(runs: Sequence[Run]) -> int:

@@ -76,7 +76,7 @@ class ShareStates:
             snapshot_epoch=snapshot_epoch,
             leader_epoch=kept.leader_epoch,
             start_offset=change.start_offset,
-            delivery_complete_count=kept.partition.delivery_complete_count,
+            delivery_complete_count=change.delivery_complete_count,
             batches=change.batches,
         )
         return [*events, update]

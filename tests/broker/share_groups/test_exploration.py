@@ -66,6 +66,7 @@ class SharePartitionMachine(RuleBasedStateMachine):
     def carry_out(self, change: Change) -> None:
         if change:
             self.write(*self.states.changed(PLACE, change, self.now_ms))
+            assert self.partition.delivery_complete_count == change.delivery_complete_count
 
     @rule(size=st.integers(1, 12))
     def produce(self, size: int) -> None:
