@@ -157,7 +157,7 @@ def _member(node: Node, described: DescribedConsumer) -> Member:
         client_id=member.client_id,
         client_host=member.client_host,
         subscribed_topic_names=tuple(TopicName(name) for name in member.topic_names),
-        subscribed_topic_regex=member.topic_regex or "",
+        subscribed_topic_regex=member.topic_regex,
         assignment=_assignment(node, described.current.assigned),
         target_assignment=_assignment(node, described.target),
         member_type=i8(CONSUMER_MEMBER),

@@ -54,7 +54,8 @@ class MemberStored:
     client_id: str
     client_host: str
     topic_names: tuple[str, ...]
-    topic_regex: str | None
+    topic_regex: str
+    """Empty where there is none."""
     rebalance_timeout_ms: int
     server_assignor: str | None
 

@@ -122,7 +122,7 @@ class ConsumerGroup:
         return max(sorted(votes), key=votes.__getitem__) if votes else DEFAULT_ASSIGNOR
 
     def topics_of(self, member: MemberStored) -> frozenset[str]:
-        resolved = self.regexes.get(member.topic_regex or "")
+        resolved = self.regexes.get(member.topic_regex)
         return frozenset(member.topic_names) | frozenset(() if resolved is None else resolved.topics)
 
     def topics(self) -> frozenset[str]:

@@ -118,13 +118,13 @@ def _update(work: Work, member: MemberStored | None, request: MemberHeartbeat) -
         client_id=request.client_id,
         client_host=request.client_host,
         topic_names=known.topic_names if request.topic_names is None else tuple(sorted(set(request.topic_names))),
-        topic_regex=known.topic_regex if request.topic_regex is None else (request.topic_regex or None),
+        topic_regex=known.topic_regex if request.topic_regex is None else request.topic_regex,
         rebalance_timeout_ms=(
             known.rebalance_timeout_ms if request.rebalance_timeout_ms is None else request.rebalance_timeout_ms
         ),
         server_assignor=known.server_assignor if request.server_assignor is None else request.server_assignor,
     )
-    if updated.topic_regex is not None and updated.topic_regex != known.topic_regex:
+    if updated.topic_regex and updated.topic_regex != known.topic_regex:
         check_regex(updated.topic_regex)
     if member is None or updated != member:
         work.emit(updated)
@@ -144,7 +144,7 @@ def _blank(request: MemberHeartbeat) -> MemberStored:
         client_id=request.client_id,
         client_host=request.client_host,
         topic_names=(),
-        topic_regex=None,
+        topic_regex="",
         rebalance_timeout_ms=-1,
         server_assignor=None,
     )

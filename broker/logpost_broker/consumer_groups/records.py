@@ -38,6 +38,8 @@ NO_TAGS = tagged_fields({})
 METADATA_HASH_TAG = 0
 TIMESTAMP_TAG = 0
 CLASSIC_MEMBER_TAG = 0
+NO_CLASSIC_MEMBER = unsigned_varint(0)
+"""A null, which Kafka writes although it is the default."""
 KEY_TYPES = frozenset(type_.value for type_ in RecordType)
 
 
@@ -100,10 +102,10 @@ def _member_value(event: MemberStored) -> bytes:
         + compact_string(event.client_id)
         + compact_string(event.client_host)
         + compact_array([compact_string(topic) for topic in event.topic_names])
-        + _nullable(event.topic_regex)
+        + compact_string(event.topic_regex)
         + int32(event.rebalance_timeout_ms)
         + _nullable(event.server_assignor)
-        + NO_TAGS
+        + tagged_fields({CLASSIC_MEMBER_TAG: NO_CLASSIC_MEMBER})
     )
 
 
@@ -151,11 +153,11 @@ def _read_member(group_id: str, member_id: str, reader: Reader) -> MemberStored:
         client_id=reader.string(),
         client_host=reader.string(),
         topic_names=_strings(reader),
-        topic_regex=reader.nullable_string(),
+        topic_regex=reader.nullable_string() or "",
         rebalance_timeout_ms=reader.int32(),
         server_assignor=reader.nullable_string(),
     )
-    if CLASSIC_MEMBER_TAG in reader.tagged_fields():
+    if reader.tagged_fields().get(CLASSIC_MEMBER_TAG, NO_CLASSIC_MEMBER) != NO_CLASSIC_MEMBER:
         raise ValueError("a member of the classic protocol in a consumer group is not supported")
     return member
 
