@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from kio.schema.errors import ErrorCode
 
 from logpost_broker import Broker
@@ -265,3 +267,63 @@ def test_a_thousand_partitions_are_one_session(client: WireClient) -> None:
     [found] = session.fetch().responses
     assert [partition.partition_index for partition in found.partitions] == [777]
     client.call("delete_topics", 5, {"topic_names": (name,)})
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("produce"), st.integers(0, 3)),
+        st.tuples(st.just("fetch"), st.dictionaries(st.integers(0, 3), st.integers(0, 2), max_size=3)),
+        st.tuples(st.just("forget"), st.integers(0, 3)),
+        st.tuples(st.just("delete records"), st.integers(0, 3)),
+        st.tuples(st.just("start again"), st.none()),
+    ),
+    max_size=25,
+)
+
+
+@given(steps)
+@settings(max_examples=40, deadline=None)
+def test_what_incremental_answers_add_up_to_is_what_a_full_answer_says(
+    shared_broker: Broker, steps: list[tuple[str, Any]]
+) -> None:
+    """Whatever is asked, forgotten, written and deleted in between: a client knows the ends of each partition that it
+    fetches, and gets the records that it does not have."""
+    with WireClient(shared_broker.port) as client:
+        name = f"explored-{uuid.uuid4().hex}"
+        create(client, name, num_partitions=4)
+        topic = id_of(client, name)
+        session, positions = Session(client), dict.fromkeys(range(4), 0)
+        known: dict[int, tuple[object, ...]] = {}
+        learn(known, session.fetch(asked(topic, *positions)))
+        for action, value in [*steps, ("fetch", {})]:
+            if action == "produce":
+                produce(client, name, build_batch([(None, b"v")], 1), partition=value)
+            elif action == "delete records":
+                partitions = [{"partition_index": value, "offset": -1}]
+                client.call("delete_records", 2, {"topics": [{"name": name, "partitions": partitions}]})
+            elif action == "forget" and len(positions) > 1 and positions.pop(value, None) is not None:
+                known.pop(value, None)
+                learn(known, session.fetch(forget=[{"topic_id": topic, "partitions": (value,)}]))
+            elif action == "start again":
+                session, known = Session(client), {}
+                learn(known, session.fetch(*(asked(topic, at, offset=offset) for at, offset in positions.items())))
+            elif action == "fetch":
+                positions |= value
+                learn(known, session.fetch(*(asked(topic, at, offset=offset) for at, offset in value.items())))
+                whole = Session(client)
+                whole.epoch = -1
+                full: dict[int, tuple[object, ...]] = {}
+                learn(full, whole.fetch(*(asked(topic, at, offset=offset) for at, offset in positions.items())))
+                assert known == full
+        client.call("delete_topics", 5, {"topic_names": (name,)})
+
+
+def learn(known: dict[int, tuple[object, ...]], answer: Any) -> None:
+    """What a client makes of an answer: of a partition that is not in it nothing is new, and no record came."""
+    assert answer.error_code is ErrorCode.none
+    for partition, facts in known.items():
+        known[partition] = (*facts[:3], 0)
+    for topic in answer.responses:
+        for each in topic.partitions:
+            facts = (each.error_code, each.high_watermark, each.log_start_offset, len(each.records))
+            known[each.partition_index] = facts
