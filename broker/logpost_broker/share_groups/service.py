@@ -96,9 +96,8 @@ class ShareGroupService:
     # Groups
 
     def group_ids(self) -> list[str]:
-        """Sorted; a group without members is one while it has offsets."""
-        members = {group_id for group_id, group in self._membership.groups.items() if group.members}
-        return sorted(members | self.delivery.states.group_ids())
+        """Sorted; a group that has lost its members is one until it is deleted, and one with offsets."""
+        return sorted(self._membership.groups.keys() | self.delivery.states.group_ids())
 
     def listed(self) -> list[ListedGroup]:
         groups = ((group_id, self.describe(group_id)) for group_id in self.group_ids())
@@ -111,9 +110,7 @@ class ShareGroupService:
     def describe(self, group_id: str) -> ShareGroup | None:
         """None where there is no such group."""
         group = self._membership.groups.get(group_id)
-        if group is not None and group.members:
-            return group
-        return group or ShareGroup() if group_id in self.delivery.states.group_ids() else None
+        return ShareGroup() if group is None and group_id in self.delivery.states.group_ids() else group
 
     def delete_group(self, group_id: str) -> None:
         """Raises ApiError: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, KAFKA_STORAGE_ERROR."""

@@ -290,6 +290,8 @@ def test_offsets_and_groups_are_deleted(client: WireClient, group: str, topic: s
     made.heartbeat(member_epoch=-1)
     answer = client.call("delete_share_group_offsets", 0, request)
     assert [of.error_code for of in answer.responses] == [ErrorCode.none, ErrorCode.unknown_topic_or_partition]
+    assert offsets(client, group, 1).topics == ()
+    assert client.call("delete_groups", 2, {"groups_names": (group,)}).results[0].error_code is ErrorCode.none
     assert client.call("delete_share_group_offsets", 0, request).error_code is ErrorCode.group_id_not_found
 
 
