@@ -5,8 +5,8 @@
 
 A fetch that finds less than `min_bytes` is parked until the high watermarks of its own partitions moved by what is
 missing, or `max_wait` is over. What a session (KIP-227) answers is decided in `fetch_sessions.py`; a session whose
-client names its topics ends when one of them is gone, because an id has no name then. Both isolation levels see the
-same, because there are no transactions.
+client names its topics ends when one of them is gone, because an id has no name then. A client that wants committed
+records is answered up to the last stable offset, with the aborted transactions that it has to pass over.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ from dataclasses import dataclass
 
 from kio.schema.errors import ErrorCode
 from kio.schema.fetch.v18.request import FetchPartition, FetchRequest
-from kio.schema.fetch.v18.response import EpochEndOffset, FetchableTopicResponse, FetchResponse, PartitionData
+from kio.schema.fetch.v18.response import (
+    AbortedTransaction,
+    EpochEndOffset,
+    FetchableTopicResponse,
+    FetchResponse,
+    PartitionData,
+)
+from kio.schema.types import ProducerId
 from kio.static.primitive import Records, i32, i64
 
 from logpost_broker.errors import ApiError
@@ -42,6 +49,7 @@ MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 TOPIC_IDS_SINCE = 13
 """The first version that names topics by their ids."""
 UNKNOWN = i64(-1)
+READ_COMMITTED = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +167,14 @@ def _read(node: Node, scope: Scope) -> Reading:
         topic = node.topics.by_id(partition.topic_id)
         is_first = not reading.total_bytes
         try:
-            log, data = _read_partition(node, topic, partition.asked, room - reading.total_bytes, is_first=is_first)
+            log, data = _read_partition(
+                node,
+                topic,
+                partition.asked,
+                scope.request.isolation_level,
+                room - reading.total_bytes,
+                is_first=is_first,
+            )
         except ApiError as error:
             reading.failed = True
             reading.found.append((partition, _refused(partition.asked, error)))
@@ -200,7 +215,7 @@ def _lost_a_name(node: Node, session: FetchSession, reading: Reading) -> bool:
 
 
 def _read_partition(
-    node: Node, topic: Topic | None, asked: FetchPartition, room: int, *, is_first: bool
+    node: Node, topic: Topic | None, asked: FetchPartition, isolation_level: int, room: int, *, is_first: bool
 ) -> tuple[PartitionLog, PartitionData]:
     """Raises ApiError. Only the first data of an answer may be larger than asked: one whole batch."""
     if topic is None:
@@ -211,14 +226,22 @@ def _read_partition(
     if diverging is not None:
         return log, _parted(log, asked, diverging)
     limit = min(asked.partition_max_bytes, room)
-    records = log.read(asked.fetch_offset, limit, whole_first=is_first)
+    aborted = None
+    if isolation_level == READ_COMMITTED:
+        records, passed_over = log.read_committed(asked.fetch_offset, limit, whole_first=is_first)
+        aborted = tuple(
+            AbortedTransaction(producer_id=ProducerId(each.producer_id), first_offset=i64(each.first_offset))
+            for each in passed_over
+        )
+    else:
+        records = log.read(asked.fetch_offset, limit, whole_first=is_first)
     return log, PartitionData(
         partition_index=asked.partition,
         error_code=ErrorCode.none,
         high_watermark=i64(log.high_watermark),
-        last_stable_offset=i64(log.high_watermark),
+        last_stable_offset=i64(log.last_stable_offset),
         log_start_offset=i64(log.log_start_offset),
-        aborted_transactions=None,
+        aborted_transactions=aborted,
         records=Records(records),
     )
 
@@ -240,7 +263,7 @@ def _parted(log: PartitionLog, asked: FetchPartition, end: EpochEnd) -> Partitio
         partition_index=asked.partition,
         error_code=ErrorCode.none,
         high_watermark=i64(log.high_watermark),
-        last_stable_offset=i64(log.high_watermark),
+        last_stable_offset=i64(log.last_stable_offset),
         log_start_offset=i64(log.log_start_offset),
         diverging_epoch=EpochEndOffset(epoch=i32(end.epoch), end_offset=i64(end.end_offset)),
         aborted_transactions=None,

@@ -32,6 +32,7 @@ LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING
 SINCE = {LATEST: 1, EARLIEST: 1, MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
 """The first version that knows a time which is none."""
 NEVER = sys.maxsize
+READ_COMMITTED = 1
 NO_TIMESTAMP = -1
 NOTHING = TimestampedOffset(timestamp_ms=-1, offset=-1)
 
@@ -43,14 +44,16 @@ def list_offsets(node: Node, request: ListOffsetsRequest, context: RequestContex
         topics=tuple(
             ListOffsetsTopicResponse(
                 name=topic.name,
-                partitions=tuple(_partitions(node, topic, context.version)),
+                partitions=tuple(_partitions(node, topic, request.isolation_level, context.version)),
             )
             for topic in request.topics
         ),
     )
 
 
-def _partitions(node: Node, topic: ListOffsetsTopic, version: int) -> Iterator[ListOffsetsPartitionResponse]:
+def _partitions(
+    node: Node, topic: ListOffsetsTopic, isolation_level: int, version: int
+) -> Iterator[ListOffsetsPartitionResponse]:
     times = Counter(asked.partition_index for asked in topic.partitions)
     for asked in {asked.partition_index: asked for asked in topic.partitions}.values():
         if times[asked.partition_index] > 1:
@@ -58,17 +61,19 @@ def _partitions(node: Node, topic: ListOffsetsTopic, version: int) -> Iterator[L
         elif asked.timestamp < 0 and version < SINCE.get(asked.timestamp, NEVER):
             yield _refused(asked, ErrorCode.unsupported_version)
         else:
-            yield _partition(node, topic.name, asked)
+            yield _partition(node, topic.name, asked, isolation_level)
 
 
-def _partition(node: Node, name: str, asked: ListOffsetsPartition) -> ListOffsetsPartitionResponse:
+def _partition(
+    node: Node, name: str, asked: ListOffsetsPartition, isolation_level: int
+) -> ListOffsetsPartitionResponse:
     try:
         topic = node.topics.by_name(name)
         if topic is None:
             raise ApiError(ErrorCode.unknown_topic_or_partition)
         log = node.log(topic, asked.partition_index)
         log.require_epoch(asked.current_leader_epoch)
-        found = _find(log, asked.timestamp)
+        found = _find(log, asked.timestamp, isolation_level)
     except ApiError as error:
         return _refused(asked, error.code)
     epoch = None if found.offset < 0 else log.epochs.epoch_at(found.offset)
@@ -85,11 +90,12 @@ def _refused(asked: ListOffsetsPartition, code: ErrorCode) -> ListOffsetsPartiti
     return ListOffsetsPartitionResponse(partition_index=asked.partition_index, error_code=code)
 
 
-def _find(log: PartitionLog, timestamp: int) -> TimestampedOffset:
+def _find(log: PartitionLog, timestamp: int, isolation_level: int) -> TimestampedOffset:
     """Raises ApiError."""
     log.require_online()
     if timestamp == LATEST:
-        return TimestampedOffset(timestamp_ms=NO_TIMESTAMP, offset=log.high_watermark)
+        end = log.last_stable_offset if isolation_level == READ_COMMITTED else log.high_watermark
+        return TimestampedOffset(timestamp_ms=NO_TIMESTAMP, offset=end)
     if timestamp in (EARLIEST, EARLIEST_LOCAL):
         return TimestampedOffset(timestamp_ms=NO_TIMESTAMP, offset=log.log_start_offset)
     if timestamp == MAX_TIMESTAMP:

@@ -30,6 +30,7 @@ CONTROL = 0x20
 DELETE_HORIZON = 0x40
 """The base timestamp is when the batch's tombstones, or its marker, may go (KIP-534)."""
 NO_PRODUCER = -1
+NO_SEQUENCE = -1
 NO_TIMESTAMP = -1
 
 Buffer = bytes | bytearray | memoryview

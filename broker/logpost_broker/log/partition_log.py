@@ -19,17 +19,19 @@ from pathlib import Path
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
-from logpost_broker.log.batch import HEADER, NO_TIMESTAMP, BatchHeader, Buffer, read_header, stamped
+from logpost_broker.log.batch import HEADER, NO_TIMESTAMP, BatchHeader, Buffer, read_header, stamped, whole_batches
 from logpost_broker.log.files import File, Files, duplicates
 from logpost_broker.log.leader_epochs import CHECKPOINT, LeaderEpochs
 from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.records import build_marker, records_of
 from logpost_broker.log.segment import RollLimits, Segment, file_stem
+from logpost_broker.log.transactions import AbortedTransaction, OpenTransaction, PartitionTransactions
 from logpost_broker.producer_identity import ProducerIdentity
 
 OFFSETS_END = 16
 """Base offset, length and leader epoch: what the broker sets is in the first bytes of a batch."""
 SNAPSHOTS_KEPT = 2
+SNAPSHOT_SUFFIXES = (".snapshot", ".transactions")
 NO_EPOCH = -1
 """Of a client that does not know the leader epoch."""
 ENDED = sys.maxsize
@@ -74,6 +76,8 @@ class SyncJob:
     snapshot: bytes | None = None
     """Producer states at `offset`, in a job that makes a checkpoint. `end_sync` saves them: by then the topic may be
     deleted, and the directory that of one made again."""
+    transactions: bytes = b""
+    """Those open and aborted, at `offset`, in such a job; empty where there are none."""
 
     def run(self) -> None:
         """Raises OSError."""
@@ -97,6 +101,7 @@ class PartitionLog:
         self.files = files
         self.segments: list[Segment] = []
         self.producers = ProducerStates()
+        self.transactions = PartitionTransactions()
         self.epochs = LeaderEpochs()
         self.saved_epochs = b""
         """What the file of `epochs` holds."""
@@ -134,6 +139,16 @@ class PartitionLog:
         return not self._unsynced
 
     @property
+    def last_stable_offset(self) -> int:
+        """Below it, every transaction is decided: consumers of committed records see this much."""
+        unstable = self.transactions.first_unstable_offset
+        return self.high_watermark if unstable is None else min(unstable, self.high_watermark)
+
+    @property
+    def open_transactions(self) -> list[OpenTransaction]:
+        return [*self.transactions.open.values()]
+
+    @property
     def has_rolled(self) -> bool:
         """A segment ended since the last checkpoint."""
         return bool(self._rolled)
@@ -161,6 +176,7 @@ class PartitionLog:
             self.note_failed_write(error)
             raise ApiError(ErrorCode.kafka_storage_error, f"the log cannot be written: {error.strerror}") from error
         self.producers.record(header, now_ms)
+        self.transactions.see(header, batch)
         self.next_offset = header.last_offset + 1
         self._appended_bytes += header.size_bytes
         self.note_unsynced(self.active)
@@ -230,6 +246,7 @@ class PartitionLog:
             names_unsynced=names_unsynced,
             system=self.files,
             snapshot=self.producers.snapshot() if checkpoint else None,
+            transactions=self.transactions.saved() if checkpoint else b"",
         )
 
     def end_sync(self, job: SyncJob) -> None:
@@ -238,7 +255,7 @@ class PartitionLog:
             return
         if job.snapshot is not None:
             self.recovery_point = job.offset
-            self._save_snapshot(job.offset, job.snapshot)
+            self._save_snapshot(job.offset, job.snapshot, job.transactions)
             self._save_epochs()
         self._show(job.offset, job.position, job.appended_bytes)
 
@@ -267,13 +284,16 @@ class PartitionLog:
         for watcher in tuple(self.watchers):
             watcher(shown)
 
-    def _save_snapshot(self, offset: int, snapshot: bytes) -> None:
+    def _save_snapshot(self, offset: int, snapshot: bytes, transactions: bytes) -> None:
         """Not synced, and no harm when it fails: a recovery that finds none whole reads the log instead."""
         try:
+            if transactions:
+                self.files.replace(self.directory / f"{file_stem(offset)}.transactions", transactions, synced=False)
             self.files.replace(self.directory / f"{file_stem(offset)}.snapshot", snapshot, synced=False)
-            names = [name for name in self.files.names(self.directory) if name.endswith(".snapshot")]
-            for name in names[:-SNAPSHOTS_KEPT]:
-                self.files.unlink(self.directory / name)
+            for suffix in SNAPSHOT_SUFFIXES:
+                names = [name for name in self.files.names(self.directory) if name.endswith(suffix)]
+                for name in names[:-SNAPSHOTS_KEPT]:
+                    self.files.unlink(self.directory / name)
         except OSError as error:
             logger.error("cannot save the producer states of %s: %s", self.directory, error.strerror)
 
@@ -296,7 +316,7 @@ class PartitionLog:
         except OSError as error:
             logger.error("cannot list %s: %s", self.directory, error.strerror)
             return []
-        return [self.directory / name for name in names if name.endswith(".snapshot") and name < first]
+        return [self.directory / name for name in names if name.endswith(SNAPSHOT_SUFFIXES) and name < first]
 
     def read(self, offset: int, max_bytes: int, *, whole_first: bool = True, up_to_end: bool = False) -> bytes:
         """Batches from the one that holds `offset` on: at most `max_bytes`, the last may be cut. The first comes whole
@@ -322,6 +342,21 @@ class PartitionLog:
         except OSError as error:
             logger.error("cannot read %s: %s", self.directory, error.strerror)
             raise ApiError(ErrorCode.kafka_storage_error, f"the log cannot be read: {error.strerror}") from error
+
+    def read_committed(
+        self, offset: int, max_bytes: int, *, whole_first: bool = True
+    ) -> tuple[bytes, list[AbortedTransaction]]:
+        """As `read`, up to the last stable offset, and the aborted transactions whose records are to be passed over."""
+        data = self.read(offset, max_bytes, whole_first=whole_first)
+        if not self.transactions.open and not self.transactions.aborted(offset, self.next_offset):
+            return data, []
+        stable, end = self.last_stable_offset, offset
+        for position, header in whole_batches(data):
+            if header.base_offset >= stable:
+                data = data[:position]
+                break
+            end = header.last_offset + 1
+        return data if end > offset else b"", self.transactions.aborted(offset, end)
 
     def _find(self, offset: int) -> tuple[Segment, int, BatchHeader]:
         """Segment, position and header of the batch that holds `offset`, or of the next where there is none."""
@@ -388,6 +423,7 @@ class PartitionLog:
         segments wholly below it, for the caller to delete."""
         self.log_start_offset = self.start_moved_to(offset)
         self.epochs.truncate_start(self.log_start_offset)
+        self.transactions.forget_before(self.log_start_offset)
         keep = self._number_of(self.log_start_offset)
         dropped, self.segments = self.segments[:keep], self.segments[keep:]
         self._unsynced = [segment for segment in self._unsynced if segment in self.segments]

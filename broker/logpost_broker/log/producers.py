@@ -14,7 +14,7 @@ from crc32c import crc32c
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
-from logpost_broker.log.batch import CONTROL, NO_PRODUCER, BatchHeader
+from logpost_broker.log.batch import CONTROL, NO_PRODUCER, NO_SEQUENCE, BatchHeader
 
 BATCHES_KEPT = 5
 MAX_SEQUENCE = 2**31 - 1
@@ -41,6 +41,13 @@ class ProducedBatch:
 class Producer:
     epoch: int
     batches: list[ProducedBatch] = field(default_factory=list)
+    """Empty where a marker told of the epoch, and nothing came in it yet."""
+    marked_ms: int = 0
+    """When the last marker came."""
+
+    @property
+    def seen_ms(self) -> int:
+        return max(self.marked_ms, self.batches[-1].arrived_ms if self.batches else 0)
 
 
 class ProducerStates:
@@ -73,7 +80,8 @@ class ProducerStates:
         for batch in producer.batches:
             if (batch.base_sequence, batch.last_sequence) == (header.base_sequence, last_sequence):
                 return batch
-        self._require(header, expected=sequence_after(producer.batches[-1].last_sequence, 1))
+        if producer.batches:
+            self._require(header, expected=sequence_after(producer.batches[-1].last_sequence, 1))
         return None
 
     @staticmethod
@@ -85,8 +93,10 @@ class ProducerStates:
             )
 
     def record(self, header: BatchHeader, now_ms: int) -> None:
-        """Note a batch that is in the log under its final offsets. A marker, which the broker writes, has no
-        sequence."""
+        """Note a batch that is in the log under its final offsets. A marker, which the broker writes, has no sequence,
+        and an epoch that fences what is older (KIP-890)."""
+        if header.attributes & CONTROL:
+            self._fence(header, now_ms)
         if not has_sequence(header):
             return
         producer = self._producers.get(header.producer_id)
@@ -103,22 +113,32 @@ class ProducerStates:
         )
         del producer.batches[:-BATCHES_KEPT]
 
+    def _fence(self, header: BatchHeader, now_ms: int) -> None:
+        producer = self._producers.get(header.producer_id)
+        if producer is None or producer.epoch < header.producer_epoch:
+            producer = self._producers[header.producer_id] = Producer(header.producer_epoch)
+        producer.marked_ms = now_ms
+
     def last_offsets(self) -> dict[int, int]:
         """Producer id → last offset of its last batch."""
-        return {producer_id: producer.batches[-1].last_offset for producer_id, producer in self._producers.items()}
+        return {
+            producer_id: producer.batches[-1].last_offset
+            for producer_id, producer in self._producers.items()
+            if producer.batches
+        }
 
     def expire(self, now_ms: int) -> None:
         """Forget producers that were silent for a day."""
         silent = [
             producer_id
             for producer_id, producer in self._producers.items()
-            if producer.batches[-1].arrived_ms < now_ms - EXPIRATION_MS
+            if producer.seen_ms < now_ms - EXPIRATION_MS
         ]
         for producer_id in silent:
             del self._producers[producer_id]
 
     def snapshot(self) -> bytes:
-        """The states as a file of Kafka's format (version 1; no transaction is ever open)."""
+        """The states as a file of Kafka's format (version 1, without the open transactions)."""
         entries = [
             SNAPSHOT_ENTRY.pack(
                 producer_id,
@@ -131,7 +151,7 @@ class ProducerStates:
                 -1,
             )
             for producer_id, producer in self._producers.items()
-            for batch in producer.batches
+            for batch in producer.batches or [ProducedBatch(NO_SEQUENCE, NO_SEQUENCE, -1, -1, producer.marked_ms)]
         ]
         summed = SNAPSHOT_COUNT.pack(len(entries)) + b"".join(entries)
         return SNAPSHOT_HEAD.pack(SNAPSHOT_VERSION, crc32c(summed)) + summed
@@ -148,6 +168,9 @@ class ProducerStates:
         for entry in SNAPSHOT_ENTRY.iter_unpack(data[SUMMED_FROM + SNAPSHOT_COUNT.size :]):
             producer_id, epoch, last_sequence, last_offset, delta, arrived_ms, _, _ = entry
             producer = states._producers.setdefault(producer_id, Producer(epoch))
+            if last_sequence == NO_SEQUENCE:
+                producer.marked_ms = arrived_ms
+                continue
             batch = ProducedBatch(
                 sequence_after(last_sequence, -delta), last_sequence, last_offset - delta, last_offset, arrived_ms
             )

@@ -20,6 +20,7 @@ from logpost_broker.log.batch import (
     LOG_APPEND_TIME,
     MAGIC,
     NO_PRODUCER,
+    NO_SEQUENCE,
     TRANSACTIONAL,
     BatchHeader,
     Buffer,
@@ -35,7 +36,6 @@ MARKER_VALUE = struct.Struct(">hi")
 """Version and coordinator epoch."""
 MARKER_VERSION = 0
 ABORT, COMMIT = 0, 1
-NO_SEQUENCE = -1
 VARINT_BITS = 70
 """Ten bytes of seven bits hold every 64-bit number."""
 

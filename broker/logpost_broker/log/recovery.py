@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from logpost_broker.log.batch import BatchHeader
+from logpost_broker.log.batch import CONTROL, BatchHeader
 from logpost_broker.log.leader_epochs import CHECKPOINT, LeaderEpochs
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.producers import ProducerStates
-from logpost_broker.log.segment import Segment
+from logpost_broker.log.segment import Segment, file_stem
 from logpost_broker.log.segment_swap import complete_swaps
+from logpost_broker.log.transactions import PartitionTransactions
 
 LOG_NAME = re.compile(r"[0-9]{20}\.log")
 INDEX_NAME = re.compile(r"([0-9]{20})\.(?:index|timeindex)")
@@ -234,6 +235,8 @@ def _restore_producers(log: PartitionLog, now_ms: int) -> None:
     """From the newest snapshot that the log reaches and the batches after it, whose leader epochs may be in no file."""
     for header in log.headers_from(_load_snapshot(log)):
         log.producers.record(header, now_ms)
+        batch = log.read(header.base_offset, header.size_bytes, up_to_end=True) if header.attributes & CONTROL else b""
+        log.transactions.see(header, batch)
         log.epochs.assign(header.partition_leader_epoch, header.base_offset)
 
 
@@ -247,7 +250,10 @@ def _load_snapshot(log: PartitionLog) -> int:
         if offset < log.segments[0].base_offset:  # batches that came after it left with their segments
             break
         try:
+            saved = log.files.read_bytes(log.directory / f"{file_stem(offset)}.transactions")
+            transactions = PartitionTransactions() if saved is None else PartitionTransactions.from_saved(saved)
             log.producers = ProducerStates.from_snapshot(log.files.read_bytes(log.directory / name) or b"")
+            log.transactions = transactions
         except ValueError as error:
             logger.warning("%s: %s; reading the log instead", log.directory / name, error)
             continue

@@ -17,6 +17,7 @@ from logpost_broker.log.batch import CONTROL
 from logpost_broker.log.files import Files
 from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.segment import Segment, file_stem
+from logpost_broker.log.transactions import PartitionTransactions
 from logpost_broker.log.walk import CHUNK_BYTES, Found, SegmentWalk
 from logpost_broker.transfer import copying
 from logpost_broker.transfer.errors import TransferError
@@ -39,6 +40,8 @@ class ImportedPartition:
     highest_leader_epoch: int = -1
     highest_producer_id: int = -1
     transactions: Transactions = field(default_factory=Transactions)
+    taken_transactions: PartitionTransactions = field(default_factory=PartitionTransactions)
+    """As the broker will know them."""
     producers: ProducerStates = field(default_factory=ProducerStates)
 
 
@@ -68,6 +71,9 @@ class PartitionImport:
         self._files.replace(self._target / PARTITION_METADATA, partition_metadata(topic_id))
         snapshot = self._target / f"{file_stem(found.next_offset)}.snapshot"
         self._files.replace(snapshot, found.producers.snapshot())
+        saved = found.taken_transactions.saved()
+        if saved:
+            self._files.replace(snapshot.with_suffix(".transactions"), saved)
         copying.hand_over(self._target, like=self._target.parent)
         return found
 
@@ -107,6 +113,7 @@ class PartitionImport:
         batch = walk.read(piece) if header.attributes & CONTROL else b""
         try:
             found.transactions.see(header, batch)
+            found.taken_transactions.see(header, batch)
         except ValueError as error:
             raise TransferError(f"{self._source} offset {header.base_offset}: {error}") from error
         if not header.attributes & CONTROL:  # these have no sequence

@@ -1,0 +1,117 @@
+"""Open and aborted transactions of a log: the last stable offset, what readers pass over, restarts and crashes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.errors import ApiError
+from logpost_broker.log.batch import TRANSACTIONAL
+from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.log.records import build_batch
+from logpost_broker.log.transactions import AbortedTransaction, OpenTransaction, PartitionTransactions
+from tests.broker.log.logs import NOW_MS, append, changed, close_cleanly, open_log, sync
+
+FIRST, SECOND = 7, 8
+
+
+def write(log: PartitionLog, producer_id: int, sequence: int = 0, epoch: int = 0) -> int:
+    """One record in a transaction; answers its offset."""
+    batch = changed(
+        build_batch([(None, b"v")], NOW_MS),
+        attributes=TRANSACTIONAL,
+        producer_id=producer_id,
+        producer_epoch=epoch,
+        base_sequence=sequence,
+    )
+    return log.append(batch, now_ms=NOW_MS).base_offset
+
+
+def end(log: PartitionLog, producer_id: int, *, commit: bool, epoch: int = 0) -> int:
+    return log.append_marker(producer_id, epoch, 0, commit=commit, now_ms=NOW_MS).base_offset
+
+
+def lived(directory: Path) -> PartitionLog:
+    """Committed at 0, aborted at 2 with something between, open at 6."""
+    log = open_log(directory)
+    write(log, FIRST)
+    end(log, FIRST, commit=True)
+    write(log, FIRST, 1)
+    append(log, b"between")
+    write(log, FIRST, 2)
+    end(log, FIRST, commit=False)
+    write(log, SECOND)
+    append(log, b"hidden")
+    sync(log)
+    return log
+
+
+def check(log: PartitionLog) -> None:
+    assert log.open_transactions == [OpenTransaction(SECOND, 0, 6)]
+    assert (log.last_stable_offset, log.high_watermark) == (6, 8)
+    data, aborted = log.read_committed(0, 1 << 20)
+    assert len(data) < len(log.read(0, 1 << 20))
+    assert aborted == [AbortedTransaction(FIRST, 2, 5)]
+    assert log.read_committed(6, 1 << 20) == (b"", [])
+    end(log, SECOND, commit=True)
+    sync(log)
+    assert log.last_stable_offset == log.high_watermark == 9
+
+
+def test_readers_of_committed_records_stop_at_the_first_open_transaction(tmp_path: Path) -> None:
+    check(lived(tmp_path))
+
+
+def test_transactions_are_known_after_a_clean_end(tmp_path: Path) -> None:
+    check(open_log(tmp_path, known=close_cleanly(lived(tmp_path))))
+
+
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_transactions_are_known_after_a_crash(tmp_path: Path, checkpoint: bool) -> None:
+    log = lived(tmp_path)
+    sync(log, checkpoint=checkpoint)
+    log.close()
+    check(open_log(tmp_path))
+
+
+def test_a_torn_file_of_transactions_is_not_believed(tmp_path: Path) -> None:
+    log = lived(tmp_path)
+    sync(log, checkpoint=True)
+    log.close()
+    [saved] = tmp_path.glob("*.transactions")
+    saved.write_bytes(saved.read_bytes()[:-1])
+    check(open_log(tmp_path))
+
+
+def test_nothing_is_saved_where_there_are_no_transactions(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    append(log, b"v")
+    sync(log, checkpoint=True)
+    assert not list(tmp_path.glob("*.transactions"))
+
+
+def test_aborted_transactions_are_forgotten_with_their_records() -> None:
+    transactions = PartitionTransactions([], [AbortedTransaction(FIRST, 0, 3), AbortedTransaction(FIRST, 4, 9)])
+    transactions.forget_before(4)
+    assert transactions.aborted(0, 100) == [AbortedTransaction(FIRST, 4, 9)]
+    assert transactions.aborted(0, 4) == []
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 14, PartitionTransactions([OpenTransaction(1, 0, 0)]).saved() + b"\0"])
+def test_what_is_no_file_of_transactions_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="a file of transactions"):
+        PartitionTransactions.from_saved(data)
+
+
+def test_a_marker_of_a_newer_epoch_fences_what_comes_late(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    write(log, FIRST)
+    end(log, FIRST, commit=False, epoch=1)
+    known = close_cleanly(log)
+    log = open_log(tmp_path, known=known)
+    with pytest.raises(ApiError) as refused:
+        write(log, FIRST, 1)
+    assert refused.value.code is ErrorCode.invalid_producer_epoch
+    assert write(log, FIRST, 0, epoch=1) == 2
