@@ -74,6 +74,11 @@ class BrokerConfig(Table, frozen=True):
     """Largest record batch that a topic takes unless its `max.message.bytes` says otherwise (Kafka's default)."""
     max_request_bytes: Positive = 100 * MIB
     """Largest frame read from a connection (Kafka's `socket.request.max.bytes`)."""
+    consumer_session_timeout_ms: Positive = 45_000
+    """After how long without a heartbeat a member of a consumer group of the new protocol is gone (Kafka's
+    `group.consumer.session.timeout.ms`)."""
+    consumer_heartbeat_interval_ms: Positive = 5_000
+    """How often such members are told to send a heartbeat (Kafka's `group.consumer.heartbeat.interval.ms`)."""
     metrics_port: Port = 9644
     """Prometheus metrics of the broker; 0 turns them off."""
 

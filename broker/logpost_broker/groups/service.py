@@ -56,7 +56,11 @@ class GroupService:
     def __init__(self, node: Node, snapshot_bytes: int = SNAPSHOT_BYTES) -> None:
         self._node = node
         self._image = TopicsImage()
-        consumers = ConsumerGroups(ConsumerGroupLimits(), self._topics_image)
+        limits = ConsumerGroupLimits(
+            session_timeout_ms=node.config.consumer_session_timeout_ms,
+            heartbeat_interval_ms=node.config.consumer_heartbeat_interval_ms,
+        )
+        consumers = ConsumerGroups(limits, self._topics_image)
         self._core = GroupCoordinator(GroupLimits(), consumers)
         self.kinds = self._core.kinds
         """Coordinators of other kinds of groups register here."""

@@ -1,0 +1,274 @@
+"""librdkafka in consumer groups of the new protocol: partitions shared and taken over, members killed, the broker
+killed, topics that come later."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from confluent_kafka import Consumer, ConsumerGroupState, ConsumerGroupType, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from logpost_broker import Broker
+from logpost_broker.broker import EMBEDDED
+from tests.support.processes import Part, free_port
+
+SECONDS = 20.0
+PARTITIONS = 4
+SETTINGS = {"consumer_session_timeout_ms": 2_000, "consumer_heartbeat_interval_ms": 100}
+
+MEMBER = """
+import json, sys
+from confluent_kafka import Consumer
+consumer = Consumer(json.loads(sys.argv[1]))
+consumer.subscribe([sys.argv[2]])
+while (message := consumer.poll(1)) is None or message.error():
+    pass
+consumer.commit(asynchronous=False)
+print("read", flush=True)
+while True:
+    consumer.poll(1)
+"""
+"""A member that can be killed. It says when it has read and committed something."""
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[str]:
+    """Of a broker that is told of dead members soon."""
+    config = msgspec.structs.replace(EMBEDDED, **SETTINGS)
+    with Broker(config) as broker:
+        yield broker.bootstrap_servers
+
+
+@pytest.fixture
+def group() -> str:
+    return f"group-{uuid.uuid4()}"
+
+
+def filled_topic(servers: str, name: str | None = None) -> str:
+    """A topic with one message in each partition."""
+    name = name or f"topic-{uuid.uuid4().hex}"
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.create_topics([NewTopic(name, PARTITIONS, 1)])[name].result(SECONDS)
+    produce(servers, name, b"first")
+    return name
+
+
+def produce(servers: str, topic: str, value: bytes) -> None:
+    producer = Producer({"bootstrap.servers": servers})
+    for partition in range(PARTITIONS):
+        producer.produce(topic, value, partition=partition)
+    assert producer.flush(SECONDS) == 0
+
+
+def settings_of(servers: str, group: str, **settings: object) -> dict[str, Any]:
+    """Settings are written with underscores for dots."""
+    return {
+        "bootstrap.servers": servers,
+        "group.id": group,
+        "group.protocol": "consumer",
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+        "reconnect.backoff.max.ms": 200,
+        **{name.replace("_", "."): value for name, value in settings.items()},
+    }
+
+
+@pytest.fixture
+def consumer(servers: str, group: str) -> Iterator[Callable[..., Consumer]]:
+    """Makes consumers of the group, and closes them at the end."""
+    made: list[Consumer] = []
+
+    def make(**settings: object) -> Consumer:
+        made.append(Consumer(settings_of(servers, group, **settings)))
+        return made[-1]
+
+    yield make
+    for each in made:
+        try:
+            each.close()
+        except RuntimeError:
+            continue  # the test has closed it
+
+
+def until(condition: Callable[[], bool], *consumers: Consumer) -> None:
+    """Poll the consumers in turn until the condition holds."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to that"
+        for each in consumers:
+            message = each.poll(0.05)
+            assert message is None or message.error() is None, message and message.error()
+
+
+def places(consumer: Consumer) -> set[tuple[str, int]]:
+    return {(place.topic, place.partition) for place in consumer.assignment()}
+
+
+def everything(*topics: str) -> set[tuple[str, int]]:
+    return {(topic, partition) for topic in topics for partition in range(PARTITIONS)}
+
+
+@pytest.mark.parametrize("assignor", ["uniform", "range"])
+def test_two_members_share_and_one_takes_over(servers: str, consumer: Callable[..., Consumer], assignor: str) -> None:
+    topic = filled_topic(servers)
+    first, second = (consumer(group_remote_assignor=assignor) for _ in range(2))
+    first.subscribe([topic])
+    until(lambda: places(first) == everything(topic), first)
+    second.subscribe([topic])
+    until(lambda: len(places(first)) == len(places(second)) == PARTITIONS // 2, first, second)
+    assert places(first) | places(second) == everything(topic)
+    first.close()
+    until(lambda: places(second) == everything(topic), second)
+
+
+def test_no_message_is_read_twice_while_members_come(servers: str, consumer: Callable[..., Consumer]) -> None:
+    """A partition moves when its owner has committed what it read and let go."""
+    topic = filled_topic(servers)
+    read: list[tuple[int, int]] = []
+    members: list[Consumer] = []
+    for _ in range(3):
+        member = consumer()
+        member.subscribe([topic], on_revoke=lambda it, _: _commit(it))
+        members.append(member)
+        until(lambda: sum(len(places(each)) for each in members) == PARTITIONS and all(map(places, members)), *members)
+        produce(servers, topic, b"more")
+        for each in members:
+            while (message := each.poll(0.3)) is not None:
+                read.append((message.partition() or 0, message.offset() or 0))
+    assert len(read) == len(set(read))
+
+
+def _commit(consumer: Consumer) -> None:
+    if consumer.position(consumer.assignment())[0].offset >= 0:
+        consumer.commit(asynchronous=False)
+
+
+def test_a_killed_member_is_noticed_when_its_session_ends(
+    servers: str, group: str, consumer: Callable[..., Consumer]
+) -> None:
+    topic = filled_topic(servers)
+    program = [sys.executable, "-c", MEMBER, json.dumps(settings_of(servers, group)), topic]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "read\n"
+        process.kill()
+    successor = consumer()
+    successor.subscribe([topic])
+    until(lambda: places(successor) == everything(topic), successor)
+
+
+def test_a_static_member_is_restarted_without_a_rebalance(servers: str, consumer: Callable[..., Consumer]) -> None:
+    topic = filled_topic(servers)
+    revoked: list[Any] = []
+    staying, restarted = consumer(group_instance_id="one"), consumer(group_instance_id="two")
+    staying.subscribe([topic], on_revoke=lambda _, taken: revoked.append(taken))
+    restarted.subscribe([topic])
+    until(lambda: len(places(staying)) == len(places(restarted)) == PARTITIONS // 2, staying, restarted)
+    had, before = places(restarted), len(revoked)
+    restarted.close()
+    again = consumer(group_instance_id="two")
+    again.subscribe([topic])
+    until(lambda: places(again) == had, again, staying)
+    assert len(revoked) == before
+
+
+def test_a_regular_expression_finds_topics_that_come_later(servers: str, consumer: Callable[..., Consumer]) -> None:
+    prefix = uuid.uuid4().hex
+    first = filled_topic(servers, f"{prefix}-first")
+    member = consumer()
+    member.subscribe([f"^{prefix}-.*"])
+    until(lambda: places(member) == everything(first), member)
+    filled_topic(servers, f"not-{prefix}-second")
+    second = filled_topic(servers, f"{prefix}-second")
+    until(lambda: places(member) == everything(first, second), member)
+    admin = AdminClient({"bootstrap.servers": servers})
+    admin.delete_topics([first])[first].result(SECONDS)
+    until(lambda: places(member) == everything(second), member)
+
+
+def test_tools_see_the_group(servers: str, group: str, consumer: Callable[..., Consumer]) -> None:
+    topic = filled_topic(servers)
+    admin = AdminClient({"bootstrap.servers": servers})
+    member = consumer(client_id="reader")
+    member.subscribe([topic])
+    until(lambda: places(member) == everything(topic), member)
+    listed = admin.list_consumer_groups(types={ConsumerGroupType.CONSUMER}).result(SECONDS)
+    assert group in {each.group_id for each in listed.valid}
+    described = admin.describe_consumer_groups([group])[group].result(SECONDS)
+    assert (described.state, described.type) == (ConsumerGroupState.STABLE, ConsumerGroupType.CONSUMER)
+    assert described.partition_assignor == "uniform"
+    assert [(one.client_id, len(one.assignment.topic_partitions)) for one in described.members] == [
+        ("reader", PARTITIONS)
+    ]
+    member.close()
+    admin.delete_consumer_groups([group])[group].result(SECONDS)
+    assert group not in {each.group_id for each in admin.list_consumer_groups().result(SECONDS).valid}
+
+
+def test_a_group_is_upgraded_when_its_classic_members_are_gone(servers: str, consumer: Callable[..., Consumer]) -> None:
+    topic = filled_topic(servers)
+    classic = consumer(group_protocol="classic")
+    classic.subscribe([topic])
+    until(lambda: places(classic) == everything(topic), classic)
+    classic.commit(offsets=[TopicPartition(topic, partition, 1) for partition in range(PARTITIONS)], asynchronous=False)
+    classic.close()
+    produce(servers, topic, b"second")
+    member = consumer()
+    member.subscribe([topic])
+    values: list[bytes] = []
+    deadline = time.monotonic() + SECONDS
+    while len(values) < PARTITIONS:
+        assert time.monotonic() < deadline
+        _read(member, values)
+    assert values == [b"second"] * PARTITIONS
+
+
+def _read(consumer: Consumer, values: list[bytes]) -> None:
+    message = consumer.poll(0.1)
+    if message is not None and message.error() is None:
+        values.append(message.value() or b"")
+
+
+@pytest.fixture
+def killable(tmp_path: Path) -> Iterator[Part]:
+    settings = {"port": free_port(), "metrics_port": 0, "listen": "127.0.0.1", **SETTINGS}
+    part = Part(
+        "broker", "--data", str(tmp_path), settings={f"broker.{name}": value for name, value in settings.items()}
+    )
+    with part.start():
+        yield part
+
+
+def test_members_go_on_after_the_broker_was_killed(killable: Part, group: str) -> None:
+    servers = f"127.0.0.1:{killable.environment['LOGPOST_BROKER_PORT']}"
+    topic = filled_topic(servers)
+    changes: list[str] = []
+    members = [Consumer(settings_of(servers, group)) for _ in range(2)]
+    for member in members:
+        member.subscribe([topic], on_revoke=lambda *_: changes.append("revoked"))
+    until(lambda: all(len(places(member)) == PARTITIONS // 2 for member in members), *members)
+    members[0].commit(
+        offsets=[TopicPartition(topic, partition, 1) for _, partition in places(members[0])], asynchronous=False
+    )
+    changes.clear()
+    killable.kill()
+    killable.start()
+    produce(servers, topic, b"second")
+    values: list[bytes] = []
+    deadline = time.monotonic() + SECONDS
+    while values.count(b"second") < PARTITIONS:
+        assert time.monotonic() < deadline
+        for member in members:
+            _read(member, values)
+    assert changes == [], "no rebalance"
+    for member in members:
+        member.close()
