@@ -50,8 +50,28 @@ class TransactionService:
         """Replay the journal, and complete what was decided before a crash."""
         for event in self._journal.replay():
             self._core.apply(event)
+        self._adopt_open_transactions()
         await self._complete_all(self._core.prepared())
         self._scanning = asyncio.create_task(self._scan_forever())
+
+    def _adopt_open_transactions(self) -> None:
+        """A crash may have taken the adding of a partition and left what was written there. Then the partition is added
+        again, or, when nobody can commit it any more, its part is aborted: else it would hide others' records for
+        ever."""
+        for log in self._node.logs:
+            name, _, partition = log.directory.name.rpartition("-")
+            place = name, int(partition)
+            for open_ in log.open_transactions:
+                producer = ProducerIdentity(open_.producer_id, open_.epoch)
+                try:
+                    outcome = self._core.adopt(producer, place, self._node.now_ms())
+                    if outcome is not None:
+                        self._record(outcome)
+                        continue
+                    logger.warning("aborting what producer %d left open in %s", open_.producer_id, log.directory.name)
+                    self.write_marker(place, producer, coordinator_epoch=self._node.logs.leader_epoch, commit=False)
+                except ApiError as error:
+                    logger.error("a transaction stays open in %s: %s", log.directory.name, error)
 
     async def stop(self) -> None:
         if self._scanning is not None:

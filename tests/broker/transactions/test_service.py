@@ -209,3 +209,25 @@ async def init_over_an_open_transaction(directory: Path) -> None:
 
 def test_a_new_producer_waits_for_the_abort_of_the_one_before(data: Path) -> None:
     asyncio.run(init_over_an_open_transaction(data))
+
+
+async def lose_the_adding(data: Path) -> None:
+    """What a producer wrote is on the disk, that it was in its transaction is not."""
+    image = data.parent / "image"
+    async with running(data) as (node, service):
+        topic = node.create_topic("logs", 2)
+        zombie = await service.init(Init(transactional_id=ID, timeout_ms=60_000))
+        write(node, zombie, 0)
+        producer = await service.init(Init(transactional_id=ID, timeout_ms=60_000))
+        write(node, producer, 1)
+        await node.durable(node.log(topic, 1))
+        shutil.copytree(data, image)
+    async with running(image) as (node, service):
+        assert markers(node, 0) == [False]
+        assert state(service) is TransactionState.ONGOING
+        await service.end(End(transactional_id=ID, producer=producer, commit=True))
+        assert markers(node, 1) == [True]
+
+
+def test_what_a_crash_left_open_is_taken_into_its_transaction_or_aborted(data: Path) -> None:
+    asyncio.run(lose_the_adding(data))
