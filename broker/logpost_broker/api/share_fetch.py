@@ -112,12 +112,13 @@ async def _acquire(node: Node, request: ShareFetchRequest, session: ShareSession
     delivery = node.service(ShareGroupService).delivery
     loop = asyncio.get_running_loop()
     deadline = loop.time() + milliseconds(request.max_wait) / 1000
-    while True:
+    while not context.connection.closed:
         found = _look(node, request, session)
         is_over = loop.time() >= deadline or node.is_stopping
-        if found.fetched or found.errors or not found.logs or is_over or context.connection.closed:
+        if found.fetched or found.errors or not found.logs or is_over:
             return found
         await RecordsWait(node, delivery, found.logs).until(deadline)
+    return Found()
 
 
 def _look(node: Node, request: ShareFetchRequest, session: ShareSession) -> Found:

@@ -11,6 +11,8 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from kio.schema.errors import ErrorCode
+
 from logpost_broker.errors import ApiError
 from logpost_broker.journal import Journal
 from logpost_broker.log.batch import whole_batches
@@ -129,6 +131,16 @@ class ShareDelivery:
         deleted = [ShareDeleted(place=place) for place in places]
         if deleted:
             self._write(deleted)
+
+    def write(self, place: Place, state_epoch: int, change: Change) -> None:
+        """Set the state of records from outside. Raises ApiError: INVALID_REQUEST where nothing has begun,
+        FENCED_STATE_EPOCH, KAFKA_STORAGE_ERROR."""
+        kept = self.states.kept(place)
+        if kept is None:
+            raise ApiError(ErrorCode.invalid_request, "the group has not begun with this partition")
+        if state_epoch < kept.state_epoch:
+            raise ApiError(ErrorCode.fenced_state_epoch, f"the state's epoch is {kept.state_epoch}")
+        self._carry_out(place, change)
 
     def acknowledge(self, place: Place, member_id: str, acknowledgements: Sequence[Acknowledgement]) -> None:
         """Raises ApiError: INVALID_REQUEST, INVALID_RECORD_STATE, KAFKA_STORAGE_ERROR, and as `log`."""

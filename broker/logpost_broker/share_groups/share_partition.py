@@ -210,7 +210,7 @@ class SharePartition:
                 overlay(self._runs, Run(self.end_offset, batch.first_offset - 1, RecordState.AVAILABLE, 0))
             if batch.last_offset >= self.start_offset:
                 overlay(self._runs, Run(*batch).cut(self.start_offset, batch.last_offset))
-        if change.start_offset != UNCHANGED:
+        if change.start_offset > self.start_offset:
             self.start_offset = change.start_offset
             self._runs[:] = within(self._runs, self.start_offset, self.end_offset)
 

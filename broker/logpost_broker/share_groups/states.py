@@ -38,6 +38,9 @@ class ShareStates:
         kept = self._kept.get(place)
         return None if kept is None else kept.partition
 
+    def kept(self, place: Place) -> Kept | None:
+        return self._kept.get(place)
+
     def places(self, group_id: str) -> list[Place]:
         return [place for place in self._kept if place.group_id == group_id]
 

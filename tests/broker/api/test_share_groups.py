@@ -149,6 +149,13 @@ def test_a_fetch_waits_for_what_another_releases(client: WireClient, topic: str,
     assert acquired(answer.responses[0].partitions[0]) == [(0, 0, 2)]
 
 
+def test_nothing_is_acquired_for_who_is_gone(client: WireClient, topic: str, member: Member, other: Member) -> None:
+    other.client.send("share_fetch", 2, other._values(epoch=0) | waiting(10_000))
+    other.client.close()
+    produce_values(client, topic, b"a")
+    assert member.acquire() == [(0, 0, 1)]
+
+
 def waiting(wait_ms: int) -> dict[str, Any]:
     return {"min_bytes": 1, "max_bytes": 1 << 20, "max_records": 500, "max_wait": duration(wait_ms)}
 
