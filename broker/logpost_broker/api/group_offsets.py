@@ -72,6 +72,9 @@ async def offset_commit(node: Node, request: OffsetCommitRequest, context: Reque
         reply = CommitReply(code=ErrorCode.unsupported_version)
     else:
         reply = await service.commit(commit)
+    is_gone = reply.code is ErrorCode.illegal_generation and service.kinds.of(request.group_id) is None
+    if context.version >= FIRST_WITH_MEMBER_EPOCH and is_gone:
+        reply = CommitReply(code=ErrorCode.group_id_not_found)
     return OffsetCommitResponse(
         throttle_time=NO_THROTTLE, topics=tuple(_committed_topic(node, topic, reply) for topic in request.topics)
     )

@@ -2,10 +2,11 @@
 
 Python's `re` goes back and tries again, so that one expression of a client could stop the broker for hours. Here an
 expression becomes a non-deterministic automaton (Thompson) that goes over a name once, as RE2 does. Accepted: literals,
-`.`, classes with ranges and negation, `\\d \\w \\s` and their opposites, escapes, groups (also named and `(?:`),
-alternatives, `* + ? {m} {m,} {m,n}` (also lazy, which means nothing where only a match counts), and `^ $ \\A \\z` at a
-place where a whole name begins or ends. Refused, as by RE2: back references and lookaround. Refused too: flags,
-Unicode and POSIX classes, word boundaries, and what would be too large. An expression matches a whole name.
+`.`, classes with ranges, negation and POSIX names, `\\d \\w \\s` and their opposites, escapes, groups (also named and
+`(?:`), `(?i)` at the start, alternatives, `* + ? {m} {m,} {m,n}` (also lazy, which means nothing where only a match
+counts), and `^ $ \\A \\z` at a place where a whole name begins or ends. Refused, as by RE2: back references and
+lookaround. Refused too: other flags, Unicode classes, word boundaries, and what would be too large. An expression
+matches a whole name.
 """
 
 from __future__ import annotations
@@ -23,6 +24,18 @@ MAX_DEPTH = 50
 Accepts = Callable[[str], bool]
 DIGITS, WORD, SPACE = set(string.digits), set(string.ascii_letters + string.digits + "_"), set(" \t\n\r\f\v")
 CLASSES = {"d": DIGITS, "w": WORD, "s": SPACE}
+POSIX_CLASSES = {
+    "alnum": set(string.ascii_letters + string.digits),
+    "alpha": set(string.ascii_letters),
+    "digit": DIGITS,
+    "lower": set(string.ascii_lowercase),
+    "punct": set(string.punctuation),
+    "space": SPACE,
+    "upper": set(string.ascii_uppercase),
+    "word": WORD,
+    "xdigit": set(string.hexdigits),
+}
+IGNORE_CASE = "(?i)"
 CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "v": "\v"}
 BEGIN, END = "begin", "end"
 
@@ -54,7 +67,8 @@ class RegularExpression:
             raise ValueError(f"a regular expression has at most {MAX_LENGTH} characters")
         self._states: list[_State] = []
         self._text = text
-        self._position = 0
+        self._ignores_case = text.startswith(IGNORE_CASE)
+        self._position = len(IGNORE_CASE) if self._ignores_case else 0
         self._depth = 0
         piece = self._alternatives()
         if self._position < len(text):
@@ -147,7 +161,7 @@ class RegularExpression:
             raise ValueError(f"nothing to repeat at character {self._position - 1}")
         if character in "^$":
             return self._anchor(BEGIN if character == "^" else END)
-        return self._one((lambda _: True) if character == "." else character.__eq__)
+        return self._one((lambda _: True) if character == "." else self._between(character, character))
 
     def _group(self) -> Piece:
         if self._peek() == "?":
@@ -184,21 +198,34 @@ class RegularExpression:
     def _class_part(self) -> Accepts:
         low = self._take()
         if low == "[" and self._peek() == ":":
-            raise ValueError("POSIX classes are not supported")
+            return self._posix_class()
         if low == "\\":
             low = self._take_escaped()
             if low.isalnum():
                 return _escaped(low)
         after = self._text[self._position + 1 : self._position + 2]
         if self._peek() != "-" or after in ("]", ""):
-            return low.__eq__
+            return self._between(low, low)
         self._take()
         high = self._take()
         if high == "\\":
             high = self._take_escaped()
         if high < low:
             raise ValueError(f"a range from {low} to {high}")
-        return lambda character: low <= character <= high
+        return self._between(low, high)
+
+    def _posix_class(self) -> Accepts:
+        name, end, _ = self._text[self._position + 1 :].partition(":]")
+        members = POSIX_CLASSES.get(name.removeprefix("^"))
+        if members is None or not end:
+            raise ValueError(f"[:{name}:] is not supported")
+        self._position += len(name) + 3
+        return lambda character: (character in members) is not name.startswith("^")
+
+    def _between(self, low: str, high: str) -> Accepts:
+        if not self._ignores_case:
+            return lambda character: low <= character <= high
+        return lambda character: low <= character.lower() <= high or low <= character.upper() <= high
 
     def _peek(self) -> str:
         return self._text[self._position : self._position + 1]

@@ -171,6 +171,14 @@ def test_offsets_are_committed_and_fetched_by_member_epoch(
         assert commit(client, group, topic, version, "member", epoch) is ErrorCode.unsupported_version
 
 
+def test_a_member_of_a_group_that_is_gone_is_told_so(
+    client: WireClient, group: str, topic: tuple[str, uuid.UUID]
+) -> None:
+    for version in (9, 10):
+        assert commit(client, group, topic, version, "member", 3) is ErrorCode.group_id_not_found
+    assert commit(client, group, topic, 8, "member", 3) is ErrorCode.illegal_generation
+
+
 @pytest.mark.parametrize("version", versions("delete_groups"))
 def test_a_group_is_deleted_when_its_members_have_left(
     client: WireClient, group: str, topic: tuple[str, uuid.UUID], version: int
