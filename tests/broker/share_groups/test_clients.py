@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from confluent_kafka import AcknowledgeType, Message, Producer, ShareConsumer
+from confluent_kafka import AcknowledgeType, KafkaException, Message, Producer, ShareConsumer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from logpost_broker import Broker
@@ -19,6 +19,7 @@ from tests.support.processes import Part, free_port
 
 SECONDS = 30.0
 RECORDS = 500
+KILLS = 4
 
 
 @pytest.fixture
@@ -174,3 +175,36 @@ def test_what_was_acknowledged_stays_so_through_a_kill(
     produce(servers, topic, RECORDS + 100, RECORDS + 200)
     shared.until(lambda: len(shared.got) == RECORDS + 200 and lag(port, group) == 0, accept)
     assert all(shared.got[number] == 1 for number in range(RECORDS))
+
+
+def test_nothing_that_was_committed_comes_again_however_often_the_broker_is_killed(
+    killable: Part, consumers: Callable[[str, str, int], Consumers], group: str
+) -> None:
+    port = port_of(killable)
+    servers = f"127.0.0.1:{port}"
+    topic = make_topic(servers, 1)
+    shared = consumers(servers, topic, 1)
+    committed: set[int] = set()
+    again: set[int] = set()
+
+    def commit(consumer: ShareConsumer, message: Message) -> None:
+        number = int(message.value() or b"")
+        if number in committed:
+            again.add(number)
+        accept(consumer, message)
+        try:
+            results = consumer.commit_sync(5)
+        except KafkaException:
+            return
+        if results and all(error is None for error in results.values()):
+            committed.add(number)
+
+    for round_ in range(KILLS):
+        produce(servers, topic, round_ * 30, round_ * 30 + 30)
+        shared.until(lambda: len(shared.got) >= round_ * 30 + 10, commit)  # noqa: B023  # called in the same round
+        killable.process.kill()
+        killable.process.wait()
+        killable.start()
+    shared.until(lambda: len(shared.got) == KILLS * 30 and lag(port, group) == 0, commit)
+    assert again == set()
+    assert len(committed) >= KILLS * 10
