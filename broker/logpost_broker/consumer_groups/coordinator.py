@@ -77,8 +77,11 @@ class ConsumerGroups:
             remove_member(Work(group.copy(), self._image(), self.limits, draft), key.member_id)
         return draft.outcome()
 
-    def check_member(self, group_id: str, member_id: str, epoch: int) -> None:
-        """Whether a member may read and commit offsets. Anyone may commit for a group without members.
+    def check_member(
+        self, group_id: str, member_id: str, epoch: int, committed: Collection[tuple[str, int]] = ()
+    ) -> None:
+        """Whether a member may read offsets, or commit these (topic, partition)s. Anyone may for a group without
+        members. Of an earlier epoch it may commit what it has had since then (KIP-1251).
 
         Raises ApiError: UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH.
         """
@@ -87,7 +90,16 @@ class ConsumerGroups:
             return
         if member_id not in group.members:
             raise ApiError(ErrorCode.unknown_member_id)
-        if group.current_of(member_id).epoch != epoch:
+        current = group.current_of(member_id)
+        if epoch == current.epoch:
+            return
+        topics = self._image().topics
+        owned_since = [
+            current.assignment_epochs.get((topics[topic].id, partition)) if topic in topics else None
+            for topic, partition in committed
+        ]
+        has_had_all = all(since is not None and since <= epoch for since in owned_since)
+        if epoch > current.epoch or not owned_since or not has_had_all:
             raise ApiError(ErrorCode.stale_member_epoch)
 
     def __contains__(self, group_id: str) -> bool:

@@ -6,7 +6,8 @@ No order among the records of a group is needed to replay them: a compacted log 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
 TopicIdPartition = tuple[uuid.UUID, int]
@@ -90,6 +91,8 @@ class CurrentStored:
     assigned: Partitions
     revoking: Partitions
     """What it has been told to let go, and has not yet."""
+    assignment_epochs: Mapping[TopicIdPartition, int] = field(default_factory=dict)
+    """The epoch since which it has a partition, where that is known."""
 
     @property
     def held(self) -> Partitions:

@@ -38,8 +38,16 @@ def reconcile(
     kept = current.assigned & target
     revoking = current.assigned - target
     if revoking and _has(owned, revoking):
-        return replace(current, state=MemberState.UNREVOKED_PARTITIONS, assigned=kept, revoking=revoking)
+        epochs = {place: since for place, since in current.assignment_epochs.items() if place in kept | revoking}
+        return replace(
+            current,
+            state=MemberState.UNREVOKED_PARTITIONS,
+            assigned=kept,
+            revoking=revoking,
+            assignment_epochs=epochs,
+        )
     unreleased = held_by_others(target - kept)
+    epochs = {place: since for place, since in current.assignment_epochs.items() if place in kept}
     return replace(
         current,
         epoch=target_epoch,
@@ -47,6 +55,7 @@ def reconcile(
         state=MemberState.UNRELEASED_PARTITIONS if unreleased else MemberState.STABLE,
         assigned=target - unreleased,
         revoking=frozenset(),
+        assignment_epochs={**epochs, **dict.fromkeys(target - unreleased - kept, target_epoch)},
     )
 
 

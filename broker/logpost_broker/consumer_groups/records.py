@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import struct
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from logpost_broker.consumer_groups.events import (
     ConsumerGroupEvent,
@@ -20,6 +20,7 @@ from logpost_broker.consumer_groups.events import (
     RegexResolved,
     TargetEpochStored,
     TargetStored,
+    TopicIdPartition,
 )
 from logpost_broker.groups.record_fields import (
     Reader,
@@ -38,6 +39,7 @@ NO_TAGS = tagged_fields({})
 METADATA_HASH_TAG = 0
 TIMESTAMP_TAG = 0
 CLASSIC_MEMBER_TAG = 0
+ASSIGNMENT_EPOCHS_TAG = 0
 NO_CLASSIC_MEMBER = unsigned_varint(0)
 """A null, which Kafka writes although it is the default."""
 KEY_TYPES = frozenset(type_.value for type_ in RecordType)
@@ -85,8 +87,8 @@ def _value_of(event: ConsumerGroupEvent) -> bytes | None:
                 int32(event.epoch)
                 + int32(event.previous_epoch)
                 + bytes([event.state])
-                + _partitions(event.assigned)
-                + _partitions(event.revoking)
+                + _partitions(event.assigned, event.assignment_epochs)
+                + _partitions(event.revoking, event.assignment_epochs)
                 + NO_TAGS
             )
         case RegexResolved():
@@ -113,16 +115,25 @@ def _nullable(text: str | None) -> bytes:
     return unsigned_varint(0) if text is None else compact_string(text)
 
 
-def _partitions(partitions: Partitions) -> bytes:
+def _partitions(partitions: Partitions, epochs: Mapping[TopicIdPartition, int] | None = None) -> bytes:
+    """`epochs`: those of KIP-1251, written for a topic where all of its partitions have one."""
+    epochs = epochs or {}
     by_topic: dict[uuid.UUID, list[int]] = {}
     for topic, partition in sorted(partitions):
         by_topic.setdefault(topic, []).append(partition)
     return compact_array(
         [
-            topic.bytes + compact_array([int32(index) for index in indexes]) + NO_TAGS
+            topic.bytes
+            + compact_array([int32(index) for index in indexes])
+            + _assignment_epochs([epochs.get((topic, index)) for index in indexes])
             for topic, indexes in by_topic.items()
         ]
     )
+
+
+def _assignment_epochs(epochs: Sequence[int | None]) -> bytes:
+    known = [int32(epoch) for epoch in epochs if epoch is not None]
+    return tagged_fields({ASSIGNMENT_EPOCHS_TAG: compact_array(known)}) if len(known) == len(epochs) else NO_TAGS
 
 
 def read_consumer_group_record(key_type: int, key: Reader, value: bytes | None) -> ConsumerGroupEvent:
@@ -170,18 +181,23 @@ def _read_target_epoch(group_id: str, _: str, reader: Reader) -> TargetEpochStor
 
 
 def _read_target(group_id: str, member_id: str, reader: Reader) -> TargetStored:
-    return TargetStored(group_id=group_id, member_id=member_id, partitions=_read_partitions(reader))
+    return TargetStored(group_id=group_id, member_id=member_id, partitions=frozenset(_read_partitions(reader)))
 
 
 def _read_current(group_id: str, member_id: str, reader: Reader) -> CurrentStored:
+    epoch, previous_epoch, state = reader.int32(), reader.int32(), MemberState(reader.take(1)[0])
+    assigned, revoking = _read_partitions(reader), _read_partitions(reader)
     return CurrentStored(
         group_id=group_id,
         member_id=member_id,
-        epoch=reader.int32(),
-        previous_epoch=reader.int32(),
-        state=MemberState(reader.take(1)[0]),
-        assigned=_read_partitions(reader),
-        revoking=_read_partitions(reader),
+        epoch=epoch,
+        previous_epoch=previous_epoch,
+        state=state,
+        assigned=frozenset(assigned),
+        revoking=frozenset(revoking),
+        assignment_epochs={
+            place: since for place, since in [*assigned.items(), *revoking.items()] if since is not None
+        },
     )
 
 
@@ -209,13 +225,18 @@ def _strings(reader: Reader) -> tuple[str, ...]:
     return tuple(reader.string() for _ in range(reader.array_length()))
 
 
-def _read_partitions(reader: Reader) -> Partitions:
-    partitions = set()
+def _read_partitions(reader: Reader) -> dict[TopicIdPartition, int | None]:
+    """Partition → the epoch since which the member has it, None where that is not told."""
+    partitions: dict[TopicIdPartition, int | None] = {}
     for _ in range(reader.array_length()):
         topic = uuid.UUID(bytes=reader.take(16))
-        partitions |= {(topic, reader.int32()) for _ in range(reader.array_length())}
-        reader.tagged_fields()
-    return frozenset(partitions)
+        indexes = [reader.int32() for _ in range(reader.array_length())]
+        packed = Reader(reader.tagged_fields().get(ASSIGNMENT_EPOCHS_TAG, b"\0"), flexible=True)
+        length = packed.nullable_array_length()
+        if length not in (None, len(indexes)):
+            raise ValueError(f"{length} assignment epochs of {len(indexes)} partitions")
+        partitions |= {(topic, index): None if length is None else packed.int32() for index in indexes}
+    return partitions
 
 
 def _tagged_int64(fields: Mapping[int, bytes], tag: int) -> int:

@@ -116,7 +116,8 @@ def check_consumer(groups: ConsumerGroups, request: Commit) -> None:
     if request.producer is not None and is_anonymous:
         return
     try:
-        groups.check_member(request.group_id, request.member_id, request.generation)
+        committed = [(offset.topic, offset.partition) for offset in request.offsets]
+        groups.check_member(request.group_id, request.member_id, request.generation, committed)
     except ApiError as error:
         if request.producer is not None and error.code is ErrorCode.stale_member_epoch:
             raise ApiError(ErrorCode.illegal_generation) from error

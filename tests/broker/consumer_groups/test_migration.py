@@ -130,6 +130,20 @@ def test_offsets_are_committed_in_the_members_epoch(h: ConsumerHarness) -> None:
     assert commit(h) is ErrorCode.none
 
 
+def test_an_earlier_epoch_may_commit_what_the_member_has_had_since_then(h: ConsumerHarness) -> None:
+    """KIP-1251: a commit and a new epoch may cross each other on their way."""
+    h.settle("a")
+    early = h.clients["a"].epoch
+    h.settle("a", "b")
+    owner, other = ("a", "b") if (h.topics["logs"].id, 0) in h.clients["a"].owned else ("b", "a")
+    late = h.clients[owner].epoch
+    assert commit(h, owner, late) is ErrorCode.none
+    assert commit(h, other, early) is ErrorCode.stale_member_epoch
+    assert commit(h, "a", early) is (ErrorCode.none if owner == "a" else ErrorCode.stale_member_epoch)
+    h.crash_and_replay()
+    assert commit(h, owner, early - 1) is ErrorCode.stale_member_epoch
+
+
 def test_a_producer_is_told_in_words_it_knows(h: ConsumerHarness) -> None:
     h.settle("a")
     producer = ProducerIdentity(1, 0)

@@ -89,15 +89,18 @@ def test_a_record_of_kafka_is_read_and_written_the_same(key: str, value: str | N
     assert to_record(event) == record
 
 
-def test_kafkas_assignment_epochs_are_passed_over() -> None:
+def test_the_epochs_since_which_a_member_has_its_partitions_are_kept() -> None:
     """Tagged fields of a nested struct (KIP-1251)."""
     value = "000000000002000000020102" + TOPIC.hex + "030000000000000001010009030000000200000002"
     value += "02" + TOPIC.hex + "03000000020000000301000903000000020000000200"
-    event = from_record(bytes.fromhex("000800016700026d31"), bytes.fromhex(value))
+    record = bytes.fromhex("000800016700026d31"), bytes.fromhex(value)
+    event = from_record(*record)
     assert isinstance(event, CurrentStored)
     assert event.state is MemberState.UNREVOKED_PARTITIONS
     assert event.assigned == {(TOPIC, 0), (TOPIC, 1)}
     assert event.revoking == {(TOPIC, 2), (TOPIC, 3)}
+    assert event.assignment_epochs == {(TOPIC, partition): 2 for partition in range(4)}
+    assert to_record(event) == record
 
 
 @pytest.mark.parametrize(
