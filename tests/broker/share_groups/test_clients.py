@@ -33,8 +33,7 @@ def killable(tmp_path: Path) -> Iterator[Part]:
     settings = {"broker.port": port, "broker.metrics_port": 0, "broker.listen": "127.0.0.1"}
     part = Part("broker", "--data", str(tmp_path), settings=settings)
     yield part.start()
-    part.process.kill()
-    part.process.wait()
+    part.kill()
 
 
 def port_of(part: Part) -> int:
@@ -169,8 +168,7 @@ def test_what_was_acknowledged_stays_so_through_a_kill(
     shared.until(lambda: lag(port, group) == 0, accept)
     assert shared.got == Counter(range(RECORDS))
     produce(servers, topic, RECORDS, RECORDS + 100)
-    killable.process.kill()
-    killable.process.wait()
+    killable.kill()
     killable.start()
     produce(servers, topic, RECORDS + 100, RECORDS + 200)
     shared.until(lambda: len(shared.got) == RECORDS + 200 and lag(port, group) == 0, accept)
@@ -202,8 +200,7 @@ def test_nothing_that_was_committed_comes_again_however_often_the_broker_is_kill
     for round_ in range(KILLS):
         produce(servers, topic, round_ * 30, round_ * 30 + 30)
         shared.until(lambda: len(shared.got) >= round_ * 30 + 10, commit)  # noqa: B023  # called in the same round
-        killable.process.kill()
-        killable.process.wait()
+        killable.kill()
         killable.start()
     shared.until(lambda: len(shared.got) == KILLS * 30 and lag(port, group) == 0, commit)
     assert again == set()
