@@ -235,8 +235,10 @@ def _restore_producers(log: PartitionLog, now_ms: int) -> None:
     """From the newest snapshot that the log reaches and the batches after it, whose leader epochs may be in no file."""
     for header in log.headers_from(_load_snapshot(log)):
         log.producers.record(header, now_ms)
-        batch = log.read(header.base_offset, header.size_bytes, up_to_end=True) if header.attributes & CONTROL else b""
-        log.transactions.see(header, batch)
+        if header.last_offset >= log.log_start_offset:  # nobody reads what is below, nor has to pass over it
+            is_marker = header.attributes & CONTROL
+            batch = log.read(header.base_offset, header.size_bytes, up_to_end=True) if is_marker else b""
+            log.transactions.see(header, batch)
         log.epochs.assign(header.partition_leader_epoch, header.base_offset)
 
 

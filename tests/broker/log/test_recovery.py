@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from logpost_broker.log.cleaned_transactions import ABORT
 from logpost_broker.log.recovery import LastKnown
+from tests.broker.log.compacting import batch_of, marker
 from tests.broker.log.logs import NOW_MS, append, close_cleanly, idempotent, open_log, sync, values_from
 
 VALUES = [b"%d" % number + b"." * 500 for number in range(40)]
@@ -188,3 +190,16 @@ def test_a_damaged_snapshot_costs_a_reading_of_the_log(tmp_path: Path) -> None:
     log = open_log(tmp_path, known=known)
     assert log.append(batch, now_ms=NOW_MS).duplicate
     log.close()
+
+
+def test_a_log_whose_start_is_behind_the_end_of_a_transaction_is_opened(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    log.append(batch_of([(b"a", b"v")], producer=7, transactional=True), now_ms=NOW_MS)
+    log.append(marker(7, ABORT), now_ms=NOW_MS)
+    append(log, b"kept")
+    sync(log)
+    log.truncate_prefix(2)
+    log.close()
+    log = open_log(tmp_path, known=LastKnown(log_start_offset=2))
+    assert values_from(log, 2) == [b"kept"]
+    assert (log.transactions.open, log.transactions.aborted(0, 9)) == ({}, [])
