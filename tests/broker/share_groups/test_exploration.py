@@ -18,7 +18,7 @@ from logpost_broker.share_groups.state_record import from_record, to_record
 from logpost_broker.share_groups.states import ShareStates
 
 LIMITS = ShareLimits(
-    record_lock_duration_ms=100, delivery_count_limit=3, partition_max_record_locks=30, updates_per_snapshot=4
+    record_lock_duration_ms=100, delivery_count_limit=2, partition_max_record_locks=30, updates_per_snapshot=4
 )
 PLACE = Place("g", uuid.UUID(int=1), 0)
 MEMBERS = st.sampled_from("abc")
