@@ -31,7 +31,6 @@ from logpost_broker.producer_identity import ProducerIdentity
 OFFSETS_END = 16
 """Base offset, length and leader epoch: what the broker sets is in the first bytes of a batch."""
 SNAPSHOTS_KEPT = 2
-SNAPSHOT_SUFFIXES = (".snapshot", ".transactions")
 NO_EPOCH = -1
 """Of a client that does not know the leader epoch."""
 ENDED = sys.maxsize
@@ -76,8 +75,6 @@ class SyncJob:
     snapshot: bytes | None = None
     """Producer states at `offset`, in a job that makes a checkpoint. `end_sync` saves them: by then the topic may be
     deleted, and the directory that of one made again."""
-    transactions: bytes = b""
-    """Those open and aborted, at `offset`, in such a job; empty where there are none."""
 
     def run(self) -> None:
         """Raises OSError."""
@@ -142,7 +139,9 @@ class PartitionLog:
     def last_stable_offset(self) -> int:
         """Below it, every transaction is decided: consumers of committed records see this much."""
         unstable = self.transactions.first_unstable_offset
-        return self.high_watermark if unstable is None else min(unstable, self.high_watermark)
+        return (
+            self.high_watermark if unstable is None else max(self.log_start_offset, min(unstable, self.high_watermark))
+        )
 
     @property
     def open_transactions(self) -> list[OpenTransaction]:
@@ -245,8 +244,7 @@ class PartitionLog:
             directory=self.directory,
             names_unsynced=names_unsynced,
             system=self.files,
-            snapshot=self.producers.snapshot() if checkpoint else None,
-            transactions=self.transactions.saved() if checkpoint else b"",
+            snapshot=self.producers.snapshot(self.transactions.saved()) if checkpoint else None,
         )
 
     def end_sync(self, job: SyncJob) -> None:
@@ -255,7 +253,7 @@ class PartitionLog:
             return
         if job.snapshot is not None:
             self.recovery_point = job.offset
-            self._save_snapshot(job.offset, job.snapshot, job.transactions)
+            self._save_snapshot(job.offset, job.snapshot)
             self._save_epochs()
         self._show(job.offset, job.position, job.appended_bytes)
 
@@ -279,21 +277,19 @@ class PartitionLog:
         if offset <= self.high_watermark:
             return
         self.high_watermark = offset
+        self.transactions.shown(offset)
         self._visible_end = position
         shown, self._visible_bytes = appended_bytes - self._visible_bytes, appended_bytes
         for watcher in tuple(self.watchers):
             watcher(shown)
 
-    def _save_snapshot(self, offset: int, snapshot: bytes, transactions: bytes) -> None:
+    def _save_snapshot(self, offset: int, snapshot: bytes) -> None:
         """Not synced, and no harm when it fails: a recovery that finds none whole reads the log instead."""
         try:
-            if transactions:
-                self.files.replace(self.directory / f"{file_stem(offset)}.transactions", transactions, synced=False)
             self.files.replace(self.directory / f"{file_stem(offset)}.snapshot", snapshot, synced=False)
-            for suffix in SNAPSHOT_SUFFIXES:
-                names = [name for name in self.files.names(self.directory) if name.endswith(suffix)]
-                for name in names[:-SNAPSHOTS_KEPT]:
-                    self.files.unlink(self.directory / name)
+            names = [name for name in self.files.names(self.directory) if name.endswith(".snapshot")]
+            for name in names[:-SNAPSHOTS_KEPT]:
+                self.files.unlink(self.directory / name)
         except OSError as error:
             logger.error("cannot save the producer states of %s: %s", self.directory, error.strerror)
 
@@ -316,7 +312,7 @@ class PartitionLog:
         except OSError as error:
             logger.error("cannot list %s: %s", self.directory, error.strerror)
             return []
-        return [self.directory / name for name in names if name.endswith(SNAPSHOT_SUFFIXES) and name < first]
+        return [self.directory / name for name in names if name.endswith(".snapshot") and name < first]
 
     def read(self, offset: int, max_bytes: int, *, whole_first: bool = True, up_to_end: bool = False) -> bytes:
         """Batches from the one that holds `offset` on: at most `max_bytes`, the last may be cut. The first comes whole
@@ -348,9 +344,9 @@ class PartitionLog:
     ) -> tuple[bytes, list[AbortedTransaction]]:
         """As `read`, up to the last stable offset, and the aborted transactions whose records are to be passed over."""
         data = self.read(offset, max_bytes, whole_first=whole_first)
-        if not self.transactions.open and not self.transactions.aborted(offset, self.next_offset):
-            return data, []
         stable, end = self.last_stable_offset, offset
+        if stable == self.high_watermark and not self.transactions.aborted(offset, stable):
+            return data, []
         for position, header in whole_batches(data):
             if header.base_offset >= stable:
                 data = data[:position]

@@ -2,7 +2,8 @@
 
 Per producer id: its epoch and its last five batches, the most a client may have in flight. A batch is checked first and
 recorded after it was written. Snapshots are Kafka's `.snapshot` files; where Kafka writes the last batch of a producer,
-we write up to five, oldest first: Kafka's reader takes the last, ours all, so that a restart forgets no duplicate.
+we write up to five, oldest first: Kafka's reader takes the last, ours all, so that a restart forgets no duplicate. What
+stands behind Kafka's part, under its CRC, are the log's transactions (`transactions.py`).
 """
 
 from __future__ import annotations
@@ -137,8 +138,9 @@ class ProducerStates:
         for producer_id in silent:
             del self._producers[producer_id]
 
-    def snapshot(self) -> bytes:
-        """The states as a file of Kafka's format (version 1, without the open transactions)."""
+    def snapshot(self, transactions: bytes = b"") -> bytes:
+        """The states as a file of Kafka's format (version 1, without the open transactions), and what is saved with
+        them."""
         entries = [
             SNAPSHOT_ENTRY.pack(
                 producer_id,
@@ -153,19 +155,15 @@ class ProducerStates:
             for producer_id, producer in self._producers.items()
             for batch in producer.batches or [ProducedBatch(NO_SEQUENCE, NO_SEQUENCE, -1, -1, producer.marked_ms)]
         ]
-        summed = SNAPSHOT_COUNT.pack(len(entries)) + b"".join(entries)
+        summed = SNAPSHOT_COUNT.pack(len(entries)) + b"".join(entries) + transactions
         return SNAPSHOT_HEAD.pack(SNAPSHOT_VERSION, crc32c(summed)) + summed
 
     @classmethod
-    def from_snapshot(cls, data: bytes) -> ProducerStates:
-        """Raises ValueError when `data` is not a whole snapshot."""
+    def from_snapshot(cls, data: bytes) -> tuple[ProducerStates, bytes]:
+        """The states, and what was saved with them. Raises ValueError when `data` is not a whole snapshot."""
         states = cls()
-        if len(data) < SUMMED_FROM + SNAPSHOT_COUNT.size:
-            raise ValueError("a producer snapshot is cut short")
-        version, crc = SNAPSHOT_HEAD.unpack_from(data)
-        if version != SNAPSHOT_VERSION or crc32c(data[SUMMED_FROM:]) != crc:
-            raise ValueError("a producer snapshot has a wrong version or CRC")
-        for entry in SNAPSHOT_ENTRY.iter_unpack(data[SUMMED_FROM + SNAPSHOT_COUNT.size :]):
+        entries, transactions = _parts(data)
+        for entry in SNAPSHOT_ENTRY.iter_unpack(entries):
             producer_id, epoch, last_sequence, last_offset, delta, arrived_ms, _, _ = entry
             producer = states._producers.setdefault(producer_id, Producer(epoch))
             if last_sequence == NO_SEQUENCE:
@@ -175,7 +173,21 @@ class ProducerStates:
                 sequence_after(last_sequence, -delta), last_sequence, last_offset - delta, last_offset, arrived_ms
             )
             producer.batches.append(batch)
-        return states
+        return states, transactions
+
+
+def _parts(snapshot: bytes) -> tuple[bytes, bytes]:
+    """The entries of producers, and what stands behind them. Raises ValueError."""
+    begin = SUMMED_FROM + SNAPSHOT_COUNT.size
+    if len(snapshot) < begin:
+        raise ValueError("a producer snapshot is cut short")
+    version, crc = SNAPSHOT_HEAD.unpack_from(snapshot)
+    if version != SNAPSHOT_VERSION or crc32c(snapshot[SUMMED_FROM:]) != crc:
+        raise ValueError("a producer snapshot has a wrong version or CRC")
+    end = begin + SNAPSHOT_COUNT.unpack_from(snapshot, SUMMED_FROM)[0] * SNAPSHOT_ENTRY.size
+    if not begin <= end <= len(snapshot):
+        raise ValueError("a producer snapshot has a wrong count")
+    return snapshot[begin:end], snapshot[end:]
 
 
 def has_sequence(header: BatchHeader) -> bool:

@@ -11,13 +11,14 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 from logpost_broker.log.batch import CONTROL, BatchHeader
 from logpost_broker.log.leader_epochs import CHECKPOINT, LeaderEpochs
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.producers import ProducerStates
-from logpost_broker.log.segment import Segment, file_stem
+from logpost_broker.log.segment import Segment
 from logpost_broker.log.segment_swap import complete_swaps
 from logpost_broker.log.transactions import PartitionTransactions
 
@@ -56,6 +57,8 @@ def recover(log: PartitionLog, known: LastKnown, *, now_ms: int) -> None:
     log.start_at(max(next_offset, log.log_start_offset))
     log.epochs = _saved_epochs(log)
     _restore_producers(log, now_ms)
+    if known.is_compacted:
+        log.transactions.keep_aborted(partial(_has_marker, log))
     _begin_epoch(log)
 
 
@@ -240,6 +243,14 @@ def _restore_producers(log: PartitionLog, now_ms: int) -> None:
             batch = log.read(header.base_offset, header.size_bytes, up_to_end=True) if is_marker else b""
             log.transactions.see(header, batch)
         log.epochs.assign(header.partition_leader_epoch, header.base_offset)
+    log.transactions.shown(log.high_watermark)
+    log.transactions.forget_before(log.log_start_offset)
+
+
+def _has_marker(log: PartitionLog, offset: int) -> bool:
+    """Whether compaction has left the marker that was at `offset`. Raises OSError."""
+    header = next(log.headers_from(offset), None)
+    return header is not None and header.last_offset == offset and bool(header.attributes & CONTROL)
 
 
 def _load_snapshot(log: PartitionLog) -> int:
@@ -252,10 +263,8 @@ def _load_snapshot(log: PartitionLog) -> int:
         if offset < log.segments[0].base_offset:  # batches that came after it left with their segments
             break
         try:
-            saved = log.files.read_bytes(log.directory / f"{file_stem(offset)}.transactions")
-            transactions = PartitionTransactions() if saved is None else PartitionTransactions.from_saved(saved)
-            log.producers = ProducerStates.from_snapshot(log.files.read_bytes(log.directory / name) or b"")
-            log.transactions = transactions
+            producers, saved = ProducerStates.from_snapshot(log.files.read_bytes(log.directory / name) or b"")
+            log.producers, log.transactions = producers, PartitionTransactions.from_saved(saved)
         except ValueError as error:
             logger.warning("%s: %s; reading the log instead", log.directory / name, error)
             continue

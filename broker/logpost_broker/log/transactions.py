@@ -1,25 +1,23 @@
 """The transactions of one partition: which are open, and which were aborted.
 
 Consumers of committed records see nothing from the first open transaction on (the last stable offset), and are told
-which producers' records below it to pass over (KIP-98). Fed with batches in the order of the log. Pure. Saved beside
-the producers' snapshots, for the same offset, wherever there is anything to save.
+which producers' records below it to pass over (KIP-98). Fed with batches in the order of the log. Pure. Saved in the
+producers' snapshots, behind Kafka's part of them: one file under one CRC, so that a crash cannot take the one and leave
+the other.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-
-from crc32c import crc32c
 
 from logpost_broker.log.batch import CONTROL, TRANSACTIONAL, BatchHeader, Buffer
 from logpost_broker.log.cleaned_transactions import ABORT, marker_type
 
-HEAD = struct.Struct(">hIii")
-"""Version, CRC-32C of the rest, how many are open, how many were aborted."""
-VERSION = 0
-SUMMED_FROM = 6
+HEAD = struct.Struct(">ii")
+"""How many are open, how many were aborted."""
 OPEN = struct.Struct(">qhq")
 ABORTED = struct.Struct(">qqq")
 
@@ -44,11 +42,20 @@ class PartitionTransactions:
         self.open = {transaction.producer_id: transaction for transaction in open_}
         """Producer id → its open transaction."""
         self._aborted = [*aborted]
+        """In the order of their markers."""
+        self._ended: list[tuple[int, int]] = []
+        """Offset of the marker and first offset, of those whose marker is not visible yet."""
 
     @property
     def first_unstable_offset(self) -> int | None:
-        """Where the first open transaction begins; None where none is open."""
-        return min((transaction.first_offset for transaction in self.open.values()), default=None)
+        """Where the first transaction begins that is open, as far as consumers see; None where none is."""
+        open_ = (transaction.first_offset for transaction in self.open.values())
+        return min((*open_, *(first_offset for _, first_offset in self._ended)), default=None)
+
+    def shown(self, high_watermark: int) -> None:
+        """Markers below are visible."""
+        while self._ended and self._ended[0][0] < high_watermark:
+            del self._ended[0]
 
     def see(self, header: BatchHeader, batch: Buffer) -> None:
         """A batch that is in the log, under its final offsets. Of a control batch, `batch` is the whole of it."""
@@ -60,41 +67,50 @@ class PartitionTransactions:
                 self.open[header.producer_id] = opened
             return
         ended = self.open.pop(header.producer_id, None)
-        if ended is not None and marker_type(batch) == ABORT:
+        if ended is None:
+            return
+        self._ended.append((header.last_offset, ended.first_offset))
+        if marker_type(batch) == ABORT:
             self._aborted.append(AbortedTransaction(header.producer_id, ended.first_offset, header.last_offset))
 
     def aborted(self, start: int, end: int) -> list[AbortedTransaction]:
         """Those with records at offsets from `start` on and below `end`."""
-        return [each for each in self._aborted if each.last_offset >= start and each.first_offset < end]
+        return [each for each in self._aborted[self._first_ending_at(start) :] if each.first_offset < end]
+
+    def _first_ending_at(self, offset: int) -> int:
+        return bisect_left(self._aborted, offset, key=lambda aborted: aborted.last_offset)
 
     def forget_before(self, offset: int) -> None:
-        """The log begins there."""
-        self._aborted = [each for each in self._aborted if each.last_offset >= offset]
+        """The log begins there, or is compacted up to there: no record of what was aborted before is left."""
+        del self._aborted[: self._first_ending_at(offset)]
+
+    def keep_aborted(self, has_marker: Callable[[int], bool]) -> None:
+        """Forget those whose marker compaction has taken: a consumer would pass over records until it comes."""
+        self._aborted = [each for each in self._aborted if has_marker(each.last_offset)]
 
     def saved(self) -> bytes:
         """Empty where there is nothing to say."""
         if not self.open and not self._aborted:
             return b""
-        rest = b"".join(
+        return b"".join(
             [
+                HEAD.pack(len(self.open), len(self._aborted)),
                 *(OPEN.pack(each.producer_id, each.epoch, each.first_offset) for each in self.open.values()),
                 *(ABORTED.pack(each.producer_id, each.first_offset, each.last_offset) for each in self._aborted),
             ]
         )
-        summed = HEAD.pack(VERSION, 0, len(self.open), len(self._aborted))[SUMMED_FROM:] + rest
-        return HEAD.pack(VERSION, crc32c(summed), len(self.open), len(self._aborted)) + rest
 
     @classmethod
     def from_saved(cls, data: bytes) -> PartitionTransactions:
-        """Raises ValueError when `data` is not whole."""
+        """Raises ValueError when `data` is not what `saved` made."""
+        if not data:
+            return cls()
         if len(data) < HEAD.size:
-            raise ValueError("a file of transactions is cut short")
-        version, crc, open_count, aborted_count = HEAD.unpack_from(data)
+            raise ValueError("the transactions of a snapshot are cut short")
+        open_count, aborted_count = HEAD.unpack_from(data)
         middle = HEAD.size + open_count * OPEN.size
-        if version != VERSION or crc32c(data[SUMMED_FROM:]) != crc:
-            raise ValueError("a file of transactions has a wrong version or CRC")
-        if middle + aborted_count * ABORTED.size != len(data):
-            raise ValueError("a file of transactions has a wrong length")
+        if min(open_count, aborted_count) < 0 or middle + aborted_count * ABORTED.size != len(data):
+            raise ValueError("the transactions of a snapshot have a wrong length")
         return cls(
             [OpenTransaction(*entry) for entry in OPEN.iter_unpack(data[HEAD.size : middle])],
             [AbortedTransaction(*entry) for entry in ABORTED.iter_unpack(data[middle:])],

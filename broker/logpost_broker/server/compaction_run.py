@@ -116,6 +116,7 @@ class CompactionRun:
             await self._in_thread(commit_segment, files, target)
             if not log.replace_segments(old, target):
                 raise ChangedError
+            log.transactions.forget_before(min(target.checked.end_offset or 0, self._cleaning.end_offset))
         except BaseException:
             _give_up(target)
             raise

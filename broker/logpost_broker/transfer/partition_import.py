@@ -70,10 +70,7 @@ class PartitionImport:
                 copying.sync(self._target / name)
         self._files.replace(self._target / PARTITION_METADATA, partition_metadata(topic_id))
         snapshot = self._target / f"{file_stem(found.next_offset)}.snapshot"
-        self._files.replace(snapshot, found.producers.snapshot())
-        saved = found.taken_transactions.saved()
-        if saved:
-            self._files.replace(snapshot.with_suffix(".transactions"), saved)
+        self._files.replace(snapshot, found.producers.snapshot(found.taken_transactions.saved()))
         copying.hand_over(self._target, like=self._target.parent)
         return found
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from logpost_broker.checkpoints import PARTITION_METADATA, partition_metadata, topic_id_of
 from logpost_broker.log.producers import ProducerStates
+from logpost_broker.log.transactions import PartitionTransactions
 from logpost_broker.verify.report import Severity
 from logpost_broker.verify.segment import PartitionState, SegmentCheck
 
@@ -118,7 +119,8 @@ def _check_name(state: PartitionState, path: Path, bases: list[int]) -> None:
 
 def _check_snapshot(state: PartitionState, path: Path) -> None:
     try:
-        ProducerStates.from_snapshot(path.read_bytes())
+        _, transactions = ProducerStates.from_snapshot(path.read_bytes())
+        PartitionTransactions.from_saved(transactions)
     except FileNotFoundError:  # the broker keeps the newest two
         if not state.online:
             raise

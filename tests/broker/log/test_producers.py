@@ -81,7 +81,7 @@ def test_a_snapshot_keeps_every_duplicate_known() -> None:
     for number in range(BATCHES_KEPT):
         log.send(number, producer_id=1)
         log.send(number, producer_id=2, epoch=4)
-    log.states = ProducerStates.from_snapshot(log.states.snapshot())
+    log.states, _ = ProducerStates.from_snapshot(log.states.snapshot())
     assert [log.send(number, producer_id=1) for number in range(BATCHES_KEPT)] == [0, 2, 4, 6, 8]
     assert log.send(BATCHES_KEPT, producer_id=2, epoch=4) == 10
     assert log.send(0, producer_id=2, epoch=3) is ErrorCode.invalid_producer_epoch

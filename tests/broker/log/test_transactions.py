@@ -11,7 +11,9 @@ from logpost_broker.errors import ApiError
 from logpost_broker.log.batch import TRANSACTIONAL
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import build_batch
+from logpost_broker.log.recovery import LastKnown
 from logpost_broker.log.transactions import AbortedTransaction, OpenTransaction, PartitionTransactions
+from tests.broker.log.compacting import DAY_MS, compact, put, roll
 from tests.broker.log.logs import NOW_MS, append, changed, close_cleanly, open_log, sync
 
 FIRST, SECOND = 7, 8
@@ -76,20 +78,42 @@ def test_transactions_are_known_after_a_crash(tmp_path: Path, checkpoint: bool) 
     check(open_log(tmp_path))
 
 
-def test_a_torn_file_of_transactions_is_not_believed(tmp_path: Path) -> None:
+def test_a_torn_snapshot_is_not_believed(tmp_path: Path) -> None:
     log = lived(tmp_path)
     sync(log, checkpoint=True)
     log.close()
-    [saved] = tmp_path.glob("*.transactions")
+    [saved] = tmp_path.glob("*.snapshot")
     saved.write_bytes(saved.read_bytes()[:-1])
     check(open_log(tmp_path))
 
 
-def test_nothing_is_saved_where_there_are_no_transactions(tmp_path: Path) -> None:
+def test_a_transaction_is_open_to_consumers_until_its_marker_is_on_the_disk(tmp_path: Path) -> None:
     log = open_log(tmp_path)
-    append(log, b"v")
-    sync(log, checkpoint=True)
-    assert not list(tmp_path.glob("*.transactions"))
+    write(log, FIRST)
+    append(log, b"behind it")
+    sync(log)
+    end(log, FIRST, commit=False)
+    assert (log.last_stable_offset, log.high_watermark) == (0, 2)
+    sync(log)
+    assert log.last_stable_offset == 3
+
+
+def test_what_was_aborted_is_forgotten_when_compaction_took_its_marker(tmp_path: Path) -> None:
+    """A consumer would pass over all that the producer writes, waiting for it."""
+    log = open_log(tmp_path)
+    write(log, FIRST)
+    end(log, FIRST, commit=False)
+    write(log, FIRST, 1)  # the last batch of a producer stays, and with it the marker of its transaction
+    end(log, FIRST, commit=True)
+    put(log, (b"k", b"v"))
+    roll(log)
+    assert log.transactions.aborted(0, 10) == [AbortedTransaction(FIRST, 0, 1)]
+    compact(log, now_ms=NOW_MS)
+    assert log.transactions.aborted(0, 10) == []
+    compact(log, now_ms=NOW_MS + 2 * DAY_MS)
+    log.close()
+    again = open_log(tmp_path, known=LastKnown(is_compacted=True))
+    assert again.transactions.aborted(0, 10) == []
 
 
 def test_aborted_transactions_are_forgotten_with_their_records() -> None:
@@ -99,9 +123,11 @@ def test_aborted_transactions_are_forgotten_with_their_records() -> None:
     assert transactions.aborted(0, 4) == []
 
 
-@pytest.mark.parametrize("data", [b"", b"\0" * 14, PartitionTransactions([OpenTransaction(1, 0, 0)]).saved() + b"\0"])
-def test_what_is_no_file_of_transactions_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="a file of transactions"):
+@pytest.mark.parametrize(
+    "data", [b"\0" * 7, b"\xff" * 8, PartitionTransactions([OpenTransaction(1, 0, 0)]).saved() + b"\0"]
+)
+def test_what_are_no_transactions_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="the transactions of a snapshot"):
         PartitionTransactions.from_saved(data)
 
 
