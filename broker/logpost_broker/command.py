@@ -62,11 +62,6 @@ def _add_import(commands: Commands) -> None:
     parser.add_argument("kafka_directory", metavar="KAFKA_LOG_DIR", type=Path, help="Kafka's log.dirs")
     parser.add_argument("topics", metavar="TOPIC", nargs="*", help="default: all but Kafka's internal ones")
     parser.add_argument("--move", action="store_true", help="take the files away from Kafka; needs no second room")
-    parser.add_argument(
-        "--include-aborted",
-        action="store_true",
-        help="also topics with aborted or open transactions, whose records everybody then sees",
-    )
 
 
 def _import(parsed: argparse.Namespace, config: Config) -> int:

@@ -87,13 +87,13 @@ def export(ours: Path, kafka: Path, *topics: str, force: bool = False) -> None:
         Export(ours, held, force=force, progress=Progress(0, StringIO())).run(topics or ("t",))
 
 
-def imported(kafka: Path, to: Path, *topics: str, move: bool = False, include_aborted: bool = False) -> list[str]:
+def imported(kafka: Path, to: Path, *topics: str, move: bool = False) -> list[str]:
     """What was said."""
     said: list[str] = []
     to.mkdir(parents=True, exist_ok=True)
     with KafkaDirectory(kafka) as held:
         progress = Progress(0, StringIO())
-        Import(held, to, move=move, include_aborted=include_aborted, say=said.append, progress=progress).run(topics)
+        Import(held, to, move=move, say=said.append, progress=progress).run(topics)
         assert progress.done_bytes == progress.total_bytes
     return said
 
@@ -270,14 +270,17 @@ def test_log_starts_and_ends_of_empty_partitions_are_kept(kafka: Path, tmp_path:
 
 
 @pytest.mark.parametrize("end", [b"", marker(1, 0)], ids=["open", "aborted"])
-def test_uncommitted_transactions_are_taken_only_when_asked_for(kafka: Path, tmp_path: Path, end: bytes) -> None:
+def test_uncommitted_transactions_stay_so(kafka: Path, tmp_path: Path, end: bytes) -> None:
     fields = {"attributes": TRANSACTIONAL, "producer_id": 7, "producer_epoch": 0, "base_sequence": 0}
     (kafka / "t-0" / f"{0:020d}.log").write_bytes(batch(0, b"a", **fields) + end)
-    with pytest.raises(TransferError, match="t-0 offset 0 begins a transaction that was aborted or never ended"):
-        imported(kafka, tmp_path / "new")
-    assert not list((tmp_path / "new").glob("*-delete"))
-    imported(kafka, tmp_path / "new", include_aborted=True)
+    imported(kafka, tmp_path / "new")
     assert contents(tmp_path / "new")[0] == (0, b"a")
+    with opened(tmp_path / "new") as node:
+        topic = node.topics.by_name("t")
+        assert topic is not None
+        data, aborted = node.log(topic, 0).read_committed(0, 1 << 20)
+        assert [each.first_offset for each in aborted] == ([0] if end else [])
+        assert bool(data) == bool(end), "an open transaction is not shown at all"
 
 
 def test_committed_transactions_are_taken(kafka: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from logpost.config import BrokerConfig
 from logpost_broker.broker import Broker
 from logpost_broker.checkpoints import CLEAN_SHUTDOWN
-from tests.interop.topics import create, producer, records
+from tests.interop.topics import create, producer, records, transact
 from tests.support.apache_kafka import ApacheKafka
 from tests.support.processes import run
 
@@ -37,6 +37,8 @@ def test_kafka_serves_every_record_equal_and_takes_new_ones(tmp_path: Path, kafk
         create(ours.bootstrap_servers, "t", 2)
         create(ours.bootstrap_servers, "empty", 3)
         fill(ours.bootstrap_servers, "t")
+        create(ours.bootstrap_servers, "aborted")
+        transact(ours.bootstrap_servers, "aborted", abort=True)
     (data / "broker" / CLEAN_SHUTDOWN).unlink()  # as after a crash: the next batches carry leader epoch 1
     with Broker(SMALL, data / "broker") as ours, producer(ours.bootstrap_servers) as made:
         made.produce("t", b"after the crash", partition=0)
@@ -46,10 +48,13 @@ def test_kafka_serves_every_record_equal_and_takes_new_ones(tmp_path: Path, kafk
     with kafka() as theirs:
         create(theirs.bootstrap_servers, "t", 2)
         create(theirs.bootstrap_servers, "empty", 3)
-    export(data, theirs, "t", "empty")
+        create(theirs.bootstrap_servers, "aborted")
+    export(data, theirs, "t", "empty", "aborted")
     with kafka() as theirs:
         assert records(theirs.bootstrap_servers, "t") == expected
         assert records(theirs.bootstrap_servers, "empty") == []
+        assert len(records(theirs.bootstrap_servers, "aborted")) == 20
+        assert len(records(theirs.bootstrap_servers, "aborted", isolation="read_uncommitted")) == 40
         # Kafka's first producer ids are the ones that ours had given out.
         settings = {"enable.idempotence": True, "batch.num.messages": 20}
         for _ in range(3):

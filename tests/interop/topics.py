@@ -71,3 +71,18 @@ def records(servers: str, topic: str, *, isolation: str = "read_committed") -> l
         )
     consumer.close()
     return sorted(found, key=lambda record: (record.partition, record.offset))
+
+
+def transact(servers: str, topic: str, *, abort: bool) -> None:
+    """Two transactions; the second is aborted if so wanted."""
+    made = Producer({"bootstrap.servers": servers, "transactional.id": topic, "log_level": 0})
+    made.init_transactions(SECONDS)
+    for number in range(2):
+        made.begin_transaction()
+        for record in range(20):
+            made.produce(topic, b"%d in transaction %d" % (record, number))
+        made.flush(SECONDS)
+        if number == 1 and abort:
+            made.abort_transaction(SECONDS)
+        else:
+            made.commit_transaction(SECONDS)

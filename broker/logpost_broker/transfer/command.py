@@ -38,8 +38,7 @@ def run_import(parsed: argparse.Namespace, config: Config) -> int:
     directory = config.data_directory() / "broker"
     with KafkaDirectory(parsed.kafka_directory) as kafka, _locked(directory), _failures():
         with Progress(0, sys.stderr) as progress:
-            options = {"move": parsed.move, "include_aborted": parsed.include_aborted}
-            topics = Import(kafka, directory, **options, say=_say, progress=progress).run(parsed.topics)
+            topics = Import(kafka, directory, move=parsed.move, say=_say, progress=progress).run(parsed.topics)
         for topic in topics:
             records = sum(partition.records for partition in topic.partitions)
             size_bytes = sum(partition.size_bytes for partition in topic.partitions)

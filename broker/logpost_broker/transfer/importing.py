@@ -50,7 +50,6 @@ class Import:
         directory: Path,
         *,
         move: bool,
-        include_aborted: bool,
         say: Callable[[str], None],
         progress: Progress,
     ) -> None:
@@ -59,7 +58,6 @@ class Import:
         self._kafka = kafka
         self._directory = directory
         self._move = move
-        self._include_aborted = include_aborted
         self._say = say
         self._files = Files()
         self._metadata = MetadataFile(directory, self._files)
@@ -140,15 +138,8 @@ class Import:
         for source in topic.sources:
             target = self._directory / f"{uuid.uuid4().hex}{DELETED_SUFFIX}"
             topic.staged.append(target)
-            partition = PartitionImport(source, target, move=self._move, on_read=self._progress.add).run(topic.id)
-            topic.partitions.append(partition)
-            uncommitted = partition.transactions.first_uncommitted
-            if uncommitted is not None and not self._include_aborted:
-                raise TransferError(
-                    f"{source.name} offset {uncommitted} begins a transaction that was aborted or never ended, and "
-                    "this broker would show its records to all readers: import without the topic, or with "
-                    "--include-aborted"
-                )
+            partition = PartitionImport(source, target, move=self._move, on_read=self._progress.add)
+            topic.partitions.append(partition.run(topic.id))
         if self._overrides is None and any(partition.has_gaps for partition in topic.partitions):
             topic.configs["cleanup.policy"] = COMPACT
             self._say(f"{topic.name}: cleanup.policy is set to {COMPACT}, for offsets are missing in its log")

@@ -16,18 +16,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logpost_broker.checkpoints import PARTITION_METADATA
+from logpost_broker.log.batch import CONTROL
 from logpost_broker.log.files import Files
 from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.segment import file_stem
+from logpost_broker.log.transactions import PartitionTransactions
 from logpost_broker.log.walk import Found, SegmentWalk
 from logpost_broker.transfer import copying
 from logpost_broker.transfer.errors import TransferError
 
-EXPORTED_NAME = re.compile(r"\d{20}\.(log|index|timeindex|txnindex)")
+EXPORTED_NAME = re.compile(r"\d{20}\.(log|index|timeindex)")
 LEADER_EPOCHS = "leader-epoch-checkpoint"
 FIRST_EPOCH = 0
 EPOCH = struct.Struct(">i")
 EPOCH_POSITION = 12
+ABORTED = struct.Struct(">hqqqq")
+"""An entry of Kafka's `.txnindex`: version, producer id, first and last offset, last stable offset."""
+ABORTED_VERSION = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +51,7 @@ class PartitionExport:
         self._target = target
         self._files = Files()
         self._found = ExportedPartition(log_start_offset=log_start_offset, next_offset=log_start_offset)
+        self._transactions = PartitionTransactions()
 
     def run(self, kafka_partition: Path) -> ExportedPartition:
         """`kafka_partition`: the directory that Kafka has for the partition, whose identity is kept. Durable when it
@@ -83,6 +89,19 @@ class PartitionExport:
                         os.pwrite(fd, EPOCH.pack(FIRST_EPOCH), piece.position + EPOCH_POSITION)
                     found.records += piece.header.record_count
                     found.next_offset = piece.header.last_offset + 1
+                    batch = walk.read(piece) if piece.header.attributes & CONTROL else b""
+                    self._transactions.see(piece.header, batch)
         finally:
             os.close(fd)
         found.size_bytes += walk.size_bytes
+        self._index_aborted(path, base_offset)
+
+    def _index_aborted(self, path: Path, base_offset: int) -> None:
+        """Those whose marker is in the segment."""
+        aborted = self._transactions.aborted(base_offset, self._found.next_offset)
+        entries = b"".join(
+            ABORTED.pack(ABORTED_VERSION, each.producer_id, each.first_offset, each.last_offset, each.last_offset + 1)
+            for each in aborted
+        )
+        if entries:
+            self._files.replace(path.with_suffix(".txnindex"), entries)

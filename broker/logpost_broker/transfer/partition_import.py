@@ -21,7 +21,6 @@ from logpost_broker.log.transactions import PartitionTransactions
 from logpost_broker.log.walk import CHUNK_BYTES, Found, SegmentWalk
 from logpost_broker.transfer import copying
 from logpost_broker.transfer.errors import TransferError
-from logpost_broker.transfer.transactions import Transactions
 
 LOG_NAME = re.compile(r"\d{20}\.log")
 TRANSACTION_INDEX = re.compile(r"\d{20}\.txnindex")
@@ -39,8 +38,7 @@ class ImportedPartition:
     """Offsets are missing: the topic was compacted."""
     highest_leader_epoch: int = -1
     highest_producer_id: int = -1
-    transactions: Transactions = field(default_factory=Transactions)
-    taken_transactions: PartitionTransactions = field(default_factory=PartitionTransactions)
+    transactions: PartitionTransactions = field(default_factory=PartitionTransactions)
     """As the broker will know them."""
     producers: ProducerStates = field(default_factory=ProducerStates)
 
@@ -70,7 +68,7 @@ class PartitionImport:
                 copying.sync(self._target / name)
         self._files.replace(self._target / PARTITION_METADATA, partition_metadata(topic_id))
         snapshot = self._target / f"{file_stem(found.next_offset)}.snapshot"
-        self._files.replace(snapshot, found.producers.snapshot(found.taken_transactions.saved()))
+        self._files.replace(snapshot, found.producers.snapshot(found.transactions.saved()))
         copying.hand_over(self._target, like=self._target.parent)
         return found
 
@@ -107,11 +105,6 @@ class PartitionImport:
         found.next_offset = header.last_offset + 1
         found.highest_leader_epoch = max(found.highest_leader_epoch, header.partition_leader_epoch)
         found.highest_producer_id = max(found.highest_producer_id, header.producer_id)
-        batch = walk.read(piece) if header.attributes & CONTROL else b""
-        try:
-            found.transactions.see(header, batch)
-            found.taken_transactions.see(header, batch)
-        except ValueError as error:
-            raise TransferError(f"{self._source} offset {header.base_offset}: {error}") from error
+        found.transactions.see(header, walk.read(piece) if header.attributes & CONTROL else b"")
         if not header.attributes & CONTROL:  # these have no sequence
             found.producers.record(header, header.max_timestamp)
