@@ -25,6 +25,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench.broker
 	$(BIN)/python -m bench.growth
 	$(BIN)/python -m bench.recovery
+	$(BIN)/python -m bench.embedding
 	$(BIN)/python -m pytest tests/e2e/test_kill.py --lines $(LINES)
 	$(BIN)/python -m pytest tests/faults --crash-points $(CRASH_POINTS)
 
