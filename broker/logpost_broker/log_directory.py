@@ -118,7 +118,8 @@ class LogDirectory:
             clean=self._clean,
             log_start_offset=self._log_starts.get((topic.name, partition), 0),
             recovery_point=self._recovery_points.get((topic.name, partition), 0),
-            is_compacted=topic.configs.is_compacted(self._config),
+            # Gaps stay where the policy was another one before.
+            is_compacted=topic.configs.is_compacted(self._config) or (topic.name, partition) in self._first_dirty,
         )
         try:
             recover(log, known, now_ms=self._now_ms)
@@ -126,6 +127,12 @@ class LogDirectory:
             log.close()
             raise
         return log
+
+    def reconfigure(self, topic: Topic) -> None:
+        """The topic's configuration has changed."""
+        for (name, _), log in self._logs.items():
+            if name == topic.name:
+                log.limits = self._roll_limits(topic)
 
     def _roll_limits(self, topic: Topic) -> RollLimits:
         age_ms = topic.configs.number("segment.ms", self._config)

@@ -209,6 +209,17 @@ class Node:
         logger.info("created topic %s with %d partitions", name, partitions)
         return topic
 
+    def grow_topic(self, topic: Topic, partitions: int) -> None:
+        """Add partitions to a topic, durably. Raises ApiError: INVALID_PARTITIONS, KAFKA_STORAGE_ERROR."""
+        self.topics.grow(topic, partitions)
+        logger.info("topic %s has %d partitions now", topic.name, partitions)
+
+    def configure_topic(self, topic: Topic, overrides: Mapping[str, str]) -> None:
+        """Change a topic's configuration, durably; it holds from the next batch on. Raises ApiError
+        KAFKA_STORAGE_ERROR."""
+        self.logs.reconfigure(self.topics.configure(topic, overrides))
+        logger.info("topic %s is configured with %s", topic.name, overrides or "the broker's defaults")
+
     def delete_topic(self, topic: Topic) -> None:
         """Delete a topic, durably, with its logs and what the services hold of it. Raises ApiError
         KAFKA_STORAGE_ERROR."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import msgspec
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
@@ -82,6 +83,31 @@ class TopicRegistry:
         self._save([entry for entry in self._metadata.content.topics if entry.id != topic.id])
         del self._by_name[topic.name]
         del self._by_id[topic.id]
+
+    def check_growth(self, topic: Topic, partitions: int) -> None:
+        """Whether a topic may have so many partitions. Raises ApiError as `grow` does."""
+        if not topic.partitions < partitions <= MAX_PARTITIONS:
+            raise ApiError(
+                ErrorCode.invalid_partitions,
+                f"topic '{topic.name}' has {topic.partitions} partitions and may get up to {MAX_PARTITIONS}, not "
+                f"{partitions}: partitions are only ever added",
+            )
+
+    def grow(self, topic: Topic, partitions: int) -> Topic:
+        """Add partitions, up to so many. Raises ApiError: INVALID_PARTITIONS, KAFKA_STORAGE_ERROR."""
+        self.check_growth(topic, partitions)
+        return self._change(replace(topic, partitions=partitions))
+
+    def configure(self, topic: Topic, overrides: Mapping[str, str]) -> Topic:
+        """Give a topic this configuration, which `check_configs` has checked. Raises ApiError KAFKA_STORAGE_ERROR."""
+        return self._change(replace(topic, configs=TopicConfigs(overrides)))
+
+    def _change(self, topic: Topic) -> Topic:
+        fields = {"partitions": topic.partitions, "configs": dict(topic.configs.overrides)}
+        entries = self._metadata.content.topics
+        self._save([msgspec.structs.replace(one, **fields) if one.id == topic.id else one for one in entries])
+        self._add(topic)
+        return topic
 
     def _save(self, topics: list[TopicEntry]) -> None:
         before, self._metadata.content.topics = self._metadata.content.topics, topics

@@ -1,0 +1,54 @@
+"""CreatePartitions (37), versions 0 to 3: topics get more partitions, never fewer.
+
+Keys then go to other partitions than before, and consumers notice by their metadata. Assignments may only name this
+node.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from kio.schema.create_partitions.v3.request import CreatePartitionsRequest, CreatePartitionsTopic
+from kio.schema.create_partitions.v3.response import CreatePartitionsResponse, CreatePartitionsTopicResult
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.errors import ApiError
+from logpost_broker.node import NODE_ID, Node
+from logpost_broker.topics import INTERNAL_TOPICS
+from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.wire.units import NO_THROTTLE
+
+
+@handles(CreatePartitionsRequest, CreatePartitionsResponse)
+def create_partitions(
+    node: Node, request: CreatePartitionsRequest, context: RequestContext
+) -> CreatePartitionsResponse:
+    asked = Counter(topic.name for topic in request.topics)
+    results = []
+    for topic in request.topics:
+        code, message = ErrorCode.none, None
+        try:
+            if asked[topic.name] > 1:
+                raise ApiError(ErrorCode.invalid_request, f"topic '{topic.name}' is asked for more than once")
+            _grow(node, topic, validate_only=request.validate_only)
+        except ApiError as error:
+            code, message = error.code, error.message
+        results.append(CreatePartitionsTopicResult(name=topic.name, error_code=code, error_message=message))
+    return CreatePartitionsResponse(throttle_time=NO_THROTTLE, results=tuple(results))
+
+
+def _grow(node: Node, asked: CreatePartitionsTopic, *, validate_only: bool) -> None:
+    """Raises ApiError."""
+    topic = node.topics.by_name(asked.name)
+    if topic is None:
+        raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic '{asked.name}'")
+    if topic.name in INTERNAL_TOPICS:
+        raise ApiError(ErrorCode.invalid_request, f"'{topic.name}' is the broker's own")
+    node.topics.check_growth(topic, asked.count)
+    if asked.assignments is not None:
+        if len(asked.assignments) != asked.count - topic.partitions:
+            raise ApiError(ErrorCode.invalid_replica_assignment, "each new partition needs an assignment")
+        if any(assignment.broker_ids != (NODE_ID,) for assignment in asked.assignments):
+            raise ApiError(ErrorCode.invalid_replica_assignment, f"the only broker is {NODE_ID}")
+    if not validate_only:
+        node.grow_topic(topic, asked.count)
