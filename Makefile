@@ -28,6 +28,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench.embedding
 	$(BIN)/python -m pytest tests/e2e/test_kill.py --lines $(LINES)
 	$(BIN)/python -m pytest tests/faults --crash-points $(CRASH_POINTS)
+	$(BIN)/python -m pytest -k 'exploration or model or against' --hypothesis-profile=wide
 
 # The lock names every version; its second half serves tests and lint only. Without --no-deps pip would add pandas,
 # pyarrow and numpy, which chdb-core's metadata asks for and logpost never imports (0.3 GB).

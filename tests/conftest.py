@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from logpost_broker import Broker
+
+# `make test` tries the same examples each time; `make bench` looks for new ones, with --hypothesis-profile=wide.
+settings.register_profile("fixed", derandomize=True)
+settings.register_profile("wide", max_examples=5000, deadline=None, print_blob=True)
+settings.load_profile("fixed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

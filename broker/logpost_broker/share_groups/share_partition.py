@@ -178,10 +178,12 @@ class SharePartition:
         return self._change([self._released(run) for run in self._acquired() if run.locked_until_ms <= now_ms])
 
     def move_start(self, offset: int) -> Change:
-        """Records below `offset` are gone from the log."""
+        """Records below `offset` are gone from the log. What is finished right behind them is passed over too."""
         if offset <= self.start_offset:
             return NO_CHANGE
-        return Change(start_offset=offset, delivery_complete_count=_complete(self._runs, offset))
+        left = list(within(self._runs, offset, self.end_offset))
+        start = _first_unfinished(left) if left else offset
+        return Change(start_offset=start, delivery_complete_count=_complete(left, start))
 
     def _acquired(self) -> Iterator[Run]:
         return (run for run in self._runs if run.state is RecordState.ACQUIRED)

@@ -285,7 +285,7 @@ steps = st.lists(
 
 @given(steps)
 @example([("produce", 0), ("fetch", {0: END}), ("delete records", 0)])
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_what_incremental_answers_add_up_to_is_what_a_full_answer_says(
     shared_broker: Broker, steps: list[tuple[str, Any]]
 ) -> None:

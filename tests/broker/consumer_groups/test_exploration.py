@@ -127,5 +127,5 @@ class ConsumerGroupLives(RuleBasedStateMachine):
 
 TestConsumerGroupLives = ConsumerGroupLives.TestCase
 TestConsumerGroupLives.settings = settings(
-    max_examples=200, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -129,6 +129,4 @@ class GroupLives(RuleBasedStateMachine):
 
 
 TestGroupLives = GroupLives.TestCase
-TestGroupLives.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestGroupLives.settings = settings(stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -115,7 +115,7 @@ class LogAgainstList(RuleBasedStateMachine):
         self.directory.cleanup()
 
 
-LogAgainstList.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+LogAgainstList.TestCase.settings = settings(stateful_step_count=30, deadline=None)
 TestLogAgainstList = LogAgainstList.TestCase
 
 

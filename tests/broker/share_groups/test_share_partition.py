@@ -144,6 +144,15 @@ def test_retention_moves_the_start(partition: SharePartition) -> None:
     assert (partition.start_offset, partition.end_offset) == (50, 50)
 
 
+def test_retention_moves_the_start_over_what_is_finished_behind_it(partition: SharePartition) -> None:
+    acquire(partition, "a", (0, 9))
+    acknowledge(partition, "a", 4, 6, ACCEPT)
+    change = partition.move_start(5)
+    partition.apply(change)
+    assert partition.start_offset == change.start_offset == 7
+    assert partition.delivery_complete_count == change.delivery_complete_count == 0
+
+
 @pytest.mark.parametrize(
     ("batches", "code"),
     [

@@ -136,6 +136,4 @@ class TransactionLives(RuleBasedStateMachine):
 
 
 TestTransactionLives = TransactionLives.TestCase
-TestTransactionLives.settings = settings(
-    max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestTransactionLives.settings = settings(stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))

@@ -162,7 +162,7 @@ class World:
         self.host.save()
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ACTIONS, min_size=1, max_size=30))
 def test_every_line_is_shipped_once(actions: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -41,7 +41,7 @@ def arrays(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 VALUES = st.recursive(SCALARS, lambda values: objects(values) | arrays(values), max_leaves=6)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(objects(VALUES), min_size=1, max_size=30))
 def test_what_is_not_foreseen_is_taken(store: Store, all_attributes: list[str]) -> None:
     rows = [b'{"LogAttributes":%s}' % one.encode() for one in all_attributes if not is_refused(one.encode())]
