@@ -79,6 +79,10 @@ class BrokerConfig(Table, frozen=True):
     `group.consumer.session.timeout.ms`)."""
     consumer_heartbeat_interval_ms: Positive = 5_000
     """How often such members are told to send a heartbeat (Kafka's `group.consumer.heartbeat.interval.ms`)."""
+    offsets_retention_minutes: Positive = 7 * 24 * 60
+    """How long the offsets of a consumer group that nobody uses are kept (Kafka's `offsets.retention.minutes`)."""
+    offsets_retention_check_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 600.0
+    """How often is looked for such (Kafka's `offsets.retention.check.interval.ms`)."""
     metrics_port: Port = 9644
     """Prometheus metrics of the broker; 0 turns them off."""
 

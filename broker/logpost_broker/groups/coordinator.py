@@ -24,6 +24,7 @@ from logpost_broker.groups.events import (
     OffsetCommitted,
     OffsetPending,
 )
+from logpost_broker.groups.expiration import expired
 from logpost_broker.groups.group import Group
 from logpost_broker.groups.kinds import GroupKind, GroupKinds
 from logpost_broker.groups.limits import MAX_STRING_BYTES, GroupLimits
@@ -233,6 +234,25 @@ class GroupCoordinator:
         """The topics are gone: so are all offsets in them, before a new topic takes the name."""
         return Outcome(events=tuple(self._offsets.deletions_in(topics)))
 
+    def expire_offsets(self, group_id: str, now_ms: int) -> Outcome:
+        """Forget what nobody has needed for `offsets_retention_ms`, and the group itself when that was all of it."""
+        draft = Draft(now_ms)
+
+        def is_needed(offset: OffsetCommitted) -> bool:
+            place = (group_id, offset.topic, offset.partition)
+            return self._offsets.pending.is_pending(*place) or self._is_subscribed(group_id, offset.topic)
+
+        group = self._groups.get(group_id)
+        committed = self.committed(group_id)
+        gone = expired(
+            committed.values(), group, is_needed, now_ms=now_ms, retention_ms=self.limits.offsets_retention_ms
+        )
+        draft.events.extend(deleted(event) for event in gone)
+        is_left = len(gone) == len(committed) and not self._offsets.pending.of_group(group_id)
+        if is_left and self._is_empty(group_id) and not (group and group.pending):
+            draft.events.extend(self._deletions_of(group_id))
+        return draft.outcome()
+
     # Administration
 
     def group_ids(self) -> list[str]:
@@ -270,18 +290,21 @@ class GroupCoordinator:
     def delete_group(self, group_id: str, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a DeleteReply: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP or none."""
         draft = Draft(now_ms)
-        is_consumer = group_id in self.consumers
-        if not is_consumer and not self._is_classic(group_id):
+        if group_id not in self.consumers and not self._is_classic(group_id):
             draft.reply(waiter, DeleteReply(code=ErrorCode.group_id_not_found))
         elif not self._is_empty(group_id):
             draft.reply(waiter, DeleteReply(code=ErrorCode.non_empty_group))
         else:
             draft.events.extend(self._offsets.deletions_of(group_id))
-            draft.events.extend(
-                self.consumers.deletions_of(group_id) if is_consumer else [GroupDeleted(group_id=group_id)]
-            )
+            draft.events.extend(self._deletions_of(group_id))
             draft.reply(waiter, DeleteReply())
         return draft.outcome()
+
+    def _deletions_of(self, group_id: str) -> Iterable[Event]:
+        """What forgets the group, but for its offsets."""
+        if group_id in self.consumers:
+            return self.consumers.deletions_of(group_id)
+        return [GroupDeleted(group_id=group_id)]
 
     def delete_offsets(
         self, group_id: str, partitions: Iterable[TopicPartition], waiter: Waiter, now_ms: int

@@ -17,3 +17,5 @@ class GroupLimits:
     that has to wait three seconds for nobody is the common case."""
     max_members: int = 1_000
     max_offset_metadata_bytes: int = 4_096
+    offsets_retention_ms: int = 7 * 24 * 3_600 * 1_000
+    """How long the offsets of a group that nobody uses are kept (KIP-211)."""

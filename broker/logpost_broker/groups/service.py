@@ -61,11 +61,13 @@ class GroupService:
             heartbeat_interval_ms=node.config.consumer_heartbeat_interval_ms,
         )
         consumers = ConsumerGroups(limits, self._topics_image)
-        self._core = GroupCoordinator(GroupLimits(), consumers)
+        kept_ms = node.config.offsets_retention_minutes * 60_000
+        self._core = GroupCoordinator(GroupLimits(offsets_retention_ms=kept_ms), consumers)
         self.kinds = self._core.kinds
         """Coordinators of other kinds of groups register here."""
         self._journal = Journal(node, GroupJournalFormat(), self._core.snapshot, snapshot_bytes)
         self._timers = Timers(self._expire)
+        self._next_expiry: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Replay the journal and give every member a new session."""
@@ -76,15 +78,22 @@ class GroupService:
         gone = {topic for topic in self._core.topics_with_offsets() if self._node.topics.by_name(topic) is None}
         self._carry_out(self._core.forget_topics(gone), now_ms)
         self._carry_out(self._core.resume(now_ms), now_ms)
+        # Not at once: members that were away with the broker have the time to come back.
+        self._await_expiry()
         self._node.parked.add(self)
 
     async def stop(self) -> None:
+        self._cancel_timers()
+
+    def _cancel_timers(self) -> None:
         self._timers.cancel_all()
+        if self._next_expiry is not None:
+            self._next_expiry.cancel()
 
     def release(self) -> None:
         """The broker stops: members that wait for others look for their coordinator again, and find it after the
         restart. No timer runs from here on, so that nobody loses its place meanwhile."""
-        self._timers.cancel_all()
+        self._cancel_timers()
         now_ms = self._node.now_ms()
         self._carry_out(self._core.release(now_ms), now_ms)
 
@@ -175,6 +184,16 @@ class GroupService:
     def _expire(self, key: TimerKey) -> None:
         now_ms = self._node.now_ms()
         self._carry_out(self._core.expire(key, now_ms), now_ms)
+
+    def _await_expiry(self) -> None:
+        after = self._node.config.offsets_retention_check_seconds
+        self._next_expiry = asyncio.get_running_loop().call_later(after, self._expire_offsets)
+
+    def _expire_offsets(self) -> None:
+        now_ms = self._node.now_ms()
+        for group_id in self._core.group_ids():
+            self._carry_out(self._core.expire_offsets(group_id, now_ms), now_ms)
+        self._await_expiry()
 
     def _carry_out(self, outcome: Outcome, now_ms: int) -> None:
         """Journal, apply, arm, answer: in this order."""

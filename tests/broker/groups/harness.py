@@ -177,6 +177,9 @@ class GroupHarness:
         event = self.core.committed(GROUP).get((topic, 0))
         return None if event is None else event.offset
 
+    def expire_offsets(self) -> None:
+        self.carry_out(self.core.expire_offsets(GROUP, self.now_ms))
+
     def stable(self, *names: str, static: bool = False) -> None:
         """A stable group of these members; the first leads."""
         calls = [self.join(name, static=static) for name in names]
