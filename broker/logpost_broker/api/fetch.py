@@ -4,9 +4,9 @@
 - v13: topics by id. v15: replica state. v16: node endpoints. v17, v18: fields of followers
 
 A fetch that finds less than `min_bytes` is parked until the high watermarks of its own partitions moved by what is
-missing, or `max_wait` is over. What a session (KIP-227) answers is decided in `fetch_sessions.py`; a session whose
-client names its topics ends when one of them is gone, because an id has no name then. A client that wants committed
-records is answered up to the last stable offset, with the aborted transactions that it has to pass over.
+missing and it can be read, or `max_wait` is over. What a session (KIP-227) answers is decided in `fetch_sessions.py`; a
+session whose client names its topics ends when one of them is gone, because an id has no name then. A client that wants
+committed records is answered up to the last stable offset, with the aborted transactions that it has to pass over.
 """
 
 from __future__ import annotations
@@ -140,11 +140,19 @@ class ParkedFetch:
 
     def _shown(self, added_bytes: int) -> None:
         self._missing_bytes -= added_bytes
-        if self._missing_bytes <= 0:
-            self.release()
+        if self._missing_bytes > 0:
+            return
+        reading = _read(self._node, self._reading.scope)
+        # Records behind an open transaction are no news to who reads committed ones.
+        self._missing_bytes = reading.scope.request.min_bytes - reading.total_bytes
+        if self._missing_bytes <= 0 or reading.failed:
+            self._answer(reading)
 
     def release(self) -> None:
         """Answer with what there is now."""
+        self._answer(_read(self._node, self._reading.scope))
+
+    def _answer(self, reading: Reading) -> None:
         self._deadline.cancel()
         for log in self._reading.logs:
             log.watchers.discard(self._shown)
@@ -154,7 +162,7 @@ class ParkedFetch:
         if self._context.connection.closed:
             self.answer.cancel()
             return
-        self.answer.set_result(_respond(self._node, _read(self._node, self._reading.scope)))
+        self.answer.set_result(_respond(self._node, reading))
 
 
 def _read(node: Node, scope: Scope) -> Reading:

@@ -343,8 +343,9 @@ class PartitionLog:
         self, offset: int, max_bytes: int, *, whole_first: bool = True
     ) -> tuple[bytes, list[AbortedTransaction]]:
         """As `read`, up to the last stable offset, and the aborted transactions whose records are to be passed over."""
-        data = self.read(offset, max_bytes, whole_first=whole_first)
         stable, end = self.last_stable_offset, offset
+        is_stable = offset < stable
+        data = self.read(offset, max_bytes if is_stable else 0, whole_first=whole_first and is_stable)
         if stable == self.high_watermark and not self.transactions.aborted(offset, stable):
             return data, []
         for position, header in whole_batches(data):

@@ -12,6 +12,7 @@ import pytest
 from kio.schema.errors import ErrorCode
 from kio.static.primitive import i32Timedelta
 
+from logpost_broker import Broker
 from logpost_broker.log.batch import CONTROL, TRANSACTIONAL, whole_batches
 from logpost_broker.log.records import build_batch
 from tests.broker.api.conftest import NewTopic
@@ -222,6 +223,30 @@ def test_a_transaction_ends(
         assert producer.end(commit=commit, version=version) is NONE
         assert markers(client, topic) == number + 1
     assert producer.epoch == before + (2 if version >= 5 else 0)
+
+
+def test_a_reader_of_committed_records_sleeps_while_a_transaction_grows(
+    client: WireClient, producer: Transactional, new_topic: NewTopic, shared_broker: Broker
+) -> None:
+    topic = new_topic()
+    wanted = {"partition": 0, "fetch_offset": 0, "partition_max_bytes": 1 << 20}
+    values = {
+        "max_wait": datetime.timedelta(seconds=60),
+        "min_bytes": 1,
+        "max_bytes": 1 << 20,
+        "isolation_level": 1,
+        "session_epoch": -1,
+        "topics": [{"topic": topic, "partitions": [wanted]}],
+    }
+    with WireClient(shared_broker.port) as reader:
+        reader.send("fetch", 11, values)
+        for _ in range(2):
+            assert producer.add(topic) is NONE
+            assert producer.produce(topic) is NONE
+        assert producer.end() is NONE
+        [answer] = reader.receive().responses[0].partitions
+    offsets = [header.last_offset for _, header in whole_batches(answer.records)]
+    assert (offsets, answer.last_stable_offset) == ([0, 1, 2], 3)
 
 
 @each_version("add_offsets_to_txn")
