@@ -9,12 +9,15 @@ import pytest
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.groups.events import TransactionEnded
+from logpost_broker.groups.journal import CONSUMER_OFFSETS
 from logpost_broker.groups.messages import Commit, CommitReply, OffsetToCommit
 from logpost_broker.groups.service import GroupService
 from logpost_broker.journal import SNAPSHOT_BYTES
 from logpost_broker.node import Node
 from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.server.cleaner import Cleaner
 from tests.broker.groups.test_service import log_of, running
+from tests.broker.log.compacting import roll
 
 FIRST, SECOND = ProducerIdentity(7, 0), ProducerIdentity(8, 3)
 
@@ -44,10 +47,25 @@ class Offsets:
         return self.service.is_pending("g", "logs", 0)
 
 
-async def live(directory: Path, steps: list[tuple[object, ...]], expected: int | None, *, pending: bool) -> None:
+async def compact(node: Node) -> None:
+    """All of the journal but its active segment, which is empty."""
+    [journal] = [log for log in node.logs if log.directory.name.startswith(CONSUMER_OFFSETS)]
+    roll(journal)
+    node.logs.write_recovery_points()
+    await Cleaner(node).check()
+    assert node.logs.first_dirty_offset(journal) > 0, "nothing was compacted"
+
+
+async def live(
+    directory: Path, steps: list[tuple[object, ...]], expected: int | None, *, pending: bool, compacted: bool
+) -> None:
     """Take the steps, and look before and after a restart."""
     async with running(directory) as (node, service):
         node.create_topic("logs", 1)
+        node.open_internal_log(CONSUMER_OFFSETS)
+        journal = node.topics.by_name(CONSUMER_OFFSETS)
+        assert journal is not None
+        node.configure_topic(journal, {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.0"})
         offsets = Offsets(node, service)
         for step in steps:
             if isinstance(step[0], int):
@@ -55,6 +73,8 @@ async def live(directory: Path, steps: list[tuple[object, ...]], expected: int |
                 assert reply.codes == {("logs", 0): ErrorCode.none}
             else:
                 await offsets.end(step[1], commit=step[0] == "commit")  # type: ignore[arg-type]  # (end, producer)
+        if compacted:
+            await compact(node)
         assert (offsets.committed(), offsets.is_pending) == (expected, pending)
     async with running(directory) as (node, service):
         offsets = Offsets(node, service)
@@ -84,10 +104,11 @@ async def live(directory: Path, steps: list[tuple[object, ...]], expected: int |
         ([("commit", FIRST)], None, False),
     ],
 )
+@pytest.mark.parametrize("compacted", [False, True])
 def test_pending_offsets_count_when_their_transaction_is_committed(
-    tmp_path: Path, steps: list[tuple[object, ...]], expected: int | None, pending: bool
+    tmp_path: Path, steps: list[tuple[object, ...]], expected: int | None, pending: bool, compacted: bool
 ) -> None:
-    asyncio.run(live(tmp_path, steps, expected, pending=pending))
+    asyncio.run(live(tmp_path, steps, expected, pending=pending, compacted=compacted))
 
 
 async def snapshot(directory: Path) -> None:
