@@ -17,6 +17,7 @@ from logpost_broker.wire.convert import TopicNames
 from logpost_broker.wire.framing import Frame
 from logpost_broker.wire.header import read_api, read_request_header
 from logpost_broker.wire.registry import ConnectionState, RequestContext
+from logpost_broker.wire.unserved import unserved_api
 
 Buffers = list[Buffer]
 
@@ -69,9 +70,9 @@ class Dispatcher:
 
     def _load(self, key: int, version: int) -> VersionCodec:
         """The codec for a version. An ApiVersions request of a version that is not known is read no further than its
-        header and answered in version 0, which every client understands (KIP-511). Raises ProtocolError for any
-        other."""
-        api = APIS.get(key)
+        header and answered in version 0, which every client understands (KIP-511). Raises ProtocolError for any other
+        that cannot be answered in its own shape."""
+        api = APIS.get(key) or unserved_api(key, version)
         if api is None:
             raise ProtocolError(f"a request of API {key}, which this broker has not")
         if not api.min_version <= version <= api.max_version:

@@ -218,6 +218,11 @@ def _default(field: Any) -> Any:
     return ZEROES[field.metadata["kafka_type"]]
 
 
+def blank(entity: type[Any], **values: object) -> Any:
+    """An entity with these values; its other fields are as where a source lacks them."""
+    return entity(**{field.name: _default(field) for field in dataclasses.fields(entity)} | values)
+
+
 ZEROES: Mapping[str, object] = {
     **dict.fromkeys(("int8", "int16", "int32", "int64", "uint16", "uint32"), 0),
     "bool": False,
