@@ -27,7 +27,8 @@ from logpost_broker.checkpoints import (
     partition_metadata,
     topic_id_of,
 )
-from logpost_broker.log.closed_log import may_lose_records
+from logpost_broker.log.closed_log import may_lose_records, size_bytes
+from logpost_broker.log.disk_reserve import DiskSpace
 from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.recovery import LastKnown, recover
@@ -56,7 +57,7 @@ class LogDirectory:
     ) -> None:
         """After a crash every log is recovered here; after a clean shutdown, or when that fails, a log is opened at its
         first use. Raises OSError."""
-        self._directory = directory
+        self.directory = directory
         self._files = files
         self._config = config
         self._logs: dict[Partition, PartitionLog] = {}
@@ -94,19 +95,31 @@ class LogDirectory:
             log = self._logs[topic.name, partition] = self._open(topic, partition)
         return log
 
+    def space(self) -> DiskSpace:
+        """Of the file system that the logs are on. Raises OSError."""
+        return self._files.space(self.directory)
+
+    def size_bytes(self, topic: Topic, partition: int) -> int:
+        """Of a partition's records on the disk. Blocks where the log is not open, and may run in a thread. Raises
+        OSError."""
+        log = self._logs.get((topic.name, partition))
+        if log is not None:
+            return log.size_bytes
+        return size_bytes(self._files, self.directory / f"{topic.name}-{partition}")
+
     def is_open(self, topic: Topic, partition: int) -> bool:
         return (topic.name, partition) in self._logs
 
     def may_lose_records(self, topic: Topic, partition: int, limits: RetentionLimits, now_ms: int) -> bool:
         """Whether retention has something to delete in a log that is not open. Blocks, and may run in a thread."""
-        directory = self._directory / f"{topic.name}-{partition}"
+        directory = self.directory / f"{topic.name}-{partition}"
         try:
             return may_lose_records(self._files, directory, limits, now_ms)
         except OSError:
             return True  # opening it tells why
 
     def _open(self, topic: Topic, partition: int) -> PartitionLog:
-        directory = self._directory / f"{topic.name}-{partition}"
+        directory = self.directory / f"{topic.name}-{partition}"
         self._make(topic, directory)
         log = PartitionLog(
             directory,
@@ -181,22 +194,22 @@ class LogDirectory:
 
     def _remove(self, topic: Topic) -> None:
         for partition in range(topic.partitions):
-            directory = self._directory / f"{topic.name}-{partition}"
+            directory = self.directory / f"{topic.name}-{partition}"
             if self._files.exists(directory):
-                deleted = self._directory / f"{uuid.uuid4().hex}{DELETED_SUFFIX}"
+                deleted = self.directory / f"{uuid.uuid4().hex}{DELETED_SUFFIX}"
                 self._files.rename(directory, deleted)
-        self._files.sync_directory(self._directory)
+        self._files.sync_directory(self.directory)
         self._forget({(topic.name, partition) for partition in range(topic.partitions)})
 
     def remove_deleted(self) -> None:
         """Give back the space of deleted logs. Blocks while gigabytes are unlinked, and may run in a thread; what it
         does not reach, the next start does."""
-        for name in self._files.names(self._directory):
+        for name in self._files.names(self.directory):
             if name.endswith(DELETED_SUFFIX):
                 try:
-                    self._files.remove_directory(self._directory / name)
+                    self._files.remove_directory(self.directory / name)
                 except OSError as error:
-                    logger.error("cannot remove %s: %s", self._directory / name, error)
+                    logger.error("cannot remove %s: %s", self.directory / name, error)
 
     def truncate_prefix(self, log: PartitionLog, offset: int) -> None:
         """Move a log's start up to `offset`, durably, and delete the segments below. Raises OSError."""
@@ -273,7 +286,7 @@ class LogDirectory:
         self.write_recovery_points()
         self._logs.clear()
         if whole:
-            self._files.replace(self._directory / CLEAN_SHUTDOWN, CLEAN_SHUTDOWN_CONTENT)
+            self._files.replace(self.directory / CLEAN_SHUTDOWN, CLEAN_SHUTDOWN_CONTENT)
 
     @staticmethod
     def _synced(log: PartitionLog, now_ms: int) -> bool:
@@ -294,8 +307,8 @@ class LogDirectory:
         is set aside, never deleted."""
         self.remove_deleted()
         existing = []
-        for name in self._files.names(self._directory):
-            directory = self._directory / name
+        for name in self._files.names(self.directory):
+            directory = self.directory / name
             data = self._files.read_bytes(directory / PARTITION_METADATA)
             topic_name, _, number = name.rpartition("-")
             topic = topics.by_name(topic_name)
@@ -309,7 +322,7 @@ class LogDirectory:
     def _set_aside(self, directory: Path) -> None:
         stray = f"{directory.name[:STRAY_NAME_CHARACTERS]}.{uuid.uuid4().hex}{STRAY_SUFFIX}"
         logger.warning("%s belongs to no topic: set aside as %s", directory, stray)
-        self._files.rename(directory, self._directory / stray)
+        self._files.rename(directory, self.directory / stray)
 
     def _forget(self, partitions: set[Partition]) -> None:
         """Take partitions that are gone out of the checkpoints, durably: their offsets must not hold for a topic that
@@ -328,18 +341,18 @@ class LogDirectory:
 
     def _read_checkpoint(self, name: str) -> dict[Partition, int]:
         """Kafka's checkpoint format: a version, a count, and lines of topic, partition, offset."""
-        data = self._files.read_bytes(self._directory / name)
+        data = self._files.read_bytes(self.directory / name)
         if data is None:
             return {}
         try:
             return parsed_checkpoint(data)
         except ValueError as error:
             # As Kafka does: without recovery points everything is checked, without log starts the segments say it.
-            logger.error("cannot understand %s, going on without it: %s", self._directory / name, error)
+            logger.error("cannot understand %s, going on without it: %s", self.directory / name, error)
             return {}
 
     def _write_checkpoint(self, name: str, offsets: Mapping[Partition, int]) -> None:
-        self._files.replace(self._directory / name, formatted_checkpoint(offsets))
+        self._files.replace(self.directory / name, formatted_checkpoint(offsets))
 
 
 def _names_another(data: bytes | None, topic_id: uuid.UUID) -> bool:

@@ -31,6 +31,15 @@ class Topic:
     internal: bool = False
 
 
+def check_name(name: str) -> None:
+    """Whether a topic may be called so. Raises ApiError INVALID_TOPIC_EXCEPTION."""
+    if not LEGAL_NAME.fullmatch(name) or name in (".", ".."):
+        raise ApiError(
+            ErrorCode.invalid_topic_exception,
+            "a topic's name has 1 to 249 characters of a-z, A-Z, 0-9, '.', '_' and '-', and is not '.' or '..'",
+        )
+
+
 class TopicRegistry:
     """All topics by name and by id. A change is durable when its call returns."""
 
@@ -57,11 +66,7 @@ class TopicRegistry:
 
     def check_new(self, name: str, partitions: int, configs: Mapping[str, str | None]) -> dict[str, str]:
         """Whether a topic may be created; answers its configuration. Raises ApiError as `create` does."""
-        if not LEGAL_NAME.fullmatch(name) or name in (".", ".."):
-            raise ApiError(
-                ErrorCode.invalid_topic_exception,
-                "a topic's name has 1 to 249 characters of a-z, A-Z, 0-9, '.', '_' and '-', and is not '.' or '..'",
-            )
+        check_name(name)
         if name in self._by_name:
             raise ApiError(ErrorCode.topic_already_exists, f"topic '{name}' already exists")
         if not 1 <= partitions <= MAX_PARTITIONS:

@@ -58,6 +58,9 @@ def _zero(field: Any) -> Any:
         return ()
     if type(None) in get_args(field.type):
         return None
+    inner = _entity_in(field.type)
+    if inner is not None:
+        return entity(inner, {})
     kafka_type = field.metadata["kafka_type"]
     if kafka_type.startswith("timedelta"):
         return NO_THROTTLE

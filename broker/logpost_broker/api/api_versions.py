@@ -3,7 +3,7 @@
 - v1: throttle time
 - v3: the client's software name; features, of which `transaction.version` makes clients use protocol v2 (KIP-890);
   flexible
-- v4: features whose lowest version is 0, which is shown as 1 before
+- v4: features may have 0 as their lowest version; none has here
 
 A version beyond these is answered in the shape of version 0 with UNSUPPORTED_VERSION and the versions of this API
 (KIP-511). Produce is shown from version 0 although 0 to 2 are refused: old librdkafka decides its codecs by it
@@ -27,9 +27,14 @@ from logpost_broker.wire.registry import APIS, Api, RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 API_VERSIONS_KEY = 18
-FIRST_WITH_LEVEL_0 = 4
-FEATURES = {"group.version": 1, "share.version": 1, "transaction.version": 2}
-"""Name → its level here, which cannot be changed."""
+FEATURES = {
+    "eligible.leader.replicas.version": 1,
+    "group.version": 1,
+    "metadata.version": 30,
+    "share.version": 1,
+    "transaction.version": 2,
+}
+"""Name → its level here, which cannot be changed: those of Apache Kafka 4.3, by which tools tell a release."""
 
 
 @handles(ApiVersionsRequest, ApiVersionsResponse)
@@ -38,7 +43,7 @@ def api_versions(node: Node, request: ApiVersionsRequest, context: RequestContex
         error_code=ErrorCode.none,
         api_keys=tuple(_range(APIS[key]) for key in sorted(APIS)),
         throttle_time=NO_THROTTLE,
-        supported_features=tuple(_supported(name, level, context.version) for name, level in FEATURES.items()),
+        supported_features=tuple(_supported(name, level) for name, level in FEATURES.items()),
         finalized_features_epoch=i64(0),
         finalized_features=tuple(_finalized(name, level) for name, level in FEATURES.items()),
     )
@@ -54,9 +59,8 @@ def unsupported_version() -> ApiVersionsResponse:
     )
 
 
-def _supported(name: str, level: int, version: int) -> SupportedFeatureKey:
-    lowest = 0 if version >= FIRST_WITH_LEVEL_0 else 1
-    return SupportedFeatureKey(name=name, min_version=i16(lowest), max_version=i16(level))
+def _supported(name: str, level: int) -> SupportedFeatureKey:
+    return SupportedFeatureKey(name=name, min_version=i16(level), max_version=i16(level))
 
 
 def _finalized(name: str, level: int) -> FinalizedFeatureKey:

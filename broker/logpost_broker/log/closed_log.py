@@ -18,10 +18,15 @@ ALL = sys.maxsize
 """Where the log ends: nothing of a closed log is still to become visible."""
 
 
+def size_bytes(files: Files, directory: Path) -> int:
+    """Of the records. Blocks, and may run in a thread. Raises OSError."""
+    return sum(files.status(log).size_bytes for log in _logs(files, directory))
+
+
 def may_lose_records(files: Files, directory: Path, limits: RetentionLimits, now_ms: int) -> bool:
     """Whether retention has something to delete. Blocks, and may run in a thread: it reads names, sizes and one index
     entry. Raises OSError."""
-    logs = [directory / name for name in files.names(directory) if LOG_NAME.fullmatch(name)]
+    logs = _logs(files, directory)
     segments = [
         SegmentFacts(
             base_offset=int(log.stem),
@@ -33,6 +38,10 @@ def may_lose_records(files: Files, directory: Path, limits: RetentionLimits, now
     ]
     plan = plan_retention(segments, limits, log_start_offset=0, high_watermark=ALL, next_offset=ALL, now_ms=now_ms)
     return plan.log_start_offset > 0
+
+
+def _logs(files: Files, directory: Path) -> list[Path]:
+    return [directory / name for name in files.names(directory) if LOG_NAME.fullmatch(name)]
 
 
 def _newest_ms(files: Files, log: Path) -> int:

@@ -9,6 +9,7 @@ stands behind Kafka's part, under its CRC, are the log's transactions (`transact
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from crc32c import crc32c
@@ -56,6 +57,10 @@ class ProducerStates:
 
     def __init__(self) -> None:
         self._producers: dict[int, Producer] = {}
+
+    def __iter__(self) -> Iterator[tuple[int, Producer]]:
+        """Each producer by its id."""
+        return iter(self._producers.items())
 
     def __len__(self) -> int:
         return len(self._producers)
