@@ -5,7 +5,7 @@ ConsumerGroupHeartbeat, versions 0 and 1
 - v1: the client makes its member id; subscription by regular expression
 
 ConsumerGroupDescribe, versions 0 and 1
-- v1: whether a member speaks the classic or the new protocol; all here speak the new one
+- v1: whether a member speaks the classic or the new protocol
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, duration, milliseconds
 
 LAST_WITHOUT_MEMBER_ID = 0
-CONSUMER_MEMBER = 1
-"""Of a member that speaks the new protocol; 0 is the classic one."""
+CLASSIC_MEMBER, CONSUMER_MEMBER = 0, 1
+"""The protocol that a member speaks."""
 
 
 @handles(ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse)
@@ -160,7 +160,7 @@ def _member(node: Node, described: DescribedConsumer) -> Member:
         subscribed_topic_regex=member.topic_regex,
         assignment=_assignment(node, described.current.assigned),
         target_assignment=_assignment(node, described.target),
-        member_type=i8(CONSUMER_MEMBER),
+        member_type=i8(CONSUMER_MEMBER if member.classic is None else CLASSIC_MEMBER),
     )
 
 

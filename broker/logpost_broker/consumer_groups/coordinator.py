@@ -7,13 +7,15 @@ from collections.abc import Callable, Collection, Iterable
 
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.consumer_groups import classic_members
 from logpost_broker.consumer_groups.assignors import ASSIGNORS
+from logpost_broker.consumer_groups.downgrade import downgrade
 from logpost_broker.consumer_groups.events import ConsumerGroupEvent, MemberState
 from logpost_broker.consumer_groups.group import ConsumerGroup
 from logpost_broker.consumer_groups.heartbeat import heartbeat, leave
 from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
 from logpost_broker.consumer_groups.listing import DescribedConsumerGroup, describe
-from logpost_broker.consumer_groups.membership import remove_member
+from logpost_broker.consumer_groups.membership import remove_members
 from logpost_broker.consumer_groups.messages import (
     JOIN_EPOCH,
     LEAVE_EPOCH,
@@ -21,10 +23,28 @@ from logpost_broker.consumer_groups.messages import (
     MemberHeartbeat,
     MemberHeartbeatReply,
 )
-from logpost_broker.consumer_groups.timer_keys import MemberSessionTimer, RevocationTimer
+from logpost_broker.consumer_groups.timer_keys import (
+    MemberSessionTimer,
+    MemberSyncTimer,
+    MemberTimer,
+    RejoinTimer,
+    RevocationTimer,
+)
 from logpost_broker.consumer_groups.topics_image import TopicsImage
+from logpost_broker.consumer_groups.upgrade import upgraded
 from logpost_broker.consumer_groups.work import Work
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.group import Group
+from logpost_broker.groups.messages import (
+    Heartbeat,
+    HeartbeatReply,
+    Join,
+    JoinReply,
+    LeaveReply,
+    LeavingMember,
+    Sync,
+    SyncReply,
+)
 from logpost_broker.groups.outcome import Draft, Outcome, Waiter
 
 MAX_STRING_BYTES = 32_767
@@ -39,9 +59,12 @@ class ConsumerGroups:
         self._seen: dict[str, int] = {}
         """Group id → the version of the topics that it is up to date with."""
 
-    def heartbeat(self, request: MemberHeartbeat, waiter: Waiter, draft: Draft) -> Outcome:
-        """Answered with a MemberHeartbeatReply. `draft` may have events already, of a classic group that makes room."""
-        known = self._groups.get(request.group_id)
+    def heartbeat(
+        self, request: MemberHeartbeat, waiter: Waiter, draft: Draft, upgraded: ConsumerGroup | None = None
+    ) -> Outcome:
+        """Answered with a MemberHeartbeatReply. `draft` may have events already, of a classic group that makes room or
+        becomes this group, `upgraded`. Nothing of it is in the answer when the request is refused."""
+        known = upgraded or self._groups.get(request.group_id)
         try:
             _check(request)
             if known is None and request.member_epoch != JOIN_EPOCH:
@@ -55,6 +78,17 @@ class ConsumerGroups:
         draft.reply(waiter, reply)
         return draft.outcome()
 
+    def upgraded(self, classic: Group, draft: Draft) -> ConsumerGroup:
+        """The consumer group that a classic group with members becomes, by events of the draft. Raises ApiError
+        GROUP_ID_NOT_FOUND for one that cannot."""
+        group = ConsumerGroup(group_id=classic.group_id)
+        for event in upgraded(classic, self._image(), draft.now_ms):
+            draft.events.append(event)
+            group.apply(event)
+        for member in classic.members.values():
+            draft.set_timer(MemberSessionTimer(group.group_id, member.member_id), member.session_timeout_ms)
+        return group
+
     def _decide(self, group: ConsumerGroup, request: MemberHeartbeat, draft: Draft) -> MemberHeartbeatReply:
         work = Work(group, self._image(), self.limits, draft)
         if request.member_epoch in (LEAVE_EPOCH, LEAVE_STATIC_EPOCH):
@@ -66,15 +100,77 @@ class ConsumerGroups:
             self._seen[request.group_id] = work.image.version
         return reply
 
-    def expire(self, key: MemberSessionTimer | RevocationTimer, now_ms: int) -> Outcome:
+    def classic_join(self, request: Join, waiter: Waiter, draft: Draft) -> Outcome:
+        """Of a group with members. Answered with a JoinReply."""
+        work = self._work(request.group_id, draft)
+        try:
+            is_seen = self._seen.get(request.group_id) == work.image.version
+            reply = classic_members.join(work, request, is_metadata_seen=is_seen)
+        except ApiError as error:
+            refused = Draft(draft.now_ms)
+            refused.reply(waiter, JoinReply(code=error.code, member_id=request.member_id or request.new_member_id))
+            return refused.outcome()
+        if work.group.is_classic:
+            # It took the place of the last member of the new protocol; it joins the classic group like all of them.
+            downgrade(work)
+            reply = JoinReply(code=ErrorCode.rebalance_in_progress)
+        draft.reply(waiter, reply)
+        return draft.outcome()
+
+    def classic_sync(self, request: Sync, waiter: Waiter, draft: Draft) -> Outcome:
+        """Answered with a SyncReply."""
+        try:
+            reply = classic_members.sync(self._work(request.group_id, draft), request)
+        except ApiError as error:
+            reply = SyncReply(code=error.code)
+        draft.reply(waiter, reply)
+        return draft.outcome()
+
+    def classic_heartbeat(self, request: Heartbeat, waiter: Waiter, draft: Draft) -> Outcome:
+        """Answered with a HeartbeatReply."""
+        try:
+            code = classic_members.heartbeat(self._groups[request.group_id], request, draft)
+        except ApiError as error:
+            code = error.code
+        draft.reply(waiter, HeartbeatReply(code=code))
+        return draft.outcome()
+
+    def classic_leave(self, group_id: str, members: Iterable[LeavingMember], waiter: Waiter, draft: Draft) -> Outcome:
+        """Answered with a LeaveReply."""
+        work = self._work(group_id, draft)
+        leaving: list[str] = []
+        codes = []
+        for member in members:
+            try:
+                leaving.append(classic_members.leaving(work.group, member))
+                codes.append((member, ErrorCode.none))
+            except ApiError as error:
+                codes.append((member, error.code))
+        if leaving:
+            remove_members(work, dict.fromkeys(leaving))
+        draft.reply(waiter, LeaveReply(members=tuple(codes)))
+        return draft.outcome()
+
+    def _work(self, group_id: str, draft: Draft) -> Work:
+        """On a group that is there."""
+        return Work(self._groups[group_id].copy(), self._image(), self.limits, draft)
+
+    def expire(self, key: MemberTimer, now_ms: int) -> Outcome:
         """The timer of this key, as it was set last, has run down."""
         draft = Draft(now_ms)
         group = self._groups.get(key.group_id)
-        if group is None or key.member_id not in group.members:
+        member = None if group is None else group.members.get(key.member_id)
+        if group is None or member is None:
             return draft.outcome()
-        owes = group.current_of(key.member_id).state is MemberState.UNREVOKED_PARTITIONS
-        if isinstance(key, MemberSessionTimer) or owes:
-            remove_member(Work(group.copy(), self._image(), self.limits, draft), key.member_id)
+        match key:
+            case MemberSessionTimer():
+                is_over = True
+            case RevocationTimer():
+                is_over = group.current_of(key.member_id).state is MemberState.UNREVOKED_PARTITIONS
+            case RejoinTimer() | MemberSyncTimer():
+                is_over = member.classic is not None
+        if is_over:
+            remove_members(self._work(key.group_id, draft), [key.member_id])
         return draft.outcome()
 
     def check_member(
@@ -83,7 +179,7 @@ class ConsumerGroups:
         """Whether a member may read offsets, or commit these (topic, partition)s. Anyone may for a group without
         members. Of an earlier epoch it may commit what it has had since then (KIP-1251).
 
-        Raises ApiError: UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH.
+        Raises ApiError: UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH; of a member of the classic protocol ILLEGAL_GENERATION.
         """
         group = self._groups[group_id]
         if epoch < 0 and not group.members:
@@ -93,6 +189,8 @@ class ConsumerGroups:
         current = group.current_of(member_id)
         if epoch == current.epoch:
             return
+        if group.members[member_id].classic is not None:
+            raise ApiError(ErrorCode.illegal_generation)
         topics = self._image().topics
         owned_since = [
             current.assignment_epochs.get((topics[topic].id, partition)) if topic in topics else None
@@ -141,8 +239,10 @@ class ConsumerGroups:
         for group in self._groups.values():
             for member in group.members.values():
                 session = MemberSessionTimer(group.group_id, member.member_id)
-                draft.set_timer(session, self.limits.session_timeout_ms)
-                if group.current_of(member.member_id).state is MemberState.UNREVOKED_PARTITIONS:
+                classic = member.classic
+                session_ms = self.limits.session_timeout_ms if classic is None else classic.session_timeout_ms
+                draft.set_timer(session, session_ms)
+                if classic is None and group.current_of(member.member_id).state is MemberState.UNREVOKED_PARTITIONS:
                     draft.set_timer(RevocationTimer(group.group_id, member.member_id), member.rebalance_timeout_ms)
 
     def snapshot(self) -> list[ConsumerGroupEvent]:

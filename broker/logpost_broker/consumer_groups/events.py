@@ -47,6 +47,15 @@ class GroupEpochStored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassicMember:
+    """What a member said that speaks the classic protocol."""
+
+    session_timeout_ms: int
+    protocols: tuple[tuple[str, bytes], ...]
+    """(name, metadata), the preferred first; there is one at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemberStored:
     group_id: str
     member_id: str
@@ -59,6 +68,8 @@ class MemberStored:
     """Empty where there is none."""
     rebalance_timeout_ms: int
     server_assignor: str | None
+    classic: ClassicMember | None = None
+    """None for a member that speaks the new protocol."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

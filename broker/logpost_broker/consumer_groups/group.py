@@ -109,6 +109,11 @@ class ConsumerGroup:
     def static_member(self, instance_id: str) -> MemberStored | None:
         return next((member for member in self.members.values() if member.instance_id == instance_id), None)
 
+    @property
+    def is_classic(self) -> bool:
+        """It has members, and none of them speaks the new protocol."""
+        return bool(self.members) and all(member.classic is not None for member in self.members.values())
+
     def held_by_others(self, member_id: str, partitions: Partitions) -> Partitions:
         """Which of these partitions other members have, or are letting go."""
         if not partitions:

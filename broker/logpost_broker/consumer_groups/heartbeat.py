@@ -8,7 +8,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.consumer_groups.events import CurrentStored, MemberState, MemberStored, Partitions
 from logpost_broker.consumer_groups.group import ConsumerGroup
-from logpost_broker.consumer_groups.membership import remove_member, replace_member
+from logpost_broker.consumer_groups.membership import remove_members, replace_member
 from logpost_broker.consumer_groups.messages import (
     JOIN_EPOCH,
     LEAVE_STATIC_EPOCH,
@@ -52,7 +52,7 @@ def leave(work: Work, request: MemberHeartbeat) -> MemberHeartbeatReply:
         work.emit(replace(work.group.current_of(member.member_id), epoch=LEAVE_STATIC_EPOCH))
         work.draft.cancel_timer(RevocationTimer(request.group_id, member.member_id))
     else:
-        remove_member(work, member.member_id)
+        remove_members(work, [member.member_id])
     return MemberHeartbeatReply(member_id=member.member_id, member_epoch=request.member_epoch)
 
 
@@ -85,7 +85,7 @@ def _joining(work: Work, request: MemberHeartbeat) -> MemberStored | None:
     group = work.group
     static = None if request.instance_id is None else group.static_member(request.instance_id)
     if static is not None and static.member_id != request.member_id:
-        if group.current_of(static.member_id).epoch != LEAVE_STATIC_EPOCH:
+        if static.classic is None and group.current_of(static.member_id).epoch != LEAVE_STATIC_EPOCH:
             raise ApiError(
                 ErrorCode.unreleased_instance_id, f"another member has the instance id {request.instance_id}"
             )
@@ -123,6 +123,7 @@ def _update(work: Work, member: MemberStored | None, request: MemberHeartbeat) -
             known.rebalance_timeout_ms if request.rebalance_timeout_ms is None else request.rebalance_timeout_ms
         ),
         server_assignor=known.server_assignor if request.server_assignor is None else request.server_assignor,
+        classic=None,
     )
     if updated.topic_regex and updated.topic_regex != known.topic_regex:
         check_regex(updated.topic_regex)

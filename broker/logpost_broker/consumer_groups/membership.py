@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
+from logpost_broker.consumer_groups.downgrade import downgrade
 from logpost_broker.consumer_groups.events import MemberStored, TargetStored
 from logpost_broker.consumer_groups.messages import JOIN_EPOCH
 from logpost_broker.consumer_groups.subscriptions import forget_unused_regexes, raise_epoch
-from logpost_broker.consumer_groups.timer_keys import MemberSessionTimer, RevocationTimer
+from logpost_broker.consumer_groups.timer_keys import MEMBER_TIMERS
 from logpost_broker.consumer_groups.work import Work
 
 
-def remove_member(work: Work, member_id: str) -> None:
-    """Others get its partitions by the new epoch."""
-    _forget(work, member_id)
+def remove_members(work: Work, member_ids: Iterable[str]) -> None:
+    """Others get their partitions by the new epoch, or by the rebalance of the classic group that they are from now
+    on, where none of them speaks the new protocol."""
+    for member_id in member_ids:
+        _forget(work, member_id)
+    if work.group.is_classic:
+        downgrade(work)
+        return
     forget_unused_regexes(work)
     raise_epoch(work)
 
@@ -33,5 +40,5 @@ def replace_member(work: Work, member: MemberStored, member_id: str) -> MemberSt
 def _forget(work: Work, member_id: str) -> None:
     for tombstone in list(work.group.tombstones_of(member_id)):
         work.emit(tombstone)
-    work.draft.cancel_timer(MemberSessionTimer(work.group.group_id, member_id))
-    work.draft.cancel_timer(RevocationTimer(work.group.group_id, member_id))
+    for timer in MEMBER_TIMERS:
+        work.draft.cancel_timer(timer(work.group.group_id, member_id))

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 
 from logpost_broker.consumer_groups.events import (
+    ClassicMember,
     ConsumerGroupEvent,
     CurrentStored,
     Forgotten,
@@ -25,6 +26,7 @@ from logpost_broker.consumer_groups.events import (
 from logpost_broker.groups.record_fields import (
     Reader,
     compact_array,
+    compact_bytes,
     compact_string,
     int16,
     int32,
@@ -42,6 +44,7 @@ CLASSIC_MEMBER_TAG = 0
 ASSIGNMENT_EPOCHS_TAG = 0
 NO_CLASSIC_MEMBER = unsigned_varint(0)
 """A null, which Kafka writes although it is the default."""
+A_CLASSIC_MEMBER = unsigned_varint(1)
 KEY_TYPES = frozenset(type_.value for type_ in RecordType)
 
 
@@ -107,8 +110,15 @@ def _member_value(event: MemberStored) -> bytes:
         + compact_string(event.topic_regex)
         + int32(event.rebalance_timeout_ms)
         + _nullable(event.server_assignor)
-        + tagged_fields({CLASSIC_MEMBER_TAG: NO_CLASSIC_MEMBER})
+        + tagged_fields({CLASSIC_MEMBER_TAG: _classic_member(event.classic)})
     )
+
+
+def _classic_member(member: ClassicMember | None) -> bytes:
+    if member is None:
+        return NO_CLASSIC_MEMBER
+    protocols = [compact_string(name) + compact_bytes(metadata) + NO_TAGS for name, metadata in member.protocols]
+    return A_CLASSIC_MEMBER + int32(member.session_timeout_ms) + compact_array(protocols) + NO_TAGS
 
 
 def _nullable(text: str | None) -> bytes:
@@ -156,7 +166,7 @@ def _read_group(group_id: str, _: str, reader: Reader) -> GroupEpochStored:
 
 
 def _read_member(group_id: str, member_id: str, reader: Reader) -> MemberStored:
-    member = MemberStored(
+    return MemberStored(
         group_id=group_id,
         member_id=member_id,
         instance_id=reader.nullable_string(),
@@ -167,10 +177,25 @@ def _read_member(group_id: str, member_id: str, reader: Reader) -> MemberStored:
         topic_regex=reader.nullable_string() or "",
         rebalance_timeout_ms=reader.int32(),
         server_assignor=reader.nullable_string(),
+        classic=_read_classic_member(reader.tagged_fields().get(CLASSIC_MEMBER_TAG, NO_CLASSIC_MEMBER)),
     )
-    if reader.tagged_fields().get(CLASSIC_MEMBER_TAG, NO_CLASSIC_MEMBER) != NO_CLASSIC_MEMBER:
-        raise ValueError("a member of the classic protocol in a consumer group is not supported")
-    return member
+
+
+def _read_classic_member(field: bytes) -> ClassicMember | None:
+    if field == NO_CLASSIC_MEMBER:
+        return None
+    reader = Reader(field, flexible=True)
+    reader.take(len(A_CLASSIC_MEMBER))
+    return ClassicMember(
+        session_timeout_ms=reader.int32(),
+        protocols=tuple(_read_protocol(reader) for _ in range(reader.array_length())),
+    )
+
+
+def _read_protocol(reader: Reader) -> tuple[str, bytes]:
+    protocol = reader.string(), reader.byte_field()
+    reader.tagged_fields()
+    return protocol
 
 
 def _read_target_epoch(group_id: str, _: str, reader: Reader) -> TargetEpochStored:

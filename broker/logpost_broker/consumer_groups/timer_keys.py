@@ -19,3 +19,24 @@ class RevocationTimer:
 
     group_id: str
     member_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejoinTimer:
+    """A member of the classic protocol was called back, and is put out of the group unless it has joined by then."""
+
+    group_id: str
+    member_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSyncTimer:
+    """A member of the classic protocol has joined, and is put out of the group unless it asks for its assignment by
+    then."""
+
+    group_id: str
+    member_id: str
+
+
+MemberTimer = MemberSessionTimer | RevocationTimer | RejoinTimer | MemberSyncTimer
+MEMBER_TIMERS = (MemberSessionTimer, RevocationTimer, RejoinTimer, MemberSyncTimer)

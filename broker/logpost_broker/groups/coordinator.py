@@ -14,7 +14,7 @@ from kio.schema.errors import ErrorCode
 from logpost_broker.consumer_groups.coordinator import ConsumerGroups
 from logpost_broker.consumer_groups.events import ConsumerGroupEvent
 from logpost_broker.consumer_groups.messages import JOIN_EPOCH, MemberHeartbeat, MemberHeartbeatReply
-from logpost_broker.consumer_groups.timer_keys import MemberSessionTimer, RevocationTimer
+from logpost_broker.consumer_groups.timer_keys import MemberTimer
 from logpost_broker.errors import ApiError
 from logpost_broker.groups import joining, membership, rebalance
 from logpost_broker.groups.events import (
@@ -46,6 +46,7 @@ from logpost_broker.groups.messages import (
 )
 from logpost_broker.groups.offsets import Committed, Offsets, check_committer, check_consumer, check_offset, deleted
 from logpost_broker.groups.outcome import (
+    CallBackTimer,
     Draft,
     Outcome,
     PendingTimer,
@@ -78,6 +79,8 @@ class GroupCoordinator:
         group = self._groups.get(request.group_id) or Group(group_id=request.group_id)
         try:
             self._check_join(request)
+            if self._has_consumers(request.group_id):
+                return self.consumers.classic_join(request, waiter, draft)
             self._make_room(request.group_id, draft)
             joining.join(group, request, waiter, draft, self.limits)
         except ApiError as error:
@@ -85,23 +88,39 @@ class GroupCoordinator:
         return self._end(group, draft)
 
     def consumer_heartbeat(self, request: MemberHeartbeat, waiter: Waiter, now_ms: int) -> Outcome:
-        """Answered with a MemberHeartbeatReply. A classic group without members gives its id, and its offsets, to the
-        consumer group of the first member that joins."""
+        """Answered with a MemberHeartbeatReply. A classic group gives its id, and its offsets, to the consumer group of
+        the first member that joins; its own members become members of that."""
         draft = Draft(now_ms)
         kind = self.kinds.of(request.group_id)
         if kind in (GroupKind.CONSUMER, None):
             return self.consumers.heartbeat(request, waiter, draft)
-        is_free = kind is GroupKind.CLASSIC and self._is_empty(request.group_id)
-        if not is_free or request.member_epoch != JOIN_EPOCH:
+        if kind is not GroupKind.CLASSIC or request.member_epoch != JOIN_EPOCH:
             message = f"Group {request.group_id} is not a consumer group."
             draft.reply(waiter, MemberHeartbeatReply(code=ErrorCode.group_id_not_found, message=message))
             return draft.outcome()
         draft.events.append(GroupDeleted(group_id=request.group_id))
-        return self.consumers.heartbeat(request, waiter, draft)
+        if self._is_empty(request.group_id):
+            return self.consumers.heartbeat(request, waiter, draft)
+        return self._upgrade(self._groups[request.group_id], request, waiter, draft)
+
+    def _upgrade(self, group: Group, request: MemberHeartbeat, waiter: Waiter, draft: Draft) -> Outcome:
+        try:
+            consumers = self.consumers.upgraded(group, draft)
+        except ApiError as error:
+            draft.events.clear()
+            draft.reply(waiter, MemberHeartbeatReply(code=error.code, message=error.message))
+            return draft.outcome()
+        outcome = self.consumers.heartbeat(request, waiter, draft, consumers)
+        if not outcome.events:
+            return outcome
+        rebalance.end(group, draft)
+        return draft.outcome()
 
     def sync(self, request: Sync, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a SyncReply, maybe by a later outcome."""
         draft = Draft(now_ms)
+        if self._has_consumers(request.group_id):
+            return self.consumers.classic_sync(request, waiter, draft)
         try:
             membership.sync(self._group(request.group_id), request, waiter, draft)
         except ApiError as error:
@@ -111,6 +130,8 @@ class GroupCoordinator:
     def heartbeat(self, request: Heartbeat, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a HeartbeatReply."""
         draft = Draft(now_ms)
+        if self._has_consumers(request.group_id):
+            return self.consumers.classic_heartbeat(request, waiter, draft)
         try:
             code = membership.heartbeat(self._group(request.group_id), request, draft)
         except ApiError as error:
@@ -121,6 +142,8 @@ class GroupCoordinator:
     def leave(self, group_id: str, members: Iterable[LeavingMember], waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a LeaveReply: a code per member."""
         draft = Draft(now_ms)
+        if self._has_consumers(group_id):
+            return self.consumers.classic_leave(group_id, members, waiter, draft)
         group = self._groups.get(group_id) or Group(group_id=group_id)
         codes = []
         for member in members:
@@ -134,7 +157,7 @@ class GroupCoordinator:
 
     def expire(self, key: TimerKey, now_ms: int) -> Outcome:
         """The timer of this key, as it was set last, has run down."""
-        if isinstance(key, MemberSessionTimer | RevocationTimer):
+        if isinstance(key, MemberTimer):
             return self.consumers.expire(key, now_ms)
         draft = Draft(now_ms)
         group = self._groups.get(key.group_id)
@@ -149,6 +172,8 @@ class GroupCoordinator:
                 rebalance.time_is_up(group, draft, self.limits)
             case SyncTimer():
                 membership.sync_expired(group, draft, self.limits)
+            case CallBackTimer():
+                rebalance.call_back(group, draft, self.limits)
         return self._end(group, draft)
 
     def _check_join(self, request: Join) -> None:
@@ -164,11 +189,14 @@ class GroupCoordinator:
     def _make_room(self, group_id: str, draft: Draft) -> None:
         """A consumer group without members becomes a classic one. Raises ApiError INCONSISTENT_GROUP_PROTOCOL."""
         kind = self.kinds.of(group_id)
-        if kind in (GroupKind.CLASSIC, None):
-            return
-        if kind is not GroupKind.CONSUMER or not self.consumers.is_empty(group_id):
+        if kind is GroupKind.CONSUMER:
+            draft.events.extend(self.consumers.deletions_of(group_id))
+        elif kind is not GroupKind.CLASSIC and kind is not None:
             raise ApiError(ErrorCode.inconsistent_group_protocol)
-        draft.events.extend(self.consumers.deletions_of(group_id))
+
+    def _has_consumers(self, group_id: str) -> bool:
+        """It is a consumer group with members, whatever protocol they speak."""
+        return group_id in self.consumers and not self.consumers.is_empty(group_id)
 
     def _is_classic(self, group_id: str) -> bool:
         """Groups that only ever committed offsets are classic groups too."""
@@ -359,6 +387,8 @@ class GroupCoordinator:
         for group in self._groups.values():
             for member in group.members.values():
                 rebalance.watch(group, member, draft)
+            if group.members and group.leader is None:
+                draft.set_timer(CallBackTimer(group.group_id), 0)
         self.consumers.resume(draft)
         return draft.outcome()
 

@@ -153,7 +153,7 @@ class Group:
             protocol_type=self.protocol_type or "",
             generation=self.generation,
             protocol=self.protocol,
-            leader=renamed.get(self.leader or "", self.leader or ""),
+            leader=None if self.leader is None else renamed.get(self.leader, self.leader),
             state_since_ms=now_ms,
             members=tuple(_stored(self.members.values(), self.protocol, assignments, renamed)),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from logpost_broker.consumer_groups.timer_keys import MemberSessionTimer, RevocationTimer
+from logpost_broker.consumer_groups.timer_keys import MemberTimer
 from logpost_broker.groups.events import Event
 from logpost_broker.groups.messages import Reply
 
@@ -43,15 +43,23 @@ class SyncTimer:
     group_id: str
 
 
-TimerKey = SessionTimer | PendingTimer | RebalanceTimer | SyncTimer | MemberSessionTimer | RevocationTimer
+@dataclass(frozen=True, slots=True)
+class CallBackTimer:
+    """The group has become a classic one, whose members have to agree on who gets what."""
+
+    group_id: str
+
+
+TimerKey = SessionTimer | PendingTimer | RebalanceTimer | SyncTimer | CallBackTimer | MemberTimer
 
 
 @dataclass(frozen=True, slots=True)
 class SetTimer:
-    """Replaces a timer of the same key."""
+    """Replaces a timer of the same key, or leaves it as it is."""
 
     key: TimerKey
     at_ms: int
+    unless_set: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +89,8 @@ class Draft:
     def reply(self, waiter: Waiter, reply: Reply) -> None:
         self.replies.append((waiter, reply))
 
-    def set_timer(self, key: TimerKey, after_ms: int) -> None:
-        self.timers.append(SetTimer(key, self.now_ms + after_ms))
+    def set_timer(self, key: TimerKey, after_ms: int, *, unless_set: bool = False) -> None:
+        self.timers.append(SetTimer(key, self.now_ms + after_ms, unless_set))
 
     def cancel_timer(self, key: TimerKey) -> None:
         self.timers.append(CancelTimer(key))

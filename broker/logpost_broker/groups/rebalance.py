@@ -7,7 +7,7 @@ from kio.schema.errors import ErrorCode
 from logpost_broker.groups.group import Group, Member
 from logpost_broker.groups.limits import GroupLimits
 from logpost_broker.groups.messages import JoinReply, SyncReply
-from logpost_broker.groups.outcome import Draft, RebalanceTimer, SessionTimer, SyncTimer, Waiter
+from logpost_broker.groups.outcome import Draft, PendingTimer, RebalanceTimer, SessionTimer, SyncTimer, Waiter
 from logpost_broker.groups.states import GroupState
 
 
@@ -106,6 +106,24 @@ def drop(group: Group, member: Member, draft: Draft) -> None:
     draft.cancel_timer(SessionTimer(group.group_id, member.member_id))
     answer_join(member, draft, ErrorCode.unknown_member_id)
     answer_sync(member, draft, ErrorCode.unknown_member_id)
+
+
+def call_back(group: Group, draft: Draft, limits: GroupLimits) -> None:
+    """Unless they are being called back already."""
+    if group.members and group.is_in(GroupState.STABLE):
+        prepare(group, draft, limits)
+
+
+def end(group: Group, draft: Draft) -> None:
+    """It is no classic group any more: who waits for the others joins again, and finds out."""
+    for member in group.members.values():
+        answer_join(member, draft, ErrorCode.rebalance_in_progress)
+        answer_sync(member, draft, ErrorCode.rebalance_in_progress)
+        draft.cancel_timer(SessionTimer(group.group_id, member.member_id))
+    for member_id in group.pending:
+        draft.cancel_timer(PendingTimer(group.group_id, member_id))
+    draft.cancel_timer(RebalanceTimer(group.group_id))
+    draft.cancel_timer(SyncTimer(group.group_id))
 
 
 def watch(group: Group, member: Member, draft: Draft) -> None:

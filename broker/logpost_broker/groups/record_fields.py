@@ -53,6 +53,10 @@ def compact_string(value: str) -> bytes:
     return unsigned_varint(len(data) + 1) + data
 
 
+def compact_bytes(value: bytes) -> bytes:
+    return unsigned_varint(len(value) + 1) + value
+
+
 def compact_array(items: Sequence[bytes]) -> bytes:
     """Of items that are encoded already."""
     return unsigned_varint(len(items) + 1) + b"".join(items)

@@ -17,6 +17,8 @@ class Timers:
         """`now_ms`: what the core was told the time was when it asked."""
         loop = asyncio.get_running_loop()
         for timer in timers:
+            if isinstance(timer, SetTimer) and timer.unless_set and timer.key in self._handles:
+                continue
             handle = self._handles.pop(timer.key, None)
             if handle is not None:
                 handle.cancel()

@@ -113,8 +113,7 @@ class ConsumerHarness:
     def send(self, request: MemberHeartbeat) -> MemberHeartbeatReply:
         outcome = self.core.consumer_heartbeat(request, "waiter", self.now_ms)
         self.carry_out(outcome)
-        [(waiter, reply)] = outcome.replies
-        assert waiter == "waiter"
+        [reply] = [reply for waiter, reply in outcome.replies if waiter == "waiter"]
         assert isinstance(reply, MemberHeartbeatReply)
         return reply
 
@@ -135,7 +134,12 @@ class ConsumerHarness:
                 self.journal.pop(key, None)
                 self.journal[key] = value
             self.core.apply(event)
+        for waiter, reply in outcome.replies:
+            if callable(waiter):
+                waiter(reply)
         for timer in outcome.timers:
+            if isinstance(timer, SetTimer) and timer.unless_set and timer.key in self.timers:
+                continue
             self.timers.pop(timer.key, None)
             if isinstance(timer, SetTimer):
                 self.timers[timer.key] = timer.at_ms

@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from logpost_broker.consumer_groups.events import (
+    ClassicMember,
     ConsumerGroupEvent,
     CurrentStored,
     Forgotten,
@@ -119,7 +120,11 @@ def test_what_is_no_such_record_is_refused(key: str, value: str) -> None:
         from_record(bytes.fromhex(key), bytes.fromhex(value))
 
 
-def test_a_member_of_the_classic_protocol_is_refused() -> None:
-    classic = MEMBER_VALUE + "07" + "01" + "00002710" + "01" + "00"
-    with pytest.raises(ValueError, match="classic"):
-        from_record(bytes.fromhex(MEMBER_KEY), bytes.fromhex(classic))
+def test_a_member_of_the_classic_protocol_is_kept_as_kafka_keeps_it() -> None:
+    """The bytes that Kafka 4.3 writes."""
+    value = "0000000002630268020274010000000100010011011122334402" + "0672616e6765" + "0307080000"
+    record = bytes.fromhex("000500016700026d31"), bytes.fromhex(value)
+    event = from_record(*record)
+    assert isinstance(event, MemberStored)
+    assert event.classic == ClassicMember(session_timeout_ms=0x11223344, protocols=(("range", b"\x07\x08"),))
+    assert to_record(event) == record

@@ -206,6 +206,8 @@ class GroupHarness:
             self.journal.append(written(event))
             self.core.apply(event)
         for timer in outcome.timers:
+            if isinstance(timer, SetTimer) and timer.unless_set and timer.key in self.timers:
+                continue
             self.timers.pop(timer.key, None)
             if isinstance(timer, SetTimer):
                 self.timers[timer.key] = timer.at_ms
