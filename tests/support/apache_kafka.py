@@ -44,7 +44,7 @@ def kafka_libs(directory: Path | None = None) -> Path:
         if not any(named.glob("kafka_2.13-*.jar")):
             raise KafkaUnavailableError(f"no kafka_2.13 jar in {named}")
         return named
-    if not any(FETCHED_LIBS.glob("kafka_2.13-*.jar")):
+    if not any(FETCHED_LIBS.glob("kafka-streams-*.jar")):
         _fetch()
     return FETCHED_LIBS
 
@@ -57,6 +57,7 @@ def _fetch() -> None:
     fetched = subprocess.run(command, capture_output=True, text=True, check=False)
     if fetched.returncode:
         raise KafkaUnavailableError(f"Maven could not fetch Apache Kafka: {fetched.stdout[-2000:]}")
+    shutil.rmtree(FETCHED_LIBS, ignore_errors=True)  # an older pom's, without the newest of its jars
     partial.rename(FETCHED_LIBS)
 
 
