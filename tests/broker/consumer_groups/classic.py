@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.consumer_groups.classic_protocol import assignment_of, read_assignment
+from logpost_broker.consumer_groups.classic_protocol import assignment_of, read_assignment, read_subscription
 from logpost_broker.groups.messages import (
     Heartbeat,
     HeartbeatReply,
@@ -44,6 +44,8 @@ class ClassicClient:
     member_id: str = ""
     generation: int = -1
     owned: Named = frozenset()
+    is_eager: bool = False
+    """It lets everything go before it joins."""
     joined: JoinReply | None = None
     """While it has joined and not synced."""
     is_in: bool = False
@@ -55,6 +57,8 @@ class ClassicClient:
     def join(self, **said: object) -> None:
         """The answer may come later, by `hear`."""
         self.is_parked = True
+        if self.is_eager:
+            self.owned = frozenset()
         values = {
             "group_id": GROUP,
             "member_id": self.member_id,
@@ -116,6 +120,16 @@ class ClassicClient:
             if self.is_in:
                 self.owned = read_assignment(reply.assignment)
 
+    def lose_connection(self) -> None:
+        """What it asked is never answered."""
+        self.is_parked = self.is_in = False
+        self.joined = None
+
+    def give_up(self) -> None:
+        """It was out of touch for so long that it is a member no more, and starts anew."""
+        self.lose_connection()
+        self.member_id, self.generation, self.owned = "", -1, frozenset()
+
     def step(self) -> None:
         """What a client does next."""
         if self.is_parked:
@@ -124,13 +138,18 @@ class ClassicClient:
             self.sync()
         elif not self.is_in:
             self.join()
-        elif self.heartbeat() is not ErrorCode.none:
+        elif (code := self.heartbeat()) is not ErrorCode.none:
             self.is_in = False
+            if code is not ErrorCode.rebalance_in_progress:
+                self.give_up()
 
 
 def share(members: tuple[JoinedMember, ...], h: ConsumerHarness) -> dict[str, bytes]:
-    """What a leader does: partitions of "logs" in turn."""
+    """What a leader does: partitions in turn to who subscribes to their topic."""
     shares: dict[str, list[tuple[str, int]]] = {member.member_id: [] for member in members}
-    for partition in range(h.topics["logs"].partitions):
-        shares[members[partition % len(members)].member_id].append(("logs", partition))
+    topics = {member.member_id: read_subscription(member.metadata).topics for member in members}
+    for topic, image in h.topics.items():
+        readers = [member_id for member_id, wanted in topics.items() if topic in wanted]
+        for partition in range(image.partitions if readers else 0):
+            shares[readers[partition % len(readers)]].append((topic, partition))
     return {member_id: assignment_of(mine, VERSION) for member_id, mine in shares.items()}
