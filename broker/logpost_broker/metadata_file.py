@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import logging
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 from crc32c import crc32c
+from kio.schema.errors import ErrorCode
 
 from logpost.errors import StartError
 from logpost_broker.checkpoints import PARTITION_METADATA
+from logpost_broker.errors import ApiError
 from logpost_broker.log.files import Files
 
 STRAY_SUFFIX = "-stray"
@@ -30,8 +33,35 @@ class TopicEntry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     internal: bool = False
 
 
+class QuotaEntry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Of KIP-546: the entity by type, a null name being the default, and its limits by name."""
+
+    entity: dict[str, str | None]
+    limits: dict[str, float]
+
+
+class ScramEntry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What RFC 5802 keeps of a password; numbers of mechanisms are Kafka's."""
+
+    user: str
+    mechanism: int
+    iterations: int
+    salt: bytes
+    stored_key: bytes
+    server_key: bytes
+
+
+class ResourceEntry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The configuration of something that is no topic; `type` is Kafka's number."""
+
+    type: int
+    name: str
+    configs: dict[str, str]
+
+
 class Metadata(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """The content of the file. Any change is durable once `MetadataFile.save` returned."""
+    """The content of the file. Any change is durable once `MetadataFile.save` returned. A list that came with a later
+    release stays out of the file, and of its CRC, while nobody has put anything in it."""
 
     version: int = VERSION
     cluster_id: str
@@ -40,6 +70,9 @@ class Metadata(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     next_producer_id: int = 0
     """Ids from here on were never given out."""
     topics: list[TopicEntry] = []
+    client_quotas: list[QuotaEntry] | msgspec.UnsetType = msgspec.UNSET
+    scram_credentials: list[ScramEntry] | msgspec.UnsetType = msgspec.UNSET
+    resource_configs: list[ResourceEntry] | msgspec.UnsetType = msgspec.UNSET
     crc32c: int | None = None
     """Over this content without it. Whoever edits the file takes it out."""
 
@@ -87,6 +120,20 @@ class MetadataFile:
             self._restore()
             raise
         self._saved = data
+
+    def change(self, **fields: object) -> None:
+        """Give the content these values, durably. Raises ApiError KAFKA_STORAGE_ERROR; then nothing has changed."""
+        before = {name: getattr(self.content, name) for name in fields}
+        self._set(fields)
+        try:
+            self.save()
+        except OSError as error:
+            self._set(before)
+            raise ApiError(ErrorCode.kafka_storage_error, f"cannot write the metadata: {error.strerror}") from error
+
+    def _set(self, fields: Mapping[str, object]) -> None:
+        for name, value in fields.items():
+            setattr(self.content, name, value)
 
     def _restore(self) -> None:
         """What failed may have been the last step, with the new content in its place already."""

@@ -33,6 +33,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost.config import BrokerConfig
 from logpost.errors import StartError
+from logpost_broker.client_quotas import ClientQuotas
 from logpost_broker.errors import ApiError
 from logpost_broker.fetch_sessions import MAX_INT, FetchSessions
 from logpost_broker.log.batch import BatchHeader, whole_batches
@@ -44,6 +45,7 @@ from logpost_broker.log_directory import LogDirectory
 from logpost_broker.metadata_file import MetadataFile
 from logpost_broker.metrics import BrokerMetrics
 from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.scram_credentials import ScramCredentials
 from logpost_broker.server.appender import Appender
 from logpost_broker.server.flusher import Flusher
 from logpost_broker.topics import ProducerIds, Topic, TopicRegistry
@@ -155,6 +157,8 @@ class Node:
             raise StartError(f"cannot use {error.filename or directory}: {error.strerror}") from error
         self.cluster_id = metadata.content.cluster_id
         self.producer_ids = ProducerIds(metadata)
+        self.client_quotas = ClientQuotas(metadata)
+        self.scram_credentials = ScramCredentials(metadata)
         self.fetch_sessions = FetchSessions(lambda: random.randint(1, MAX_INT))
         self.flusher = Flusher(config, self.logs, self.now_ms)
         self.metrics = BrokerMetrics()

@@ -115,12 +115,7 @@ class TopicRegistry:
         return topic
 
     def _save(self, topics: list[TopicEntry]) -> None:
-        before, self._metadata.content.topics = self._metadata.content.topics, topics
-        try:
-            self._metadata.save()
-        except OSError as error:
-            self._metadata.content.topics = before
-            raise ApiError(ErrorCode.kafka_storage_error, f"cannot write the metadata: {error.strerror}") from error
+        self._metadata.change(topics=topics)
         self.version += 1
 
     def _add(self, topic: Topic) -> None:
@@ -144,10 +139,5 @@ class ProducerIds:
         return producer_id
 
     def _reserve(self) -> None:
-        self._metadata.content.next_producer_id = self._reserved + PRODUCER_ID_BLOCK
-        try:
-            self._metadata.save()
-        except OSError as error:
-            self._metadata.content.next_producer_id = self._reserved
-            raise ApiError(ErrorCode.kafka_storage_error, f"cannot write the metadata: {error.strerror}") from error
+        self._metadata.change(next_producer_id=self._reserved + PRODUCER_ID_BLOCK)
         self._reserved += PRODUCER_ID_BLOCK

@@ -1,0 +1,119 @@
+"""DescribeClientQuotas (48) and AlterClientQuotas (49), versions 0 and 1 each (KIP-546): kept, not enforced.
+
+- v1: flexible
+
+Of two names of one type in an entity the last counts, as in Apache Kafka.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from kio.schema.alter_client_quotas.v1.request import AlterClientQuotasRequest
+from kio.schema.alter_client_quotas.v1.request import EntryData as Change
+from kio.schema.alter_client_quotas.v1.response import AlterClientQuotasResponse
+from kio.schema.alter_client_quotas.v1.response import EntityData as ChangedEntity
+from kio.schema.alter_client_quotas.v1.response import EntryData as Changed
+from kio.schema.describe_client_quotas.v1.request import ComponentData, DescribeClientQuotasRequest
+from kio.schema.describe_client_quotas.v1.response import (
+    DescribeClientQuotasResponse,
+    EntityData,
+    EntryData,
+    ValueData,
+)
+from kio.schema.errors import ErrorCode
+from kio.static.primitive import f64
+
+from logpost_broker.client_quotas import CLIENT_ID, IP, USER, Entity
+from logpost_broker.errors import ApiError
+from logpost_broker.metadata_file import QuotaEntry
+from logpost_broker.node import Node
+from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.wire.units import NO_THROTTLE
+
+EXACT, DEFAULT, SPECIFIED = range(3)
+"""How a filter matches: one name, the default, any of both."""
+
+
+@handles(DescribeClientQuotasRequest, DescribeClientQuotasResponse)
+def describe_client_quotas(
+    node: Node, request: DescribeClientQuotasRequest, context: RequestContext
+) -> DescribeClientQuotasResponse:
+    try:
+        _check_filter(request.components)
+    except ApiError as error:
+        return DescribeClientQuotasResponse(
+            throttle_time=NO_THROTTLE, error_code=error.code, error_message=error.message, entries=None
+        )
+    return DescribeClientQuotasResponse(
+        throttle_time=NO_THROTTLE,
+        error_code=ErrorCode.none,
+        error_message=None,
+        entries=tuple(_described(entry) for entry in node.client_quotas if _matches(entry.entity, request)),
+    )
+
+
+def _check_filter(components: Sequence[ComponentData]) -> None:
+    """Raises ApiError: INVALID_REQUEST, UNSUPPORTED_VERSION."""
+    kinds = [component.entity_type for component in components]
+    for component in components:
+        if not component.entity_type:
+            raise ApiError(ErrorCode.invalid_request, "the type of an entity is empty")
+        if component.entity_type not in (USER, CLIENT_ID, IP):
+            raise ApiError(ErrorCode.unsupported_version, f"there are no quotas of a {component.entity_type}")
+        if not EXACT <= component.match_type <= SPECIFIED:
+            raise ApiError(ErrorCode.invalid_request, f"there is no match of type {component.match_type}")
+        if (component.match is None) == (component.match_type == EXACT):
+            raise ApiError(ErrorCode.invalid_request, "an exact match needs a name, any other must not have one")
+    if len(set(kinds)) < len(kinds):
+        raise ApiError(ErrorCode.invalid_request, "a type of entity is given more than once")
+    if IP in kinds and len(kinds) > 1:
+        raise ApiError(ErrorCode.invalid_request, "an address is no user or client")
+
+
+def _matches(entity: Entity, request: DescribeClientQuotasRequest) -> bool:
+    if request.strict and len(entity) != len(request.components):
+        return False
+    return all(
+        component.entity_type in entity
+        and (component.match_type == SPECIFIED or entity[component.entity_type] == component.match)
+        for component in request.components
+    )
+
+
+def _described(entry: QuotaEntry) -> EntryData:
+    return EntryData(
+        entity=tuple(EntityData(entity_type=kind, entity_name=name) for kind, name in entry.entity.items()),
+        values=tuple(ValueData(key=name, value=f64(value)) for name, value in entry.limits.items()),
+    )
+
+
+@handles(AlterClientQuotasRequest, AlterClientQuotasResponse)
+def alter_client_quotas(
+    node: Node, request: AlterClientQuotasRequest, context: RequestContext
+) -> AlterClientQuotasResponse:
+    entities = [{part.entity_type: part.entity_name for part in entry.entity} for entry in request.entries]
+    asked = Counter(frozenset(entity.items()) for entity in entities)
+    answers: dict[frozenset[tuple[str, str | None]], Changed] = {}
+    for entity, entry in zip(entities, request.entries, strict=True):
+        key = frozenset(entity.items())
+        if key not in answers:
+            answers[key] = _altered(node, entity, entry, is_once=asked[key] == 1, validate_only=request.validate_only)
+    return AlterClientQuotasResponse(throttle_time=NO_THROTTLE, entries=tuple(answers.values()))
+
+
+def _altered(node: Node, entity: Entity, entry: Change, *, is_once: bool, validate_only: bool) -> Changed:
+    code, message = ErrorCode.none, None
+    changes = {change.key: None if change.remove else float(change.value) for change in entry.ops}
+    try:
+        if not is_once or len(changes) < len(entry.ops):
+            raise ApiError(ErrorCode.invalid_request, "an entity or a quota is given more than once")
+        node.client_quotas.alter(entity, changes, validate_only=validate_only)
+    except ApiError as error:
+        code, message = error.code, error.message
+    return Changed(
+        error_code=code,
+        error_message=message,
+        entity=tuple(ChangedEntity(entity_type=kind, entity_name=name) for kind, name in entity.items()),
+    )

@@ -1,0 +1,114 @@
+"""DescribeUserScramCredentials (50) and AlterUserScramCredentials (51), version 0 each (KIP-554).
+
+A user is altered once in a request, or not at all: DUPLICATE_RESOURCE.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from kio.schema.alter_user_scram_credentials.v0.request import AlterUserScramCredentialsRequest
+from kio.schema.alter_user_scram_credentials.v0.response import (
+    AlterUserScramCredentialsResponse,
+    AlterUserScramCredentialsResult,
+)
+from kio.schema.describe_user_scram_credentials.v0.request import DescribeUserScramCredentialsRequest
+from kio.schema.describe_user_scram_credentials.v0.response import (
+    CredentialInfo,
+    DescribeUserScramCredentialsResponse,
+    DescribeUserScramCredentialsResult,
+)
+from kio.schema.errors import ErrorCode
+from kio.static.primitive import i8, i32
+
+from logpost_broker.errors import ApiError
+from logpost_broker.metadata_file import ScramEntry
+from logpost_broker.node import Node
+from logpost_broker.scram_credentials import Upsertion
+from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.wire.units import NO_THROTTLE
+
+
+@handles(DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse)
+def describe_user_scram_credentials(
+    node: Node, request: DescribeUserScramCredentialsRequest, context: RequestContext
+) -> DescribeUserScramCredentialsResponse:
+    """No users asked means all, null or empty, as in Kafka."""
+    credentials = node.scram_credentials
+    asked = Counter([user.name for user in request.users or ()] or {entry.user for entry in credentials})
+    return DescribeUserScramCredentialsResponse(
+        throttle_time=NO_THROTTLE,
+        error_code=ErrorCode.none,
+        error_message=None,
+        results=tuple(_described(user, times, credentials.of(user)) for user, times in sorted(asked.items())),
+    )
+
+
+def _described(user: str, times: int, entries: Sequence[ScramEntry]) -> DescribeUserScramCredentialsResult:
+    if times > 1:
+        return _refused(user, ErrorCode.duplicate_resource, f"'{user}' is asked for more than once")
+    if not entries:
+        return _refused(user, ErrorCode.resource_not_found, f"'{user}' has no credentials")
+    return DescribeUserScramCredentialsResult(
+        user=user,
+        error_code=ErrorCode.none,
+        error_message=None,
+        credential_infos=tuple(
+            CredentialInfo(mechanism=i8(entry.mechanism), iterations=i32(entry.iterations)) for entry in entries
+        ),
+    )
+
+
+def _refused(user: str, code: ErrorCode, message: str) -> DescribeUserScramCredentialsResult:
+    return DescribeUserScramCredentialsResult(user=user, error_code=code, error_message=message, credential_infos=())
+
+
+@handles(AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse)
+def alter_user_scram_credentials(
+    node: Node, request: AlterUserScramCredentialsRequest, context: RequestContext
+) -> AlterUserScramCredentialsResponse:
+    asked = Counter([*(one.name for one in request.deletions), *(one.name for one in request.upsertions)])
+    results: dict[str, AlterUserScramCredentialsResult] = {
+        user: _altered(user, ApiError(ErrorCode.duplicate_resource, "a user is altered once in a request"))
+        for user, times in asked.items()
+        if times > 1
+    }
+    for deletion in request.deletions:
+        if deletion.name not in results:
+            results[deletion.name] = _altered(deletion.name, _delete(node, deletion.name, deletion.mechanism))
+    for upsertion in request.upsertions:
+        if upsertion.name not in results:
+            wanted = Upsertion(
+                user=upsertion.name,
+                mechanism=upsertion.mechanism,
+                iterations=upsertion.iterations,
+                salt=upsertion.salt,
+                salted_password=upsertion.salted_password,
+            )
+            results[upsertion.name] = _altered(upsertion.name, _put(node, wanted))
+    return AlterUserScramCredentialsResponse(throttle_time=NO_THROTTLE, results=tuple(results.values()))
+
+
+def _delete(node: Node, user: str, mechanism: int) -> ApiError | None:
+    try:
+        node.scram_credentials.delete(user, mechanism)
+    except ApiError as error:
+        return error
+    return None
+
+
+def _put(node: Node, upsertion: Upsertion) -> ApiError | None:
+    try:
+        node.scram_credentials.put(upsertion)
+    except ApiError as error:
+        return error
+    return None
+
+
+def _altered(user: str, error: ApiError | None) -> AlterUserScramCredentialsResult:
+    return AlterUserScramCredentialsResult(
+        user=user,
+        error_code=ErrorCode.none if error is None else error.code,
+        error_message=None if error is None else error.message,
+    )
