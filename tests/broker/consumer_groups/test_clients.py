@@ -272,3 +272,39 @@ def test_members_go_on_after_the_broker_was_killed(killable: Part, group: str) -
     assert changes == [], "no rebalance"
     for member in members:
         member.close()
+
+
+@pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
+def test_a_group_is_upgraded_member_by_member_and_back(
+    servers: str, consumer: Callable[..., Consumer], group: str, strategy: str
+) -> None:
+    """KIP-848's migration while the group reads: each half of it is of another protocol in between."""
+    topic = filled_topic(servers)
+    classic = {
+        "group_protocol": "classic",
+        "partition_assignment_strategy": strategy,
+        "session_timeout_ms": 6_000,
+        "heartbeat_interval_ms": 100,
+    }
+    members = [consumer(**classic) for _ in range(2)]
+    for member in members:
+        member.subscribe([topic])
+    until(lambda: [len(places(member)) for member in members] == [2, 2], *members)
+    for settings in ({}, {}, classic, classic):
+        members.pop(0).close()
+        members.append(consumer(**settings))
+        members[-1].subscribe([topic])
+        until(lambda: [len(places(member)) for member in members] == [2, 2], *members)
+        assert places(members[0]) | places(members[1]) == everything(topic)
+    produce(servers, topic, b"last")
+    read: set[int | None] = set()
+    deadline = time.monotonic() + SECONDS
+    while len(read) < PARTITIONS:
+        assert time.monotonic() < deadline, read
+        for member in members:
+            message = member.poll(0.05)
+            if message is not None and message.value() == b"last":
+                read.add(message.partition())
+    admin = AdminClient({"bootstrap.servers": servers})
+    described = admin.describe_consumer_groups([group])[group].result(SECONDS)
+    assert described.type is ConsumerGroupType.CLASSIC
