@@ -45,6 +45,7 @@ from logpost_broker.log_directory import LogDirectory
 from logpost_broker.metadata_file import MetadataFile
 from logpost_broker.metrics import BrokerMetrics
 from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.resource_configs import ResourceConfigs
 from logpost_broker.scram_credentials import ScramCredentials
 from logpost_broker.server.appender import Appender
 from logpost_broker.server.flusher import Flusher
@@ -159,6 +160,7 @@ class Node:
         self.producer_ids = ProducerIds(metadata)
         self.client_quotas = ClientQuotas(metadata)
         self.scram_credentials = ScramCredentials(metadata)
+        self.resource_configs = ResourceConfigs(metadata)
         self.fetch_sessions = FetchSessions(lambda: random.randint(1, MAX_INT))
         self.flusher = Flusher(config, self.logs, self.now_ms)
         self.metrics = BrokerMetrics()

@@ -1,7 +1,8 @@
-"""AlterConfigs (33), versions 0 to 2, and IncrementalAlterConfigs (44), 0 and 1: the configuration of topics.
+"""AlterConfigs (33), versions 0 to 2, and IncrementalAlterConfigs (44), 0 and 1: the configuration of topics, groups,
+client metrics, and what may be changed of a running broker.
 
-The older one replaces all that a topic has set; the other sets, deletes, appends to and subtracts from single settings
-(KIP-339). What changes holds at once. The broker's own settings are those of its configuration file.
+The older one replaces all that a resource has set; the other sets, deletes, appends to and subtracts from single
+settings (KIP-339), and alone alters the levels of loggers (KIP-412). What changes holds at once.
 """
 
 from __future__ import annotations
@@ -22,11 +23,10 @@ from kio.schema.incremental_alter_configs.v1.response import (
 from kio.schema.incremental_alter_configs.v1.response import IncrementalAlterConfigsResponse
 from kio.static.primitive import i8
 
-from logpost_broker.api.describe_configs import TOPIC_RESOURCE
+from logpost_broker.api.config_resources import ConfigResource, LoggerResource, find_resource
+from logpost_broker.config_definition import LIST
 from logpost_broker.errors import ApiError
 from logpost_broker.node import Node
-from logpost_broker.topic_configs import LIST, TOPIC_CONFIGS, check_configs
-from logpost_broker.topics import Topic
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
@@ -96,7 +96,7 @@ def _altered(
     node: Node,
     resource: Resource,
     asked: int,
-    wanted: Callable[[Topic], dict[str, str | None]],
+    wanted: Callable[[ConfigResource], dict[str, str | None]],
     *,
     validate_only: bool,
 ) -> tuple[ErrorCode, str | None]:
@@ -104,33 +104,24 @@ def _altered(
     try:
         if asked > 1 or len({config.name for config in resource.configs}) < len(resource.configs):
             raise ApiError(ErrorCode.invalid_request, "a resource or a setting is given more than once")
-        overrides = check_configs(wanted(topic := _topic(node, resource)))
+        found = find_resource(node, resource.resource_type, resource.resource_name)
+        overrides = found.check(wanted(found))
         if not validate_only:
-            node.configure_topic(topic, overrides)
+            found.replace(overrides)
     except ApiError as error:
         return error.code, error.message
     return ErrorCode.none, None
 
 
-def _topic(node: Node, resource: Resource) -> Topic:
-    if resource.resource_type != TOPIC_RESOURCE:
-        raise ApiError(
-            ErrorCode.invalid_request,
-            "only topics are configured here; the broker's settings are in its configuration file",
-        )
-    topic = node.topics.by_name(resource.resource_name)
-    if topic is None:
-        raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic '{resource.resource_name}'")
-    return topic
-
-
-def _replaced(topic: Topic, changes: Sequence[ReplacedConfig]) -> dict[str, str | None]:
+def _replaced(resource: ConfigResource, changes: Sequence[ReplacedConfig]) -> dict[str, str | None]:
+    if isinstance(resource, LoggerResource):
+        raise ApiError(ErrorCode.invalid_request, "levels of loggers are set one by one")
     return {change.name: change.value for change in changes}
 
 
-def _changed(topic: Topic, changes: Sequence[AlterableConfig]) -> dict[str, str | None]:
+def _changed(resource: ConfigResource, changes: Sequence[AlterableConfig]) -> dict[str, str | None]:
     """Raises ApiError INVALID_CONFIG, INVALID_REQUEST."""
-    wanted: dict[str, str | None] = dict(topic.configs.overrides)
+    wanted: dict[str, str | None] = dict(resource.overrides)
     for change in changes:
         if not SET <= change.config_operation <= SUBTRACT:
             raise ApiError(ErrorCode.invalid_request, f"there is no operation {change.config_operation}")
@@ -141,12 +132,12 @@ def _changed(topic: Topic, changes: Sequence[AlterableConfig]) -> dict[str, str 
         elif change.config_operation == SET:
             wanted[change.name] = change.value
         else:
-            wanted[change.name] = _list_changed(change, wanted.get(change.name))
+            wanted[change.name] = _list_changed(resource, change, wanted.get(change.name))
     return wanted
 
 
-def _list_changed(change: AlterableConfig, before: str | None) -> str:
-    config = TOPIC_CONFIGS.get(change.name)
+def _list_changed(resource: ConfigResource, change: AlterableConfig, before: str | None) -> str:
+    config = resource.definitions.get(change.name)
     if config is None or config.type != LIST:
         raise ApiError(
             ErrorCode.invalid_config, f"{change.name} is no list, which could be appended to or subtracted from"

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
+from logpost_broker.group_configs import EARLIEST, LATEST, SHARE_AUTO_OFFSET_RESET, duration_ms
 from logpost_broker.journal import Journal
 from logpost_broker.log.batch import whole_batches
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.node import Node
+from logpost_broker.resource_configs import ResourceType
 from logpost_broker.share_groups.events import Place, ShareDeleted, ShareEvent
 from logpost_broker.share_groups.journal import ShareJournalFormat, make_topic, replay
 from logpost_broker.share_groups.limits import ShareLimits
@@ -58,7 +60,6 @@ NOTHING = Fetched()
 class ShareDelivery:
     def __init__(self, node: Node, limits: ShareLimits, snapshot_bytes: int) -> None:
         self._node = node
-        self._limits = limits
         self.states = ShareStates(limits)
         self._journal: Journal[ShareEvent] = Journal(
             node, ShareJournalFormat(), lambda: self.states.snapshot(node.now_ms()), snapshot_bytes
@@ -111,12 +112,22 @@ class ShareDelivery:
         """The share partition, brought up to what happened to the log."""
         partition = self.states.get(place)
         if partition is None:
-            return self.begin(place, log.high_watermark if self._limits.starts_at_end else log.log_start_offset)
+            return self.begin(place, self._first_offset(place.group_id, log))
         if partition.end_offset > log.next_offset:
             # The log has lost records, which a crash can cost it without `flush = "commit"`. Others take their offsets.
             return self.begin(place, min(partition.start_offset, log.next_offset))
         self._carry_out(place, partition.move_start(log.log_start_offset))
         return partition
+
+    def _first_offset(self, group_id: str, log: PartitionLog) -> int:
+        """Where a group begins that has not been here before."""
+        configs = self._node.resource_configs.of(ResourceType.GROUP, group_id)
+        reset = configs.get(SHARE_AUTO_OFFSET_RESET, LATEST)
+        if reset == EARLIEST:
+            return log.log_start_offset
+        back_ms = duration_ms(reset)
+        found = None if back_ms is None else log.first_at_or_after(self._node.now_ms() - back_ms)
+        return log.high_watermark if found is None else found.offset
 
     def begin(self, place: Place, start_offset: int) -> SharePartition:
         """From this offset on, whatever was before. Raises ApiError KAFKA_STORAGE_ERROR."""

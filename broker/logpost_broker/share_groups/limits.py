@@ -18,7 +18,5 @@ class ShareLimits:
     partition_max_record_locks: int = 2_000
     """No more records are acquired while a share partition has so many that are not finished; a batch that was begun
     may exceed it."""
-    starts_at_end: bool = True
-    """`share.auto.offset.reset`: `latest`, or else `earliest`."""
     updates_per_snapshot: int = 500
     """After so many changes the state of a share partition is journaled whole."""

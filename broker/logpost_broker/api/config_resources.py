@@ -1,0 +1,175 @@
+"""What has a configuration that clients may describe and alter: topics, groups, client metrics, broker, its loggers.
+
+Each is described by definitions and by what is set over their defaults; to alter one is to replace what is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from kio.schema.errors import ErrorCode
+
+from logpost_broker import broker_loggers
+from logpost_broker.broker_configs import BROKER_CONFIGS, described_broker
+from logpost_broker.client_metrics_configs import CLIENT_METRICS_CONFIGS
+from logpost_broker.config_definition import UNKNOWN, ConfigDefinition, DescribedConfig, Synonym, checked
+from logpost_broker.errors import ApiError
+from logpost_broker.group_configs import ALTERABLE, group_configs
+from logpost_broker.node import NODE_ID, Node
+from logpost_broker.resource_configs import ResourceType
+from logpost_broker.topic_configs import FROM_DEFAULT, TOPIC_CONFIGS, TopicConfigs
+from logpost_broker.topics import Topic, check_name
+
+FROM_THIS_BROKER, FROM_ALL_BROKERS, FROM_LOGGER, FROM_CLIENT_METRICS, FROM_GROUP = 2, 3, 6, 7, 8
+"""Kafka's config sources, beside those of a topic."""
+ALL_BROKERS = ""
+
+
+class ConfigResource(Protocol):
+    @property
+    def definitions(self) -> Mapping[str, ConfigDefinition]:
+        """What may be set."""
+
+    @property
+    def overrides(self) -> Mapping[str, str]:
+        """What is set."""
+
+    def described(self) -> Iterable[DescribedConfig]: ...
+
+    def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
+        """What would be set. Raises ApiError INVALID_CONFIG, INVALID_REQUEST."""
+
+    def replace(self, wanted: Mapping[str, str]) -> None:
+        """Set this, and nothing else. Raises ApiError KAFKA_STORAGE_ERROR."""
+
+
+def find_resource(node: Node, kind: int, name: str) -> ConfigResource:
+    """Raises ApiError: INVALID_REQUEST, INVALID_TOPIC_EXCEPTION, UNKNOWN_TOPIC_OR_PARTITION."""
+    match kind:
+        case ResourceType.TOPIC:
+            return TopicResource(node, _topic(node, name))
+        case ResourceType.BROKER if name in (ALL_BROKERS, str(NODE_ID)):
+            return BrokerResource(node, name)
+        case ResourceType.BROKER_LOGGER if name == str(NODE_ID):
+            return LoggerResource()
+        case ResourceType.CLIENT_METRICS if name:
+            return KeptResource(node, ResourceType.CLIENT_METRICS, name, CLIENT_METRICS_CONFIGS, FROM_CLIENT_METRICS)
+        case ResourceType.GROUP if name:
+            return GroupResource(node, ResourceType.GROUP, name, group_configs(node.config), FROM_GROUP)
+    raise ApiError(ErrorCode.invalid_request, f"there is no resource '{name}' of type {kind}")
+
+
+def _topic(node: Node, name: str) -> Topic:
+    topic = node.topics.by_name(name)
+    if topic is None:
+        check_name(name)
+        raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic '{name}'")
+    return topic
+
+
+@dataclass(frozen=True, slots=True)
+class TopicResource:
+    node: Node
+    topic: Topic
+
+    @property
+    def definitions(self) -> Mapping[str, ConfigDefinition]:
+        return TOPIC_CONFIGS
+
+    @property
+    def overrides(self) -> Mapping[str, str]:
+        return self.topic.configs.overrides
+
+    def described(self) -> Iterable[DescribedConfig]:
+        return TopicConfigs(self.overrides).described(self.node.config)
+
+    def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
+        return checked(TOPIC_CONFIGS, wanted, "topic")
+
+    def replace(self, wanted: Mapping[str, str]) -> None:
+        self.node.configure_topic(self.topic, wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptResource:
+    """One whose configuration `node.resource_configs` keeps. `source` is Kafka's number for what is set."""
+
+    node: Node
+    type: ResourceType
+    name: str
+    definitions: Mapping[str, ConfigDefinition]
+    source: int
+
+    @property
+    def overrides(self) -> Mapping[str, str]:
+        return self.node.resource_configs.of(self.type, self.name)
+
+    def described(self) -> Iterable[DescribedConfig]:
+        for name, definition in self.definitions.items():
+            default = Synonym(definition.default, FROM_DEFAULT)
+            own = [Synonym(self.overrides[name], self.source)] if name in self.overrides else []
+            yield DescribedConfig(name, definition.type, [*own, default])
+
+    def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
+        return checked(self.definitions, wanted, self.type.name.lower().replace("_", " "))
+
+    def replace(self, wanted: Mapping[str, str]) -> None:
+        self.node.resource_configs.replace(self.type, self.name, wanted)
+
+
+class GroupResource(KeptResource):
+    __slots__ = ()
+
+    def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
+        fixed = sorted(name for name in wanted if name in self.definitions and name not in ALTERABLE)
+        if fixed:
+            raise ApiError(ErrorCode.invalid_config, f"{', '.join(fixed)} is the same for all groups of this broker")
+        return super().check(wanted)
+
+
+class BrokerResource(KeptResource):
+    __slots__ = ()
+
+    def __init__(self, node: Node, name: str) -> None:
+        source = FROM_ALL_BROKERS if name == ALL_BROKERS else FROM_THIS_BROKER
+        super().__init__(node, ResourceType.BROKER, name, BROKER_CONFIGS, source)
+
+    def described(self) -> Iterable[DescribedConfig]:
+        for name, value in self.overrides.items():
+            yield DescribedConfig(name, BROKER_CONFIGS[name].type, [Synonym(value, self.source)])
+        if self.name != ALL_BROKERS:
+            node = self.node
+            yield from described_broker(
+                node.config, node_id=NODE_ID, host=node.host, port=node.port, directory=node.logs.directory
+            )
+
+    def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
+        fixed = sorted(wanted.keys() - BROKER_CONFIGS.keys())
+        if fixed:
+            raise ApiError(
+                ErrorCode.invalid_request,
+                f"cannot change {', '.join(fixed)} while the broker runs: its settings are in its configuration file",
+            )
+        return super().check(wanted)
+
+
+class LoggerResource:
+    @property
+    def definitions(self) -> Mapping[str, ConfigDefinition]:
+        return dict.fromkeys(broker_loggers.LOGGERS, ConfigDefinition("", UNKNOWN, broker_loggers.check_level))
+
+    @property
+    def overrides(self) -> Mapping[str, str]:
+        return broker_loggers.own_levels()
+
+    def described(self) -> Iterable[DescribedConfig]:
+        for name, level in broker_loggers.levels().items():
+            yield DescribedConfig(name, UNKNOWN, [Synonym(level, FROM_LOGGER)])
+
+    def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
+        return checked(self.definitions, wanted, "logger")
+
+    def replace(self, wanted: Mapping[str, str]) -> None:
+        broker_loggers.set_levels(wanted)
