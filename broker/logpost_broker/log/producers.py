@@ -72,13 +72,15 @@ class ProducerStates:
         with any sequence, as in Kafka: its earlier batches may have left with their segments.
         """
         producer = self._producers.get(header.producer_id)
-        if not has_sequence(header) or producer is None:
+        if producer is None:
             return None
         if header.producer_epoch < producer.epoch:
             raise ApiError(
                 ErrorCode.invalid_producer_epoch,
                 f"epoch {header.producer_epoch} of producer {header.producer_id} is older than {producer.epoch}",
             )
+        if not has_sequence(header):
+            return None
         if header.producer_epoch > producer.epoch:
             self._require(header, expected=0)
             return None

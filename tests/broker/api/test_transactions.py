@@ -302,6 +302,26 @@ def test_an_administrator_ends_a_transaction(
     assert markers(client, topic) == 1
 
 
+def test_an_administrator_cannot_end_what_a_later_producer_began(
+    client: WireClient, producer: Transactional, new_topic: NewTopic
+) -> None:
+    topic = new_topic()
+    producer.add(topic)
+    producer.produce(topic)
+    before = producer.zombie()
+    assert producer.add(topic) is NONE
+    assert producer.produce(topic) is NONE
+    marker = {
+        "producer_id": before.producer_id,
+        "producer_epoch": before.epoch,
+        "transaction_result": False,
+        "topics": [{"name": topic, "partition_indexes": (0,)}],
+    }
+    [answer] = client.call("write_txn_markers", 2, {"markers": [marker]}).markers
+    assert answer.topics[0].partitions[0].error_code is ErrorCode.invalid_producer_epoch
+    assert markers(client, topic) == 1, "that of the first transaction, which the second producer aborted"
+
+
 @each_version("list_transactions")
 def test_transactions_are_listed(
     client: WireClient, producer: Transactional, new_topic: NewTopic, version: int
