@@ -154,7 +154,7 @@ class TopicConfigs:
     def _synonyms(self, name: str, config: ConfigDefinition, broker: BrokerConfig) -> list[Synonym]:
         found = [Synonym(config.default, FROM_DEFAULT)]
         of_broker = _broker_value(name, broker)
-        if of_broker is not None:
+        if of_broker not in (None, config.default):
             found.insert(0, Synonym(of_broker, FROM_BROKER))
         if name in self.overrides:
             found.insert(0, Synonym(self.overrides[name], FROM_TOPIC))

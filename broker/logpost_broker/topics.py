@@ -69,9 +69,17 @@ class TopicRegistry:
         check_name(name)
         if name in self._by_name:
             raise ApiError(ErrorCode.topic_already_exists, f"topic '{name}' already exists")
+        self._check_collision(name)
         if not 1 <= partitions <= MAX_PARTITIONS:
             raise ApiError(ErrorCode.invalid_partitions, f"a topic has 1 to {MAX_PARTITIONS} partitions")
         return check_configs(configs)
+
+    def _check_collision(self, name: str) -> None:
+        """Monitoring tools write '.' as '_': two names that differ in nothing else would share their metrics."""
+        plain = name.replace(".", "_")
+        for taken in self._by_name:
+            if taken.replace(".", "_") == plain:
+                raise ApiError(ErrorCode.invalid_topic_exception, f"topic '{name}' collides with topic '{taken}'")
 
     def create(self, name: str, partitions: int, configs: Mapping[str, str | None], *, internal: bool = False) -> Topic:
         """Raises ApiError: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS, INVALID_CONFIG,

@@ -25,7 +25,7 @@ from kio.static.primitive import i32
 
 from logpost_broker.errors import ApiError
 from logpost_broker.node import NODE_ID, Node
-from logpost_broker.topics import INTERNAL_TOPICS, Topic
+from logpost_broker.topics import INTERNAL_TOPICS, Topic, check_name
 from logpost_broker.wire.registry import Adapted, RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
@@ -70,7 +70,7 @@ def _find_or_create(node: Node, asked: MetadataRequestTopic, *, create: bool) ->
     if topic is not None:
         return topic
     if not (create and node.config.auto_create_topics) or asked.name in INTERNAL_TOPICS:
-        node.topics.check_new(asked.name, node.config.num_partitions, {})
+        check_name(asked.name)
         raise ApiError(ErrorCode.unknown_topic_or_partition)
     return node.create_topic(asked.name, node.config.num_partitions)
 

@@ -25,6 +25,17 @@ def test_an_illegal_name_is_refused(client: WireClient, name: str) -> None:
     assert (described.name, described.error_code) == (name, ErrorCode.invalid_topic_exception)
 
 
+def test_names_that_metrics_would_mix_up_are_refused(client: WireClient) -> None:
+    [created] = create(client, "web.front_end")
+    assert created.error_code is ErrorCode.none
+    for name in ("web_front.end", "web.front.end", "web_front_end"):
+        [created] = create(client, name)
+        assert created.error_code is ErrorCode.invalid_topic_exception
+    asked = {"topics": [{"name": "web_front.end"}], "allow_auto_topic_creation": True}
+    [described] = client.call("metadata", 4, asked).topics
+    assert described.error_code is ErrorCode.invalid_topic_exception
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
