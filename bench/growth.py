@@ -25,6 +25,7 @@ from logpost_broker.log.batch import Buffer
 from logpost_broker.log.files import File, Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import build_batch
+from logpost_broker.log.time_lookup import first_at_or_after
 from logpost_broker.node import Node
 
 MB = 1_000_000
@@ -112,7 +113,7 @@ async def measure(config: BrokerConfig, directory: Path) -> Cost:
     newest_ms = _timestamp_of(log, log.next_offset - 1)
     batch = build_batch([(None, os.urandom(SMALL_BATCH_BYTES))], newest_ms)
     fetch_us = median_us(FETCHES, lambda number: log.read(offsets[number % PLACES], FETCH_BYTES))
-    by_time_us = median_us(LOOKUPS, lambda number: log.first_at_or_after(times[number % PLACES]))
+    by_time_us = median_us(LOOKUPS, lambda number: first_at_or_after(log, times[number % PLACES]))
     append_us = median_us(APPENDS, lambda number: log.append(batch, now_ms=newest_ms))
     resident_mb = usage_of(os.getpid()).resident_mb
     size, segments = log.size_bytes, len(log.segments)

@@ -33,6 +33,7 @@ from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.recovery import LastKnown, recover
 from logpost_broker.log.retention import RetentionLimits
+from logpost_broker.log.saved_state import outlived_snapshots
 from logpost_broker.log.segment import RollLimits, Segment
 from logpost_broker.metadata_file import STRAY_SUFFIX, MetadataFile
 from logpost_broker.topics import Topic, TopicRegistry
@@ -236,7 +237,7 @@ class LogDirectory:
             return []
         dropped = log.truncate_prefix(offset)
         paths = [path for segment in dropped for path in self._marked_deleted(segment)]
-        return [*paths, *log.outlived_snapshots()] if dropped else []
+        return [*paths, *outlived_snapshots(self._files, log.directory, log.segments[0].base_offset)] if dropped else []
 
     @staticmethod
     def _marked_deleted(segment: Segment) -> list[Path]:

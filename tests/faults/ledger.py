@@ -17,6 +17,7 @@ from logpost_broker.log.batch import CRC_START, NO_PRODUCER, BatchHeader, crc_ma
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.producers import BATCHES_KEPT
 from logpost_broker.log.records import build_batch
+from logpost_broker.log.time_lookup import first_at_or_after
 from logpost_broker.node import Node
 from tests.broker.log.logs import NOW_MS, idempotent
 
@@ -227,7 +228,7 @@ def _check_appends(log: PartitionLog, rng: random.Random, where: str) -> None:
         assert read_header(log.read(first + number, 1)).base_offset == first + number, (
             f"{where}: a new one is not found"
         )
-        found = log.first_at_or_after(LATER_MS + number)
+        found = first_at_or_after(log, LATER_MS + number)
         assert found is not None, f"{where}: a new one is not found by time"
         assert found.offset == first + number, f"{where}: another one is found by time"
 
@@ -273,7 +274,7 @@ def _check_lookups(promise: PartitionPromise, log: PartitionLog, rng: random.Ran
     offset = rng.randint(max(entry.base, log.log_start_offset), entry.end - 1)
     assert read_header(log.read(offset, 1)).base_offset == entry.base, f"{where}: offset {offset} is not found"
     first = next(other for other in there if other.header.max_timestamp >= entry.header.max_timestamp)
-    found = log.first_at_or_after(entry.header.max_timestamp)
+    found = first_at_or_after(log, entry.header.max_timestamp)
     assert found is not None, f"{where}: no record at {entry.header.max_timestamp}"
     assert found.offset == max(first.base, log.log_start_offset), f"{where}: {found} is found by time, not {first.base}"
 

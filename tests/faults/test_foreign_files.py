@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from logpost.errors import StartError
+from logpost_broker.log.time_lookup import first_at_or_after
 from tests.broker.log.logs import append, values_from
 from tests.faults.disk import Contents, Directory, Disk, NameChange
 from tests.faults.ledger import served_by
@@ -115,7 +116,7 @@ def test_what_is_not_ours_does_no_harm(machines: Machines, name: str, clean: boo
     written = [entry.base for entry in life.promise("t").entries]
     assert [header.base_offset for header, _ in served_by(log)] == written
     first = life.promise("t").entries[0]
-    found = log.first_at_or_after(first.header.max_timestamp)
+    found = first_at_or_after(log, first.header.max_timestamp)
     assert found is not None
     assert found.offset == 0
     sent = [entry for entry in life.promise("t").entries if entry.header.producer_id >= 0][-1]

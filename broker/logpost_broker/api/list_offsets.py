@@ -23,7 +23,8 @@ from kio.schema.list_offsets.v11.response import (
 from kio.static.primitive import i32, i64
 
 from logpost_broker.errors import ApiError
-from logpost_broker.log.partition_log import NO_EPOCH, PartitionLog, TimestampedOffset
+from logpost_broker.log.partition_log import NO_EPOCH, PartitionLog
+from logpost_broker.log.time_lookup import TimestampedOffset, first_at_or_after, newest_timestamp
 from logpost_broker.node import Node
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
@@ -99,7 +100,7 @@ def _find(log: PartitionLog, timestamp: int, isolation_level: int) -> Timestampe
     if timestamp in (EARLIEST, EARLIEST_LOCAL):
         return TimestampedOffset(timestamp_ms=NO_TIMESTAMP, offset=log.log_start_offset)
     if timestamp == MAX_TIMESTAMP:
-        return log.newest_timestamp() or NOTHING
+        return newest_timestamp(log) or NOTHING
     if timestamp in (LATEST_TIERED, EARLIEST_PENDING_UPLOAD):
         return NOTHING
-    return log.first_at_or_after(timestamp) or NOTHING
+    return first_at_or_after(log, timestamp) or NOTHING

@@ -19,18 +19,19 @@ from pathlib import Path
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
-from logpost_broker.log.batch import HEADER, NO_TIMESTAMP, BatchHeader, Buffer, read_header, stamped, whole_batches
-from logpost_broker.log.files import File, Files, duplicates
-from logpost_broker.log.leader_epochs import CHECKPOINT, LeaderEpochs
+from logpost_broker.log.batch import HEADER, BatchHeader, Buffer, read_header, stamped, whole_batches
+from logpost_broker.log.files import Files, duplicates
+from logpost_broker.log.leader_epochs import LeaderEpochs
 from logpost_broker.log.producers import ProducerStates
-from logpost_broker.log.records import build_marker, records_of
-from logpost_broker.log.segment import RollLimits, Segment, file_stem
+from logpost_broker.log.records import build_marker
+from logpost_broker.log.saved_state import save_epochs, save_snapshot
+from logpost_broker.log.segment import RollLimits, Segment
+from logpost_broker.log.sync_job import SyncJob
 from logpost_broker.log.transactions import AbortedTransaction, OpenTransaction, PartitionTransactions
 from logpost_broker.producer_identity import ProducerIdentity
 
 OFFSETS_END = 16
 """Base offset, length and leader epoch: what the broker sets is in the first bytes of a batch."""
-SNAPSHOTS_KEPT = 2
 NO_EPOCH = -1
 """Of a client that does not know the leader epoch."""
 ENDED = sys.maxsize
@@ -51,42 +52,6 @@ class Appended:
     last_offset: int
     duplicate: bool = False
     """The batch had come before; nothing was written now."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimestampedOffset:
-    timestamp_ms: int
-    offset: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncJob:
-    """What makes the log durable up to `offset`. `run` blocks and may run in a thread."""
-
-    offset: int
-    position: tuple[int, int]
-    """The same place as (segment, bytes)."""
-    appended_bytes: int
-    files: tuple[File, ...]
-    directory: Path
-    names_unsynced: bool
-    """Segments were added, or the partition itself."""
-    system: Files
-    snapshot: bytes | None = None
-    """Producer states at `offset`, in a job that makes a checkpoint. `end_sync` saves them: by then the topic may be
-    deleted, and the directory that of one made again."""
-
-    def run(self) -> None:
-        """Raises OSError."""
-        try:
-            for file in self.files:
-                file.sync()
-            if self.names_unsynced:
-                self.system.sync_directory(self.directory)
-                self.system.sync_directory(self.directory.parent)
-        finally:
-            for file in self.files:
-                file.close()
 
 
 class PartitionLog:
@@ -253,8 +218,8 @@ class PartitionLog:
             return
         if job.snapshot is not None:
             self.recovery_point = job.offset
-            self._save_snapshot(job.offset, job.snapshot)
-            self._save_epochs()
+            save_snapshot(self.files, self.directory, job.offset, job.snapshot)
+            self.saved_epochs = save_epochs(self.files, self.directory, self.epochs, self.saved_epochs)
         self._show(job.offset, job.position, job.appended_bytes)
 
     def go_offline(self, reason: str) -> None:
@@ -282,37 +247,6 @@ class PartitionLog:
         shown, self._visible_bytes = appended_bytes - self._visible_bytes, appended_bytes
         for watcher in tuple(self.watchers):
             watcher(shown)
-
-    def _save_snapshot(self, offset: int, snapshot: bytes) -> None:
-        """Not synced, and no harm when it fails: a recovery that finds none whole reads the log instead."""
-        try:
-            self.files.replace(self.directory / f"{file_stem(offset)}.snapshot", snapshot, synced=False)
-            names = [name for name in self.files.names(self.directory) if name.endswith(".snapshot")]
-            for name in names[:-SNAPSHOTS_KEPT]:
-                self.files.unlink(self.directory / name)
-        except OSError as error:
-            logger.error("cannot save the producer states of %s: %s", self.directory, error.strerror)
-
-    def _save_epochs(self) -> None:
-        """Not synced, as a snapshot."""
-        epochs = self.epochs.formatted()
-        if epochs == self.saved_epochs:
-            return
-        try:
-            self.files.replace(self.directory / CHECKPOINT, epochs, synced=False)
-            self.saved_epochs = epochs
-        except OSError as error:
-            logger.error("cannot save the leader epochs of %s: %s", self.directory, error.strerror)
-
-    def outlived_snapshots(self) -> list[Path]:
-        """The producer states from before the first segment: a recovery does not use them."""
-        first = file_stem(self.segments[0].base_offset)
-        try:
-            names = self.files.names(self.directory)
-        except OSError as error:
-            logger.error("cannot list %s: %s", self.directory, error.strerror)
-            return []
-        return [self.directory / name for name in names if name.endswith(".snapshot") and name < first]
 
     def read(self, offset: int, max_bytes: int, *, whole_first: bool = True, up_to_end: bool = False) -> bytes:
         """Batches from the one that holds `offset` on: at most `max_bytes`, the last may be cut. The first comes whole
@@ -375,41 +309,6 @@ class PartitionLog:
     def _number_of(self, offset: int) -> int:
         """Which segment `offset` is in."""
         return max(0, bisect_right(self.segments, offset, key=lambda segment: segment.base_offset) - 1)
-
-    def first_at_or_after(self, timestamp_ms: int) -> TimestampedOffset | None:
-        """The first visible record whose timestamp is at or after `timestamp_ms`."""
-        self.require_online()
-        for segment in self.segments:
-            if segment.max_timestamp < timestamp_ms:
-                continue
-            for position, header in segment.batches_from_time(timestamp_ms):
-                if header.base_offset >= self.high_watermark:
-                    return None
-                found = self._first_in(segment, position, header, timestamp_ms)
-                if found is not None:
-                    return found
-        return None
-
-    def _first_in(
-        self, segment: Segment, position: int, header: BatchHeader, timestamp_ms: int
-    ) -> TimestampedOffset | None:
-        """The first such record of a batch that is at or above the log start."""
-        if header.last_offset < self.log_start_offset:
-            return None
-        try:
-            for record in records_of(segment.read(position, header.size_bytes)):
-                if record.timestamp_ms >= timestamp_ms and record.offset >= self.log_start_offset:
-                    return TimestampedOffset(timestamp_ms=record.timestamp_ms, offset=record.offset)
-        except ValueError as error:
-            # The producer's CRC is right and its records are not: point at the batch, as its reader must judge.
-            logger.warning("%s position %d: %s", segment.log.path, position, error)
-            return TimestampedOffset(timestamp_ms=header.max_timestamp, offset=header.base_offset)
-        return None
-
-    def newest_timestamp(self) -> TimestampedOffset | None:
-        """The record with the highest timestamp."""
-        newest = max((segment.max_timestamp for segment in self.segments), default=NO_TIMESTAMP)
-        return None if newest == NO_TIMESTAMP else self.first_at_or_after(newest)
 
     def start_moved_to(self, offset: int) -> int:
         """Where the log start would be after `truncate_prefix(offset)`: never lower, never above what is visible."""

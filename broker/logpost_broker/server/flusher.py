@@ -19,7 +19,8 @@ from kio.schema.errors import ErrorCode
 
 from logpost.config import BrokerConfig
 from logpost_broker.errors import ApiError
-from logpost_broker.log.partition_log import PartitionLog, SyncJob
+from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.log.sync_job import SyncJob
 from logpost_broker.log_directory import LogDirectory
 
 THREADS = 8

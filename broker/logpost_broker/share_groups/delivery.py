@@ -18,6 +18,7 @@ from logpost_broker.group_configs import EARLIEST, LATEST, SHARE_AUTO_OFFSET_RES
 from logpost_broker.journal import Journal
 from logpost_broker.log.batch import whole_batches
 from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.log.time_lookup import first_at_or_after
 from logpost_broker.node import Node
 from logpost_broker.resource_configs import ResourceType
 from logpost_broker.share_groups.events import Place, ShareDeleted, ShareEvent
@@ -126,7 +127,7 @@ class ShareDelivery:
         if reset == EARLIEST:
             return log.log_start_offset
         back_ms = duration_ms(reset)
-        found = None if back_ms is None else log.first_at_or_after(self._node.now_ms() - back_ms)
+        found = None if back_ms is None else first_at_or_after(log, self._node.now_ms() - back_ms)
         return log.high_watermark if found is None else found.offset
 
     def begin(self, place: Place, start_offset: int) -> SharePartition:

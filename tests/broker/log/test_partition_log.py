@@ -15,6 +15,7 @@ from logpost_broker.errors import ApiError
 from logpost_broker.log.batch import LOG_APPEND_TIME, read_header
 from logpost_broker.log.records import build_batch, records_in
 from logpost_broker.log.recovery import LastKnown
+from logpost_broker.log.time_lookup import first_at_or_after, newest_timestamp
 from tests.broker.log.logs import NOW_MS, append, close_cleanly, idempotent, open_log, sync, values_from
 
 SEGMENT_BYTES = 3000
@@ -82,7 +83,7 @@ class LogAgainstList(RuleBasedStateMachine):
     def look_up_time(self, time: int) -> None:
         visible = range(self.start, self.synced)
         expected = next((offset for offset in visible if self.times[offset] >= time), None)
-        found = self.log.first_at_or_after(time)
+        found = first_at_or_after(self.log, time)
         assert (found.offset if found else None) == expected
 
     @precondition(lambda self: self.log.log_start_offset > 0)
@@ -180,7 +181,7 @@ def test_an_offline_log_refuses_everything(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     append(log, b"v")
     log.go_offline("the disk is broken")
-    for attempt in (lambda: append(log, b"w"), lambda: log.read(0, 10), lambda: log.first_at_or_after(0)):
+    for attempt in (lambda: append(log, b"w"), lambda: log.read(0, 10), lambda: first_at_or_after(log, 0)):
         with pytest.raises(ApiError) as raised:
             attempt()
         assert raised.value.code is ErrorCode.kafka_storage_error
@@ -189,11 +190,11 @@ def test_an_offline_log_refuses_everything(tmp_path: Path) -> None:
 
 def test_the_newest_time_is_found_wherever_it_is(tmp_path: Path) -> None:
     log = open_log(tmp_path, segment_bytes=SEGMENT_BYTES)
-    assert log.newest_timestamp() is None
+    assert newest_timestamp(log) is None
     for time in (10, 99, 20):
         append(log, b"." * 2000, timestamp_ms=time)
     sync(log)
-    newest = log.newest_timestamp()
+    newest = newest_timestamp(log)
     assert newest is not None
     assert (newest.timestamp_ms, newest.offset) == (99, 1)
     log.close()

@@ -9,6 +9,7 @@ import pytest
 
 from logpost_broker.log.cleaned_transactions import ABORT
 from logpost_broker.log.recovery import LastKnown
+from logpost_broker.log.time_lookup import first_at_or_after
 from tests.broker.log.compacting import batch_of, marker
 from tests.broker.log.logs import NOW_MS, append, close_cleanly, idempotent, open_log, sync, values_from
 
@@ -133,7 +134,7 @@ def test_times_are_found_in_every_segment_after_a_crash_and_a_restart(tmp_path: 
     filled(tmp_path, segment_bytes=9000)
     log = open_log(tmp_path, segment_bytes=9000)
     log = open_log(tmp_path, segment_bytes=9000, known=close_cleanly(log))
-    found = log.first_at_or_after(NOW_MS)
+    found = first_at_or_after(log, NOW_MS)
     assert found is not None
     assert found.offset == 0
     log.close()
