@@ -30,6 +30,7 @@ API_VERSIONS_KEY = 18
 FEATURES = {
     "eligible.leader.replicas.version": 1,
     "group.version": 1,
+    "kraft.version": 1,
     "metadata.version": 30,
     "share.version": 1,
     "transaction.version": 2,

@@ -4,7 +4,7 @@
 
 This node alone does. Another broker is BROKER_ID_NOT_REGISTERED, another voter VOTER_NOT_FOUND. Its own id is refused
 with INVALID_REQUEST, where Apache Kafka takes the only broker out of its own cluster. No voter can be added:
-UNSUPPORTED_VERSION, as by Kafka whose quorum is a fixed one (`kraft.version` 0).
+UNSUPPORTED_VERSION, as by Kafka whose quorum is a fixed one.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from logpost_broker.api.group_admin import ALL_OPERATIONS, NOT_ASKED_FOR
 from logpost_broker.errors import ApiError
 from logpost_broker.node import Node
 from logpost_broker.share_groups import assignor
-from logpost_broker.share_groups.membership import ShareGroupState, ShareHeartbeat, ShareMember
+from logpost_broker.share_groups.membership import ShareHeartbeat, ShareMember
 from logpost_broker.share_groups.service import ShareGroupService
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, duration
@@ -87,10 +87,10 @@ def _described(node: Node, group_id: GroupId, operations: i32) -> DescribedGroup
     group = node.service(ShareGroupService).describe(group_id)
     if group is None:
         return DescribedGroup(
-            error_code=ErrorCode.group_id_not_found,
+            error_code=ErrorCode.group_id_not_found if group_id else ErrorCode.invalid_group_id,
             error_message=f"Group {group_id} not found.",
             group_id=group_id,
-            group_state=ShareGroupState.DEAD.value,
+            group_state="",
             group_epoch=i32(0),
             assignment_epoch=i32(0),
             assignor_name="",
