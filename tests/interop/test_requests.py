@@ -111,10 +111,12 @@ def topic_requests() -> Iterator[Request]:
         yield Request("create_partitions", {"topics": [topic], "validate_only": True, **PATIENCE})
     unknown = {"topic_names": ("none",), "topics": [{"name": "none", "topic_id": None}]}
     yield Request("delete_topics", unknown | PATIENCE)
-    for names in (("t",), ("none",)):
-        named = [{"name": name, "topic_id": None} for name in names]
-        yield Request("metadata", {"topics": named, "allow_auto_topic_creation": False}, since=4)
-        yield Request("describe_topic_partitions", {"topics": [{"name": name} for name in names]})
+    for name in ("t", "none", "a b"):
+        named = [{"name": name, "topic_id": None}] * 2
+        operations = {"include_cluster_authorized_operations": True, "include_topic_authorized_operations": True}
+        yield Request("metadata", {"topics": named, "allow_auto_topic_creation": False, **operations}, since=4)
+    for name in ("t", "none"):
+        yield Request("describe_topic_partitions", {"topics": [{"name": name}]})
     for limit in (-1, 1, 2, 3):
         yield Request("describe_topic_partitions", {"topics": [], "response_partition_limit": limit})
     for place in (("t", 1), ("t", 9), ("a", 0), ("t", -1), ("z", 0)):

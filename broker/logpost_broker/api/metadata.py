@@ -2,7 +2,7 @@
 
 - v0: no topics asked means all; from v1 on null means all, and none means none
 - v1: controller, internal topics, rack. v2: cluster id. v3: throttle time. v4: `allow_auto_topic_creation`
-- v5: offline replicas. v7: leader epoch. v8: authorized operations, of the cluster only until v10
+- v5: offline replicas. v7: leader epoch. v8: authorized operations; those of the cluster only until v10, asked or not
 - v9: flexible. v10: topic ids. v12: topics asked by id. v13: a top-level error
 
 An unknown topic is created on first use (`broker.auto_create_topics`), and is there when the answer leaves. Authorized
@@ -23,6 +23,7 @@ from kio.schema.metadata.v13.response import (
 from kio.schema.types import BrokerId, TopicName
 from kio.static.primitive import i32
 
+from logpost_broker.api.describe_cluster import CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED
 from logpost_broker.errors import ApiError
 from logpost_broker.node import NODE_ID, Node
 from logpost_broker.topics import INTERNAL_TOPICS, Topic, check_name
@@ -32,11 +33,13 @@ from logpost_broker.wire.units import NO_THROTTLE
 BROKER_ID = BrokerId(NODE_ID)
 TOPIC_OPERATIONS = i32(sum(1 << operation for operation in (3, 4, 5, 6, 7, 8, 10, 11)))
 """Read, write, create, delete, alter, describe, describe and alter configs, as Kafka numbers them."""
-OPERATIONS_NOT_ASKED = i32(-(2**31))
 
 
 @handles(
-    MetadataRequest, MetadataResponse, lift=[Adapted("topics", until=0, value=lambda request: request.topics or None)]
+    MetadataRequest,
+    MetadataResponse,
+    lift=[Adapted("topics", until=0, value=lambda request: request.topics or None)],
+    lower=[Adapted("cluster_authorized_operations", until=10, value=lambda response: CLUSTER_OPERATIONS)],
 )
 def metadata(node: Node, request: MetadataRequest, context: RequestContext) -> MetadataResponse:
     operations = TOPIC_OPERATIONS if request.include_topic_authorized_operations else OPERATIONS_NOT_ASKED
@@ -44,7 +47,8 @@ def metadata(node: Node, request: MetadataRequest, context: RequestContext) -> M
         topics = tuple(_described(node, topic, operations) for topic in node.topics)
     else:
         topics = tuple(
-            _asked(node, asked, operations, create=request.allow_auto_topic_creation) for asked in request.topics
+            _asked(node, asked, operations, create=request.allow_auto_topic_creation)
+            for asked in dict.fromkeys(request.topics)
         )
     return MetadataResponse(
         throttle_time=NO_THROTTLE,
@@ -60,7 +64,13 @@ def _asked(node: Node, asked: MetadataRequestTopic, operations: i32, *, create: 
     try:
         return _described(node, _find_or_create(node, asked, create=create), operations)
     except ApiError as error:
-        return MetadataResponseTopic(error_code=error.code, name=asked.name, topic_id=asked.topic_id, partitions=())
+        return MetadataResponseTopic(
+            error_code=error.code,
+            name=asked.name,
+            topic_id=asked.topic_id,
+            partitions=(),
+            topic_authorized_operations=OPERATIONS_NOT_ASKED if asked.name is None else operations,
+        )
 
 
 def _find_or_create(node: Node, asked: MetadataRequestTopic, *, create: bool) -> Topic:

@@ -132,6 +132,15 @@ def test_metadata_of_all_topics(client: WireClient, topic: dict[str, Any], api: 
         assert client.call("metadata", version, {"topics": []}).topics == ()
 
 
+@pytest.mark.parametrize("version", [8, 9, 10])
+def test_metadata_tells_what_is_allowed(client: WireClient, topic: dict[str, Any], version: int) -> None:
+    asked = [{"name": topic["name"], "topic_id": None}, {"name": topic["name"], "topic_id": None}]
+    operations = {"include_cluster_authorized_operations": True, "include_topic_authorized_operations": True}
+    answer = client.call("metadata", version, {"topics": asked, **operations})
+    [described] = answer.topics
+    assert (answer.cluster_authorized_operations, described.topic_authorized_operations) == (8096, 3576)
+
+
 @pytest.mark.parametrize("version", [12, 13])
 def test_metadata_by_id(client: WireClient, topic: dict[str, Any], version: int) -> None:
     asked = [{"name": None, "topic_id": topic["topic_id"]}, {"name": None, "topic_id": UNKNOWN_ID}]
