@@ -1,16 +1,18 @@
 """The configuration that a group may carry: Kafka's names, types and defaults.
 
-`share.auto.offset.reset` says where a share group begins. The others are described as they are in force for all groups,
-and cannot be set for one.
+`share.auto.offset.reset` says where a share group begins, `streams.…` how a streams group is led. The others are
+described as they are in force for all groups, and cannot be set for one.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from logpost.config import BrokerConfig
 from logpost_broker.config_definition import MAX_INT, STRING, ConfigDefinition, boolean, number, one_of
+from logpost_broker.streams_groups.limits import StreamsGroupLimits
 
 SHARE_AUTO_OFFSET_RESET = "share.auto.offset.reset"
 EARLIEST, LATEST = "earliest", "latest"
@@ -35,15 +37,36 @@ def duration_ms(reset: str) -> int | None:
     return round(sum(float(count) * unit_ms for count, unit_ms in parts))
 
 
-ALTERABLE: Mapping[str, ConfigDefinition] = {SHARE_AUTO_OFFSET_RESET: ConfigDefinition(LATEST, STRING, _reset)}
+STREAMS_LIMITS = {
+    "streams.assignment.interval.ms": "assignment_interval_ms",
+    "streams.heartbeat.interval.ms": "heartbeat_interval_ms",
+    "streams.initial.rebalance.delay.ms": "initial_rebalance_delay_ms",
+    "streams.num.standby.replicas": "num_standby_replicas",
+    "streams.session.timeout.ms": "session_timeout_ms",
+}
+"""Setting → the field of StreamsGroupLimits."""
+ALTERABLE = frozenset({SHARE_AUTO_OFFSET_RESET, *STREAMS_LIMITS})
+
+
+def streams_limits(broker: BrokerConfig, overrides: Mapping[str, str]) -> StreamsGroupLimits:
+    """Of a streams group with these settings of its own."""
+    limits = StreamsGroupLimits(
+        session_timeout_ms=broker.streams_session_timeout_ms,
+        heartbeat_interval_ms=broker.streams_heartbeat_interval_ms,
+        num_standby_replicas=broker.streams_num_standby_replicas,
+        initial_rebalance_delay_ms=broker.streams_initial_rebalance_delay_ms,
+    )
+    changes = {field: int(overrides[name]) for name, field in STREAMS_LIMITS.items() if name in overrides}
+    return replace(limits, **changes)
 
 
 def group_configs(broker: BrokerConfig) -> dict[str, ConfigDefinition]:
     """All settings of a group, with the defaults of this broker."""
+    streams = streams_limits(broker, {})
     return {
         "consumer.heartbeat.interval.ms": number(broker.consumer_heartbeat_interval_ms, 1, MAX_INT),
         "consumer.session.timeout.ms": number(broker.consumer_session_timeout_ms, 1, MAX_INT),
-        **ALTERABLE,
+        SHARE_AUTO_OFFSET_RESET: ConfigDefinition(LATEST, STRING, _reset),
         "share.delivery.count.limit": number(5, 1, MAX_INT),
         "share.heartbeat.interval.ms": number(5_000, 1, MAX_INT),
         "share.isolation.level": one_of("read_uncommitted", "read_committed", "read_uncommitted"),
@@ -51,4 +74,9 @@ def group_configs(broker: BrokerConfig) -> dict[str, ConfigDefinition]:
         "share.record.lock.duration.ms": number(30_000, 1, MAX_INT),
         "share.renew.acknowledge.enable": boolean("true"),
         "share.session.timeout.ms": number(45_000, 1, MAX_INT),
+        "streams.assignment.interval.ms": number(streams.assignment_interval_ms, 0, 15_000),
+        "streams.heartbeat.interval.ms": number(streams.heartbeat_interval_ms, 1, 15_000),
+        "streams.initial.rebalance.delay.ms": number(streams.initial_rebalance_delay_ms, 0, MAX_INT),
+        "streams.num.standby.replicas": number(streams.num_standby_replicas, 0, 2),
+        "streams.session.timeout.ms": number(streams.session_timeout_ms, 1, 60_000),
     }

@@ -79,6 +79,17 @@ class BrokerConfig(Table, frozen=True):
     `group.consumer.session.timeout.ms`)."""
     consumer_heartbeat_interval_ms: Positive = 5_000
     """How often such members are told to send a heartbeat (Kafka's `group.consumer.heartbeat.interval.ms`)."""
+    streams_session_timeout_ms: Positive = 45_000
+    """After how long without a heartbeat a member of a streams group is gone (Kafka's
+    `group.streams.session.timeout.ms`)."""
+    streams_heartbeat_interval_ms: Positive = 5_000
+    """How often such members are told to send a heartbeat (Kafka's `group.streams.heartbeat.interval.ms`)."""
+    streams_num_standby_replicas: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Copies of a streams task's state on other processes, to take over fast (Kafka's
+    `group.streams.num.standby.replicas`)."""
+    streams_initial_rebalance_delay_ms: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """How long the first member of a streams group waits for more before tasks are given out (Kafka's
+    `group.streams.initial.rebalance.delay.ms`, 3 s there)."""
     offsets_retention_minutes: Positive = 7 * 24 * 60
     """How long the offsets of a consumer group that nobody uses are kept (Kafka's `offsets.retention.minutes`)."""
     offsets_retention_check_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 600.0

@@ -33,6 +33,7 @@ FEATURES = {
     "kraft.version": 1,
     "metadata.version": 30,
     "share.version": 1,
+    "streams.version": 1,
     "transaction.version": 2,
 }
 """Name → its level here, which cannot be changed: those of Apache Kafka 4.3, by which tools tell a release."""

@@ -44,7 +44,7 @@ from logpost_broker.groups.messages import (
     SyncReply,
     TopicPartition,
 )
-from logpost_broker.groups.offsets import Committed, Offsets, check_committer, check_consumer, check_offset, deleted
+from logpost_broker.groups.offsets import Committed, Offsets, check_committer, check_member_epoch, check_offset, deleted
 from logpost_broker.groups.outcome import (
     CallBackTimer,
     Draft,
@@ -58,15 +58,22 @@ from logpost_broker.groups.outcome import (
 )
 from logpost_broker.groups.states import GroupState
 from logpost_broker.groups.subscription import CONSUMER, subscribed_topics
+from logpost_broker.streams_groups.coordinator import StreamsGroups
+from logpost_broker.streams_groups.events import StreamsGroupEvent
+from logpost_broker.streams_groups.messages import StreamsHeartbeat, StreamsHeartbeatReply
+from logpost_broker.streams_groups.timer_keys import StreamsTimer
 
 
 class GroupCoordinator:
-    def __init__(self, limits: GroupLimits, consumers: ConsumerGroups) -> None:
-        """`consumers`: the groups of the new protocol, which share journal, timers and offsets with these."""
+    def __init__(self, limits: GroupLimits, consumers: ConsumerGroups, streams: StreamsGroups) -> None:
+        """`consumers`, `streams`: the groups of the newer protocols, which share journal, timers and offsets with
+        these."""
         self.limits = limits
         self.consumers = consumers
+        self.streams = streams
         self.kinds = GroupKinds()
         self.kinds.register(GroupKind.CONSUMER, self.consumers.__contains__)
+        self.kinds.register(GroupKind.STREAMS, self.streams.__contains__)
         self.kinds.register(GroupKind.CLASSIC, self._is_classic)
         self._groups: dict[str, Group] = {}
         self._offsets = Offsets()
@@ -116,6 +123,20 @@ class GroupCoordinator:
         rebalance.end(group, draft)
         return draft.outcome()
 
+    def streams_heartbeat(self, request: StreamsHeartbeat, waiter: Waiter, now_ms: int) -> Outcome:
+        """Answered with a StreamsHeartbeatReply. A classic group without members gives its id, and its offsets, to the
+        streams group of the first member that joins."""
+        draft = Draft(now_ms)
+        kind = self.kinds.of(request.group_id)
+        is_room = kind is GroupKind.CLASSIC and request.member_epoch == JOIN_EPOCH and self._is_empty(request.group_id)
+        if kind not in (GroupKind.STREAMS, None) and not is_room:
+            message = f"Group {request.group_id} is not a streams group."
+            draft.reply(waiter, StreamsHeartbeatReply(code=ErrorCode.group_id_not_found, message=message))
+            return draft.outcome()
+        if is_room:
+            draft.events.append(GroupDeleted(group_id=request.group_id))
+        return self.streams.heartbeat(request, waiter, draft)
+
     def sync(self, request: Sync, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a SyncReply, maybe by a later outcome."""
         draft = Draft(now_ms)
@@ -159,6 +180,8 @@ class GroupCoordinator:
         """The timer of this key, as it was set last, has run down."""
         if isinstance(key, MemberTimer):
             return self.consumers.expire(key, now_ms)
+        if isinstance(key, StreamsTimer):
+            return self.streams.expire(key, now_ms)
         draft = Draft(now_ms)
         group = self._groups.get(key.group_id)
         if group is None:
@@ -187,10 +210,11 @@ class GroupCoordinator:
             raise ApiError(ErrorCode.invalid_request)
 
     def _make_room(self, group_id: str, draft: Draft) -> None:
-        """A consumer group without members becomes a classic one. Raises ApiError INCONSISTENT_GROUP_PROTOCOL."""
+        """A group of a newer protocol without members becomes a classic one. Raises ApiError
+        INCONSISTENT_GROUP_PROTOCOL."""
         kind = self.kinds.of(group_id)
-        if kind is GroupKind.CONSUMER:
-            draft.events.extend(self.consumers.deletions_of(group_id))
+        if kind in (GroupKind.CONSUMER, GroupKind.STREAMS) and self._is_empty(group_id):
+            draft.events.extend(self._deletions_of(group_id))
         elif kind is not GroupKind.CLASSIC and kind is not None:
             raise ApiError(ErrorCode.inconsistent_group_protocol)
 
@@ -200,12 +224,17 @@ class GroupCoordinator:
 
     def _is_classic(self, group_id: str) -> bool:
         """Groups that only ever committed offsets are classic groups too."""
-        return group_id in self._groups or (group_id in self._offsets.group_ids() and group_id not in self.consumers)
+        return group_id in self._groups or (group_id in self._offsets.group_ids() and self._newer(group_id) is None)
+
+    def _newer(self, group_id: str) -> ConsumerGroups | StreamsGroups | None:
+        """The groups of a newer protocol that this is one of."""
+        return next((groups for groups in (self.consumers, self.streams) if group_id in groups), None)
 
     def _is_empty(self, group_id: str) -> bool:
         """Of a group that is there."""
-        if group_id in self.consumers:
-            return self.consumers.is_empty(group_id)
+        newer = self._newer(group_id)
+        if newer is not None:
+            return newer.is_empty(group_id)
         group = self._groups.get(group_id)
         return group is None or group.is_in(GroupState.EMPTY)
 
@@ -232,8 +261,9 @@ class GroupCoordinator:
         try:
             if len(request.group_id.encode()) > MAX_STRING_BYTES:
                 raise ApiError(ErrorCode.invalid_group_id)
-            if request.group_id in self.consumers:
-                check_consumer(self.consumers, request)
+            newer = self._newer(request.group_id)
+            if newer is not None:
+                check_member_epoch(newer, request)
             else:
                 check_committer(self._groups.get(request.group_id), request, draft)
         except ApiError as error:
@@ -285,7 +315,8 @@ class GroupCoordinator:
 
     def group_ids(self) -> list[str]:
         """Sorted; groups that only ever committed offsets are groups too."""
-        return sorted({*self._groups, *self._offsets.group_ids(), *self.consumers.group_ids()})
+        ids = (self._groups, self._offsets.group_ids(), self.consumers.group_ids(), self.streams.group_ids())
+        return sorted(set().union(*ids))
 
     def listed(self) -> list[ListedGroup]:
         """Sorted by id."""
@@ -297,6 +328,10 @@ class GroupCoordinator:
             return ListedGroup(
                 group_id=group_id, kind=GroupKind.CONSUMER, protocol_type=CONSUMER, state=consumer.state.value
             )
+        streams = self.streams.describe(group_id)
+        if streams is not None:
+            kind = GroupKind.STREAMS
+            return ListedGroup(group_id=group_id, kind=kind, protocol_type=kind.value, state=streams.state.value)
         classic = self.describe(group_id)
         assert classic is not None
         return ListedGroup(
@@ -318,7 +353,7 @@ class GroupCoordinator:
     def delete_group(self, group_id: str, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a DeleteReply: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP or none."""
         draft = Draft(now_ms)
-        if group_id not in self.consumers and not self._is_classic(group_id):
+        if self._newer(group_id) is None and not self._is_classic(group_id):
             draft.reply(waiter, DeleteReply(code=ErrorCode.group_id_not_found))
         elif not self._is_empty(group_id):
             draft.reply(waiter, DeleteReply(code=ErrorCode.non_empty_group))
@@ -330,8 +365,9 @@ class GroupCoordinator:
 
     def _deletions_of(self, group_id: str) -> Iterable[Event]:
         """What forgets the group, but for its offsets."""
-        if group_id in self.consumers:
-            return self.consumers.deletions_of(group_id)
+        newer = self._newer(group_id)
+        if newer is not None:
+            return newer.deletions_of(group_id)
         return [GroupDeleted(group_id=group_id)]
 
     def delete_offsets(
@@ -339,7 +375,7 @@ class GroupCoordinator:
     ) -> Outcome:
         """Answered with a DeleteReply: GROUP_ID_NOT_FOUND, or GROUP_SUBSCRIBED_TO_TOPIC per partition."""
         draft = Draft(now_ms)
-        if group_id not in self.consumers and not self._is_classic(group_id):
+        if self._newer(group_id) is None and not self._is_classic(group_id):
             draft.reply(waiter, DeleteReply(code=ErrorCode.group_id_not_found))
             return draft.outcome()
         codes = {}
@@ -354,8 +390,9 @@ class GroupCoordinator:
 
     def _is_subscribed(self, group_id: str, topic: str) -> bool:
         """Members whose subscription cannot be read may want any topic."""
-        if group_id in self.consumers:
-            return self.consumers.is_subscribed(group_id, topic)
+        newer = self._newer(group_id)
+        if newer is not None:
+            return newer.is_subscribed(group_id, topic)
         group = self._groups.get(group_id)
         if group is None:
             return False
@@ -378,6 +415,8 @@ class GroupCoordinator:
                 group.move(GroupState.DEAD, group.state_since_ms)
         elif isinstance(event, ConsumerGroupEvent):
             self.consumers.apply(event)
+        elif isinstance(event, StreamsGroupEvent):
+            self.streams.apply(event)
         else:
             self._offsets.apply(event)
 
@@ -390,6 +429,7 @@ class GroupCoordinator:
             if group.members and group.leader is None:
                 draft.set_timer(CallBackTimer(group.group_id), 0)
         self.consumers.resume(draft)
+        self.streams.resume(draft)
         return draft.outcome()
 
     def release(self, now_ms: int) -> Outcome:
@@ -404,7 +444,7 @@ class GroupCoordinator:
     def snapshot(self) -> list[Event]:
         """The journaled state as events: applied to nothing, or to any earlier part of the journal, they give it."""
         groups = [group.stored for group in self._groups.values() if group.stored is not None]
-        return [*groups, *self.consumers.snapshot(), *self._offsets.all()]
+        return [*groups, *self.consumers.snapshot(), *self.streams.snapshot(), *self._offsets.all()]
 
 
 def _committed(request: Commit, offset: OffsetToCommit, now_ms: int) -> OffsetCommitted | OffsetPending:

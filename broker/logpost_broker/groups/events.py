@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from logpost_broker.consumer_groups.events import ConsumerGroupEvent
 from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.streams_groups.events import StreamsGroupEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,5 +79,12 @@ class TransactionEnded:
 
 
 Event = (
-    GroupStored | GroupDeleted | OffsetCommitted | OffsetDeleted | OffsetPending | TransactionEnded | ConsumerGroupEvent
+    GroupStored
+    | GroupDeleted
+    | OffsetCommitted
+    | OffsetDeleted
+    | OffsetPending
+    | TransactionEnded
+    | ConsumerGroupEvent
+    | StreamsGroupEvent
 )

@@ -9,6 +9,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.consumer_groups.messages import MemberHeartbeatReply
 from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.streams_groups.messages import StreamsHeartbeatReply
 
 TopicPartition = tuple[str, int]
 
@@ -141,4 +142,13 @@ class DeleteReply:
 
 
 # Every reply has a code of its own, so that one rule answers what could not be journaled.
-Reply = JoinReply | SyncReply | HeartbeatReply | LeaveReply | CommitReply | DeleteReply | MemberHeartbeatReply
+Reply = (
+    JoinReply
+    | SyncReply
+    | HeartbeatReply
+    | LeaveReply
+    | CommitReply
+    | DeleteReply
+    | MemberHeartbeatReply
+    | StreamsHeartbeatReply
+)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.consumer_groups.coordinator import ConsumerGroups
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.events import OffsetCommitted, OffsetDeleted, OffsetPending, TransactionEnded
 from logpost_broker.groups.group import Group
@@ -107,8 +107,16 @@ def check_committer(group: Group | None, request: Commit, draft: Draft) -> None:
     watch(group, member, draft)
 
 
-def check_consumer(groups: ConsumerGroups, request: Commit) -> None:
-    """As `check_committer`, for a group of the new protocol (KIP-848).
+class MemberEpochs(Protocol):
+    """The groups of a protocol whose members have epochs."""
+
+    def check_member(
+        self, group_id: str, member_id: str, epoch: int, committed: Collection[TopicPartition] = ()
+    ) -> None: ...
+
+
+def check_member_epoch(groups: MemberEpochs, request: Commit) -> None:
+    """As `check_committer`, for a group of a newer protocol (KIP-848, KIP-1071).
 
     Raises ApiError: UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH; in a transaction ILLEGAL_GENERATION, which producers know.
     """

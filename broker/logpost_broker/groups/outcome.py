@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from logpost_broker.consumer_groups.timer_keys import MemberTimer
 from logpost_broker.groups.events import Event
 from logpost_broker.groups.messages import Reply
+from logpost_broker.streams_groups.timer_keys import StreamsTimer
 
 Waiter = object
 """Stands for one parked request. The core only keeps it and hands it back, once."""
@@ -50,7 +51,7 @@ class CallBackTimer:
     group_id: str
 
 
-TimerKey = SessionTimer | PendingTimer | RebalanceTimer | SyncTimer | CallBackTimer | MemberTimer
+TimerKey = SessionTimer | PendingTimer | RebalanceTimer | SyncTimer | CallBackTimer | MemberTimer | StreamsTimer
 
 
 @dataclass(frozen=True, slots=True)

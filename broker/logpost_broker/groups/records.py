@@ -18,8 +18,11 @@ from logpost_broker.groups.offset_record import (
     read_offset,
 )
 from logpost_broker.groups.record_fields import Reader
+from logpost_broker.streams_groups.events import StreamsGroupEvent
+from logpost_broker.streams_groups.records import KEY_TYPES as STREAMS_KEY_TYPES
+from logpost_broker.streams_groups.records import read_streams_group_record, streams_group_record
 
-PlainEvent = GroupStored | GroupDeleted | OffsetCommitted | OffsetDeleted | ConsumerGroupEvent
+PlainEvent = GroupStored | GroupDeleted | OffsetCommitted | OffsetDeleted | ConsumerGroupEvent | StreamsGroupEvent
 """What is one record, whatever its batch says."""
 
 
@@ -29,6 +32,8 @@ def to_record(event: PlainEvent) -> tuple[bytes, bytes | None]:
         return group_key(event), group_value(event) if isinstance(event, GroupStored) else None
     if isinstance(event, ConsumerGroupEvent):
         return consumer_group_record(event)
+    if isinstance(event, StreamsGroupEvent):
+        return streams_group_record(event)
     return offset_key(event), offset_value(event) if isinstance(event, OffsetCommitted) else None
 
 
@@ -42,4 +47,6 @@ def from_record(key: bytes, value: bytes | None) -> PlainEvent:
         return read_group(reader, value)
     if key_type in KEY_TYPES:
         return read_consumer_group_record(key_type, reader, value)
+    if key_type in STREAMS_KEY_TYPES:
+        return read_streams_group_record(key_type, reader, value)
     raise ValueError(f"a record of type {key_type} is not known")

@@ -20,6 +20,7 @@ from logpost_broker.consumer_groups.listing import DescribedConsumerGroup
 from logpost_broker.consumer_groups.messages import MemberHeartbeat, MemberHeartbeatReply
 from logpost_broker.consumer_groups.topics_image import TopicImage, TopicsImage
 from logpost_broker.errors import ApiError
+from logpost_broker.group_configs import streams_limits
 from logpost_broker.groups.coordinator import GroupCoordinator
 from logpost_broker.groups.events import TransactionEnded
 from logpost_broker.groups.journal import GroupJournalFormat
@@ -45,6 +46,11 @@ from logpost_broker.groups.outcome import Outcome, TimerKey, Waiter
 from logpost_broker.groups.timers import Timers
 from logpost_broker.journal import SNAPSHOT_BYTES, Journal
 from logpost_broker.node import Node
+from logpost_broker.resource_configs import ResourceType
+from logpost_broker.streams_groups.coordinator import StreamsGroups
+from logpost_broker.streams_groups.limits import StreamsGroupLimits
+from logpost_broker.streams_groups.listing import DescribedStreamsGroup
+from logpost_broker.streams_groups.messages import StreamsHeartbeat, StreamsHeartbeatReply
 from logpost_broker.topics import Topic
 
 R = TypeVar("R", bound=Reply)
@@ -61,8 +67,9 @@ class GroupService:
             heartbeat_interval_ms=node.config.consumer_heartbeat_interval_ms,
         )
         consumers = ConsumerGroups(limits, self._topics_image)
+        streams = StreamsGroups(self._streams_limits, self._topics_image)
         kept_ms = node.config.offsets_retention_minutes * 60_000
-        self._core = GroupCoordinator(GroupLimits(offsets_retention_ms=kept_ms), consumers)
+        self._core = GroupCoordinator(GroupLimits(offsets_retention_ms=kept_ms), consumers, streams)
         self.kinds = self._core.kinds
         """Coordinators of other kinds of groups register here."""
         self._journal = Journal(node, GroupJournalFormat(), self._core.snapshot, snapshot_bytes)
@@ -107,6 +114,9 @@ class GroupService:
     def consumer_heartbeat(self, request: MemberHeartbeat) -> asyncio.Future[MemberHeartbeatReply]:
         return self._call(lambda waiter, now_ms: self._core.consumer_heartbeat(request, waiter, now_ms))
 
+    def streams_heartbeat(self, request: StreamsHeartbeat) -> asyncio.Future[StreamsHeartbeatReply]:
+        return self._call(lambda waiter, now_ms: self._core.streams_heartbeat(request, waiter, now_ms))
+
     def sync(self, request: Sync) -> asyncio.Future[SyncReply]:
         return self._call(lambda waiter, now_ms: self._core.sync(request, waiter, now_ms))
 
@@ -147,14 +157,15 @@ class GroupService:
             await self._journal.durable
 
     def check_consumer(self, group_id: str, member_id: str, epoch: int) -> None:
-        """Whether a member of a consumer group may read offsets. Raises ApiError: UNKNOWN_MEMBER_ID,
+        """Whether a member of a consumer or streams group may read offsets. Raises ApiError: UNKNOWN_MEMBER_ID,
         STALE_MEMBER_EPOCH."""
-        if group_id in self._core.consumers:
-            self._core.consumers.check_member(group_id, member_id, epoch)
+        for groups in (self._core.consumers, self._core.streams):
+            if group_id in groups:
+                groups.check_member(group_id, member_id, epoch)
 
     def has_consumer(self, group_id: str, member_id: str) -> bool:
-        """Whether it is a member of a consumer group."""
-        return self._core.consumers.has_member(group_id, member_id)
+        """Whether it is a member of a consumer or streams group."""
+        return any(groups.has_member(group_id, member_id) for groups in (self._core.consumers, self._core.streams))
 
     def listed(self) -> list[ListedGroup]:
         return self._core.listed()
@@ -162,8 +173,15 @@ class GroupService:
     def describe_consumer(self, group_id: str) -> DescribedConsumerGroup | None:
         return self._core.consumers.describe(group_id)
 
+    def describe_streams(self, group_id: str) -> DescribedStreamsGroup | None:
+        return self._core.streams.describe(group_id)
+
     def describe(self, group_id: str) -> DescribedGroup | None:
         return self._core.describe(group_id)
+
+    def _streams_limits(self, group_id: str) -> StreamsGroupLimits:
+        configs = self._node.resource_configs.of(ResourceType.GROUP, group_id)
+        return streams_limits(self._node.config, configs)
 
     def _topics_image(self) -> TopicsImage:
         registry = self._node.topics

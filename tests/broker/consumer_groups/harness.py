@@ -18,6 +18,8 @@ from logpost_broker.groups.coordinator import GroupCoordinator
 from logpost_broker.groups.limits import GroupLimits
 from logpost_broker.groups.outcome import Outcome, SetTimer, TimerKey
 from logpost_broker.groups.records import PlainEvent, from_record, to_record
+from logpost_broker.streams_groups.coordinator import StreamsGroups
+from logpost_broker.streams_groups.limits import StreamsGroupLimits
 
 GROUP = "g"
 REBALANCE_MS = 10_000
@@ -54,7 +56,7 @@ class ConsumerHarness:
 
     def _new_core(self) -> GroupCoordinator:
         consumers = ConsumerGroups(self.limits, lambda: TopicsImage(self.version, dict(self.topics)))
-        return GroupCoordinator(GroupLimits(), consumers)
+        return GroupCoordinator(GroupLimits(), consumers, StreamsGroups(lambda _: StreamsGroupLimits(), TopicsImage))
 
     def set_topic(self, name: str, partitions: int | None) -> None:
         """Create it, or give it so many partitions; None deletes it."""

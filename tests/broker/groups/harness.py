@@ -32,6 +32,8 @@ from logpost_broker.groups.messages import (
 from logpost_broker.groups.outcome import Outcome, SetTimer, TimerKey
 from logpost_broker.groups.records import from_record, to_record
 from logpost_broker.groups.states import GroupState
+from logpost_broker.streams_groups.coordinator import StreamsGroups
+from logpost_broker.streams_groups.limits import StreamsGroupLimits
 
 GROUP = "g"
 SESSION_MS = 10_000
@@ -57,10 +59,18 @@ class Call:
         self.reply: Reply | None = None
 
 
+def others() -> tuple[ConsumerGroups, StreamsGroups]:
+    """Groups of the newer protocols, on a broker without topics."""
+    return (
+        ConsumerGroups(ConsumerGroupLimits(), TopicsImage),
+        StreamsGroups(lambda _: StreamsGroupLimits(), TopicsImage),
+    )
+
+
 class GroupHarness:
     def __init__(self, limits: GroupLimits | None = None) -> None:
         self.limits = limits or GroupLimits()
-        self.core = GroupCoordinator(self.limits, ConsumerGroups(ConsumerGroupLimits(), TopicsImage))
+        self.core = GroupCoordinator(self.limits, *others())
         self.now_ms = 1_000_000
         self.timers: dict[TimerKey, int] = {}
         self.journal: list[tuple[bytes, bytes | None]] = []
@@ -221,7 +231,7 @@ class GroupHarness:
 
     def crash_and_replay(self) -> None:
         """The broker is killed and started again: the journal is all that is left, requests get no answer any more."""
-        self.core = GroupCoordinator(self.limits, ConsumerGroups(ConsumerGroupLimits(), TopicsImage))
+        self.core = GroupCoordinator(self.limits, *others())
         self.timers = {}
         for key, value in self.journal:
             self.core.apply(from_record(key, value))

@@ -11,6 +11,7 @@ GROUPS = Path(logpost_broker.groups.__file__).parent
 SHELL = {"journal.py", "service.py", "timers.py"}
 IMPURE = {"asyncio", "datetime", "logging", "os", "pathlib", "random", "secrets", "socket", "threading", "time", "uuid"}
 SHARED = {"logpost_broker.errors", "logpost_broker.producer_identity"}
+OURS = ("logpost_broker.groups", "logpost_broker.consumer_groups", "logpost_broker.streams_groups")
 CORE = sorted(file.name for file in GROUPS.glob("*.py") if file.name not in SHELL)
 
 
@@ -29,9 +30,6 @@ def test_the_core_is_pure(name: str) -> None:
     modules = imported(GROUPS / name)
     assert {module.partition(".")[0] for module in modules} & IMPURE == set()
     ours = {module for module in modules if module.startswith("logpost_broker")}
-    assert all(
-        module in SHARED or module.startswith(("logpost_broker.groups", "logpost_broker.consumer_groups"))
-        for module in ours
-    )
+    assert all(module in SHARED or module.startswith(OURS) for module in ours)
     assert not any(module.endswith(tuple(f".{shell[:-3]}" for shell in SHELL)) for module in ours)
     assert {module for module in modules if module.startswith("kio")} <= {"kio.schema.errors"}
