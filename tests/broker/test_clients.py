@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:read_text is deprecated:Deprecat
 
 KCAT = shutil.which("kcat")
 MESSAGES = 500
-SECONDS = 20.0
+SECONDS = 90.0
 
 
 @pytest.fixture

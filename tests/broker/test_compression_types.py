@@ -30,7 +30,7 @@ with warnings.catch_warnings():
 pytestmark = pytest.mark.filterwarnings("ignore:read_text is deprecated:DeprecationWarning")
 
 MESSAGES = 40
-SECONDS = 20.0
+SECONDS = 90.0
 Values = list[bytes]
 
 

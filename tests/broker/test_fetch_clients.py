@@ -23,7 +23,7 @@ with warnings.catch_warnings():
 pytestmark = pytest.mark.filterwarnings("ignore:read_text is deprecated:DeprecationWarning")
 
 PARTITIONS = 40
-SECONDS = 30.0
+SECONDS = 90.0
 METADATA_MS = 300
 
 

@@ -15,7 +15,7 @@ from kio.serial import entity_reader, entity_writer
 
 from logpost_broker.wire.units import NO_THROTTLE
 
-SECONDS = 20.0
+SECONDS = 90.0
 
 
 def versions(api: str) -> list[int]:

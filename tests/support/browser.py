@@ -28,7 +28,7 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key that WebDriver gives to a reference to an element (W3C WebDriver, 12.2)."""
 ENTER, SHIFT = "\ue007", "\ue008"
 """Keys as `type` and `press` take them (W3C WebDriver, 17.4.2)."""
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 
 
 def missing_programs() -> str:

@@ -21,7 +21,7 @@ from logpost_broker import Broker
 from logpost_broker.broker import EMBEDDED
 from tests.support.processes import Part, free_port
 
-SECONDS = 20.0
+SECONDS = 90.0
 PARTITIONS = 4
 SETTINGS = {"consumer_session_timeout_ms": 2_000, "consumer_heartbeat_interval_ms": 100}
 

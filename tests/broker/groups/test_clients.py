@@ -34,7 +34,7 @@ with warnings.catch_warnings():
 
 pytestmark = pytest.mark.filterwarnings("ignore:read_text is deprecated:DeprecationWarning")
 
-SECONDS = 20.0
+SECONDS = 90.0
 PARTITIONS = 4
 
 CONSUMER = """

@@ -17,7 +17,7 @@ from logpost_broker import Broker
 from tests.broker.wire_client import WireClient
 from tests.support.processes import Part, free_port
 
-SECONDS = 30.0
+SECONDS = 90.0
 RECORDS = 500
 KILLS = 4
 

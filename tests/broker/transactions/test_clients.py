@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from logpost_broker import Broker
 from tests.support.processes import Part, free_port
 
-SECONDS = 20.0
+SECONDS = 90.0
 
 
 def producer_of(servers: str, transactional_id: str, **settings: object) -> Producer:

@@ -13,7 +13,7 @@ import pytest
 
 from logpost.agent.wake import Wake, Woken
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from logpost.record import Record
 
-READ_SECONDS = 30.0
+READ_SECONDS = 90.0
 
 
 class Topic:

@@ -14,7 +14,7 @@ from logpost_broker import Broker
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.store.store import Store
 
-SECONDS = 30.0
+SECONDS = 90.0
 
 
 @pytest.fixture
