@@ -12,6 +12,7 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from kio.schema.errors import ErrorCode
 from kio.schema.share_fetch.v2.request import ShareFetchRequest
@@ -56,6 +57,9 @@ async def share_fetch(node: Node, request: ShareFetchRequest, context: RequestCo
     service = node.service(ShareGroupService)
     try:
         session = _session(service, request, node.now_ms())
+        if request.share_session_epoch == OPENING_EPOCH:
+            place = _group(request), _member(request)
+            context.connection.when_lost(place, partial(service.lose_session, *place, session))
     except ApiError as error:
         return _answer(service, (), error)
     acknowledged = acknowledge(service.delivery, _group(request), _member(request), acknowledgements_of(request.topics))

@@ -23,7 +23,7 @@ from logpost_broker.log.compression import NONE
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.produced import Rules, prepared
 from logpost_broker.metrics import BrokerMetrics
-from logpost_broker.wire.registry import ConnectionState
+from logpost_broker.wire.registry import Holdable
 
 INLINE_BYTES = 16 * 1024
 """A smaller batch is compressed on the event loop: zstd-1 takes 5 to 20 µs for it, handing it to a thread and back
@@ -74,7 +74,7 @@ class Appender:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="compress")
         self._done: deque[_Waiting] = deque()
         self._is_collecting = False
-        self._held: set[ConnectionState] = set()
+        self._held: set[Holdable] = set()
         self.waiting_bytes = 0
 
     def append(
@@ -85,7 +85,7 @@ class Appender:
         rules: Rules,
         *,
         now_ms: int,
-        connection: ConnectionState,
+        connection: Holdable,
     ) -> Appending:
         """Append a batch that `check_produced` has passed; what it answers if it has to wait never fails but for a bug.
 
@@ -185,7 +185,7 @@ class Appender:
         except Exception as error:  # noqa: BLE001  # a bug: whoever waits raises it, the others go on
             waiting.answer.set_exception(error)
 
-    def _waits(self, waiting: _Waiting, connection: ConnectionState) -> None:
+    def _waits(self, waiting: _Waiting, connection: Holdable) -> None:
         self.waiting_bytes += waiting.size_bytes
         self._metrics.waiting_bytes.set(self.waiting_bytes)
         if self.waiting_bytes > MAX_WAITING_BYTES and connection not in self._held:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import cast
 
 from logpost_broker.errors import ProtocolError
@@ -59,6 +59,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_held = False
         self._is_sending_soon = False
         self.closed = False
+        self._when_lost: dict[Hashable, Callable[[], None]] = {}
         self._peer = ""
         self._host = ""
         self._transport: asyncio.Transport | None = None
@@ -108,6 +109,9 @@ class Connection(asyncio.BufferedProtocol):
         return (
             not (self._is_write_paused or self._is_starting or self._is_held) and len(self._replies) < MAX_OPEN_REQUESTS
         )
+
+    def when_lost(self, key: Hashable, call: Callable[[], None]) -> None:
+        self._when_lost[key] = call
 
     def hold(self) -> None:
         self._is_held = True
@@ -208,4 +212,6 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
         self._frames.clear()
+        for call in self._when_lost.values():
+            call()
         self._on_lost(self)

@@ -24,7 +24,7 @@ from logpost_broker.share_groups.membership import (
     ShareMembership,
     Topics,
 )
-from logpost_broker.share_groups.sessions import ShareSessions
+from logpost_broker.share_groups.sessions import ShareSession, ShareSessions
 from logpost_broker.topics import Topic
 
 PROTOCOL_TYPE = "share"
@@ -92,6 +92,11 @@ class ShareGroupService:
             self.delivery.release(group_id, member_id)
         except ApiError as error:
             logger.error("what %s had is free only when its locks end: %s", member_id, error)
+
+    def lose_session(self, group_id: str, member_id: str, session: ShareSession) -> None:
+        """The connection that it was opened by is gone."""
+        if self.sessions.is_open(group_id, member_id, session) and not self._node.is_stopping:
+            self.end_session(group_id, member_id)
 
     # Groups
 

@@ -72,6 +72,9 @@ class ShareSessions:
         session.used_ms = now_ms
         return session
 
+    def is_open(self, group_id: str, member_id: str, session: ShareSession) -> bool:
+        return self._sessions.get((group_id, member_id)) is session
+
     def close(self, group_id: str, member_id: str) -> None:
         self._sessions.pop((group_id, member_id), None)
 

@@ -31,7 +31,7 @@ A file of `logpost_broker.api` registers its handlers by being imported; all fil
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from logpost_broker.node import Node
 
 
-class ConnectionState(Protocol):
-    """What a handler may ask about the connection that its request came by."""
+class Holdable(Protocol):
+    """A connection that can be made to wait."""
 
     @property
     def closed(self) -> bool: ...
@@ -53,6 +53,13 @@ class ConnectionState(Protocol):
         """Handle no further request, and read none, until `go_on`."""
 
     def go_on(self) -> None: ...
+
+
+class ConnectionState(Holdable, Protocol):
+    """What a handler may ask about the connection that its request came by."""
+
+    def when_lost(self, key: Hashable, call: Callable[[], None]) -> None:
+        """Call this when the client is gone; a later one of the same key takes its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

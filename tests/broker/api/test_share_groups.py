@@ -156,6 +156,30 @@ def test_nothing_is_acquired_for_who_is_gone(client: WireClient, topic: str, mem
     assert member.acquire() == [(0, 0, 1)]
 
 
+def test_what_a_member_had_is_free_when_its_connection_is_lost(
+    client: WireClient, topic: str, member: Member, other: Member
+) -> None:
+    produce_values(client, topic, b"a")
+    assert other.acquire() == [(0, 0, 1)]
+    other.client.close()
+    assert acquired(member.fetch(**waiting(60_000))) == [(0, 0, 2)]
+
+
+def test_a_session_outlives_the_connection_that_it_was_not_opened_by(
+    client: WireClient, topic: str, member: Member, shared_broker: Broker
+) -> None:
+    produce_values(client, topic, b"a")
+    with WireClient(shared_broker.port) as second:
+        member.client, member.session_epoch = second, 0
+        assert member.acquire() == [(0, 0, 1)]
+        with WireClient(shared_broker.port) as third:
+            member.client, member.session_epoch = third, 0
+            assert member.acquire() == [(0, 0, 2)], "a session that begins anew ends the one before"
+            second.close()
+            client.call("api_versions", 0, {})
+            assert code_of(member.acknowledge((0, 0, ACCEPT))) is ErrorCode.none
+
+
 def waiting(wait_ms: int) -> dict[str, Any]:
     return {"min_bytes": 1, "max_bytes": 1 << 20, "max_records": 500, "max_wait": duration(wait_ms)}
 
