@@ -64,17 +64,18 @@ def _asked(node: Node, asked: MetadataRequestTopic, operations: i32, *, create: 
     try:
         return _described(node, _find_or_create(node, asked, create=create), operations)
     except ApiError as error:
+        name = asked.name if asked.topic_id is None else None
         return MetadataResponseTopic(
             error_code=error.code,
-            name=asked.name,
+            name=name,
             topic_id=asked.topic_id,
             partitions=(),
-            topic_authorized_operations=OPERATIONS_NOT_ASKED if asked.name is None else operations,
+            topic_authorized_operations=OPERATIONS_NOT_ASKED if name is None else operations,
         )
 
 
 def _find_or_create(node: Node, asked: MetadataRequestTopic, *, create: bool) -> Topic:
-    if asked.name is None:
+    if asked.topic_id is not None or asked.name is None:  # Java's client sends an empty name with an id
         return node.topic_of(asked.topic_id)
     topic = node.topics.by_name(asked.name)
     if topic is not None:

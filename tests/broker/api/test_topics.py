@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -75,6 +76,17 @@ def test_assignments_may_only_name_this_broker(
         client, "assigned", assignments=listed, num_partitions=-1, replication_factor=-1, validate_only=True
     )
     assert created.error_code is code
+
+
+def test_a_topic_is_described_by_its_id_whatever_name_comes_with_it(client: WireClient, new_topic: NewTopic) -> None:
+    topic = new_topic()
+    [by_name] = client.call("metadata", 13, {"topics": [{"name": topic}]}).topics
+    for name in (None, ""):
+        asked = {"topics": [{"name": name, "topic_id": by_name.topic_id}]}
+        assert client.call("metadata", 13, asked).topics == (by_name,)
+    unknown = uuid.uuid4()
+    [refused] = client.call("metadata", 13, {"topics": [{"name": "", "topic_id": unknown}]}).topics
+    assert (refused.error_code, refused.name, refused.topic_id) == (ErrorCode.unknown_topic_id, None, unknown)
 
 
 def test_minus_one_is_the_brokers_choice(client: WireClient) -> None:
