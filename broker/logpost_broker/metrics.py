@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from functools import cache
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
@@ -118,12 +118,24 @@ class BrokerMetrics:
             "Partitions that a failed write or sync took offline until the next start.",
             registry=self._registry,
         )
+        self._open_transactions = Gauge(
+            "logpost_broker_open_transactions",
+            "Undecided transactions, once for each partition: readers of committed records wait for them.",
+            registry=self._registry,
+        )
+        self._fetch_sessions = Gauge(
+            "logpost_broker_fetch_sessions", "Fetch sessions of consumers that are kept.", registry=self._registry
+        )
         self.cleaner = CleanerMetrics(self._registry)
 
     def watch_logs(self, logs: Iterable[PartitionLog]) -> None:
         """`logs` are gone through anew for each scrape."""
         self._damaged_bytes.set_function(lambda: sum(log.damaged_bytes for log in logs))
         self._offline_partitions.set_function(lambda: sum(log.offline is not None for log in logs))
+        self._open_transactions.set_function(lambda: sum(len(log.transactions.open) for log in logs))
+
+    def watch_sessions(self, sessions: Sized) -> None:
+        self._fetch_sessions.set_function(lambda: len(sessions))
 
     def watch_disk(self, reserve: DiskReserve) -> None:
         self._disk_free.set_function(lambda: reserve.free_bytes)

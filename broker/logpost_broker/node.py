@@ -167,6 +167,7 @@ class Node:
         self.appender = Appender(self.metrics, self.flusher.written)
         self.metrics.watch_disk(self.disk_reserve)
         self.metrics.watch_logs(self.logs)
+        self.metrics.watch_sessions(self.fetch_sessions)
         self.is_stopping = False
         self.parked: set[Parked] = set()
         """Requests that wait for something that may not come before the broker stops."""
