@@ -8,7 +8,7 @@ LINES ?= 500000
 CRASH_POINTS ?= 12000
 KILLS ?= 100
 
-.PHONY: up test lint bench lock system-packages clean
+.PHONY: up test lint bench interop lock system-packages clean
 
 up: $(VENV)/installed-server
 	@exec $(BIN)/logpost up
@@ -31,6 +31,10 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m pytest tests/broker/transactions/test_copy_job.py --kills $(KILLS)
 	$(BIN)/python -m pytest tests/faults --crash-points $(CRASH_POINTS)
 	$(BIN)/python -m pytest -k 'exploration or model or against' --hypothesis-profile=wide
+
+# The same programs of other makers against this broker and against Apache Kafka: Java and Maven, Go, Node, kcat.
+interop: $(VENV)/installed-dev
+	$(BIN)/python -m interop
 
 # The lock names every version; its second half serves tests and lint only. Without --no-deps pip would add pandas,
 # pyarrow and numpy, which chdb-core's metadata asks for and logpost never imports (0.3 GB).

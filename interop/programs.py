@@ -1,0 +1,46 @@
+"""The programs that both brokers are given. Each prints a transcript: one fact a line, nothing random or timed in it.
+
+A program is told the broker by BOOTSTRAP_SERVERS and Apache Kafka's jars by KAFKA_LIBS. Each broker is new for each
+run, so that topics and groups are there for the first time.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    name: str
+    directory: Path
+    """Where its commands run."""
+    command: tuple[str, ...]
+    setup: tuple[tuple[str, ...], ...] = ()
+    """What is to be done once before, such as a build; it may fetch packages."""
+    needs: tuple[str, ...] = ()
+    """Executables without which it is left out."""
+    needs_packages: tuple[str, ...] = ()
+    """Packages of this Python without which it is left out."""
+    seconds: float = 180.0
+    """It is killed after so long."""
+
+
+def python(name: str, package: str) -> Program:
+    return Program(
+        name=name,
+        directory=HERE / "python",
+        command=(sys.executable, f"{name.replace('-', '_')}_program.py"),
+        needs_packages=(package,),
+    )
+
+
+PROGRAMS: tuple[Program, ...] = (
+    python("confluent-kafka", "confluent_kafka"),
+    python("aiokafka", "aiokafka"),
+    python("kafka-python", "kafka"),
+    Program(name="kcat", directory=HERE / "kcat", command=("sh", "program.sh"), needs=("kcat",)),
+)
