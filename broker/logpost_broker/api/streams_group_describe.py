@@ -29,6 +29,7 @@ from logpost_broker.streams_groups.configured_topology import ConfiguredSubtopol
 from logpost_broker.streams_groups.listing import DescribedStreamsGroup, DescribedStreamsMember
 from logpost_broker.streams_groups.tasks import Tasks, TaskSet, by_subtopology
 from logpost_broker.streams_groups.topology import InternalTopic
+from logpost_broker.streams_groups.topology import Subtopology as ToldSubtopology
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
@@ -86,13 +87,14 @@ def _described(group: DescribedStreamsGroup) -> DescribedGroup:
 def _topology(group: DescribedStreamsGroup) -> Topology | None:
     if group.topology is None:
         return None
-    parts = () if group.configured is None else group.configured.subtopologies.values()
-    return Topology(
-        epoch=i32(group.topology.epoch), subtopologies=tuple(_subtopology(part) for part in parts) if parts else None
-    )
+    parts: Iterable[ConfiguredSubtopology | ToldSubtopology] = group.topology.subtopologies
+    if group.configured is not None and group.configured.is_ready:
+        parts = group.configured.subtopologies.values()
+    return Topology(epoch=i32(group.topology.epoch), subtopologies=tuple(_subtopology(part) for part in parts))
 
 
-def _subtopology(part: ConfiguredSubtopology) -> Subtopology:
+def _subtopology(part: ConfiguredSubtopology | ToldSubtopology) -> Subtopology:
+    """As the application told it while topics are missing or do not fit."""
     return Subtopology(
         subtopology_id=part.id,
         source_topics=tuple(TopicName(name) for name in sorted(part.source_topics)),

@@ -177,7 +177,6 @@ def _internal(topic: asked.TopicInfo) -> InternalTopic:
 
 def _answer(reply: StreamsHeartbeatReply) -> StreamsGroupHeartbeatResponse:
     assigned = reply.assigned
-    is_refused = reply.code is not ErrorCode.none
     return StreamsGroupHeartbeatResponse(
         throttle_time=NO_THROTTLE,
         error_code=reply.code,
@@ -187,7 +186,7 @@ def _answer(reply: StreamsHeartbeatReply) -> StreamsGroupHeartbeatResponse:
         heartbeat_interval=duration(reply.heartbeat_interval_ms),
         acceptable_recovery_lag=NO_ACCEPTABLE_LAG,
         task_offset_interval=NO_THROTTLE,
-        status=None if is_refused else tuple(_status(status) for status in reply.statuses),
+        status=tuple(_status(status) for status in reply.statuses),
         active_tasks=None if assigned is None else tuple(_task_ids(assigned.active)),
         standby_tasks=None if assigned is None else tuple(_task_ids(assigned.standby)),
         warmup_tasks=None if assigned is None else tuple(_task_ids(assigned.warmup)),

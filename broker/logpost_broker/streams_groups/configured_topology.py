@@ -10,7 +10,7 @@ from logpost_broker.streams_groups.partition_counts import IncorrectlyPartitione
 from logpost_broker.streams_groups.statuses import Status, StatusCode
 from logpost_broker.streams_groups.topology import InternalTopic, Subtopology, Topology
 
-MOST_NAMED = 5
+MOST_NAMED = 3
 """Of a long list of topics so many are named."""
 
 

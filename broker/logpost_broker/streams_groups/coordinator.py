@@ -20,7 +20,6 @@ from logpost_broker.streams_groups.membership import remove_member
 from logpost_broker.streams_groups.messages import (
     JOIN_EPOCH,
     LEAVE_EPOCH,
-    LEAVE_STATIC_EPOCH,
     StreamsHeartbeat,
     StreamsHeartbeatReply,
 )
@@ -49,10 +48,11 @@ class StreamsGroups:
         of it is in the answer when the request is refused."""
         try:
             check(request)
+            is_leaving = request.member_epoch == LEAVE_EPOCH
             if request.group_id not in self and request.member_epoch != JOIN_EPOCH:
-                raise ApiError(ErrorCode.group_id_not_found, f"Streams group {request.group_id} not found.")
+                kind = "Group" if is_leaving else "Streams group"
+                raise ApiError(ErrorCode.group_id_not_found, f"{kind} {request.group_id} not found.")
             work = self._work(request.group_id, draft)
-            is_leaving = request.member_epoch in (LEAVE_EPOCH, LEAVE_STATIC_EPOCH)
             reply = leave(work, request) if is_leaving else heartbeat(work, request)
         except ApiError as error:
             return _refused(draft, waiter, error)

@@ -18,11 +18,11 @@ NO_TOPOLOGY_EPOCH = -1
 class StreamsMemberState(IntEnum):
     """How far a member is on its way to its target; the values are Kafka's."""
 
-    STABLE = 0
+    STABLE = 1
     """It has its target, or will find out by its next heartbeat that it has not."""
-    UNREVOKED_TASKS = 1
+    UNREVOKED_TASKS = 2
     """It has to let tasks go before it gets others."""
-    UNRELEASED_TASKS = 2
+    UNRELEASED_TASKS = 3
     """It waits for tasks that others have to let go."""
 
 

@@ -48,7 +48,7 @@ def heartbeat(work: Work, request: StreamsHeartbeat) -> StreamsHeartbeatReply:
     is_told = before is None or _is_to_be_told(request, before, current)
     _remember(work, request, is_delayed=is_delayed, is_told=is_told)
     _arm(work, request.member_id, before, current)
-    is_endpoint_news = configured.is_ready and request.endpoint_epoch != work.unjournaled.endpoint_epoch
+    is_endpoint_news = request.endpoint_epoch != work.unjournaled.endpoint_epoch
     return StreamsHeartbeatReply(
         member_id=request.member_id,
         member_epoch=current.epoch,
