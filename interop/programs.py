@@ -6,6 +6,7 @@ run, so that topics and groups are there for the first time.
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,9 +39,26 @@ def python(name: str, package: str) -> Program:
     )
 
 
+def java(program: str, seconds: float = 180.0) -> Program:
+    """A class of `java/`; all of them are compiled together."""
+    classes = "../../artifacts/interop/java"
+    return Program(
+        name=re.sub("(?<=[a-z])(?=[A-Z])", "-", program).lower(),
+        directory=HERE / "java",
+        setup=(("sh", "-c", f'javac -nowarn -proc:none -cp "$KAFKA_LIBS/*" -d {classes} *.java'),),
+        command=("sh", "-c", f'exec java -Xmx384M -cp "{classes}:$KAFKA_LIBS/*" {program}'),
+        needs=("java", "javac"),
+        seconds=seconds,
+    )
+
+
 PROGRAMS: tuple[Program, ...] = (
     python("confluent-kafka", "confluent_kafka"),
     python("aiokafka", "aiokafka"),
     python("kafka-python", "kafka"),
+    java("JavaProducer"),
+    java("JavaConsumer", seconds=300),
+    java("JavaShareConsumer"),
+    java("JavaAdmin"),
     Program(name="kcat", directory=HERE / "kcat", command=("sh", "program.sh"), needs=("kcat",)),
 )

@@ -1,0 +1,39 @@
+"""How the programs in Python write their transcripts: one fact a line."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+SERVERS = os.environ["BOOTSTRAP_SERVERS"]
+SECONDS = 60.0
+
+
+def title(text: str) -> None:
+    print(f"# {text}", flush=True)
+
+
+def fact(what: str, value: object) -> None:
+    print(f"{what}: {value}", flush=True)
+
+
+def attempt(
+    what: str, call: Callable[[], object], errors: type[Exception], kind: Callable[[Exception], object]
+) -> None:
+    """What the call answers, or what kind of error it raises."""
+    try:
+        answer = call()
+    except errors as error:
+        answer = kind(error)
+    fact(what, answer)
+
+
+def until(what: str, holds: Callable[[], bool]) -> None:
+    """`holds` is asked again and again; it may poll."""
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        if time.monotonic() > deadline:
+            fact(what, "never")
+            return
+    fact(what, "yes")
