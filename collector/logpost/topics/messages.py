@@ -39,7 +39,10 @@ def produce(parsed: argparse.Namespace, config: KafkaConfig) -> int:
         pass  # no broker: said at once, and not when the first message has waited
     given = [message.encode() for message in parsed.messages]
     lines = given or (line.rstrip(b"\r\n") for line in sys.stdin.buffer)
-    delivered = _deliver(session, parsed.topic, parsed.key, lines)
+    try:
+        delivered = _deliver(session, parsed.topic, parsed.key, lines)
+    except SystemError as error:  # Ctrl-C in a delivery callback: confluent-kafka 2.16 loses the KeyboardInterrupt
+        raise KeyboardInterrupt from error
     sys.stdout.write(f"delivered {delivered} message{'' if delivered == 1 else 's'} to {parsed.topic}\n")
     return 0
 
