@@ -3,98 +3,21 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec
 
 from logpost_broker import Broker
 from tests.interop.java_program import compiled, running
-from tests.interop.topics import SECONDS, create, producer, records
-
-LINES, COUNTS = "lines", "counts"
-REPARTITION, CHANGELOG = "word-count-word-repartition", "word-count-count-changelog"
-PARTITIONS = 2
-EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # the library has no types here
-LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-COMMITTED = IsolationLevel.READ_COMMITTED
-A_BATCH = 300
+from tests.interop.topics import SECONDS
+from tests.interop.words import CHANGELOG, REPARTITION, Words, await_that
 
 
 @pytest.fixture(scope="module")
 def class_path(libs: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     return compiled("WordCount", libs, tmp_path_factory.mktemp("word-count"))
-
-
-class Words:
-    """The topics of a word count, and what went in."""
-
-    def __init__(self, servers: str) -> None:
-        self.servers = servers
-        self.admin = AdminClient({"bootstrap.servers": servers})
-        self.fed: Counter[str] = Counter()
-        self._lines = 0
-        create(servers, LINES, PARTITIONS)
-        create(servers, COUNTS, PARTITIONS)
-
-    def feed(self) -> None:
-        """A batch of lines: some words in each of them, some seldom."""
-        with producer(self.servers) as made:
-            for _ in range(A_BATCH):
-                self._lines += 1
-                line = f"each seventh{self._lines % 7} hundredth{self._lines % 100} each"
-                self.fed.update(line.split())
-                made.produce(LINES, line.encode(), key=str(self._lines).encode())
-
-    def offset(self, topic: str, spec: OffsetSpec, isolation: IsolationLevel = COMMITTED) -> int:
-        """The sum of all partitions' offsets."""
-        asked = {TopicPartition(topic, number): spec for number in range(PARTITIONS)}
-        answers = self.admin.list_offsets(asked, isolation_level=isolation, request_timeout=SECONDS)
-        return sum(answer.result(SECONDS).offset for answer in answers.values())
-
-    def end(self) -> int:
-        return self.offset(COUNTS, LATEST)
-
-    def has_more_than(self, end: int) -> bool:
-        return self.end() > end
-
-    def is_in_transaction(self) -> bool:
-        return self.end() < self.offset(COUNTS, LATEST, IsolationLevel.READ_UNCOMMITTED)
-
-    def is_purged(self) -> bool:
-        """What has passed the topic between the two halves of the count is gone from it."""
-        return self.offset(REPARTITION, EARLIEST) >= self.fed.total()
-
-    def cleanup_policy(self, topic: str) -> object:
-        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
-        [described] = self.admin.describe_configs([resource]).values()
-        return described.result(SECONDS)["cleanup.policy"].value
-
-    def committed(self) -> dict[str, list[int]]:
-        """The counts of each word, in the order of their partition."""
-        counts = defaultdict(list)
-        for record in records(self.servers, COUNTS):
-            counts[(record.key or b"").decode()].append(int.from_bytes(record.value or b"", "big"))
-        return counts
-
-    def are_counted(self) -> bool:
-        return sum(map(len, self.committed().values())) >= self.fed.total()
-
-    def check(self) -> None:
-        """Each word was counted one by one: no count is missing, none is there twice."""
-        assert self.committed() == {word: list(range(1, times + 1)) for word, times in self.fed.items()}
-
-
-def await_that(is_so: Callable[[], bool], log: Path, pause: float = 0.0) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, log.read_text()[-5000:]
-        time.sleep(pause)
 
 
 @pytest.fixture
