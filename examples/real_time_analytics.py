@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
@@ -52,7 +53,8 @@ def clicks(consumer: Consumer) -> Iterator[tuple[str, int]]:
         error = message.error()
         if error is not None:
             raise KafkaException(error)
-        yield (message.value() or b"").decode(errors="replace"), message.timestamp()[1]
+        page = (message.value() or b"").decode(errors="replace")
+        yield page if page.isprintable() else ascii(page), message.timestamp()[1]
 
 
 def from_time(bootstrap: str, start_ms: int) -> Consumer:
@@ -91,7 +93,7 @@ def picture(rows: dict[str, list[int]], seconds: int) -> str:
     unit, drawn, below = 200 / max(highest, 1), [], [0.0] * WINDOWS
     for place, (page, row) in enumerate(rows.items()):
         colour = COLOURS[min(place, len(COLOURS) - 1)]
-        drawn.append(f'<text x="530" y="{42 + 20 * place}" fill="{colour}">{page} {sum(row)}</text>')
+        drawn.append(f'<text x="530" y="{42 + 20 * place}" fill="{colour}">{escape(page)} {sum(row)}</text>')
         for window, count in enumerate(row):
             height = count * unit
             top = 240 - below[window] - height
