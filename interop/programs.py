@@ -58,7 +58,6 @@ PROGRAMS: tuple[Program, ...] = (
     python("kafka-python", "kafka"),
     java("JavaProducer"),
     java("JavaConsumer", seconds=300),
-    java("JavaShareConsumer"),
     java("JavaAdmin"),
     Program(name="kcat", directory=HERE / "kcat", command=("sh", "program.sh"), needs=("kcat",)),
 )
