@@ -23,6 +23,8 @@ from interop.running import kafka, logpost, missing, run, set_up
 from interop.transcript import Known, Transcript, difference, unexplained, unused
 from tests.support.apache_kafka import KafkaUnavailableError, kafka_libs
 
+SHOWN_CHARACTERS = 240
+"""Of a line; the whole of it is in the artifacts."""
 ARTIFACTS = HERE.parent / "artifacts" / "interop"
 
 
@@ -70,7 +72,7 @@ def compared(program: Program, libs: Path, known: Sequence[Known]) -> Result:
     left = unexplained(program.name, lines, known)
     print(f"{len(theirs.lines)} facts, {len(lines)} lines differ, {len(left)} of them unexplained")
     for line in left:
-        print(f"    {line}")
+        print(f"    {line[:SHOWN_CHARACTERS]}")
     return Result(name=program.name, facts=len(theirs.lines), lines=lines, unexplained=left)
 
 
