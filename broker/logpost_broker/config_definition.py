@@ -67,7 +67,11 @@ def one_of(default: str, *choices: str) -> ConfigDefinition:
 
 
 def boolean(default: str) -> ConfigDefinition:
-    return ConfigDefinition(default, BOOLEAN, one_of(default, "true", "false").check)
+    def check(text: str) -> None:
+        if text.lower() not in ("true", "false"):
+            raise ValueError("must be true or false")
+
+    return ConfigDefinition(default, BOOLEAN, check)
 
 
 def checked(

@@ -7,12 +7,14 @@ All are kept and described. This broker acts on `cleanup.policy`, `compression.*
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from logpost.config import BrokerConfig
 from logpost_broker.config_definition import (
+    BOOLEAN,
     DOUBLE,
     INT,
     LIST,
@@ -34,6 +36,7 @@ from logpost_broker.log.recompress import Target
 FROM_TOPIC, FROM_BROKER, FROM_DEFAULT = 1, 4, 5
 """Kafka's config sources: the topic's own, the broker's file, the default."""
 RULES_KEPT = 1024
+REPLICAS = re.compile(r"\*|(\d+:\d+(,\d+:\d+)*)?", re.ASCII)
 
 
 def _policies(text: str) -> None:
@@ -44,6 +47,11 @@ def _policies(text: str) -> None:
 def _ratio(text: str) -> None:
     if not 0 <= float(text) <= 1:
         raise ValueError("must lie in 0 to 1")
+
+
+def _replicas(text: str) -> None:
+    if not REPLICAS.fullmatch(text):
+        raise ValueError("must be *, or partitions with their brokers, such as 0:1,1:1")
 
 
 def _gzip_level(text: str) -> None:
@@ -61,9 +69,11 @@ TOPIC_CONFIGS: Mapping[str, ConfigDefinition] = {
     "file.delete.delay.ms": number(60_000, 0),
     "flush.messages": number(MAX_LONG, 1),
     "flush.ms": number(MAX_LONG, 0),
-    "follower.replication.throttled.replicas": ConfigDefinition("", LIST, str),
+    "follower.replication.throttled.replicas": ConfigDefinition("", LIST, _replicas),
     "index.interval.bytes": number(4096, 0, MAX_INT),
-    "leader.replication.throttled.replicas": ConfigDefinition("", LIST, str),
+    "leader.replication.throttled.replicas": ConfigDefinition("", LIST, _replicas),
+    "local.retention.bytes": number(-2, -2),
+    "local.retention.ms": number(-2, -2),
     "max.compaction.lag.ms": number(MAX_LONG, 1),
     "max.message.bytes": number(1_048_588, 0, MAX_INT),
     "message.timestamp.after.max.ms": number(3_600_000, 0),
@@ -73,6 +83,9 @@ TOPIC_CONFIGS: Mapping[str, ConfigDefinition] = {
     "min.compaction.lag.ms": number(0, 0),
     "min.insync.replicas": number(1, 1, MAX_INT),
     "preallocate": boolean("false"),
+    "remote.log.copy.disable": boolean("false"),
+    "remote.log.delete.on.disable": boolean("false"),
+    "remote.storage.enable": ConfigDefinition("false", BOOLEAN, one_of("false", "false").check),  # nothing is tiered
     "retention.bytes": number(-1, -1),
     "retention.ms": number(604_800_000, -1),
     "segment.bytes": number(1_073_741_824, 14, MAX_INT),

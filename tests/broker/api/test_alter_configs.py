@@ -85,6 +85,9 @@ def test_the_older_api_replaces_all_that_was_set(client: WireClient, new_topic: 
     [
         (("no.such.setting", SET, "1"), ErrorCode.invalid_config),
         (("segment.bytes", SET, "none"), ErrorCode.invalid_config),
+        (("remote.storage.enable", SET, "true"), ErrorCode.invalid_config),
+        (("preallocate", SET, "perhaps"), ErrorCode.invalid_config),
+        (("leader.replication.throttled.replicas", SET, "one"), ErrorCode.invalid_config),
         (("segment.bytes", APPEND, "1"), ErrorCode.invalid_config),
         (("segment.bytes", SET, None), ErrorCode.invalid_request),
         (("segment.bytes", 9, "1"), ErrorCode.invalid_request),
@@ -97,6 +100,24 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
     assert error_of(alter(client, topic, ("retention.ms", SET, "7"), change)) is code
     assert value_of(client, topic, "segment.bytes") == "5000"
     assert value_of(client, topic, "retention.ms") != "7"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("remote.storage.enable", "false"),
+        ("local.retention.ms", "1000"),
+        ("preallocate", "TRUE"),
+        ("leader.replication.throttled.replicas", "*"),
+        ("leader.replication.throttled.replicas", "0:1,1:1"),
+    ],
+)
+def test_what_has_no_effect_here_is_taken_as_by_kafka(
+    client: WireClient, new_topic: NewTopic, name: str, value: str
+) -> None:
+    topic = new_topic()
+    assert error_of(alter(client, topic, (name, SET, value))) is ErrorCode.none
+    assert value_of(client, topic, name) == value
 
 
 def test_other_resources_are_refused(client: WireClient, new_topic: NewTopic) -> None:
