@@ -72,6 +72,7 @@ class LogDirectory:
         self._log_starts = self._read_checkpoint(LOG_STARTS)
         self._first_dirty = self._read_checkpoint(CLEANER_OFFSETS)
         self._starts_lock = threading.Lock()
+        self._removal_lock = threading.Lock()
         known = {(topic.name, partition) for topic, partition in existing}
         self._forget({*self._recovery_points, *self._log_starts, *self._first_dirty} - known)
         if metadata.content.topics and not self._clean:  # a power cut may have taken whole partitions
@@ -205,12 +206,13 @@ class LogDirectory:
     def remove_deleted(self) -> None:
         """Give back the space of deleted logs. Blocks while gigabytes are unlinked, and may run in a thread; what it
         does not reach, the next start does."""
-        for name in self._files.names(self.directory):
-            if name.endswith(DELETED_SUFFIX):
-                try:
-                    self._files.remove_directory(self.directory / name)
-                except OSError as error:
-                    logger.error("cannot remove %s: %s", self.directory / name, error)
+        with self._removal_lock:  # topics that are deleted together would stumble over each other's files
+            for name in self._files.names(self.directory):
+                if name.endswith(DELETED_SUFFIX):
+                    try:
+                        self._files.remove_directory(self.directory / name)
+                    except OSError as error:
+                        logger.error("cannot remove %s: %s", self.directory / name, error)
 
     def truncate_prefix(self, log: PartitionLog, offset: int) -> None:
         """Move a log's start up to `offset`, durably, and delete the segments below. Raises OSError."""

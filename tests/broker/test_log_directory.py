@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -127,6 +128,20 @@ def test_what_was_being_removed_is_removed(tmp_path: Path) -> None:
     (half_removed / "00000000000000000000.log").touch()
     with opened(tmp_path):
         assert not half_removed.exists()
+
+
+def test_two_removals_at_once_do_not_stumble_over_each_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with opened(tmp_path) as data:
+        for _ in range(50):
+            half_removed = tmp_path / f"{uuid.uuid4().hex}-delete"
+            half_removed.mkdir()
+            for segment in range(20):
+                (half_removed / f"{segment}.log").touch()
+        with ThreadPoolExecutor(2) as both:
+            for removal in [both.submit(data.logs.remove_deleted) for _ in range(2)]:
+                removal.result()
+        assert not list(tmp_path.glob("*-delete"))
+        assert caplog.text == ""
 
 
 def test_producer_ids_go_on_after_what_was_reserved(tmp_path: Path) -> None:
