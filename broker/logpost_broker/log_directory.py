@@ -67,12 +67,12 @@ class LogDirectory:
         if self._clean:
             files.unlink(directory / CLEAN_SHUTDOWN)
             files.sync_directory(directory)
+        self._removal_lock = threading.Lock()
         existing = self._sweep(topics)
         self._recovery_points = self._read_checkpoint(RECOVERY_POINTS)
         self._log_starts = self._read_checkpoint(LOG_STARTS)
         self._first_dirty = self._read_checkpoint(CLEANER_OFFSETS)
         self._starts_lock = threading.Lock()
-        self._removal_lock = threading.Lock()
         known = {(topic.name, partition) for topic, partition in existing}
         self._forget({*self._recovery_points, *self._log_starts, *self._first_dirty} - known)
         if metadata.content.topics and not self._clean:  # a power cut may have taken whole partitions
