@@ -30,7 +30,6 @@ from logpost_broker.consumer_groups.timer_keys import (
     RejoinTimer,
     RevocationTimer,
 )
-from logpost_broker.consumer_groups.topics_image import TopicsImage
 from logpost_broker.consumer_groups.upgrade import upgraded
 from logpost_broker.consumer_groups.work import Work
 from logpost_broker.errors import ApiError
@@ -46,6 +45,7 @@ from logpost_broker.groups.messages import (
     SyncReply,
 )
 from logpost_broker.groups.outcome import Draft, Outcome, Waiter
+from logpost_broker.groups.topics_image import TopicsImage
 
 MAX_STRING_BYTES = 32_767
 

@@ -22,7 +22,7 @@ from logpost_broker.consumer_groups.events import (
     TargetEpochStored,
     TargetStored,
 )
-from logpost_broker.consumer_groups.topics_image import TopicsImage
+from logpost_broker.groups.topics_image import TopicsImage
 
 
 class ConsumerGroupState(Enum):

@@ -27,6 +27,7 @@ from logpost_broker.groups.record_fields import (
     Reader,
     compact_array,
     compact_bytes,
+    compact_nullable_string,
     compact_string,
     int16,
     int32,
@@ -102,14 +103,14 @@ def _value_of(event: ConsumerGroupEvent) -> bytes | None:
 
 def _member_value(event: MemberStored) -> bytes:
     return (
-        _nullable(event.instance_id)
-        + _nullable(event.rack_id)
+        compact_nullable_string(event.instance_id)
+        + compact_nullable_string(event.rack_id)
         + compact_string(event.client_id)
         + compact_string(event.client_host)
         + compact_array([compact_string(topic) for topic in event.topic_names])
         + compact_string(event.topic_regex)
         + int32(event.rebalance_timeout_ms)
-        + _nullable(event.server_assignor)
+        + compact_nullable_string(event.server_assignor)
         + tagged_fields({CLASSIC_MEMBER_TAG: _classic_member(event.classic)})
     )
 
@@ -119,10 +120,6 @@ def _classic_member(member: ClassicMember | None) -> bytes:
         return NO_CLASSIC_MEMBER
     protocols = [compact_string(name) + compact_bytes(metadata) + NO_TAGS for name, metadata in member.protocols]
     return A_CLASSIC_MEMBER + int32(member.session_timeout_ms) + compact_array(protocols) + NO_TAGS
-
-
-def _nullable(text: str | None) -> bytes:
-    return unsigned_varint(0) if text is None else compact_string(text)
 
 
 def _partitions(partitions: Partitions, epochs: Mapping[TopicIdPartition, int] | None = None) -> bytes:

@@ -15,9 +15,9 @@ from logpost_broker.consumer_groups.events import (
     TargetStored,
 )
 from logpost_broker.consumer_groups.regular_expression import RegularExpression
-from logpost_broker.consumer_groups.topics_image import TopicsImage
 from logpost_broker.consumer_groups.work import Work
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.topics_image import TopicsImage
 
 REGEXES_KEPT = 256
 ANSWERS_KEPT = 65_536

@@ -16,10 +16,10 @@ from logpost_broker.consumer_groups.events import (
     TargetEpochStored,
     TargetStored,
 )
-from logpost_broker.consumer_groups.topics_image import TopicsImage
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.group import Group, Member
 from logpost_broker.groups.subscription import CONSUMER
+from logpost_broker.groups.topics_image import TopicsImage
 
 
 def upgraded(group: Group, image: TopicsImage, now_ms: int) -> list[ConsumerGroupEvent]:

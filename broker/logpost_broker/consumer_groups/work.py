@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from logpost_broker.consumer_groups.events import ConsumerGroupEvent
 from logpost_broker.consumer_groups.group import ConsumerGroup
 from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
-from logpost_broker.consumer_groups.topics_image import TopicsImage
 from logpost_broker.groups.outcome import Draft
+from logpost_broker.groups.topics_image import TopicsImage
 
 
 @dataclass(frozen=True, slots=True)

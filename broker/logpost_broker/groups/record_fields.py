@@ -53,6 +53,10 @@ def compact_string(value: str) -> bytes:
     return unsigned_varint(len(data) + 1) + data
 
 
+def compact_nullable_string(value: str | None) -> bytes:
+    return unsigned_varint(0) if value is None else compact_string(value)
+
+
 def compact_bytes(value: bytes) -> bytes:
     return unsigned_varint(len(value) + 1) + value
 

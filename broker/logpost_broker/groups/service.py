@@ -18,7 +18,6 @@ from logpost_broker.consumer_groups.coordinator import ConsumerGroups
 from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
 from logpost_broker.consumer_groups.listing import DescribedConsumerGroup
 from logpost_broker.consumer_groups.messages import MemberHeartbeat, MemberHeartbeatReply
-from logpost_broker.consumer_groups.topics_image import TopicImage, TopicsImage
 from logpost_broker.errors import ApiError
 from logpost_broker.group_configs import streams_limits
 from logpost_broker.groups.coordinator import GroupCoordinator
@@ -44,6 +43,7 @@ from logpost_broker.groups.messages import (
 from logpost_broker.groups.offsets import Committed
 from logpost_broker.groups.outcome import Outcome, TimerKey, Waiter
 from logpost_broker.groups.timers import Timers
+from logpost_broker.groups.topics_image import TopicImage, TopicsImage
 from logpost_broker.journal import SNAPSHOT_BYTES, Journal
 from logpost_broker.node import Node
 from logpost_broker.resource_configs import ResourceType

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from logpost_broker.consumer_groups.topics_image import TopicsImage
+from logpost_broker.groups.topics_image import TopicsImage
 from logpost_broker.streams_groups.partition_counts import IncorrectlyPartitionedError, PartitionCounts
 from logpost_broker.streams_groups.statuses import Status, StatusCode
 from logpost_broker.streams_groups.topology import InternalTopic, Subtopology, Topology

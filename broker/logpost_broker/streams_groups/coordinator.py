@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterable
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.consumer_groups.topics_image import TopicsImage
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.outcome import Draft, Outcome, Waiter
+from logpost_broker.groups.topics_image import TopicsImage
 from logpost_broker.streams_groups.assignment import refresh_targets
 from logpost_broker.streams_groups.events import StreamsGroupEvent, StreamsMemberState
 from logpost_broker.streams_groups.group import StreamsGroup

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from logpost_broker.consumer_groups.topics_image import TopicsImage
+from logpost_broker.groups.topics_image import TopicsImage
 from logpost_broker.streams_groups.configured_topology import ConfiguredTopology
 from logpost_broker.streams_groups.group import StreamsGroup
 from logpost_broker.streams_groups.messages import EndpointPartitions

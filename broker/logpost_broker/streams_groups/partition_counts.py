@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.consumer_groups.topics_image import TopicsImage
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.topics_image import TopicsImage
 from logpost_broker.streams_groups.topology import Subtopology, Topology
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from logpost_broker.groups.record_fields import (
     Reader,
     compact_array,
+    compact_nullable_string,
     compact_string,
     int16,
     int32,
     int64,
     string,
     tagged_fields,
-    unsigned_varint,
 )
 from logpost_broker.streams_groups.events import (
     NO_TOPOLOGY_EPOCH,
@@ -109,8 +109,8 @@ def _group_value(event: StreamsGroupStored) -> bytes:
 
 def _member_value(event: StreamsMemberStored) -> bytes:
     return (
-        _nullable(event.instance_id)
-        + _nullable(event.rack_id)
+        compact_nullable_string(event.instance_id)
+        + compact_nullable_string(event.rack_id)
         + compact_string(event.client_id)
         + compact_string(event.client_host)
         + int32(event.rebalance_timeout_ms)
@@ -126,10 +126,6 @@ def _endpoint(endpoint: Endpoint | None) -> bytes:
     if endpoint is None:
         return NULL
     return PRESENT + compact_string(endpoint.host) + endpoint.port.to_bytes(2, "big") + NO_TAGS
-
-
-def _nullable(text: str | None) -> bytes:
-    return unsigned_varint(0) if text is None else compact_string(text)
 
 
 def _pairs(pairs: Iterable[tuple[str, str]]) -> bytes:

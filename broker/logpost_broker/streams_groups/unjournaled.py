@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from logpost_broker.consumer_groups.topics_image import TopicsImage
+from logpost_broker.groups.topics_image import TopicsImage
 from logpost_broker.streams_groups.configured_topology import ConfiguredTopology, configure
 from logpost_broker.streams_groups.topology import Topology
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from logpost_broker.consumer_groups.topics_image import TopicsImage
 from logpost_broker.groups.outcome import Draft
+from logpost_broker.groups.topics_image import TopicsImage
 from logpost_broker.streams_groups.events import StreamsGroupEvent
 from logpost_broker.streams_groups.group import StreamsGroup
 from logpost_broker.streams_groups.limits import StreamsGroupLimits

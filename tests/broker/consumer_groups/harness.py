@@ -13,11 +13,11 @@ from logpost_broker.consumer_groups.events import Partitions
 from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
 from logpost_broker.consumer_groups.listing import DescribedConsumerGroup
 from logpost_broker.consumer_groups.messages import MemberHeartbeat, MemberHeartbeatReply
-from logpost_broker.consumer_groups.topics_image import TopicImage, TopicsImage
 from logpost_broker.groups.coordinator import GroupCoordinator
 from logpost_broker.groups.limits import GroupLimits
 from logpost_broker.groups.outcome import Outcome, SetTimer, TimerKey
 from logpost_broker.groups.records import PlainEvent, from_record, to_record
+from logpost_broker.groups.topics_image import TopicImage, TopicsImage
 from logpost_broker.streams_groups.coordinator import StreamsGroups
 from logpost_broker.streams_groups.limits import StreamsGroupLimits
 

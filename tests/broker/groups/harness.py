@@ -10,7 +10,6 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.consumer_groups.coordinator import ConsumerGroups
 from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
-from logpost_broker.consumer_groups.topics_image import TopicsImage
 from logpost_broker.groups.coordinator import GroupCoordinator
 from logpost_broker.groups.events import Event, OffsetPending, TransactionEnded
 from logpost_broker.groups.limits import GroupLimits
@@ -32,6 +31,7 @@ from logpost_broker.groups.messages import (
 from logpost_broker.groups.outcome import Outcome, SetTimer, TimerKey
 from logpost_broker.groups.records import from_record, to_record
 from logpost_broker.groups.states import GroupState
+from logpost_broker.groups.topics_image import TopicsImage
 from logpost_broker.streams_groups.coordinator import StreamsGroups
 from logpost_broker.streams_groups.limits import StreamsGroupLimits
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.consumer_groups.topics_image import TopicsImage
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.topics_image import TopicsImage
 from logpost_broker.streams_groups.configured_topology import configure
 from logpost_broker.streams_groups.statuses import StatusCode
 from logpost_broker.streams_groups.topology import CopartitionGroup, InternalTopic, Subtopology, Topology
