@@ -43,21 +43,22 @@ async def txn_offset_commit(
         partitions=frozenset({OFFSETS_PARTITION}),
         is_v2=verification is Verification.ADDS,
     )
+    offsets = tuple(_existing_partitions(node, request))
     try:
         if not request.group_id:
             raise ApiError(ErrorCode.invalid_group_id, "a transaction commits offsets of a group with a name")
         node.service(TransactionService).verify(add, verification)
     except ApiError as error:
-        return _answer(request, CommitReply(code=error.code))
+        return _answer(request, offsets, CommitReply(code=error.code))
     commit = Commit(
         group_id=request.group_id,
         member_id=request.member_id,
         instance_id=request.group_instance_id,
         generation=request.generation_id,
-        offsets=tuple(_existing_partitions(node, request)),
+        offsets=offsets,
         producer=producer,
     )
-    return _answer(request, await node.service(GroupService).commit(commit))
+    return _answer(request, offsets, await node.service(GroupService).commit(commit))
 
 
 def _existing_partitions(node: Node, request: TxnOffsetCommitRequest) -> Iterable[OffsetToCommit]:
@@ -76,11 +77,15 @@ def _existing_partitions(node: Node, request: TxnOffsetCommitRequest) -> Iterabl
                 )
 
 
-def _answer(request: TxnOffsetCommitRequest, reply: CommitReply) -> TxnOffsetCommitResponse:
+def _answer(
+    request: TxnOffsetCommitRequest, offsets: Iterable[OffsetToCommit], reply: CommitReply
+) -> TxnOffsetCommitResponse:
+    existing = {(one.topic, one.partition) for one in offsets}
+
     def code(topic: str, partition: int) -> ErrorCode:
-        if reply.code is not ErrorCode.none:
-            return reply.code
-        return reply.codes.get((topic, partition), ErrorCode.unknown_topic_or_partition)
+        if (topic, partition) not in existing:
+            return ErrorCode.unknown_topic_or_partition
+        return reply.codes[topic, partition] if reply.code is ErrorCode.none else reply.code
 
     return TxnOffsetCommitResponse(
         throttle_time=NO_THROTTLE,
