@@ -9,7 +9,7 @@ import logpost_broker.groups
 
 GROUPS = Path(logpost_broker.groups.__file__).parent
 SHELL = {"journal.py", "service.py", "timers.py"}
-IMPURE = {"asyncio", "datetime", "logging", "os", "pathlib", "random", "secrets", "socket", "threading", "time", "uuid"}
+IMPURE = {"asyncio", "datetime", "logging", "os", "pathlib", "random", "secrets", "socket", "threading", "time"}
 SHARED = {"logpost_broker.errors", "logpost_broker.producer_identity"}
 OURS = ("logpost_broker.groups", "logpost_broker.consumer_groups", "logpost_broker.streams_groups")
 CORE = sorted(file.name for file in GROUPS.glob("*.py") if file.name not in SHELL)
@@ -33,3 +33,10 @@ def test_the_core_is_pure(name: str) -> None:
     assert all(module in SHARED or module.startswith(OURS) for module in ours)
     assert not any(module.endswith(tuple(f".{shell[:-3]}" for shell in SHELL)) for module in ours)
     assert {module for module in modules if module.startswith("kio")} <= {"kio.schema.errors"}
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_ids_are_made_by_the_caller(name: str) -> None:
+    nodes = ast.walk(ast.parse((GROUPS / name).read_text()))
+    called = {node.func.attr for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}
+    assert not called & {"uuid1", "uuid4"}
