@@ -6,6 +6,7 @@ An entity is a user, a client id, both, or an address, each by its name or as th
 from __future__ import annotations
 
 import ipaddress
+import logging
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,8 @@ MAX_LONG = 2**63 - 1
 TOLERANCE = 1e-6
 """So far from a whole number a value may be."""
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+
+logger = logging.getLogger("broker")
 
 Entity = Mapping[str, str | None]
 """Type → name, None for the default."""
@@ -53,6 +56,7 @@ class ClientQuotas:
         if limits:
             entries.append(QuotaEntry(entity=dict(entity), limits=limits))
         self._metadata.change(client_quotas=entries)
+        logger.warning("quotas of %s are %s now: they are kept, and limit nobody", dict(entity), limits or "none")
 
 
 def check_entity(entity: Entity) -> None:

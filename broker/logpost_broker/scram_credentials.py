@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from logpost_broker.metadata_file import MetadataFile, ScramEntry
 MECHANISMS = {1: "sha256", 2: "sha512"}
 """Kafka's number → the hash of the mechanism."""
 MIN_ITERATIONS, MAX_ITERATIONS = 4096, 16384
+
+logger = logging.getLogger("broker")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,7 @@ class ScramCredentials:
         """Raises ApiError: UNACCEPTABLE_CREDENTIAL, UNSUPPORTED_SASL_MECHANISM, KAFKA_STORAGE_ERROR."""
         credential = upsertion.credential()
         self._metadata.change(scram_credentials=[*self._others(credential.user, credential.mechanism), credential])
+        logger.warning("user %s has a password now: it is kept, and nobody is asked for it", credential.user)
 
     def delete(self, user: str, mechanism: int) -> None:
         """Raises ApiError: UNACCEPTABLE_CREDENTIAL, UNSUPPORTED_SASL_MECHANISM, RESOURCE_NOT_FOUND,

@@ -5,6 +5,7 @@ Each is described by definitions and by what is set over their defaults; to alte
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,6 +26,8 @@ from logpost_broker.topics import Topic, check_name
 FROM_THIS_BROKER, FROM_ALL_BROKERS, FROM_LOGGER, FROM_CLIENT_METRICS, FROM_GROUP = 2, 3, 6, 7, 8
 """Kafka's config sources, beside those of a topic."""
 ALL_BROKERS = ""
+
+logger = logging.getLogger("broker")
 
 
 class ConfigResource(Protocol):
@@ -117,6 +120,8 @@ class KeptResource:
 
     def replace(self, wanted: Mapping[str, str]) -> None:
         self.node.resource_configs.replace(self.type, self.name, wanted)
+        kind = self.type.name.lower().replace("_", " ")
+        logger.info("%s '%s' is configured with %s", kind, self.name, dict(wanted) or "the broker's defaults")
 
 
 class GroupResource(KeptResource):

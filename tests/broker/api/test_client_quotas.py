@@ -67,6 +67,11 @@ def test_limits_are_set_changed_and_removed(client: WireClient, version: int) ->
     assert found(ask(client, version=version)) == []
 
 
+def test_the_log_says_that_a_quota_limits_nobody(client: WireClient, caplog: pytest.LogCaptureFixture) -> None:
+    assert alter(client, {"user": "a"}, {RATE: 1000.0}) is ErrorCode.none
+    assert "limit nobody" in caplog.text
+
+
 def test_a_dry_run_changes_nothing(client: WireClient) -> None:
     assert alter(client, {"client-id": "c"}, {RATE: 1.0}, validate_only=True) is ErrorCode.none
     assert found(ask(client)) == []

@@ -88,8 +88,6 @@ def test_a_setting_is_kept_described_listed_and_taken_back(
         (GROUP, "g", (RESET, APPEND, "earliest"), ErrorCode.invalid_config),
         (GROUP, "g", ("none", SET, "1"), ErrorCode.invalid_config),
         (GROUP, "", (RESET, SET, "earliest"), ErrorCode.invalid_request),
-        # Kafka has these for each group.
-        (GROUP, "g", ("share.record.lock.duration.ms", SET, "20000"), ErrorCode.invalid_config),
         (CLIENT_METRICS, "", ("metrics", SET, ""), ErrorCode.invalid_request),
         (CLIENT_METRICS, "m", ("match", SET, "colour=red"), ErrorCode.invalid_config),
         (CLIENT_METRICS, "m", ("match", SET, "client_id=("), ErrorCode.invalid_config),
