@@ -137,3 +137,17 @@ def check_offset(offset: OffsetToCommit, limits: GroupLimits) -> ErrorCode:
     if size_bytes > min(limits.max_offset_metadata_bytes, MAX_STRING_BYTES):
         return ErrorCode.offset_metadata_too_large
     return ErrorCode.none
+
+
+def committed(request: Commit, offset: OffsetToCommit, now_ms: int) -> OffsetCommitted | OffsetPending:
+    """What a request's offset is for the journal."""
+    event = OffsetCommitted(
+        group_id=request.group_id,
+        topic=offset.topic,
+        partition=offset.partition,
+        offset=offset.offset,
+        leader_epoch=offset.leader_epoch,
+        metadata=offset.metadata,
+        commit_timestamp_ms=now_ms,
+    )
+    return event if request.producer is None else OffsetPending(producer=request.producer, offset=event)

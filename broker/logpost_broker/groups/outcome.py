@@ -51,7 +51,8 @@ class CallBackTimer:
     group_id: str
 
 
-TimerKey = SessionTimer | PendingTimer | RebalanceTimer | SyncTimer | CallBackTimer | MemberTimer | StreamsTimer
+ClassicTimer = SessionTimer | PendingTimer | RebalanceTimer | SyncTimer | CallBackTimer
+TimerKey = ClassicTimer | MemberTimer | StreamsTimer
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class GroupLives(RuleBasedStateMachine):
             self.h.sync(name, shares, static=name in STATIC)
 
     def _leads(self, name: str) -> bool:
-        group = self.h.core._groups.get(GROUP)
+        group = self.h.core.classic.get(GROUP)
         return group is not None and group.leader == self.h.ids.get(name)
 
     @rule(name=NAMES)
@@ -83,7 +83,7 @@ class GroupLives(RuleBasedStateMachine):
 
     @invariant()
     def the_generation_only_rises(self) -> None:
-        group = self.h.core._groups.get(GROUP)
+        group = self.h.core.classic.get(GROUP)
         if group is None:
             return
         assert group.generation >= self.generation
@@ -94,7 +94,7 @@ class GroupLives(RuleBasedStateMachine):
 
     @invariant()
     def one_member_leads(self) -> None:
-        group = self.h.core._groups.get(GROUP)
+        group = self.h.core.classic.get(GROUP)
         if group is not None and group.state in (GroupState.STABLE, GroupState.COMPLETING_REBALANCE):
             assert group.leader in group.members
 
@@ -107,7 +107,7 @@ class GroupLives(RuleBasedStateMachine):
     @invariant()
     def every_waiting_request_is_known_to_the_group(self) -> None:
         waiting = {id(call) for call in self.h.calls if call.reply is None}
-        group = self.h.core._groups.get(GROUP)
+        group = self.h.core.classic.get(GROUP)
         members = () if group is None else group.members.values()
         parked = [waiter for member in members for waiter in (member.join_waiter, member.sync_waiter) if waiter]
         assert {id(waiter) for waiter in parked} == waiting
@@ -115,7 +115,7 @@ class GroupLives(RuleBasedStateMachine):
 
     @invariant()
     def every_member_is_watched_or_waits_here(self) -> None:
-        group = self.h.core._groups.get(GROUP)
+        group = self.h.core.classic.get(GROUP)
         for member in () if group is None else group.members.values():
             timers = [key for key in self.h.timers if getattr(key, "member_id", None) == member.member_id]
             assert bool(timers) != bool(member.join_waiter or member.sync_waiter)
