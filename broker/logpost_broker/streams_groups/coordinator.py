@@ -11,6 +11,7 @@ from logpost_broker.errors import ApiError
 from logpost_broker.groups.outcome import Draft, Outcome, Waiter
 from logpost_broker.groups.topics_image import TopicsImage
 from logpost_broker.streams_groups.assignment import refresh_targets
+from logpost_broker.streams_groups.configured_topology import ConfiguredTopology
 from logpost_broker.streams_groups.events import StreamsGroupEvent, StreamsMemberState
 from logpost_broker.streams_groups.group import StreamsGroup
 from logpost_broker.streams_groups.heartbeat import heartbeat, leave
@@ -69,12 +70,10 @@ class StreamsGroups:
     def expire(self, key: StreamsTimer, now_ms: int) -> Outcome:
         """The timer of this key, as it was set last, has run down."""
         draft = Draft(now_ms)
-        if key.group_id in self:
-            work = self._work(key.group_id, draft)
-            if isinstance(key, InitialDelayTimer):
-                self._end_delay(work)
-            elif self._is_over(work.group, key):
-                remove_member(work, key.member_id)
+        if isinstance(key, InitialDelayTimer):
+            self._end_delay(key.group_id, draft)
+        elif key.group_id in self and self._is_over(self._groups[key.group_id], key):
+            remove_member(self._work(key.group_id, draft), key.member_id)
         return draft.outcome()
 
     @staticmethod
@@ -84,12 +83,23 @@ class StreamsGroups:
         owes = group.current_of(key.member_id).state is StreamsMemberState.UNREVOKED_TASKS
         return owes or isinstance(key, StreamsSessionTimer)
 
-    @staticmethod
-    def _end_delay(work: Work) -> None:
+    def _end_delay(self, group_id: str, draft: Draft) -> None:
+        """The group may not be there: the heartbeat that began the delay could not be journaled, or all have left."""
+        work = self._work(group_id, draft)
         work.unjournaled.is_delayed = False
-        topology = work.group.topology
-        if topology is not None and work.group.members:
-            refresh_targets(work, work.unjournaled.configured(topology, work.image), is_delayed=False)
+        configured = self._configured(work.group)
+        if configured is not None and work.group.members:
+            refresh_targets(work, configured, is_delayed=False)
+
+    def _configured(self, group: StreamsGroup) -> ConfiguredTopology | None:
+        """None where there is no topology, or one that the next heartbeat is going to be refused for."""
+        if group.topology is None:
+            return None
+        unjournaled = self._unjournaled.setdefault(group.group_id, Unjournaled())
+        try:
+            return unjournaled.configured(group.topology, self._image())
+        except ApiError:
+            return None
 
     def check_member(
         self, group_id: str, member_id: str, epoch: int, committed: Collection[tuple[str, int]] = ()
@@ -137,14 +147,7 @@ class StreamsGroups:
     def describe(self, group_id: str) -> DescribedStreamsGroup | None:
         """None where there is no such group."""
         group = self._groups.get(group_id)
-        if group is None:
-            return None
-        try:
-            unjournaled = self._unjournaled.setdefault(group_id, Unjournaled())
-            configured = None if group.topology is None else unjournaled.configured(group.topology, self._image())
-        except ApiError:  # a topology that cannot be configured has no configured subtopologies to show
-            configured = None
-        return describe(group, configured)
+        return None if group is None else describe(group, self._configured(group))
 
     def deletions_of(self, group_id: str) -> Iterable[StreamsGroupEvent]:
         """What forgets the group, which is there."""

@@ -341,6 +341,14 @@ def test_standbys_are_a_setting_of_the_group(client: WireClient, app: str, sourc
     assert [(task.subtopology_id, len(task.partitions)) for task in other.standby_tasks] == [("1", 1)]
 
 
+def test_a_setting_beyond_kafkas_range_is_refused(client: WireClient, app: str) -> None:
+    for name, value in (("streams.num.standby.replicas", "3"), ("streams.session.timeout.ms", "60001")):
+        change = {"name": name, "config_operation": SET, "value": value}
+        resource = {"resource_type": GROUP_RESOURCE, "resource_name": app, "configs": [change]}
+        [refused] = client.call("incremental_alter_configs", 1, {"resources": [resource]}).responses
+        assert refused.error_code is ErrorCode.invalid_config
+
+
 def test_a_group_is_there_after_a_restart(broker: Broker, app: str) -> None:
     with WireClient(broker.port) as client:
         create(client, "source", num_partitions=2)

@@ -210,6 +210,33 @@ def test_a_new_group_may_wait_for_more_members(h: StreamsHarness) -> None:
     assert h.clients["a"].statuses == ()
 
 
+def test_a_delay_that_could_not_be_journaled_ends_too(h: StreamsHarness) -> None:
+    h.limit(initial_rebalance_delay_ms=3_000)
+    h.is_disk_gone = True
+    h.beat("a")
+    h.is_disk_gone = False
+    h.clients["a"].epoch = 0
+    h.sleep(3_000)
+    h.beat("a")
+    assert StatusCode.ASSIGNMENT_DELAYED in statuses(h)
+    h.sleep(3_000)
+    h.settle("a")
+    assert h.clients["a"].owned == ALL
+
+
+def test_a_topology_that_turns_out_to_make_no_sense_is_refused(h: StreamsHarness) -> None:
+    """Its repartition topic is written to by nobody, which is looked at when the source topics are there."""
+    h.limit(initial_rebalance_delay_ms=3_000)
+    h.set_topic(LINES, None)
+    unwritten = replace(WORD_COUNT.subtopologies[0], repartition_sinks=())
+    h.client("a", topology=replace(WORD_COUNT, subtopologies=(unwritten, WORD_COUNT.subtopologies[1])))
+    h.beat("a")
+    h.set_topic(LINES, 2)
+    h.sleep(3_000)
+    assert h.group.configured is None
+    assert h.beat("a").code is ErrorCode.streams_invalid_topology
+
+
 def test_tasks_are_given_out_at_most_once_in_the_interval(h: StreamsHarness) -> None:
     h.beat("a")
     h.beat("a")
