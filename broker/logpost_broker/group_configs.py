@@ -1,7 +1,7 @@
 """The configuration that a group may carry: Kafka's names, types and defaults.
 
-`share.auto.offset.reset` says where a share group begins, `streams.…` how a streams group is led. The others are
-described as they are in force for all groups, and cannot be set for one.
+`share.auto.offset.reset` says where a share group begins; the others how a group is led. One cannot be set for a group:
+`share.renew.acknowledge.enable`. Ranges are those that Kafka allows by default.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from dataclasses import replace
 
 from logpost.config import BrokerConfig
 from logpost_broker.config_definition import MAX_INT, STRING, ConfigDefinition, boolean, number, one_of
+from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
+from logpost_broker.share_groups.limits import ShareLimits
 from logpost_broker.streams_groups.limits import StreamsGroupLimits
 
 SHARE_AUTO_OFFSET_RESET = "share.auto.offset.reset"
+SHARE_ISOLATION_LEVEL = "share.isolation.level"
+READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"
 EARLIEST, LATEST = "earliest", "latest"
 BY_DURATION = re.compile(
     r"by_duration:P(?=.)(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d{1,9})?)S)?)?", re.ASCII
@@ -45,7 +49,22 @@ STREAMS_LIMITS = {
     "streams.session.timeout.ms": "session_timeout_ms",
 }
 """Setting → the field of StreamsGroupLimits."""
-ALTERABLE = frozenset({SHARE_AUTO_OFFSET_RESET, *STREAMS_LIMITS})
+CONSUMER_LIMITS = {
+    "consumer.heartbeat.interval.ms": "heartbeat_interval_ms",
+    "consumer.session.timeout.ms": "session_timeout_ms",
+}
+"""Setting → the field of ConsumerGroupLimits."""
+SHARE_LIMITS = {
+    "share.delivery.count.limit": "delivery_count_limit",
+    "share.heartbeat.interval.ms": "heartbeat_interval_ms",
+    "share.partition.max.record.locks": "partition_max_record_locks",
+    "share.record.lock.duration.ms": "record_lock_duration_ms",
+    "share.session.timeout.ms": "session_timeout_ms",
+}
+"""Setting → the field of ShareLimits."""
+ALTERABLE = frozenset(
+    {SHARE_AUTO_OFFSET_RESET, SHARE_ISOLATION_LEVEL, *CONSUMER_LIMITS, *SHARE_LIMITS, *STREAMS_LIMITS}
+)
 
 
 def streams_limits(broker: BrokerConfig, overrides: Mapping[str, str]) -> StreamsGroupLimits:
@@ -56,27 +75,45 @@ def streams_limits(broker: BrokerConfig, overrides: Mapping[str, str]) -> Stream
         num_standby_replicas=broker.streams_num_standby_replicas,
         initial_rebalance_delay_ms=broker.streams_initial_rebalance_delay_ms,
     )
-    changes = {field: int(overrides[name]) for name, field in STREAMS_LIMITS.items() if name in overrides}
-    return replace(limits, **changes)
+    return replace(limits, **_numbers(STREAMS_LIMITS, overrides))
+
+
+def consumer_limits(broker: BrokerConfig, overrides: Mapping[str, str]) -> ConsumerGroupLimits:
+    """Of a consumer group with these settings of its own."""
+    limits = ConsumerGroupLimits(
+        session_timeout_ms=broker.consumer_session_timeout_ms,
+        heartbeat_interval_ms=broker.consumer_heartbeat_interval_ms,
+    )
+    return replace(limits, **_numbers(CONSUMER_LIMITS, overrides))
+
+
+def share_limits(limits: ShareLimits, overrides: Mapping[str, str]) -> ShareLimits:
+    """Of a share group with these settings of its own; `limits` are those of all."""
+    level = overrides.get(SHARE_ISOLATION_LEVEL, READ_UNCOMMITTED)
+    return replace(limits, is_committed_only=level == READ_COMMITTED, **_numbers(SHARE_LIMITS, overrides))
+
+
+def _numbers(fields: Mapping[str, str], overrides: Mapping[str, str]) -> dict[str, int]:
+    return {field: int(overrides[name]) for name, field in fields.items() if name in overrides}
 
 
 def group_configs(broker: BrokerConfig) -> dict[str, ConfigDefinition]:
     """All settings of a group, with the defaults of this broker."""
     streams = streams_limits(broker, {})
     return {
-        "consumer.heartbeat.interval.ms": number(broker.consumer_heartbeat_interval_ms, 1, MAX_INT),
-        "consumer.session.timeout.ms": number(broker.consumer_session_timeout_ms, 1, MAX_INT),
+        "consumer.heartbeat.interval.ms": number(broker.consumer_heartbeat_interval_ms, 5_000, 15_000),
+        "consumer.session.timeout.ms": number(broker.consumer_session_timeout_ms, 45_000, 60_000),
         SHARE_AUTO_OFFSET_RESET: ConfigDefinition(LATEST, STRING, _reset),
-        "share.delivery.count.limit": number(5, 1, MAX_INT),
-        "share.heartbeat.interval.ms": number(5_000, 1, MAX_INT),
-        "share.isolation.level": one_of("read_uncommitted", "read_committed", "read_uncommitted"),
-        "share.partition.max.record.locks": number(2_000, 1, MAX_INT),
-        "share.record.lock.duration.ms": number(30_000, 1, MAX_INT),
+        "share.delivery.count.limit": number(5, 2, 10),
+        "share.heartbeat.interval.ms": number(5_000, 5_000, 15_000),
+        SHARE_ISOLATION_LEVEL: one_of(READ_UNCOMMITTED, READ_COMMITTED, READ_UNCOMMITTED),
+        "share.partition.max.record.locks": number(2_000, 100, 10_000),
+        "share.record.lock.duration.ms": number(30_000, 15_000, 60_000),
         "share.renew.acknowledge.enable": boolean("true"),
-        "share.session.timeout.ms": number(45_000, 1, MAX_INT),
+        "share.session.timeout.ms": number(45_000, 45_000, 60_000),
         "streams.assignment.interval.ms": number(streams.assignment_interval_ms, 0, 15_000),
-        "streams.heartbeat.interval.ms": number(streams.heartbeat_interval_ms, 1, 15_000),
+        "streams.heartbeat.interval.ms": number(streams.heartbeat_interval_ms, 5_000, 15_000),
         "streams.initial.rebalance.delay.ms": number(streams.initial_rebalance_delay_ms, 0, MAX_INT),
         "streams.num.standby.replicas": number(streams.num_standby_replicas, 0, 2),
-        "streams.session.timeout.ms": number(streams.session_timeout_ms, 1, 60_000),
+        "streams.session.timeout.ms": number(streams.session_timeout_ms, 45_000, 60_000),
     }

@@ -110,12 +110,12 @@ async def share_acknowledge(
     try:
         group_id, member_id = _in_session(service, request, node.now_ms())
     except ApiError as error:
-        return _answer(service, Acknowledged(), error)
+        return _answer(service, request, Acknowledged(), error)
     outcome = acknowledge(service.delivery, group_id, member_id, acknowledgements_of(request.topics))
     if request.share_session_epoch == FINAL_EPOCH:
         service.end_session(group_id, member_id)
     await outcome.settle(service.delivery)
-    return _answer(service, outcome)
+    return _answer(service, request, outcome)
 
 
 def _in_session(service: ShareGroupService, request: ShareAcknowledgeRequest, now_ms: int) -> tuple[str, str]:
@@ -129,7 +129,10 @@ def _in_session(service: ShareGroupService, request: ShareAcknowledgeRequest, no
 
 
 def _answer(
-    service: ShareGroupService, outcome: Acknowledged, error: ApiError | None = None
+    service: ShareGroupService,
+    request: ShareAcknowledgeRequest,
+    outcome: Acknowledged,
+    error: ApiError | None = None,
 ) -> ShareAcknowledgeResponse:
     topics: dict[uuid.UUID, list[PartitionData]] = {}
     for place, refused in outcome.errors.items():
@@ -138,7 +141,7 @@ def _answer(
         throttle_time=NO_THROTTLE,
         error_code=ErrorCode.none if error is None else error.code,
         error_message=None if error is None else str(error),
-        acquisition_lock_timeout=duration(service.limits.record_lock_duration_ms),
+        acquisition_lock_timeout=duration(service.limits(request.group_id or "").record_lock_duration_ms),
         responses=tuple(
             ShareAcknowledgeTopicResponse(topic_id=topic_id, partitions=tuple(partitions))
             for topic_id, partitions in topics.items()

@@ -61,7 +61,7 @@ async def share_fetch(node: Node, request: ShareFetchRequest, context: RequestCo
             place = _group(request), _member(request)
             context.connection.when_lost(place, partial(service.lose_session, *place, session))
     except ApiError as error:
-        return _answer(service, (), error)
+        return _answer(service, request, (), error)
     acknowledged = acknowledge(service.delivery, _group(request), _member(request), acknowledgements_of(request.topics))
     if request.share_session_epoch == FINAL_EPOCH:
         service.end_session(_group(request), _member(request))
@@ -72,7 +72,7 @@ async def share_fetch(node: Node, request: ShareFetchRequest, context: RequestCo
         return None
     await acknowledged.settle(service.delivery)
     shown = session.partitions if request.share_session_epoch == OPENING_EPOCH else ()
-    return _answer(service, _topics(node, found, acknowledged, shown))
+    return _answer(service, request, _topics(node, found, acknowledged, shown))
 
 
 def _group(request: ShareFetchRequest) -> str:
@@ -192,13 +192,16 @@ def _partition(node: Node, place: TopicIdPartition, found: Found, acknowledged: 
 
 
 def _answer(
-    service: ShareGroupService, topics: Sequence[ShareFetchableTopicResponse], error: ApiError | None = None
+    service: ShareGroupService,
+    request: ShareFetchRequest,
+    topics: Sequence[ShareFetchableTopicResponse],
+    error: ApiError | None = None,
 ) -> ShareFetchResponse:
     return ShareFetchResponse(
         throttle_time=NO_THROTTLE,
         error_code=ErrorCode.none if error is None else error.code,
         error_message=None if error is None else str(error),
-        acquisition_lock_timeout=duration(service.limits.record_lock_duration_ms),
+        acquisition_lock_timeout=duration(service.limits(_group(request)).record_lock_duration_ms),
         responses=tuple(topics),
         node_endpoints=(),
     )

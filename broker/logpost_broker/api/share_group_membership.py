@@ -49,7 +49,7 @@ def share_group_heartbeat(
         error_code=ErrorCode.none,
         member_id=request.member_id,
         member_epoch=i32(reply.member_epoch),
-        heartbeat_interval=duration(service.limits.heartbeat_interval_ms),
+        heartbeat_interval=duration(service.limits(request.group_id).heartbeat_interval_ms),
         assignment=None if reply.assignment is None else Assignment(topic_partitions=_partitions(reply.assignment)),
     )
 

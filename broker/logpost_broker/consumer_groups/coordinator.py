@@ -51,9 +51,9 @@ MAX_STRING_BYTES = 32_767
 
 
 class ConsumerGroups:
-    def __init__(self, limits: ConsumerGroupLimits, image: Callable[[], TopicsImage]) -> None:
-        """`image`: the topics as they are at the time of a call."""
-        self.limits = limits
+    def __init__(self, limits: Callable[[str], ConsumerGroupLimits], image: Callable[[], TopicsImage]) -> None:
+        """`limits`: of the group of this id, and `image`: the topics, as they are at the time of a call."""
+        self._limits = limits
         self._image = image
         self._groups: dict[str, ConsumerGroup] = {}
         self._seen: dict[str, int] = {}
@@ -90,7 +90,7 @@ class ConsumerGroups:
         return group
 
     def _decide(self, group: ConsumerGroup, request: MemberHeartbeat, draft: Draft) -> MemberHeartbeatReply:
-        work = Work(group, self._image(), self.limits, draft)
+        work = Work(group, self._image(), self._limits(group.group_id), draft)
         if request.member_epoch in (LEAVE_EPOCH, LEAVE_STATIC_EPOCH):
             return leave(work, request)
         is_seen = self._seen.get(request.group_id) == work.image.version
@@ -153,7 +153,7 @@ class ConsumerGroups:
 
     def _work(self, group_id: str, draft: Draft) -> Work:
         """On a group that is there."""
-        return Work(self._groups[group_id].copy(), self._image(), self.limits, draft)
+        return Work(self._groups[group_id].copy(), self._image(), self._limits(group_id), draft)
 
     def expire(self, key: MemberTimer, now_ms: int) -> Outcome:
         """The timer of this key, as it was set last, has run down."""
@@ -240,7 +240,9 @@ class ConsumerGroups:
             for member in group.members.values():
                 session = MemberSessionTimer(group.group_id, member.member_id)
                 classic = member.classic
-                session_ms = self.limits.session_timeout_ms if classic is None else classic.session_timeout_ms
+                session_ms = (
+                    self._limits(group.group_id).session_timeout_ms if classic is None else classic.session_timeout_ms
+                )
                 draft.set_timer(session, session_ms)
                 if classic is None and group.current_of(member.member_id).state is MemberState.UNREVOKED_PARTITIONS:
                     draft.set_timer(RevocationTimer(group.group_id, member.member_id), member.rebalance_timeout_ms)

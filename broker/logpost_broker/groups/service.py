@@ -19,7 +19,7 @@ from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
 from logpost_broker.consumer_groups.listing import DescribedConsumerGroup
 from logpost_broker.consumer_groups.messages import MemberHeartbeat, MemberHeartbeatReply
 from logpost_broker.errors import ApiError
-from logpost_broker.group_configs import streams_limits
+from logpost_broker.group_configs import consumer_limits, streams_limits
 from logpost_broker.groups.coordinator import GroupCoordinator
 from logpost_broker.groups.events import TransactionEnded
 from logpost_broker.groups.journal import GroupJournalFormat
@@ -62,11 +62,7 @@ class GroupService:
     def __init__(self, node: Node, snapshot_bytes: int = SNAPSHOT_BYTES) -> None:
         self._node = node
         self._image = TopicsImage()
-        limits = ConsumerGroupLimits(
-            session_timeout_ms=node.config.consumer_session_timeout_ms,
-            heartbeat_interval_ms=node.config.consumer_heartbeat_interval_ms,
-        )
-        consumers = ConsumerGroups(limits, self._topics_image)
+        consumers = ConsumerGroups(self._consumer_limits, self._topics_image)
         streams = StreamsGroups(self._streams_limits, self._topics_image)
         kept_ms = node.config.offsets_retention_minutes * 60_000
         self._core = GroupCoordinator(GroupLimits(offsets_retention_ms=kept_ms), consumers, streams)
@@ -179,9 +175,11 @@ class GroupService:
     def describe(self, group_id: str) -> DescribedGroup | None:
         return self._core.describe(group_id)
 
+    def _consumer_limits(self, group_id: str) -> ConsumerGroupLimits:
+        return consumer_limits(self._node.config, self._node.resource_configs.of(ResourceType.GROUP, group_id))
+
     def _streams_limits(self, group_id: str) -> StreamsGroupLimits:
-        configs = self._node.resource_configs.of(ResourceType.GROUP, group_id)
-        return streams_limits(self._node.config, configs)
+        return streams_limits(self._node.config, self._node.resource_configs.of(ResourceType.GROUP, group_id))
 
     def _topics_image(self) -> TopicsImage:
         registry = self._node.topics

@@ -16,9 +16,10 @@ from kio.schema.errors import ErrorCode
 from logpost_broker.errors import ApiError
 from logpost_broker.group_configs import EARLIEST, LATEST, SHARE_AUTO_OFFSET_RESET, duration_ms
 from logpost_broker.journal import Journal
-from logpost_broker.log.batch import whole_batches
+from logpost_broker.log.batch import CONTROL, TRANSACTIONAL, BatchHeader, whole_batches
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.time_lookup import first_at_or_after
+from logpost_broker.log.transactions import AbortedTransaction
 from logpost_broker.node import Node
 from logpost_broker.resource_configs import ResourceType
 from logpost_broker.share_groups.events import Place, ShareDeleted, ShareEvent
@@ -58,8 +59,33 @@ class Fetched:
 NOTHING = Fetched()
 
 
+def _read(
+    log: PartitionLog, partition: SharePartition, limits: FetchLimits
+) -> tuple[bytes, Sequence[AbortedTransaction]]:
+    offset, max_bytes = partition.next_fetch_offset, min(limits.max_bytes, READ_BYTES)
+    if partition.limits.is_committed_only:
+        return log.read_committed(offset, max_bytes, whole_first=limits.whole_first)
+    return log.read(offset, max_bytes, whole_first=limits.whole_first), ()
+
+
+def _aborted_ranges(
+    batches: Iterable[tuple[int, BatchHeader]], aborted: Sequence[AbortedTransaction]
+) -> list[tuple[int, int]]:
+    """Share consumers are not told of transactions, so records that were aborted are not given to them."""
+    return [
+        (header.base_offset, header.last_offset)
+        for _, header in batches
+        if header.attributes & TRANSACTIONAL
+        and not header.attributes & CONTROL
+        and any(
+            one.producer_id == header.producer_id and one.first_offset <= header.base_offset < one.last_offset
+            for one in aborted
+        )
+    ]
+
+
 class ShareDelivery:
-    def __init__(self, node: Node, limits: ShareLimits, snapshot_bytes: int) -> None:
+    def __init__(self, node: Node, limits: Callable[[str], ShareLimits], snapshot_bytes: int) -> None:
         self._node = node
         self.states = ShareStates(limits)
         self._journal: Journal[ShareEvent] = Journal(
@@ -91,23 +117,23 @@ class ShareDelivery:
     def fetch(self, place: Place, member_id: str, limits: FetchLimits) -> Fetched:
         """Acquire records for a member. Raises ApiError as `log`, KAFKA_STORAGE_ERROR."""
         log = self.log(place)
-        partition = self._current(place, log)
-        offset = partition.next_fetch_offset
-        if not partition.may_acquire or offset >= log.high_watermark:
-            return NOTHING
-        data = log.read(offset, min(limits.max_bytes, READ_BYTES), whole_first=limits.whole_first)
-        batches = list(whole_batches(data))
-        readable = [(header.base_offset, header.last_offset) for _, header in batches]
-        now_ms = self._node.now_ms()
-        acquired = partition.acquire(member_id, readable, limits.max_records, now_ms, strict=limits.strict)
-        if not acquired:
-            return NOTHING
-        self._watch_locks(place, partition)
-        needed = next(
-            (position + header.size_bytes for position, header in batches if header.last_offset >= acquired[-1][1]),
-            len(data),
-        )
-        return Fetched(records=data[:needed], acquired=acquired)
+        while True:
+            partition = self._current(place, log)
+            if not partition.may_acquire or partition.next_fetch_offset >= log.high_watermark:
+                return NOTHING
+            data, aborted = _read(log, partition, limits)
+            batches = list(whole_batches(data))
+            readable = [(header.base_offset, header.last_offset) for _, header in batches]
+            now_ms = self._node.now_ms()
+            acquired = partition.acquire(member_id, readable, limits.max_records, now_ms, strict=limits.strict)
+            if not acquired:
+                return NOTHING
+            self._carry_out(place, partition.archive(member_id, _aborted_ranges(batches, aborted)))
+            acquired = partition.kept(acquired)
+            if acquired:
+                self._watch_locks(place, partition)
+                ends = (at + header.size_bytes for at, header in batches if header.last_offset >= acquired[-1][1])
+                return Fetched(records=data[: next(ends, len(data))], acquired=acquired)
 
     def _current(self, place: Place, log: PartitionLog) -> SharePartition:
         """The share partition, brought up to what happened to the log."""

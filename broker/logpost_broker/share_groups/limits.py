@@ -18,5 +18,7 @@ class ShareLimits:
     partition_max_record_locks: int = 2_000
     """No more records are acquired while a share partition has so many that are not finished; a batch that was begun
     may exceed it."""
+    is_committed_only: bool = False
+    """Records of open transactions are not given out yet, those of aborted ones never."""
     updates_per_snapshot: int = 500
     """After so many changes the state of a share partition is journaled whole."""

@@ -7,7 +7,7 @@ it had acquired is available from the start on.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -73,7 +73,8 @@ class ShareGroup:
 
 
 class ShareMembership:
-    def __init__(self, limits: ShareLimits) -> None:
+    def __init__(self, limits: Callable[[str], ShareLimits]) -> None:
+        """`limits`: of the group of this id, as they are at the time of a call."""
         self._limits = limits
         self.groups: dict[str, ShareGroup] = {}
 
@@ -83,7 +84,7 @@ class ShareMembership:
         if request.member_epoch == LEAVING_EPOCH:
             return self._leave(request, topics)
         member = self._join(request) if request.member_epoch == JOINING_EPOCH else self._known(request)
-        member.expires_ms = now_ms + self._limits.session_timeout_ms
+        member.expires_ms = now_ms + self._limits(request.group_id).session_timeout_ms
         if request.subscribed_topics is not None:
             member.subscribed_topics = request.subscribed_topics
         group = self.groups[request.group_id]
@@ -97,8 +98,8 @@ class ShareMembership:
         known = group.members.get(request.member_id)
         if known is not None:
             return known
-        if len(group.members) >= self._limits.max_members:
-            raise ApiError(ErrorCode.group_max_size_reached, f"the group has {self._limits.max_members} members")
+        if len(group.members) >= self._limits(request.group_id).max_members:
+            raise ApiError(ErrorCode.group_max_size_reached, f"the group has {len(group.members)} members")
         member = group.members[request.member_id] = ShareMember(
             member_id=request.member_id,
             rack_id=request.rack_id,

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
+from logpost_broker.group_configs import share_limits
 from logpost_broker.groups.kinds import GroupKind
 from logpost_broker.groups.listing import ListedGroup
 from logpost_broker.groups.service import GroupService
 from logpost_broker.journal import SNAPSHOT_BYTES
 from logpost_broker.node import Node
+from logpost_broker.resource_configs import ResourceType
 from logpost_broker.share_groups.delivery import ShareDelivery
 from logpost_broker.share_groups.limits import ShareLimits
 from logpost_broker.share_groups.membership import (
@@ -36,9 +38,9 @@ logger = logging.getLogger("broker")
 class ShareGroupService:
     def __init__(self, node: Node, limits: ShareLimits | None = None, snapshot_bytes: int = SNAPSHOT_BYTES) -> None:
         self._node = node
-        self.limits = limits or ShareLimits()
+        self._limits = limits or ShareLimits()
         self.delivery = ShareDelivery(node, self.limits, snapshot_bytes)
-        self.sessions = ShareSessions(self.limits.max_share_sessions, self.limits.session_timeout_ms)
+        self.sessions = ShareSessions(self._limits.max_share_sessions, self._limits.session_timeout_ms)
         self._membership = ShareMembership(self.limits)
         self._kinds = node.service(GroupService).kinds
         self._expiry: asyncio.TimerHandle | None = None
@@ -58,6 +60,10 @@ class ShareGroupService:
             self.delivery.forget([place for place, _ in self.delivery.states if place.topic_id in gone])
         except ApiError as error:
             logger.error("share groups keep the state of deleted topics until the next start: %s", error)
+
+    def limits(self, group_id: str) -> ShareLimits:
+        """Of this group, as it is configured now."""
+        return share_limits(self._limits, self._node.resource_configs.of(ResourceType.GROUP, group_id))
 
     # Members
 

@@ -21,6 +21,8 @@ from logpost_broker.share_groups.events import UNCHANGED, RecordState, StateBatc
 from logpost_broker.share_groups.limits import ShareLimits
 from logpost_broker.share_groups.runs import Run, merged, overlay, within
 
+MAX_OFFSET = 2**63 - 1
+
 
 class AcknowledgeType(IntEnum):
     GAP = 0
@@ -64,7 +66,8 @@ NO_CHANGE = Change()
 class SharePartition:
     def __init__(self, start_offset: int, limits: ShareLimits) -> None:
         self.start_offset = start_offset
-        self._limits = limits
+        self.limits = limits
+        """Of its group, which may change them."""
         self._runs: list[Run] = []
 
     @property
@@ -93,7 +96,7 @@ class SharePartition:
     @property
     def may_acquire(self) -> bool:
         """Unless all that was begun is in members' hands, and it is as much as there may be."""
-        return self.next_fetch_offset < self.end_offset or self.in_flight < self._limits.partition_max_record_locks
+        return self.next_fetch_offset < self.end_offset or self.in_flight < self.limits.partition_max_record_locks
 
     def batches(self) -> tuple[StateBatch, ...]:
         """The durable state: what is acquired stands as it was before."""
@@ -110,7 +113,7 @@ class SharePartition:
         last_readable = readable[-1][1]
         # A record below these batches that is free was compacted away; the member finds out, and acknowledges a gap.
         candidates = list(within(self._runs, self.start_offset, last_readable))
-        if last_readable >= self.end_offset and self.in_flight < self._limits.partition_max_record_locks:
+        if last_readable >= self.end_offset and self.in_flight < self.limits.partition_max_record_locks:
             candidates.append(Run(self.end_offset, last_readable, RecordState.AVAILABLE, 0))
         acquired = []
         left = max_records
@@ -126,7 +129,7 @@ class SharePartition:
         return acquired
 
     def _lock(self, run: Run, member_id: str, now_ms: int) -> Acquired:
-        until_ms = now_ms + self._limits.record_lock_duration_ms
+        until_ms = now_ms + self.limits.record_lock_duration_ms
         locked = Run(run.first, run.last, RecordState.ACQUIRED, run.delivery_count + 1, member_id, until_ms)
         overlay(self._runs, locked)
         return Acquired(locked.first, locked.last, locked.delivery_count)
@@ -145,7 +148,7 @@ class SharePartition:
                     else:
                         batches.append(self._after(run, kind))
         for run in renewed:
-            overlay(self._runs, run._replace(locked_until_ms=now_ms + self._limits.record_lock_duration_ms))
+            overlay(self._runs, run._replace(locked_until_ms=now_ms + self.limits.record_lock_duration_ms))
         return self._change(batches)
 
     def _owned(self, member_id: str, first: int, last: int) -> Iterator[Run]:
@@ -165,13 +168,32 @@ class SharePartition:
         return StateBatch(run.first, run.last, state, run.delivery_count)
 
     def _released(self, run: Run) -> StateBatch:
-        is_last = run.delivery_count >= self._limits.delivery_count_limit
+        is_last = run.delivery_count >= self.limits.delivery_count_limit
         state = RecordState.ARCHIVED if is_last else RecordState.AVAILABLE
         return StateBatch(run.first, run.last, state, run.delivery_count)
 
     def release(self, member_id: str) -> Change:
         """The member is gone: others may have what it had."""
         return self._change([self._released(run) for run in self._acquired() if run.member_id == member_id])
+
+    def archive(self, member_id: str, ranges: Iterable[tuple[int, int]]) -> Change:
+        """Nobody is to have what lies in these ranges, given as first and last offsets, of what the member has."""
+        return self._change(
+            [
+                StateBatch(run.first, run.last, RecordState.ARCHIVED, run.delivery_count)
+                for first, last in ranges
+                for run in self._acquired(first, last)
+                if run.member_id == member_id
+            ]
+        )
+
+    def kept(self, acquired: Iterable[Acquired]) -> list[Acquired]:
+        """What is left of it."""
+        return [
+            Acquired(run.first, run.last, run.delivery_count)
+            for first, last, _ in acquired
+            for run in self._acquired(first, last)
+        ]
 
     def expire(self, now_ms: int) -> Change:
         """Locks that have ended by now."""
@@ -185,8 +207,8 @@ class SharePartition:
         start = _first_unfinished(left) if left else offset
         return Change(start_offset=start, delivery_complete_count=_complete(left, start))
 
-    def _acquired(self) -> Iterator[Run]:
-        return (run for run in self._runs if run.state is RecordState.ACQUIRED)
+    def _acquired(self, first: int = 0, last: int = MAX_OFFSET) -> Iterator[Run]:
+        return (run for run in within(self._runs, first, last) if run.state is RecordState.ACQUIRED)
 
     def _change(self, batches: Iterable[StateBatch]) -> Change:
         """With the start offset, if these batches finish everything up to somewhere."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from logpost_broker.share_groups.events import (
@@ -30,13 +30,17 @@ class Kept:
 
 
 class ShareStates:
-    def __init__(self, limits: ShareLimits) -> None:
+    def __init__(self, limits: Callable[[str], ShareLimits]) -> None:
+        """`limits`: of the group of this id, as they are at the time of a call."""
         self._limits = limits
         self._kept: dict[Place, Kept] = {}
 
     def get(self, place: Place) -> SharePartition | None:
         kept = self._kept.get(place)
-        return None if kept is None else kept.partition
+        if kept is None:
+            return None
+        kept.partition.limits = self._limits(place.group_id)
+        return kept.partition
 
     def kept(self, place: Place) -> Kept | None:
         return self._kept.get(place)
@@ -71,7 +75,7 @@ class ShareStates:
         kept = self._kept[place]
         events: list[ShareEvent] = []
         snapshot_epoch = kept.snapshot_epoch
-        if kept.updates >= self._limits.updates_per_snapshot:
+        if kept.updates >= self._limits(place.group_id).updates_per_snapshot:
             snapshot_epoch += 1
             events.append(self._snapshot(place, kept, snapshot_epoch, now_ms))
         update = ShareUpdated(
@@ -116,7 +120,7 @@ class ShareStates:
         if kept is not None and kept.state_epoch == event.state_epoch and kept.created_ms == event.created_ms:
             kept.snapshot_epoch, kept.updates = event.snapshot_epoch, 0
             return
-        partition = SharePartition(event.start_offset, self._limits)
+        partition = SharePartition(event.start_offset, self._limits(event.place.group_id))
         partition.apply(Change(batches=event.batches))
         self._kept[event.place] = Kept(
             partition, event.snapshot_epoch, event.state_epoch, event.leader_epoch, event.created_ms

@@ -55,7 +55,7 @@ class ConsumerHarness:
         self.set_topic("logs", 4)
 
     def _new_core(self) -> GroupCoordinator:
-        consumers = ConsumerGroups(self.limits, lambda: TopicsImage(self.version, dict(self.topics)))
+        consumers = ConsumerGroups(lambda _: self.limits, lambda: TopicsImage(self.version, dict(self.topics)))
         return GroupCoordinator(GroupLimits(), consumers, StreamsGroups(lambda _: StreamsGroupLimits(), TopicsImage))
 
     def set_topic(self, name: str, partitions: int | None) -> None:

@@ -62,7 +62,7 @@ class Call:
 def others() -> tuple[ConsumerGroups, StreamsGroups]:
     """Groups of the newer protocols, on a broker without topics."""
     return (
-        ConsumerGroups(ConsumerGroupLimits(), TopicsImage),
+        ConsumerGroups(lambda _: ConsumerGroupLimits(), TopicsImage),
         StreamsGroups(lambda _: StreamsGroupLimits(), TopicsImage),
     )
 

@@ -37,7 +37,7 @@ class SharePartitionMachine(RuleBasedStateMachine):
         self.log: list[tuple[int, int]] = []
         self.log_start = 0
         self.journal: list[tuple[bytes, bytes | None]] = []
-        self.states = ShareStates(LIMITS)
+        self.states = ShareStates(lambda _: LIMITS)
         self.write(self.states.begun(PLACE, 0, 0, 0))
         self.locks: dict[int, Lock] = {}
         self.deliveries: Counter[int] = Counter()
@@ -140,7 +140,7 @@ class SharePartitionMachine(RuleBasedStateMachine):
         """Nothing of the memory is left; what was in members' hands is free."""
         self.unsure |= set(self.locks)
         self.locks.clear()
-        self.states = ShareStates(LIMITS)
+        self.states = ShareStates(lambda _: LIMITS)
         for record in self.journal:
             self.states.apply(from_record(*record))
 

@@ -27,7 +27,7 @@ TOPICS: Topics = {"jobs": (JOBS, 2), "mails": (MAILS, 1)}
 
 class Group:
     def __init__(self) -> None:
-        self.core = ShareMembership(LIMITS)
+        self.core = ShareMembership(lambda _: LIMITS)
         self.topics = TOPICS
         self.now_ms = 0
 

@@ -93,7 +93,7 @@ class StreamsHarness:
 
     def _new_core(self) -> GroupCoordinator:
         streams = StreamsGroups(lambda _: self.limits, self.image)
-        return GroupCoordinator(GroupLimits(), ConsumerGroups(ConsumerGroupLimits(), self.image), streams)
+        return GroupCoordinator(GroupLimits(), ConsumerGroups(lambda _: ConsumerGroupLimits(), self.image), streams)
 
     def image(self) -> TopicsImage:
         return TopicsImage(self.version, dict(self.topics))
