@@ -52,6 +52,21 @@ def java(program: str, seconds: float = 180.0) -> Program:
     )
 
 
+def quixstreams() -> Program:
+    """It pins an older confluent-kafka than ours, and so has an environment of its own."""
+    environment = "../../artifacts/interop/quixstreams"
+    return Program(
+        name="quixstreams",
+        directory=HERE / "quixstreams",
+        setup=(
+            (sys.executable, "-m", "venv", environment),
+            (f"{environment}/bin/pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"),
+        ),
+        command=(f"{environment}/bin/python", "program.py"),
+        seconds=600,
+    )
+
+
 PROGRAMS: tuple[Program, ...] = (
     python("confluent-kafka", "confluent_kafka"),
     python("aiokafka", "aiokafka"),
@@ -60,4 +75,5 @@ PROGRAMS: tuple[Program, ...] = (
     java("JavaConsumer", seconds=300),
     java("JavaAdmin"),
     Program(name="kcat", directory=HERE / "kcat", command=("sh", "program.sh"), needs=("kcat",)),
+    quixstreams(),
 )
