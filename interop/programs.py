@@ -73,6 +73,7 @@ PROGRAMS: tuple[Program, ...] = (
     python("kafka-python", "kafka"),
     java("JavaProducer"),
     java("JavaConsumer", seconds=300),
+    java("JavaShareConsumer"),
     java("JavaAdmin"),
     Program(name="kcat", directory=HERE / "kcat", command=("sh", "program.sh"), needs=("kcat",)),
     quixstreams(),

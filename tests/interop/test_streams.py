@@ -44,7 +44,7 @@ def test_killed_in_transactions_it_counts_each_word_once(words: Words, class_pat
     state, log = tmp_path / "state", tmp_path / "log"
     timing = {"commit_interval_ms": 200, "transaction_timeout_ms": 2000, "repartition_purge_interval_ms": 200}
     options = settings(words, state, group_instance_id="only", **timing)
-    for kill in range(3):
+    for kill in range(2):
         words.feed()
         with running(class_path, "WordCount", *options, log=log):
             await_that(partial(words.has_more_than, words.end()), log)
