@@ -12,6 +12,7 @@ from kio.serial.errors import SerialError
 
 from logpost_broker.errors import ProtocolError
 from logpost_broker.log.batch import Buffer
+from logpost_broker.wire.bounds import RequestBounds
 from logpost_broker.wire.convert import TopicNames, compile_conversion
 from logpost_broker.wire.framing import Frame
 from logpost_broker.wire.header import response_header
@@ -43,6 +44,7 @@ class VersionCodec:
         )
         self.flexible_request_header = bool(request.__header_schema__.__flexible__)
         self._flexible_response_header = bool(response.__header_schema__.__flexible__)
+        self._bounds = RequestBounds(request)
         self._read = entity_reader(request)
         self._write: Any = entity_writer(response)
         self._lift = compile_conversion(request, api.request, api.lift, version)
@@ -51,8 +53,8 @@ class VersionCodec:
     def read(self, frame: Frame, position: int, names: TopicNames) -> Any:
         """The newest request that stands for the one at `position`. Raises ProtocolError."""
         try:
-            request, _ = self._read(frame, position)
-        except (SerialError, ValueError, OverflowError, struct.error) as error:
+            request, _ = self._read(*self._bounds.checked(frame, position))
+        except (SerialError, LookupError, ValueError, OverflowError, struct.error) as error:
             raise ProtocolError(f"a malformed {self.api.name} v{self.version} request: {error}") from error
         return request if self._lift is None else self._lift(request, names)
 

@@ -1,0 +1,153 @@
+"""What requests claim of themselves: arrays longer than their bytes, tagged fields of a newer client, any bytes."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kio.schema.errors import ErrorCode
+from kio.schema.index import api_key_map, schema_name_map
+from kio.serial import entity_writer
+
+from logpost_broker import Broker
+from logpost_broker.api import APIS
+from logpost_broker.errors import ProtocolError
+from logpost_broker.wire.bounds import RequestBounds
+from logpost_broker.wire.codec import VersionCodec
+from logpost_broker.wire.convert import TopicNames
+from logpost_broker.wire.unserved import unserved_api
+from tests.broker.wire_client import WireClient, entity, load
+
+ALL = [(api.name, version) for api in APIS.values() for version in range(api.min_version, api.max_version + 1)]
+FLEXIBLE = [(name, version) for name, version in ALL if load(name, version, "request").__flexible__]
+UNKNOWN_TAGS = b"\x02\x63\x03abc\xe4\x8e\x01\x00"
+"""Two of them: 99, of three bytes, and 18276, of none."""
+
+
+@dataclasses.dataclass(frozen=True)
+class NoTopics:
+    def by_name(self, name: str) -> None:
+        return None
+
+    def by_id(self, topic_id: object) -> None:
+        return None
+
+
+def encoded(kind: type[Any], values: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    entity_writer(kind)(out, entity(kind, values))
+    return out.getvalue()
+
+
+def one_of_each(kind: type[Any]) -> dict[str, Any]:
+    """Values with one element in each array."""
+    return {field.name: [one_of_each(inner)] for field in dataclasses.fields(kind) if (inner := element(field.type))}
+
+
+def element(annotation: Any) -> type[Any] | None:
+    """The entity class of an array."""
+    if get_origin(annotation) is not tuple:
+        return None
+    inner: type[Any] = get_args(annotation)[0]
+    return inner if dataclasses.is_dataclass(inner) else None
+
+
+@pytest.mark.parametrize(("name", "version"), ALL)
+def test_what_claims_no_more_than_it_has_is_read_as_it_is(name: str, version: int) -> None:
+    kind = load(name, version, "request")
+    for values in ({}, one_of_each(kind)):
+        request = encoded(kind, values)
+        assert RequestBounds(kind).checked(b"head" + request, 4) == (b"head" + request, 4)
+
+
+@pytest.mark.parametrize(("name", "version"), FLEXIBLE)
+def test_tagged_fields_of_a_newer_client_are_passed_over(name: str, version: int) -> None:
+    kind = load(name, version, "request")
+    for values in ({}, one_of_each(kind)):
+        request = encoded(kind, values)
+        assert request.endswith(b"\0"), "no tagged fields"
+        assert RequestBounds(kind).checked(request[:-1] + UNKNOWN_TAGS, 0) == (request, 0)
+
+
+def test_tagged_fields_are_passed_over_wherever_they_are(shared_broker: Broker) -> None:
+    kind = load("metadata", 12, "request")
+    topic = bytes(16) + b"\x05none"
+    rest = b"\x00\x00"
+    plain = b"\x03" + (topic + b"\0") * 2 + rest + b"\0"
+    tagged = b"\x03" + (topic + UNKNOWN_TAGS) * 2 + rest + UNKNOWN_TAGS
+    assert RequestBounds(kind).checked(tagged, 0) == (plain, 0)
+    with WireClient(shared_broker.port) as client:
+        client.send("metadata", 12, {"topics": [{"topic_id": None, "name": "none"}] * 2})
+        expected = client.receive_frame()[4:]
+        client.send_frame(b"\x00\x03\x00\x0c\x00\x00\x00\x07\xff\xff" + UNKNOWN_TAGS + tagged)
+        assert client.receive_frame()[4:] == expected
+
+
+def test_known_tagged_fields_stay() -> None:
+    kind = load("fetch", 18, "request")
+    request = encoded(kind, {"cluster_id": "here"})
+    assert request.endswith(b"\x01\x00\x05\x05here")
+    both = request.removesuffix(b"\x01\x00\x05\x05here") + b"\x02\x00\x05\x05here\x63\x01x"
+    assert RequestBounds(kind).checked(both, 0) == (request, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "claim"),
+    [
+        ("metadata", 1, b"\x7f\xff\xff\xff"),
+        ("metadata", 12, b"\xff\xff\xff\xff\x0f"),
+        ("metadata", 12, b"\xff\xff\xff\xff\xff\x0f"),
+        ("produce", 3, b"\xff\xff" + bytes(6) + b"\x7f\xff\xff\xff"),
+        ("produce", 9, bytes(7) + b"\xff\xff\xff\xff\x07"),
+        # In an array inside of another, and in a tagged field.
+        ("fetch", 4, bytes(17) + b"\0\0\0\1\0\1t\x20\0\0\0"),
+        ("broker_heartbeat", 1, bytes(22) + b"\x01\x00\x05\xff\xff\xff\xff\x07"),
+    ],
+)
+def test_an_array_cannot_be_longer_than_its_bytes(name: str, version: int, claim: bytes) -> None:
+    with pytest.raises(ValueError, match=r"an array of|a varint"):
+        RequestBounds(load(name, version, "request")).checked(claim + bytes(20), 0)
+
+
+def test_a_request_that_claims_too_much_costs_its_connection_and_nothing_else(shared_broker: Broker) -> None:
+    with WireClient(shared_broker.port) as client:
+        client.send_frame(b"\x00\x03\x00\x01" + bytes(4) + b"\xff\xff" + b"\x7f\xff\xff\xff")
+        with pytest.raises(EOFError):
+            client.receive_frame()
+    with WireClient(shared_broker.port) as client:
+        assert client.call("api_versions", 0, {}).error_code is ErrorCode.none
+
+
+def versions_of_all() -> Iterator[tuple[int, int]]:
+    return ((key, version) for key, name in api_key_map.items() for version in schema_name_map[name])
+
+
+@pytest.fixture(scope="module")
+def codecs() -> dict[tuple[int, int], VersionCodec]:
+    """Of every version that a frame could name."""
+    made = {}
+    for key, version in versions_of_all():
+        api = APIS.get(key) or unserved_api(key, version)
+        if api is not None and api.min_version <= version <= api.max_version:
+            made[key, version] = VersionCodec(api, version)
+    return made
+
+
+@given(data=st.data())
+def test_whatever_the_bytes_a_request_is_read_or_refused(
+    codecs: dict[tuple[int, int], VersionCodec], data: st.DataObject
+) -> None:
+    codec = codecs[data.draw(st.sampled_from(sorted(codecs)))]
+    kind = load(codec.api.name, codec.version, "request")
+    request = bytearray(encoded(kind, data.draw(st.sampled_from([{}, one_of_each(kind)]))))
+    for place, byte in data.draw(st.lists(st.tuples(st.integers(0, len(request)), st.integers(0, 255)), max_size=4)):
+        request[place : place + data.draw(st.integers(0, 1))] = [byte]
+    try:
+        codec.read(bytes(request), 0, TopicNames(NoTopics()))
+    except ProtocolError as error:
+        assert codec.api.name in str(error)
