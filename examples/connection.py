@@ -53,6 +53,7 @@ def everything(bootstrap: str, topic: str, partition: int = 0) -> Iterator[Messa
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
+            "fetch.wait.max.ms": 50,  # the end is told that soon
         }
     )
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])

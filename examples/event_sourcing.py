@@ -136,7 +136,7 @@ def main() -> int:
             for event in history(parsed.bootstrap):
                 print(f"{event.customer}: {event.item} {event.quantity}")
             return 0
-    print(shown(replay(history(parsed.bootstrap))))
+    print(shown(replay(history(parsed.bootstrap))) or "all carts are empty")
     return 0
 
 

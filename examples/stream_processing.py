@@ -13,6 +13,7 @@ import json
 import random
 import subprocess
 import sys
+import time
 from collections import Counter
 from itertools import islice
 
@@ -96,6 +97,7 @@ def demo(bootstrap: str, count: int, kills: int) -> bool:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as processor:
             for line in islice(processor.stdout or (), random.randrange(2, 5)):
                 print(line, end="", flush=True)
+            time.sleep(random.uniform(0, 0.02))  # somewhere in the next transaction
             processor.kill()
         print(f"kill -9, number {kill}", flush=True)
     subprocess.run(command, check=True)

@@ -15,7 +15,9 @@ from logpost_broker import Broker
 from logpost_web.search.syntax import parse
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "bench" / "README.md"])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md"), ROOT / "bench" / "README.md"]
+)
 README = (ROOT / "README.md").read_text()
 
 

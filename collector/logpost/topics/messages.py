@@ -26,6 +26,8 @@ from logpost.topics.session import KafkaCommandError, Session, topic_metadata
 POLL_SECONDS = 0.2
 DELIVERY_MS = 30_000
 BATCH = 500
+FETCH_WAIT_MS = 50
+"""The end of a partition is told that soon."""
 
 DeliveryCallback = Callable[[KafkaError | None, Message], None]
 
@@ -90,8 +92,12 @@ def consume(parsed: argparse.Namespace, config: KafkaConfig) -> int:
     with session.admin() as admin:
         partitions = topic_metadata(admin, parsed.topic).partitions
     start = OFFSET_END if parsed.new else OFFSET_BEGINNING
-    # The group's name is required and never used: nothing is committed.
-    options = {"group.id": "logpost-topics", "enable.auto.commit": False, "enable.partition.eof": True}
+    options = {
+        "group.id": "logpost-topics",  # required, and never used: nothing is committed
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": FETCH_WAIT_MS,
+    }
     consumer = Consumer({**session.settings, **options})
     try:
         consumer.assign([TopicPartition(parsed.topic, partition, start) for partition in partitions])
