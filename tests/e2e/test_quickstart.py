@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,15 +24,25 @@ COMMANDS = re.findall(r"^```sh\n(.*?)\n```", PAGE, flags=re.DOTALL | re.MULTILIN
 [SHOWN] = re.findall(r"^You see:\n\n```\n(.*?)```", PAGE, flags=re.DOTALL | re.MULTILINE)
 [PROGRAM] = re.findall(r"^```python\n(.*?)```", PAGE, flags=re.DOTALL | re.MULTILINE)
 SECONDS = 120
+A_CENTURY_AHEAD = time.time() + 100 * 365 * 86_400
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Free ports, a data directory of the test's own, and no second environment of 0.7 GB: make takes this one."""
-    venv, port = Path(sys.prefix), free_port()
+    """Free ports, a data directory of the test's own, and no second environment of 0.7 GB: make finds one that is
+    installed already, and newer than anything."""
+    found, port = Path(sys.prefix), free_port()
     missing = [name for name in ("git", "make") if shutil.which(name) is None]
-    if missing or not (ROOT / ".git").exists() or not (venv / "bin" / "logpost").exists():
+    if missing or not (ROOT / ".git").exists() or not (found / "bin" / "logpost").exists():
         pytest.skip("needs git, make, a git checkout and an environment with logpost")
+    venv = tmp_path / "environment"
+    venv.mkdir()
+    (venv / "bin").symlink_to(found / "bin")
+    for stamp in (venv / "made", venv / "installed-server"):
+        stamp.touch()
+        os.utime(stamp, (A_CENTURY_AHEAD, A_CENTURY_AHEAD))
+    git = tmp_path / "gitconfig"  # the checkout may be another user's
+    git.write_text(f"[safe]\n\tdirectory = {ROOT}\n\tdirectory = {ROOT}/.git\n")
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("LOGPOST_", "MAKE"))},
         "LOGPOST_BROKER_PORT": str(port),
@@ -39,7 +51,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "LOGPOST_BROKER_METRICS_PORT": "0",
         "LOGPOST_AGENT_METRICS_PORT": "0",
         "LOGPOST_DATA": str(tmp_path / "data"),
-        "MAKEFLAGS": f"--old-file={venv}/installed-server -- VENV={venv}",
+        "GIT_CONFIG_GLOBAL": str(git),
+        "MAKEFLAGS": f"-- VENV={venv}",
     }
 
 
@@ -51,6 +64,8 @@ def started(command: str, directory: Path, environment: Mapping[str, str]) -> It
     ) as process:
         assert process.stderr is not None
         said = []
+        too_long = threading.Timer(SECONDS, os.killpg, (process.pid, signal.SIGKILL))
+        too_long.start()
         try:
             for line in process.stderr:
                 said.append(line)
@@ -58,8 +73,10 @@ def started(command: str, directory: Path, environment: Mapping[str, str]) -> It
                     break
             else:
                 raise AssertionError("".join(said))
+            too_long.cancel()
             yield
         finally:
+            too_long.cancel()
             os.killpg(process.pid, signal.SIGINT)
             process.communicate(timeout=SECONDS)
 
