@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import sys
+import time
 
 from connection import connect, options
 from logpost import LogpostHandler
@@ -43,6 +44,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, handlers=[handler, logging.StreamHandler()])
     for order in range(1, parsed.orders + 1):
         sell(order, random.randrange(100, 10_000))
+        time.sleep(0.1)  # the next customer
     return 0
 
 

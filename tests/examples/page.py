@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,12 +68,16 @@ class Page:
             stdout=subprocess.PIPE,
             text=True,
         )
+        too_long = threading.Timer(SECONDS, process.kill)  # whoever waits for its output then reads the end of it
+        too_long.start()
         with process:
             try:
                 yield process
             except BaseException:
                 process.kill()
                 raise
+            finally:
+                too_long.cancel()
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
                 process.communicate(timeout=SECONDS)
