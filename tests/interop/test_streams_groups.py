@@ -20,6 +20,7 @@ from tests.interop.java_program import compiled, running
 from tests.interop.topics import SECONDS
 from tests.interop.words import CHANGELOG, LINES, REPARTITION, Words, await_that
 from tests.support.apache_kafka import run_tool
+from tests.support.processes import Part, free_port
 
 GROUPS = "org.apache.kafka.tools.streams.StreamsGroupCommand"
 DUMP = "org.apache.kafka.tools.DumpLogSegments"
@@ -55,14 +56,14 @@ def options(words: Words, state: Path) -> list[str]:
     return [f"{name}={value}" for name, value in values.items()]
 
 
-def group(broker: Broker) -> Any:
-    with WireClient(broker.port) as client:
+def group(port: int) -> Any:
+    with WireClient(port) as client:
         [described] = client.call("streams_group_describe", 0, {"group_ids": (APPLICATION,)}).groups
     return described
 
 
-def is_stable(broker: Broker, members: int) -> bool:
-    described = group(broker)
+def is_stable(port: int, members: int) -> bool:
+    described = group(port)
     return described.group_state == "Stable" and len(described.members) == members
 
 
@@ -81,7 +82,7 @@ def check_tool(libs: Path, broker: Broker) -> None:
         for partition in range(2):
             assert f"{APPLICATION} {topic} {partition} 0" in lags
     state = tool(libs, broker, "--describe", "--group", APPLICATION, "--state", "--verbose")
-    epoch = group(broker).group_epoch
+    epoch = group(broker.port).group_epoch
     assert re.search(rf"{APPLICATION} \S+ \(1\) Stable {epoch} {epoch} 2\b", state), state
     members = tool(libs, broker, "--describe", "--group", APPLICATION, "--members", "--verbose")
     for role in (r"ACTIVE: 0:\[", r"STANDBY: 1:\[", r"TARGET-ACTIVE: 0:\[", r"TARGET-STANDBY: 1:\["):
@@ -99,18 +100,18 @@ def test_instances_come_and_are_killed_and_each_word_is_counted_once(
         running(class_path, "WordCount", *first, log=log) as killed,
         running(class_path, "WordCount", *second, log=log) as stopped,
     ):
-        await_that(partial(is_stable, leader, 2), log, 0.1)
+        await_that(partial(is_stable, leader.port, 2), log, 0.1)
         await_that(words.are_counted, log, 0.2)
         check_tool(libs, leader)
         with running(class_path, "WordCount", *third, log=log) as left:
             words.feed()
-            await_that(partial(is_stable, leader, 3), log, 0.1)
+            await_that(partial(is_stable, leader.port, 3), log, 0.1)
             words.feed()
             await_that(words.is_in_transaction, log)
             killed.kill()
             words.feed()
             await_that(words.are_counted, log, 0.2)
-            await_that(partial(is_stable, leader, 2), log, 0.1)
+            await_that(partial(is_stable, leader.port, 2), log, 0.1)
             for process in (stopped, left):
                 process.terminate()
                 process.wait(SECONDS)
@@ -119,6 +120,31 @@ def test_instances_come_and_are_killed_and_each_word_is_counted_once(
     assert words.cleanup_policy(REPARTITION) == "delete"
     check_records(libs, tmp_path / "data")
     check_deletion(libs, leader, words)
+
+
+def test_a_broker_that_is_killed_knows_its_groups(class_path: str, tmp_path: Path) -> None:
+    """Members go on in their epoch: nobody joins again, no task moves, and each word is counted once."""
+    port = free_port()
+    ours = {"port": port, "listen": "127.0.0.1", "metrics_port": 0, "streams_heartbeat_interval_ms": 300}
+    settings = {f"broker.{name}": value for name, value in ours.items()}
+    with Part("broker", "--data", str(tmp_path / "data"), settings=settings).start() as broker:
+        words = Words(f"127.0.0.1:{port}")
+        log = tmp_path / "log"
+        first, second = (options(words, tmp_path / f"state-{number}") for number in range(2))
+        with running(class_path, "WordCount", *first, log=log), running(class_path, "WordCount", *second, log=log):
+            words.feed()
+            await_that(partial(is_stable, port, 2), log, 0.1)
+            before = group(port)
+            for _ in range(2):
+                words.feed()
+                await_that(words.is_in_transaction, log)
+                broker.kill()
+                broker.start()
+                words.connect()
+            words.feed()
+            await_that(words.are_counted, log, 0.2)
+            assert group(port) == before
+        words.check()
 
 
 def check_records(libs: Path, data: Path) -> None:

@@ -26,11 +26,15 @@ class Words:
 
     def __init__(self, servers: str) -> None:
         self.servers = servers
-        self.admin = AdminClient({"bootstrap.servers": servers})
+        self.connect()
         self.fed: Counter[str] = Counter()
         self._lines = 0
         create(servers, LINES, PARTITIONS)
         create(servers, COUNTS, PARTITIONS)
+
+    def connect(self) -> None:
+        """Anew, when the broker was away: librdkafka finds no leaders until it has asked again."""
+        self.admin = AdminClient({"bootstrap.servers": self.servers})
 
     def feed(self) -> None:
         """A batch of lines: some words in each of them, some seldom."""
