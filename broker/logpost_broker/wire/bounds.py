@@ -18,6 +18,7 @@ from typing import Any, get_args, get_origin
 from logpost_broker.wire.framing import Frame
 
 Step = Callable[[Frame, int], int]
+Length = Callable[[Frame, int], tuple[int, int]]
 
 FIXED_BYTES = {
     "bool": 1,
@@ -110,7 +111,8 @@ def _field_step(field: Any, *, flexible: bool) -> Step:
     """Skips one field whose length is not fixed."""
     entity, kafka_type = _entity_in(field.type), field.metadata.get("kafka_type")
     if any(get_origin(part) is tuple for part in (field.type, *get_args(field.type))):
-        return _array_step(entity, kafka_type, flexible=flexible)
+        length = _length_of(field, flexible=flexible)
+        return _array_step(entity, kafka_type, length, flexible=flexible)
     if entity is not None:
         step = _entity_step(entity)
         return _nullable_step(step) if NoneType in get_args(field.type) else step
@@ -148,21 +150,36 @@ def _bytes_step(kafka_type: str | None, *, flexible: bool) -> Step:
     return legacy
 
 
-def _array_step(entity: type[Any] | None, kafka_type: str | None, *, flexible: bool) -> Step:
-    length = _compact_length if flexible else _legacy_length
+def _length_of(field: Any, *, flexible: bool) -> Length:
+    """Reads how many elements an array has: 0 where it is null. Raises ValueError for more than there can be, and for a
+    null where the schema has none."""
+    entity = _entity_in(field.type)
+    least = _least_bytes(entity) if entity is not None else FIXED_BYTES.get(field.metadata["kafka_type"], 1)
+    lowest = -1 if NoneType in get_args(field.type) else 0
+    read = _compact_length if flexible else _legacy_length
+
+    def length(frame: Frame, position: int) -> tuple[int, int]:
+        count, position = read(frame, position)
+        if count < lowest or (count > 0 and count * least > len(frame) - position):
+            raise ValueError(f"an array of {count} elements, and {len(frame) - position} bytes are left")
+        return max(count, 0), position
+
+    return length
+
+
+def _array_step(entity: type[Any] | None, kafka_type: str | None, length: Length, *, flexible: bool) -> Step:
     if entity is None and kafka_type in FIXED_BYTES:
         width = FIXED_BYTES[kafka_type]
 
         def fixed(frame: Frame, position: int) -> int:
-            count, position = length(frame, position, width)
+            count, position = length(frame, position)
             return position + count * width
 
         return fixed
     each = _bytes_step(kafka_type, flexible=flexible) if entity is None else _entity_step(entity)
-    least = 1 if entity is None else _least_bytes(entity)
 
     def array(frame: Frame, position: int) -> int:
-        count, position = length(frame, position, least)
+        count, position = length(frame, position)
         for _ in range(count):
             position = each(frame, position)
         return position
@@ -177,25 +194,16 @@ def _least_bytes(entity: type[Any]) -> int:
     return sum(1 if size is None else size for size in sizes) + _is_flexible(entity)
 
 
-def _legacy_length(frame: Frame, position: int, least: int) -> tuple[int, int]:
-    count = int.from_bytes(frame[position : position + 4], "big", signed=True)
-    return _possible(count, frame, position + 4, least), position + 4
+def _legacy_length(frame: Frame, position: int) -> tuple[int, int]:
+    return int.from_bytes(frame[position : position + 4], "big", signed=True), position + 4
 
 
-def _compact_length(frame: Frame, position: int, least: int) -> tuple[int, int]:
+def _compact_length(frame: Frame, position: int) -> tuple[int, int]:
     count = frame[position]
     if count < 0x80:
-        position += 1
-    else:
-        count, position = _varint(frame, position)
-    return _possible(count - 1, frame, position, least), position
-
-
-def _possible(count: int, frame: Frame, position: int, least: int) -> int:
-    """How many elements an array has that says `count`; none where it is null. Raises ValueError."""
-    if count > 0 and count * least > len(frame) - position:
-        raise ValueError(f"an array of {count} elements, and {len(frame) - position} bytes are left")
-    return max(count, 0)
+        return count - 1, position + 1
+    count, position = _varint(frame, position)
+    return count - 1, position
 
 
 def _varint(frame: Frame, position: int) -> tuple[int, int]:
@@ -256,7 +264,7 @@ def _copy_field(field: Any, frame: Frame, position: int, out: list[bytes], *, fl
         out.append(bytes(frame[position:end]))
         return end
     if any(get_origin(part) is tuple for part in (field.type, *get_args(field.type))):
-        count, start = (_compact_length if flexible else _legacy_length)(frame, position, _least_bytes(inner))
+        count, start = _length_of(field, flexible=flexible)(frame, position)
     else:
         is_nullable = NoneType in get_args(field.type)
         start = position + is_nullable

@@ -82,7 +82,8 @@ def test_tagged_fields_are_passed_over_wherever_they_are(shared_broker: Broker) 
     tagged = b"\x03" + (topic + UNKNOWN_TAGS) * 2 + rest + UNKNOWN_TAGS
     assert RequestBounds(kind).checked(tagged, 0) == (plain, 0)
     with WireClient(shared_broker.port) as client:
-        client.send("metadata", 12, {"topics": [{"topic_id": None, "name": "none"}] * 2})
+        named = [{"topic_id": None, "name": "none"}] * 2
+        client.send("metadata", 12, {"topics": named, "allow_auto_topic_creation": False})
         expected = client.receive_frame()[4:]
         client.send_frame(b"\x00\x03\x00\x0c\x00\x00\x00\x07\xff\xff" + UNKNOWN_TAGS + tagged)
         assert client.receive_frame()[4:] == expected
@@ -102,6 +103,7 @@ def test_known_tagged_fields_stay() -> None:
         ("metadata", 1, b"\x7f\xff\xff\xff"),
         ("metadata", 12, b"\xff\xff\xff\xff\x0f"),
         ("metadata", 12, b"\xff\xff\xff\xff\xff\x0f"),
+        ("create_topics", 2, b"\xff\xff\xff\xff"),  # null, which the schema does not allow
         ("produce", 3, b"\xff\xff" + bytes(6) + b"\x7f\xff\xff\xff"),
         ("produce", 9, bytes(7) + b"\xff\xff\xff\xff\x07"),
         # In an array inside of another, and in a tagged field.
