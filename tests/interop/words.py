@@ -19,6 +19,8 @@ EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  #
 LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 COMMITTED = IsolationLevel.READ_COMMITTED
 A_BATCH = 300
+PATIENCE_SECONDS = 180.0
+"""Several Java machines start on few cores."""
 
 
 class Words:
@@ -85,7 +87,7 @@ class Words:
 
 
 def await_that(is_so: Callable[[], bool], log: Path, pause: float = 0.0) -> None:
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
         assert time.monotonic() < deadline, log.read_text()[-5000:]
         time.sleep(pause)
