@@ -19,6 +19,7 @@ from kio.schema.errors import ErrorCode
 from kio.static.primitive import i32Timedelta
 
 from logpost_broker import Broker
+from logpost_broker.wire.units import NO_THROTTLE
 from tests.broker.wire_client import WireClient, entity, load, versions
 from tests.support.apache_kafka import ApacheKafka
 from tests.support.protocol_table import KAFKA
@@ -61,6 +62,8 @@ OF_THE_CLUSTER = frozenset(
 
 
 PATIENCE = {"timeout": i32Timedelta.parse(datetime.timedelta(seconds=20))}
+SESSION = i32Timedelta.parse(datetime.timedelta(seconds=10))
+TOO_LONG = i32Timedelta.parse(datetime.timedelta(days=20))
 NOT_YET = frozenset(
     {ErrorCode.coordinator_load_in_progress, ErrorCode.coordinator_not_available, ErrorCode.not_coordinator}
 )
@@ -283,15 +286,65 @@ def quota_requests() -> Iterator[Request]:
 
 
 def group_requests() -> Iterator[Request]:
-    """Of a cluster whose coordinators are ready."""
+    """Of a cluster whose coordinators are ready, and that has no groups."""
     yield Request("list_groups", {})
     yield Request("describe_groups", {"groups": ("none",)})
-    yield Request("delete_groups", {"groups_names": ("none",)})
+    yield Request("delete_groups", {"groups_names": ("none", "")})
+    for group in ("none", ""):
+        member = {"group_id": group, "member_id": "m", "generation_id": 1}
+        yield Request("heartbeat", member)
+        yield Request("sync_group", member | {"protocol_type": "consumer", "protocol_name": "range"})
+        yield Request("leave_group", member | {"members": [{"member_id": "m", "group_instance_id": None}]})
+        protocols = [{"name": "range", "metadata": b""}]
+        joining = member | {"session_timeout": SESSION, "rebalance_timeout": SESSION, "protocol_type": "consumer"}
+        yield Request("join_group", joining | {"protocols": protocols})
+        yield Request("join_group", joining | {"protocols": protocols, "session_timeout": NO_THROTTLE})
+        yield Request("join_group", joining | {"protocols": []})
+        yield Request("offset_delete", {"group_id": group, "topics": [{"name": "t", "partitions": [{}]}]})
+        wanted = [{"name": "t", "partition_indexes": (0, 9)}]
+        asked = {"group_id": group, "topics": wanted, "require_stable": False}
+        yield Request("offset_fetch", asked | {"groups": [asked | {"member_epoch": -1}]})
+        for kind in (0, 1, 9):
+            yield Request("find_coordinator", {"key": group, "key_type": kind, "coordinator_keys": (group,)}, since=1)
+    yield from newer_group_requests()
+    yield from transaction_requests()
+
+
+def newer_group_requests() -> Iterator[Request]:
     yield Request("consumer_group_describe", {"group_ids": ("none", "")})
     yield Request("share_group_describe", {"group_ids": ("none", "")})
-    yield Request("describe_transactions", {"transactional_ids": ("none",)})
+    yield Request("streams_group_describe", {"group_ids": ("none", "")})
+    joining = {"group_id": "none", "member_id": "m", "member_epoch": 0, "rebalance_timeout": SESSION}
+    subscribed = joining | {"subscribed_topic_names": ("t",), "topic_partitions": []}
+    yield Request("consumer_group_heartbeat", subscribed | {"group_id": ""})
+    yield Request("consumer_group_heartbeat", subscribed | {"server_assignor": "chance"})
+    yield Request("consumer_group_heartbeat", subscribed | {"subscribed_topic_names": None})
+    for epoch in (5, -1, -5):
+        yield Request("consumer_group_heartbeat", {"group_id": "none", "member_id": "m", "member_epoch": epoch})
+    for changes in ({"group_id": ""}, {"member_id": ""}, {"subscribed_topic_names": None}):
+        yield Request("share_group_heartbeat", subscribed | changes)
+
+
+def transaction_requests() -> Iterator[Request]:
+    yield Request("describe_transactions", {"transactional_ids": ("none", "")})
     yield Request("list_transactions", {})
     yield Request("list_transactions", {"state_filters": ("Sleeping",)})
+    yield Request("list_transactions", {"transactional_id_pattern": "["}, since=2)
+    yield Request("init_producer_id", {"transactional_id": "", "transaction_timeout": SESSION})
+    yield Request("init_producer_id", {"transactional_id": "none", "transaction_timeout": NO_THROTTLE})
+    yield Request("init_producer_id", {"transactional_id": "none", "transaction_timeout": TOO_LONG})
+    producer = {"transactional_id": "none", "producer_id": 7, "producer_epoch": 0}
+    yield Request("end_txn", producer | {"committed": True})
+    yield Request("add_offsets_to_txn", producer | {"group_id": "none"})
+    partitions = [{"name": "t", "partitions": (0,)}]
+    before = {f"v3_and_below_{name}": value for name, value in (producer | {"topics": partitions}).items()}
+    yield Request("add_partitions_to_txn", before | {"transactions": [producer | {"topics": partitions}]})
+    offsets = [{"name": "t", "partitions": [{"partition_index": number} for number in (0, 9)]}]
+    for group in ("none", ""):
+        member = {"group_id": group, "generation_id": -1, "topics": offsets}
+        yield Request("txn_offset_commit", producer | member)
+    markers = producer | {"topics": [{"name": "none", "partition_indexes": (0,)}]}
+    yield Request("write_txn_markers", {"markers": [markers]})
 
 
 NEGATIVE_TIMES = ("create_delegation_token", "renew_delegation_token", "expire_delegation_token")

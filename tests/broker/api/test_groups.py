@@ -289,6 +289,19 @@ def test_offset_delete(client: WireClient, group: str, topic: tuple[str, uuid.UU
     assert missing.error_code is ErrorCode.group_id_not_found
 
 
+@pytest.mark.parametrize(
+    ("api", "version"),
+    [
+        (api, version)
+        for api in ("sync_group", "heartbeat", "leave_group", "offset_delete")
+        for version in versions(api)
+    ],
+)
+def test_a_group_without_a_name_is_no_group(client: WireClient, api: str, version: int) -> None:
+    asked = {"group_id": "", "member_id": "m", "members": [{"member_id": "m"}], "generation_id": 1}
+    assert client.call(api, version, asked).error_code is ErrorCode.invalid_group_id
+
+
 def test_a_parked_join_of_a_closed_connection_is_cleared_away(shared_broker: Broker, group: str) -> None:
     with WireClient(shared_broker.port) as first, WireClient(shared_broker.port) as second:
         joined = stable(first, group)
