@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from confluent_kafka import AcknowledgeType, Message, Producer, ShareConsumer
+from confluent_kafka import AcknowledgeType, KafkaException, Message, Producer, ShareConsumer
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -51,6 +51,8 @@ def work(bootstrap: str, name: str, stop: threading.Event) -> None:
         worker.subscribe([MAILS])
         while not stop.is_set():
             for mail in worker.poll(0.5):
+                if mail.error():
+                    raise KafkaException(mail.error())
                 # The end of the line with it: the others print as well.
                 print(f"{name}: {describe(mail)} {handle(worker, mail)}\n", end="", flush=True)
             worker.commit_sync()

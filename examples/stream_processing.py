@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from itertools import islice
 
-from confluent_kafka import Consumer, Message, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
 from connection import connect, ctrl_c, ensure_topic, everything, options
 
@@ -47,9 +47,7 @@ def process(bootstrap: str, *, to_end: bool) -> None:
     stop, at_end = ctrl_c(), False
     try:
         while not (at_end or stop.is_set()):
-            messages = consumer.consume(BATCH, timeout=0.5)
-            at_end = any(message.error() for message in messages)  # the only one there is: the end of the partition
-            orders = [message for message in messages if not message.error()]
+            orders, at_end = next_orders(consumer)
             if not orders:
                 continue
             producer.begin_transaction()
@@ -62,6 +60,20 @@ def process(bootstrap: str, *, to_end: bool) -> None:
             print(f"{len(orders)} invoices", flush=True)
     finally:
         consumer.close()
+
+
+def next_orders(consumer: Consumer) -> tuple[list[Message], bool]:
+    """Some orders, and whether they are the last ones there are. Any error ends the program."""
+    orders, at_end = [], False
+    for message in consumer.consume(BATCH, timeout=0.5):
+        error = message.error()
+        if error is None:
+            orders.append(message)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            at_end = True
+        else:
+            raise KafkaException(error)
+    return orders, at_end
 
 
 def invoice(order: Message) -> bytes:
