@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from logpost.config import BrokerConfig
+from logpost_broker.checkpoint_file import CheckpointFile
 from logpost_broker.checkpoints import (
     CLEAN_SHUTDOWN,
     CLEAN_SHUTDOWN_CONTENT,
@@ -22,8 +23,6 @@ from logpost_broker.checkpoints import (
     PARTITION_METADATA,
     RECOVERY_POINTS,
     Partition,
-    formatted_checkpoint,
-    parsed_checkpoint,
     partition_metadata,
     topic_id_of,
 )
@@ -69,12 +68,12 @@ class LogDirectory:
             files.sync_directory(directory)
         self._removal_lock = threading.Lock()
         existing = self._sweep(topics)
-        self._recovery_points = self._read_checkpoint(RECOVERY_POINTS)
-        self._log_starts = self._read_checkpoint(LOG_STARTS)
-        self._first_dirty = self._read_checkpoint(CLEANER_OFFSETS)
-        self._starts_lock = threading.Lock()
+        self._recovery_points = CheckpointFile(files, directory / RECOVERY_POINTS)
+        self._log_starts = CheckpointFile(files, directory / LOG_STARTS)
+        self._first_dirty = CheckpointFile(files, directory / CLEANER_OFFSETS)
+        self._checkpoints = (self._recovery_points, self._log_starts, self._first_dirty)
         known = {(topic.name, partition) for topic, partition in existing}
-        self._forget({*self._recovery_points, *self._log_starts, *self._first_dirty} - known)
+        self._forget({partition for file in self._checkpoints for partition in file.partitions()} - known)
         if metadata.content.topics and not self._clean:  # a power cut may have taken whole partitions
             metadata.content.leader_epoch += 1
             metadata.save()
@@ -131,8 +130,8 @@ class LogDirectory:
         )
         known = LastKnown(
             clean=self._clean,
-            log_start_offset=self._log_starts.get((topic.name, partition), 0),
-            recovery_point=self._recovery_points.get((topic.name, partition), 0),
+            log_start_offset=self._log_starts.get((topic.name, partition)),
+            recovery_point=self._recovery_points.get((topic.name, partition)),
             # Gaps stay where the policy was another one before.
             is_compacted=topic.configs.is_compacted(self._config) or (topic.name, partition) in self._first_dirty,
         )
@@ -222,15 +221,13 @@ class LogDirectory:
     def save_starts(self, offsets: Mapping[PartitionLog, int]) -> None:
         """Make it durable that logs start at these offsets, all with one write; `drop_segments` then moves them.
         Blocks, and may run in a thread. Raises OSError, and then the starts on the disk may be old or new."""
-        with self._starts_lock:
-            starts = {
+        self._log_starts.save(
+            lambda: {
                 _partition_of(log.directory): log.start_moved_to(offset)
                 for log, offset in offsets.items()
                 if log.offline is None  # else its topic may be gone, and one of its name be there
             }
-            starts = self._log_starts | starts
-            self._write_checkpoint(LOG_STARTS, starts)
-            self._log_starts = starts
+        )
 
     def drop_segments(self, log: PartitionLog, offset: int) -> list[Path]:
         """Move a log's start up to `offset`, which `save_starts` made durable, and rename the files of the segments
@@ -260,25 +257,20 @@ class LogDirectory:
 
     def write_recovery_points(self) -> None:
         """Save how far each open log is known to be on the disk. Raises OSError."""
-        points = self._recovery_points | {partition: log.recovery_point for partition, log in self._logs.items()}
-        self._write_checkpoint(RECOVERY_POINTS, points)
-        self._recovery_points = points
+        self._recovery_points.save(lambda: {partition: log.recovery_point for partition, log in self._logs.items()})
 
     def saved_recovery_point(self, log: PartitionLog) -> int:
         """What a start after a crash takes as given: below it nothing is checked, nor cut off."""
-        return self._recovery_points.get(_partition_of(log.directory), 0)
+        return self._recovery_points.get(_partition_of(log.directory))
 
     def first_dirty_offset(self, log: PartitionLog) -> int:
         """Where the last compaction of `log` ended."""
-        return self._first_dirty.get(_partition_of(log.directory), 0)
+        return self._first_dirty.get(_partition_of(log.directory))
 
     def save_first_dirty_offset(self, log: PartitionLog, offset: int) -> None:
         """Blocks, and may run in a thread. Raises OSError, and then the log is compacted once more than it need be."""
-        with self._starts_lock:
-            if log.offline is None:  # else its topic may be gone, and one of its name be there
-                offsets = self._first_dirty | {_partition_of(log.directory): offset}
-                self._write_checkpoint(CLEANER_OFFSETS, offsets)
-                self._first_dirty = offsets
+        # Where the log is offline its topic may be gone, and one of its name be there.
+        self._first_dirty.save(lambda: {_partition_of(log.directory): offset} if log.offline is None else {})
 
     def close(self, now_ms: int) -> None:
         """Sync and close all logs, then mark the directory as cleanly shut down, if all could be. Raises OSError."""
@@ -328,34 +320,8 @@ class LogDirectory:
         self._files.rename(directory, self.directory / stray)
 
     def _forget(self, partitions: set[Partition]) -> None:
-        """Take partitions that are gone out of the checkpoints, durably: their offsets must not hold for a topic that
-        is made again under the name."""
-        with self._starts_lock:
-            for name, offsets in (
-                (RECOVERY_POINTS, self._recovery_points),
-                (LOG_STARTS, self._log_starts),
-                (CLEANER_OFFSETS, self._first_dirty),
-            ):
-                gone = offsets.keys() & partitions
-                if gone:
-                    self._write_checkpoint(name, {key: offset for key, offset in offsets.items() if key not in gone})
-                for partition in gone:
-                    del offsets[partition]
-
-    def _read_checkpoint(self, name: str) -> dict[Partition, int]:
-        """Kafka's checkpoint format: a version, a count, and lines of topic, partition, offset."""
-        data = self._files.read_bytes(self.directory / name)
-        if data is None:
-            return {}
-        try:
-            return parsed_checkpoint(data)
-        except ValueError as error:
-            # As Kafka does: without recovery points everything is checked, without log starts the segments say it.
-            logger.error("cannot understand %s, going on without it: %s", self.directory / name, error)
-            return {}
-
-    def _write_checkpoint(self, name: str, offsets: Mapping[Partition, int]) -> None:
-        self._files.replace(self.directory / name, formatted_checkpoint(offsets))
+        for file in self._checkpoints:
+            file.forget(partitions)
 
 
 def _names_another(data: bytes | None, topic_id: uuid.UUID) -> bool:
