@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
 from logpost_broker import Broker
 from tests.support.processes import free_port, run
@@ -117,3 +118,25 @@ def test_a_message_that_no_broker_takes_is_an_error_that_tells_what_went_before_
     ended = subprocess.run(command, input=lines, env=environment, capture_output=True, text=True, timeout=60)
     assert failed(ended) == "logpost: letters: Broker: Message size too large (delivered before: 1)\n"
     assert succeeded(topics("consume", "letters")) == "small\n"
+
+
+def test_only_what_is_new_is_shown(topics: Topics, broker: Broker) -> None:
+    succeeded(topics("produce", "letters", "old"))
+    environment = {"LOGPOST_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
+    command = [sys.executable, "-m", "logpost", "topics", "consume", "letters", "--new", "--limit", "1"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as reading:
+        while reading.poll() is None:  # where it begins is nowhere to be seen from outside
+            succeeded(topics("produce", "letters", "new"))
+        assert reading.communicate(timeout=60)[0] == "new\n"
+    assert reading.returncode == 0
+
+
+def test_aborted_messages_are_not_shown(topics: Topics, broker: Broker) -> None:
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "transactional.id": "t"})
+    producer.init_transactions()
+    for text, end in (("aborted", producer.abort_transaction), ("committed", producer.commit_transaction)):
+        producer.begin_transaction()
+        producer.produce("letters", text)
+        producer.flush()
+        end()
+    assert succeeded(topics("consume", "letters")) == "committed\n"
