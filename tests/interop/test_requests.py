@@ -114,6 +114,8 @@ def topic_requests() -> Iterator[Request]:
         yield Request("create_partitions", {"topics": [topic], "validate_only": True, **PATIENCE})
     unknown = {"topic_names": ("none",), "topics": [{"name": "none", "topic_id": None}]}
     yield Request("delete_topics", unknown | PATIENCE)
+    for topic_id in (None, uuid.UUID(int=7)):
+        yield Request("delete_topics", {"topics": [{"name": None, "topic_id": topic_id}], **PATIENCE}, since=6)
     for name in ("t", "none", "a b"):
         named = [{"name": name, "topic_id": None}] * 2
         operations = {"include_cluster_authorized_operations": True, "include_topic_authorized_operations": True}
@@ -306,6 +308,8 @@ def group_requests() -> Iterator[Request]:
         yield Request("offset_fetch", asked | {"groups": [asked | {"member_epoch": -1}]})
         for kind in (0, 1, 9):
             yield Request("find_coordinator", {"key": group, "key_type": kind, "coordinator_keys": (group,)}, since=1)
+    for key in ("none", "g:AAAAAAAAAAAAAAAAAAAAAQ:x", "g:AAAA:0", ":AAAAAAAAAAAAAAAAAAAAAQ:0", "a:b:c:d"):
+        yield Request("find_coordinator", {"key": key, "key_type": 2, "coordinator_keys": (key,)}, since=1)
     yield from newer_group_requests()
     yield from transaction_requests()
 

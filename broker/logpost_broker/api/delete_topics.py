@@ -42,8 +42,8 @@ def _delete(node: Node, asked: DeleteTopicState) -> DeletableTopicResult:
 
 
 def _find(node: Node, asked: DeleteTopicState) -> Topic:
-    if asked.name is not None and asked.topic_id is not None:
-        raise ApiError(ErrorCode.invalid_request, "a topic is deleted by its name or by its id, not by both")
+    if (asked.name is None) == (asked.topic_id is None):
+        raise ApiError(ErrorCode.invalid_request, "a topic is deleted by its name or by its id, and not by both")
     topic = node.topic_of(asked.topic_id) if asked.name is None else node.topics.by_name(asked.name)
     if topic is None:
         raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic '{asked.name}'")

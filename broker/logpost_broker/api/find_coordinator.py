@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import re
+
 from kio.schema.errors import ErrorCode
 from kio.schema.find_coordinator.v6.request import FindCoordinatorRequest
 from kio.schema.find_coordinator.v6.response import Coordinator, FindCoordinatorResponse
@@ -22,6 +24,9 @@ from logpost_broker.wire.units import NO_THROTTLE
 GROUP = 0
 TRANSACTION = 1
 SHARE = 2
+FIRST_WITH_SHARES = 6
+SHARE_KEY = re.compile(r"[^:]+:[A-Za-z0-9_-]{22}:\d+", re.ASCII)
+"""The id as Kafka writes it, in base 64."""
 
 
 @handles(
@@ -37,11 +42,19 @@ SHARE = 2
     ],
 )
 def find_coordinator(node: Node, request: FindCoordinatorRequest, context: RequestContext) -> FindCoordinatorResponse:
-    known = request.key_type in (GROUP, TRANSACTION, SHARE)
-    found = _this_broker if known else _refused
     return FindCoordinatorResponse(
-        throttle_time=NO_THROTTLE, coordinators=tuple(found(node, key) for key in request.coordinator_keys)
+        throttle_time=NO_THROTTLE,
+        coordinators=tuple(
+            _this_broker(node, key) if _is_key(key, request.key_type, context.version) else _refused(key)
+            for key in request.coordinator_keys
+        ),
     )
+
+
+def _is_key(key: str, key_type: int, version: int) -> bool:
+    if key_type == SHARE:
+        return version >= FIRST_WITH_SHARES and SHARE_KEY.fullmatch(key) is not None
+    return key_type in (GROUP, TRANSACTION)
 
 
 def _this_broker(node: Node, key: str) -> Coordinator:
@@ -55,12 +68,13 @@ def _this_broker(node: Node, key: str) -> Coordinator:
     )
 
 
-def _refused(node: Node, key: str) -> Coordinator:
+def _refused(key: str) -> Coordinator:
     return Coordinator(
         key=key,
         node_id=BrokerId(-1),
         host="",
         port=i32(-1),
         error_code=ErrorCode.invalid_request,
-        error_message="a key is of type 0 to 2: a group, a transaction, the state of a share partition",
+        error_message="a key names a group (type 0), a transaction (1), or a share partition's state (2, "
+        "group:topicId:partition)",
     )

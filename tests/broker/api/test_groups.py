@@ -224,6 +224,22 @@ def test_find_coordinator_refuses_a_type_that_there_is_not(client: WireClient, g
     assert "share" in (answer.coordinators[0].error_message or "")
 
 
+@pytest.mark.parametrize(
+    ("key", "version", "code"),
+    [
+        ("group:AAAAAAAAAAAAAAAAAAAAAQ:0", 6, ErrorCode.none),
+        ("group:AAAAAAAAAAAAAAAAAAAAAQ:0", 5, ErrorCode.invalid_request),
+        ("group", 6, ErrorCode.invalid_request),
+        ("group:AAAA:0", 6, ErrorCode.invalid_request),
+        ("group:AAAAAAAAAAAAAAAAAAAAAQ:first", 6, ErrorCode.invalid_request),
+        (":AAAAAAAAAAAAAAAAAAAAAQ:0", 6, ErrorCode.invalid_request),
+    ],
+)
+def test_the_coordinator_of_a_share_partition(client: WireClient, key: str, version: int, code: ErrorCode) -> None:
+    [found] = client.call("find_coordinator", version, {"key_type": 2, "coordinator_keys": (key,)}).coordinators
+    assert (found.key, found.error_code) == (key, code)
+
+
 @pytest.mark.parametrize("version", versions("describe_groups"))
 def test_describe_groups(client: WireClient, group: str, version: int) -> None:
     joined = stable(client, group)
