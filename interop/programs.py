@@ -75,6 +75,8 @@ PROGRAMS: tuple[Program, ...] = (
     java("JavaConsumer", seconds=300),
     java("JavaShareConsumer"),
     java("JavaAdmin"),
+    java("KafkaTools"),
+    java("KafkaClientTools"),
     Program(name="kcat", directory=HERE / "kcat", command=("sh", "program.sh"), needs=("kcat",)),
     quixstreams(),
 )
