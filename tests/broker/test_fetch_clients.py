@@ -7,7 +7,9 @@ import asyncio
 import time
 import uuid
 import warnings
+from collections.abc import Iterator
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as AioTopicPartition
@@ -15,6 +17,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from logpost_broker import Broker
+from logpost_broker.broker import EMBEDDED
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # kafka-python reads its schemas by a deprecated function
@@ -60,8 +63,10 @@ class Topics:
 
 
 @pytest.fixture
-def topics(shared_broker: Broker) -> Topics:
-    return Topics(shared_broker)
+def topics() -> Iterator[Topics]:
+    """A client that asks for a topic that is just being replaced must not make it."""
+    with Broker(msgspec.structs.replace(EMBEDDED, auto_create_topics=False)) as broker:
+        yield Topics(broker)
 
 
 class Reader:

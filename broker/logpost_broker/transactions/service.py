@@ -42,8 +42,8 @@ class TransactionService:
         self._node = node
         self._core = TransactionCoordinator(limits or TransactionLimits(), node.producer_ids.take)
         self._journal = Journal(node, TransactionJournalFormat(), self._core.snapshot, snapshot_bytes)
-        self._completing: set[str] = set()
-        """Transactional ids whose markers are being written."""
+        self._completing: dict[str, asyncio.Task[None]] = {}
+        """Transactional id → the writing of its markers."""
         self._scanning: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -76,7 +76,7 @@ class TransactionService:
     async def stop(self) -> None:
         if self._scanning is not None:
             self._scanning.cancel()
-            await asyncio.wait([self._scanning])
+            await asyncio.wait([self._scanning, *self._completing.values()])
 
     def topics_deleted(self, topics: Iterable[Topic]) -> None:
         """Nothing to do: markers are not written where there is no log."""
@@ -160,22 +160,26 @@ class TransactionService:
     async def _complete_all(self, events: Iterable[Event]) -> None:
         """Complete those whose end is decided. What fails is logged, and tried again by the next scan."""
         prepared = [event for event in events if isinstance(event, TransactionStored) and event.state.is_prepared]
-        await asyncio.gather(*(self._complete(transaction) for transaction in prepared))
+        await asyncio.gather(*(self._completed(transaction) for transaction in prepared))
+
+    async def _completed(self, transaction: TransactionStored) -> None:
+        """Who asks while it is being completed waits for the same markers."""
+        transactional_id = transaction.transactional_id
+        task = self._completing.get(transactional_id)
+        if task is None:
+            task = self._completing[transactional_id] = asyncio.create_task(self._complete(transaction))
+            task.add_done_callback(lambda _: self._completing.pop(transactional_id))
+        await asyncio.shield(task)
 
     async def _complete(self, transaction: TransactionStored) -> None:
         transactional_id = transaction.transactional_id
-        if transactional_id in self._completing:
-            return
-        self._completing.add(transactional_id)
         try:
             durable = [self._write_marker(transaction, place) for place in sorted(transaction.partitions)]
-            await asyncio.shield(asyncio.gather(*[written for written in durable if written is not None]))
+            await asyncio.gather(*[written for written in durable if written is not None])
             # Durable too before the client goes on: a marker that is written again must not end what comes next.
             await self._decide(lambda now_ms: self._core.complete(transactional_id, now_ms))
         except ApiError as error:
             logger.error("the transaction of %s cannot be completed now: %s", transactional_id, error)
-        finally:
-            self._completing.discard(transactional_id)
 
     def _write_marker(self, transaction: TransactionStored, place: TopicPartition) -> asyncio.Future[None] | None:
         """None where the topic was deleted."""

@@ -231,3 +231,29 @@ async def lose_the_adding(data: Path) -> None:
 
 def test_what_a_crash_left_open_is_taken_into_its_transaction_or_aborted(data: Path) -> None:
     asyncio.run(lose_the_adding(data))
+
+
+async def end_beside_the_scan(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(directory) as (node, service):
+        node.create_topic("logs", 2)
+        end = End(transactional_id=ID, producer=await begin(node, service), commit=True)
+        outcome = service._core.end(end, node.now_ms())
+        service._record(outcome)
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        with monkeypatch.context() as slow:
+            slow.setattr(node, "durable", lambda _: durable)
+            both = [asyncio.create_task(service._complete_all(outcome.events)) for _ in range(2)]
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert markers(node, 1) == [True]
+            assert not any(task.done() for task in both)
+        durable.set_result(None)
+        await asyncio.gather(*both)
+        assert markers(node, 0) == [True], "written once, although two waited for it"
+
+
+def test_nobody_is_told_of_an_end_whose_markers_somebody_else_still_writes(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scan finds what a client has just decided, too."""
+    asyncio.run(end_beside_the_scan(data, monkeypatch))
