@@ -67,6 +67,33 @@ def quixstreams() -> Program:
     )
 
 
+def go(name: str) -> Program:
+    """A folder of `go/` with a module of its own: each pins its client."""
+    built = f"../../../artifacts/interop/go/{name}"
+    return Program(
+        name=f"go-{name.replace('_', '-')}",
+        directory=HERE / "go" / name,
+        setup=(("go", "build", "-o", built, "."),),
+        command=(built,),
+        needs=("go", "gcc"),
+    )
+
+
+def kafkajs() -> Program:
+    installed = HERE.parent / "artifacts" / "interop" / "javascript"
+    return Program(
+        name="kafkajs",
+        directory=HERE / "javascript",
+        setup=(
+            ("mkdir", "-p", str(installed)),
+            ("cp", "package.json", "program.js", str(installed)),
+            ("npm", "install", "--prefix", str(installed), "--silent", "--ignore-scripts", "--no-package-lock"),
+        ),
+        command=("node", str(installed / "program.js")),
+        needs=("node", "npm"),
+    )
+
+
 PROGRAMS: tuple[Program, ...] = (
     python("confluent-kafka", "confluent_kafka"),
     python("aiokafka", "aiokafka"),
@@ -77,6 +104,10 @@ PROGRAMS: tuple[Program, ...] = (
     java("JavaAdmin"),
     java("KafkaTools"),
     java("KafkaClientTools"),
+    go("confluent_v1"),
+    go("confluent_v2"),
+    go("franz"),
+    kafkajs(),
     Program(name="kcat", directory=HERE / "kcat", command=("sh", "program.sh"), needs=("kcat",)),
     quixstreams(),
 )
