@@ -20,6 +20,7 @@ var servers = os.Getenv("BOOTSTRAP_SERVERS")
 func main() {
 	admin := must(kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": servers}))
 	defer admin.Close()
+	welcome("myTopic", []string{"Welcome", "to", "the", "post", "office"})
 	producing(admin)
 	transactions(admin)
 	for _, protocol := range []string{"classic", "consumer"} {
