@@ -132,6 +132,7 @@ def transactions() -> None:
     ):
         producer.begin_transaction()
         producer.produce(name, b"%d" % number, partition=0)
+        producer.flush(SECONDS)  # an abort drops what was not sent yet
         consumer = Consumer({**CLIENT, "group.id": group})
         metadata = consumer.consumer_group_metadata()
         producer.send_offsets_to_transaction([TopicPartition(name, 0, number + 1)], metadata, SECONDS)
