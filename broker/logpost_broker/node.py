@@ -34,6 +34,7 @@ from kio.schema.errors import ErrorCode
 from logpost.config import BrokerConfig
 from logpost.errors import StartError
 from logpost_broker.client_quotas import ClientQuotas
+from logpost_broker.configs.store import ResourceConfigs
 from logpost_broker.errors import ApiError
 from logpost_broker.fetch_sessions import MAX_INT, FetchSessions
 from logpost_broker.log.batch import BatchHeader, whole_batches
@@ -45,7 +46,6 @@ from logpost_broker.log_directory import LogDirectory
 from logpost_broker.metadata_file import MetadataFile
 from logpost_broker.metrics import BrokerMetrics
 from logpost_broker.producer_identity import ProducerIdentity
-from logpost_broker.resource_configs import ResourceConfigs
 from logpost_broker.scram_credentials import ScramCredentials
 from logpost_broker.server.appender import Appender
 from logpost_broker.server.flusher import Flusher

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import msgspec
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.configs.topic import TopicConfigs, check_configs
 from logpost_broker.errors import ApiError
 from logpost_broker.metadata_file import MetadataFile, TopicEntry
-from logpost_broker.topic_configs import TopicConfigs, check_configs
 
 LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__share_group_state", "__transaction_state"})

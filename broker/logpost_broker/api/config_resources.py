@@ -12,15 +12,15 @@ from typing import Protocol
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker import broker_loggers
-from logpost_broker.broker_configs import BROKER_CONFIGS, described_broker
-from logpost_broker.client_metrics_configs import CLIENT_METRICS_CONFIGS
-from logpost_broker.config_definition import UNKNOWN, ConfigDefinition, DescribedConfig, Synonym, checked
+from logpost_broker.configs import loggers
+from logpost_broker.configs.broker import BROKER_CONFIGS, described_broker
+from logpost_broker.configs.client_metrics import CLIENT_METRICS_CONFIGS
+from logpost_broker.configs.definition import UNKNOWN, ConfigDefinition, DescribedConfig, Synonym, checked
+from logpost_broker.configs.group import ALTERABLE, group_configs
+from logpost_broker.configs.store import ResourceType
+from logpost_broker.configs.topic import FROM_DEFAULT, TOPIC_CONFIGS, TopicConfigs
 from logpost_broker.errors import ApiError
-from logpost_broker.group_configs import ALTERABLE, group_configs
 from logpost_broker.node import NODE_ID, Node
-from logpost_broker.resource_configs import ResourceType
-from logpost_broker.topic_configs import FROM_DEFAULT, TOPIC_CONFIGS, TopicConfigs
 from logpost_broker.topics import Topic, check_name
 
 FROM_THIS_BROKER, FROM_ALL_BROKERS, FROM_LOGGER, FROM_CLIENT_METRICS, FROM_GROUP = 2, 3, 6, 7, 8
@@ -163,18 +163,18 @@ class BrokerResource(KeptResource):
 class LoggerResource:
     @property
     def definitions(self) -> Mapping[str, ConfigDefinition]:
-        return dict.fromkeys(broker_loggers.LOGGERS, ConfigDefinition("", UNKNOWN, broker_loggers.check_level))
+        return dict.fromkeys(loggers.LOGGERS, ConfigDefinition("", UNKNOWN, loggers.check_level))
 
     @property
     def overrides(self) -> Mapping[str, str]:
-        return broker_loggers.own_levels()
+        return loggers.own_levels()
 
     def described(self) -> Iterable[DescribedConfig]:
-        for name, level in broker_loggers.levels().items():
+        for name, level in loggers.levels().items():
             yield DescribedConfig(name, UNKNOWN, [Synonym(level, FROM_LOGGER)])
 
     def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
         return checked(self.definitions, wanted, "logger")
 
     def replace(self, wanted: Mapping[str, str]) -> None:
-        broker_loggers.set_levels(wanted)
+        loggers.set_levels(wanted)

@@ -21,9 +21,9 @@ from kio.schema.errors import ErrorCode
 from kio.schema.types import TopicName
 from kio.static.primitive import i8, i16, i32
 
+from logpost_broker.configs.topic import TopicConfigs
 from logpost_broker.errors import ApiError
 from logpost_broker.node import NODE_ID, Node
-from logpost_broker.topic_configs import TopicConfigs
 from logpost_broker.topics import INTERNAL_TOPICS
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE

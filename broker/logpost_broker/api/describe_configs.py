@@ -19,7 +19,7 @@ from kio.schema.errors import ErrorCode
 from kio.static.primitive import i8
 
 from logpost_broker.api.config_resources import find_resource
-from logpost_broker.config_definition import DescribedConfig
+from logpost_broker.configs.definition import DescribedConfig
 from logpost_broker.errors import ApiError
 from logpost_broker.node import Node
 from logpost_broker.wire.registry import RequestContext, handles

@@ -12,8 +12,8 @@ from kio.schema.list_config_resources.v1.request import ListConfigResourcesReque
 from kio.schema.list_config_resources.v1.response import ConfigResource, ListConfigResourcesResponse
 from kio.static.primitive import i8
 
+from logpost_broker.configs.store import ResourceType
 from logpost_broker.node import NODE_ID, Node
-from logpost_broker.resource_configs import ResourceType
 from logpost_broker.wire.registry import Adapted, RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 

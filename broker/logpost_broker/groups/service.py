@@ -14,12 +14,13 @@ from typing import TypeVar, cast
 
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.configs.group import consumer_limits, streams_limits
+from logpost_broker.configs.store import ResourceType
 from logpost_broker.consumer_groups.coordinator import ConsumerGroups
 from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
 from logpost_broker.consumer_groups.listing import DescribedConsumerGroup
 from logpost_broker.consumer_groups.messages import MemberHeartbeat, MemberHeartbeatReply
 from logpost_broker.errors import ApiError
-from logpost_broker.group_configs import consumer_limits, streams_limits
 from logpost_broker.groups.coordinator import GroupCoordinator
 from logpost_broker.groups.events import TransactionEnded
 from logpost_broker.groups.journal import GroupJournalFormat
@@ -46,7 +47,6 @@ from logpost_broker.groups.timers import Timers
 from logpost_broker.groups.topics_image import TopicImage, TopicsImage
 from logpost_broker.journal import SNAPSHOT_BYTES, Journal
 from logpost_broker.node import Node
-from logpost_broker.resource_configs import ResourceType
 from logpost_broker.streams_groups.coordinator import StreamsGroups
 from logpost_broker.streams_groups.limits import StreamsGroupLimits
 from logpost_broker.streams_groups.listing import DescribedStreamsGroup

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.configs.group import EARLIEST, LATEST, SHARE_AUTO_OFFSET_RESET, duration_ms
+from logpost_broker.configs.store import ResourceType
 from logpost_broker.errors import ApiError
-from logpost_broker.group_configs import EARLIEST, LATEST, SHARE_AUTO_OFFSET_RESET, duration_ms
 from logpost_broker.journal import Journal
 from logpost_broker.log.batch import CONTROL, TRANSACTIONAL, BatchHeader, whole_batches
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.time_lookup import first_at_or_after
 from logpost_broker.log.transactions import AbortedTransaction
 from logpost_broker.node import Node
-from logpost_broker.resource_configs import ResourceType
 from logpost_broker.share_groups.events import Place, ShareDeleted, ShareEvent
 from logpost_broker.share_groups.journal import ShareJournalFormat, make_topic, replay
 from logpost_broker.share_groups.limits import ShareLimits

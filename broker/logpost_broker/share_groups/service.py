@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.configs.group import share_limits
+from logpost_broker.configs.store import ResourceType
 from logpost_broker.errors import ApiError
-from logpost_broker.group_configs import share_limits
 from logpost_broker.groups.kinds import GroupKind
 from logpost_broker.groups.listing import ListedGroup
 from logpost_broker.groups.service import GroupService
 from logpost_broker.journal import SNAPSHOT_BYTES
 from logpost_broker.node import Node
-from logpost_broker.resource_configs import ResourceType
 from logpost_broker.share_groups.delivery import ShareDelivery
 from logpost_broker.share_groups.limits import ShareLimits
 from logpost_broker.share_groups.membership import (

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from logpost.config import BrokerConfig
-from logpost_broker.config_definition import (
+from logpost_broker.configs.definition import (
     BOOLEAN,
     DOUBLE,
     INT,

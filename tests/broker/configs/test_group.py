@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from logpost_broker.group_configs import duration_ms
+from logpost_broker.configs.group import duration_ms
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from logpost.config import BrokerConfig
-from logpost_broker.config_definition import (
+from logpost_broker.configs.definition import (
     BOOLEAN,
     DOUBLE,
     INT,
@@ -19,7 +19,7 @@ from logpost_broker.config_definition import (
     Synonym,
     number,
 )
-from logpost_broker.topic_configs import FROM_BROKER, FROM_DEFAULT
+from logpost_broker.configs.topic import FROM_BROKER, FROM_DEFAULT
 
 BROKER_CONFIGS: Mapping[str, ConfigDefinition] = dict.fromkeys(
     (

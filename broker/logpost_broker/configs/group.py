@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from logpost.config import BrokerConfig
-from logpost_broker.config_definition import MAX_INT, STRING, ConfigDefinition, boolean, number, one_of
+from logpost_broker.configs.definition import MAX_INT, STRING, ConfigDefinition, boolean, number, one_of
 from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
 from logpost_broker.share_groups.limits import ShareLimits
 from logpost_broker.streams_groups.limits import StreamsGroupLimits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from logpost_broker.config_definition import LIST, ConfigDefinition, number
+from logpost_broker.configs.definition import LIST, ConfigDefinition, number
 
 MATCHED = frozenset(
     {
