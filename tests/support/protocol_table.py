@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from logpost_broker.api import APIS
+from logpost_broker.api import SERVED
+from logpost_broker.api.api_versions import announced
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
 BEGIN, END = "<!-- the table: python -m tests.support.protocol_table -->\n", "<!-- the end of the table -->\n"
@@ -124,10 +125,10 @@ NOTES: Mapping[int, str] = {
 def rows() -> Iterator[str]:
     yield "| API | key | here | Apache Kafka 4.3 | |"
     yield "| --- | ---: | --- | --- | --- |"
-    for key in sorted(KAFKA.keys() | APIS.keys()):
+    for key in sorted(KAFKA.keys() | SERVED.keys()):
         name, low, high = KAFKA.get(key, ("", -1, -1))
-        api = APIS.get(key)
-        ours = "" if api is None else span(api.advertised_min_version, api.max_version)
+        api = SERVED.get(key)
+        ours = "" if api is None else span(*announced(api))
         shown = name or ("" if api is None else "".join(word.title() for word in api.name.split("_")))
         yield f"| {shown} | {key} | {ours} | {span(low, high) if name else ''} | {NOTES.get(key, '')} |"
 

@@ -64,7 +64,7 @@ class Pending(NamedTuple):
 Answer = ProduceResponse | asyncio.Future[ProduceResponse] | None
 
 
-@handles(ProduceRequest, ProduceResponse, advertised_min_version=0)
+@handles(ProduceRequest, ProduceResponse)
 def produce(
     node: Node, request: ProduceRequest, context: RequestContext
 ) -> Answer | asyncio.Future[ProduceResponse | None]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from logpost_broker.api import APIS
+from logpost_broker.api import handled
 from logpost_broker.api.api_versions import API_VERSIONS_KEY, unsupported_version
 from logpost_broker.errors import ProtocolError
 from logpost_broker.log.batch import Buffer
@@ -41,7 +41,7 @@ class Dispatcher:
     @staticmethod
     def has_large_answer(frame: Frame) -> bool:
         """Whether the request has to wait until the answers before its own have left."""
-        api = APIS.get(int.from_bytes(frame[:2], "big"))
+        api = handled(int.from_bytes(frame[:2], "big"))
         return api is not None and api.large_answers
 
     def dispatch(self, frame: Frame, client_host: str, connection: ConnectionState) -> Buffers | Parked | None:
@@ -72,7 +72,7 @@ class Dispatcher:
         """The codec for a version. An ApiVersions request of a version that is not known is read no further than its
         header and answered in version 0, which every client understands (KIP-511). Raises ProtocolError for any other
         that cannot be answered in its own shape."""
-        api = APIS.get(key) or unserved_api(key, version)
+        api = handled(key) or unserved_api(key, version)
         if api is None:
             raise ProtocolError(f"a request of API {key}, which this broker has not")
         if not api.min_version <= version <= api.max_version:

@@ -1,4 +1,4 @@
-"""The one table of what this broker answers. The ApiVersions answer and the dispatcher both read it.
+"""How an API gets its handler. `logpost_broker.api` has the table of all APIs.
 
 A handler is registered by the newest pair of kio entities of its API:
 
@@ -26,7 +26,7 @@ client that reads slowly, however many requests it sends ahead, holds the bytes 
 Requests of one connection take effect in their order: everything up to the first `await` of a handler is done before
 the next request is looked at. A plain function that returns a Future is the fast way, an `async def` costs a task.
 
-A file of `logpost_broker.api` registers its handlers by being imported; all files of that package are.
+A file of `logpost_broker.api` registers its handlers by being imported, when a client first uses one of them.
 """
 
 from __future__ import annotations
@@ -97,7 +97,6 @@ class Api:
     """kio's folder name, such as `list_offsets`."""
     min_version: int
     max_version: int
-    advertised_min_version: int
     request: type[Any]
     response: type[Any]
     handler: Callable[[Any, Any, RequestContext], Any]
@@ -106,8 +105,8 @@ class Api:
     large_answers: bool = False
 
 
-APIS: dict[int, Api] = {}
-"""API key → registration."""
+REGISTERED: dict[int, Api] = {}
+"""API key → registration, of the files that are imported by now."""
 
 Q = TypeVar("Q", bound="Entity")
 R = TypeVar("R", bound="Entity")
@@ -120,7 +119,6 @@ def handles(
     *,
     lift: Sequence[Adapted] = (),
     lower: Sequence[Adapted] = (),
-    advertised_min_version: int | None = None,
     large_answers: bool = False,
 ) -> Callable[[Handler[Q, R]], Handler[Q, R]]:
     """Register a handler; see the module. A second registration of an API is an error."""
@@ -129,14 +127,13 @@ def handles(
         key = int(request.__api_key__)  # type: ignore[attr-defined]  # kio's Entity protocol leaves it out
         name = request.__module__.split(".")[-3]
         versions = sorted(schema_name_map[name])
-        assert key not in APIS, f"{name} has two handlers"
+        assert key not in REGISTERED, f"{name} has two handlers"
         assert (request.__version__, response.__version__) == (versions[-1], versions[-1]), f"{name}: not the newest"
-        APIS[key] = Api(
+        REGISTERED[key] = Api(
             key=key,
             name=name,
             min_version=versions[0],
             max_version=versions[-1],
-            advertised_min_version=versions[0] if advertised_min_version is None else advertised_min_version,
             request=request,
             response=response,
             handler=handler,

@@ -38,7 +38,6 @@ def unserved_api(key: int, version: int) -> Api | None:
         name=name,
         min_version=version,
         max_version=version,
-        advertised_min_version=version,
         request=request,
         response=response,
         handler=refuse,

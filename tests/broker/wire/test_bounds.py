@@ -15,7 +15,7 @@ from kio.schema.index import api_key_map, schema_name_map
 from kio.serial import entity_writer
 
 from logpost_broker import Broker
-from logpost_broker.api import APIS
+from logpost_broker.api import SERVED, handled
 from logpost_broker.errors import ProtocolError
 from logpost_broker.wire.bounds import RequestBounds
 from logpost_broker.wire.codec import VersionCodec
@@ -23,7 +23,7 @@ from logpost_broker.wire.convert import TopicNames
 from logpost_broker.wire.unserved import unserved_api
 from tests.broker.wire_client import WireClient, entity, load
 
-ALL = [(api.name, version) for api in APIS.values() for version in range(api.min_version, api.max_version + 1)]
+ALL = [(api.name, version) for api in SERVED.values() for version in range(api.min_version, api.max_version + 1)]
 FLEXIBLE = [(name, version) for name, version in ALL if load(name, version, "request").__flexible__]
 UNKNOWN_TAGS = b"\x02\x63\x03abc\xe4\x8e\x01\x00"
 """Two of them: 99, of three bytes, and 18276, of none."""
@@ -134,7 +134,7 @@ def codecs() -> dict[tuple[int, int], VersionCodec]:
     """Of every version that a frame could name."""
     made = {}
     for key, version in versions_of_all():
-        api = APIS.get(key) or unserved_api(key, version)
+        api = handled(key) or unserved_api(key, version)
         if api is not None and api.min_version <= version <= api.max_version:
             made[key, version] = VersionCodec(api, version)
     return made
