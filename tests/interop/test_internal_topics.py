@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Producer, ShareConsumer
 
 from logpost_broker import Broker
 from logpost_broker.broker import EMBEDDED
@@ -39,6 +40,18 @@ def use(servers: str, group_protocol: str) -> None:
     consumer.close()
 
 
+def share(servers: str) -> None:
+    """A share group with a member, which is given a record and leaves."""
+    consumer = ShareConsumer({"bootstrap.servers": servers, "group.id": "share", "log_level": 0})
+    consumer.subscribe([TOPIC])
+    deadline = time.monotonic() + SECONDS
+    with producer(servers) as made:
+        while not consumer.poll(0.1):
+            assert time.monotonic() < deadline
+            made.produce(TOPIC, b"for whoever is there")
+    consumer.close()
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     with Broker(EMBEDDED, tmp_path / "data") as broker:
@@ -47,6 +60,7 @@ def data(tmp_path: Path) -> Path:
             made.produce(TOPIC, b"v")
         for group_protocol in ("classic", "consumer"):
             use(broker.bootstrap_servers, group_protocol)
+        share(broker.bootstrap_servers)
     return tmp_path / "data"
 
 
@@ -75,6 +89,7 @@ def test_kafkas_tool_reads_groups_and_offsets(libs: Path, data: Path) -> None:
     assert types["1"] == 6, "offsets: alone, committed, aborted, for two groups"
     assert types["2"] >= 2, "the classic group: with its member, and without"
     assert all(types[key] for key in "35678"), "the consumer group: itself, its member, what it has and should have"
+    assert all(types[key] for key in ("10", "11", "12", "13", "14")), "the same of the share group"
     assert markers == {"COMMIT": 2, "ABORT": 2}
 
 

@@ -134,8 +134,7 @@ def _deletion(node: Node, group_id: str) -> Awaitable[ErrorCode]:
 
 async def _share_deletion(shares: ShareGroupService, group_id: str) -> ErrorCode:
     try:
-        shares.delete_group(group_id)
-        await shares.delivery.settled()
+        await shares.delete_group(group_id)
     except ApiError as error:
         return error.code
     return ErrorCode.none

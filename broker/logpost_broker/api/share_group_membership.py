@@ -18,10 +18,11 @@ from kio.schema.types import GroupId, TopicName
 from kio.static.primitive import i32
 
 from logpost_broker.api.group_admin import ALL_OPERATIONS, NOT_ASKED_FOR
-from logpost_broker.errors import ApiError
+from logpost_broker.groups.service import GroupService
 from logpost_broker.node import Node
 from logpost_broker.share_groups import assignor
-from logpost_broker.share_groups.membership import ShareHeartbeat, ShareMember
+from logpost_broker.share_groups.group import ShareGroup
+from logpost_broker.share_groups.messages import ShareHeartbeat
 from logpost_broker.share_groups.service import ShareGroupService
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, duration
@@ -30,32 +31,22 @@ ASSIGNOR = "simple"
 
 
 @handles(ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse)
-def share_group_heartbeat(
+async def share_group_heartbeat(
     node: Node, request: ShareGroupHeartbeatRequest, context: RequestContext
 ) -> ShareGroupHeartbeatResponse:
-    service = node.service(ShareGroupService)
-    try:
-        reply = service.heartbeat(_heartbeat(request, context))
-    except ApiError as error:
-        return ShareGroupHeartbeatResponse(
-            throttle_time=NO_THROTTLE,
-            error_code=error.code,
-            error_message=str(error),
-            member_epoch=i32(0),
-            heartbeat_interval=duration(0),
-        )
+    reply = await node.service(GroupService).share_heartbeat(_heartbeat(request, context))
     return ShareGroupHeartbeatResponse(
         throttle_time=NO_THROTTLE,
-        error_code=ErrorCode.none,
-        member_id=request.member_id,
+        error_code=reply.code,
+        error_message=reply.message,
+        member_id=None if reply.code is not ErrorCode.none else request.member_id,
         member_epoch=i32(reply.member_epoch),
-        heartbeat_interval=duration(service.limits(request.group_id).heartbeat_interval_ms),
+        heartbeat_interval=duration(reply.heartbeat_interval_ms),
         assignment=None if reply.assignment is None else Assignment(topic_partitions=_partitions(reply.assignment)),
     )
 
 
 def _heartbeat(request: ShareGroupHeartbeatRequest, context: RequestContext) -> ShareHeartbeat:
-    topics = request.subscribed_topic_names
     return ShareHeartbeat(
         group_id=request.group_id,
         member_id=request.member_id,
@@ -63,7 +54,7 @@ def _heartbeat(request: ShareGroupHeartbeatRequest, context: RequestContext) -> 
         rack_id=request.rack_id,
         client_id=context.client_id or "",
         client_host=f"/{context.client_host}",
-        subscribed_topics=None if topics is None else tuple(sorted(set(topics))),
+        topic_names=request.subscribed_topic_names,
     )
 
 
@@ -101,27 +92,28 @@ def _described(node: Node, group_id: GroupId, operations: i32) -> DescribedGroup
         group_id=group_id,
         group_state=group.state.value,
         group_epoch=i32(group.epoch),
-        assignment_epoch=i32(group.epoch),
+        assignment_epoch=i32(group.target_epoch),
         assignor_name=ASSIGNOR,
-        members=tuple(_member(node, member) for member in group.members.values()),
+        members=tuple(_member(node, group, member_id) for member_id in sorted(group.members)),
         authorized_operations=operations,
     )
 
 
-def _member(node: Node, member: ShareMember) -> Member:
+def _member(node: Node, group: ShareGroup, member_id: str) -> Member:
+    member, current = group.members[member_id], group.current_of(member_id)
     return Member(
         member_id=member.member_id,
         rack_id=member.rack_id,
-        member_epoch=i32(member.epoch),
+        member_epoch=i32(current.epoch),
         client_id=member.client_id,
         client_host=member.client_host,
-        subscribed_topic_names=tuple(map(TopicName, member.subscribed_topics)),
+        subscribed_topic_names=tuple(map(TopicName, member.topic_names)),
         assignment=DescribedAssignment(
             topic_partitions=tuple(
                 DescribedPartitions(
                     topic_id=topic_id, topic_name=_name(node, topic_id), partitions=tuple(map(i32, numbers))
                 )
-                for topic_id, numbers in member.assignment.items()
+                for topic_id, numbers in current.assignment.items()
             )
         ),
     )

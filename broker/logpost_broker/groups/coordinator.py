@@ -56,6 +56,10 @@ from logpost_broker.groups.outcome import (
     Waiter,
 )
 from logpost_broker.groups.subscription import CONSUMER
+from logpost_broker.share_groups.member_events import ShareGroupEvent
+from logpost_broker.share_groups.membership import ShareGroups
+from logpost_broker.share_groups.messages import ShareHeartbeat, ShareHeartbeatReply
+from logpost_broker.share_groups.timer_keys import ShareSessionTimer
 from logpost_broker.streams_groups.coordinator import StreamsGroups
 from logpost_broker.streams_groups.events import StreamsGroupEvent
 from logpost_broker.streams_groups.messages import StreamsHeartbeat, StreamsHeartbeatReply
@@ -63,15 +67,19 @@ from logpost_broker.streams_groups.timer_keys import StreamsTimer
 
 
 class GroupCoordinator:
-    def __init__(self, limits: GroupLimits, consumers: ConsumerGroups, streams: StreamsGroups) -> None:
-        """All of them share journal, timers and offsets."""
+    def __init__(
+        self, limits: GroupLimits, consumers: ConsumerGroups, streams: StreamsGroups, shares: ShareGroups
+    ) -> None:
+        """All of them share journal and timers, and all but the last the offsets."""
         self.limits = limits
         self.classic = ClassicGroups(limits)
         self.consumers = consumers
         self.streams = streams
+        self.shares = shares
         self.kinds = GroupKinds()
         self.kinds.register(GroupKind.CONSUMER, self.consumers.__contains__)
         self.kinds.register(GroupKind.STREAMS, self.streams.__contains__)
+        self.kinds.register(GroupKind.SHARE, self.shares.__contains__)
         self.kinds.register(GroupKind.CLASSIC, self._is_classic)
         self._offsets = Offsets()
 
@@ -134,6 +142,15 @@ class GroupCoordinator:
             draft.events.append(GroupDeleted(group_id=request.group_id))
         return self.streams.heartbeat(request, waiter, draft)
 
+    def share_heartbeat(self, request: ShareHeartbeat, waiter: Waiter, now_ms: int) -> Outcome:
+        """Answered with a ShareHeartbeatReply."""
+        draft = Draft(now_ms)
+        if self.kinds.of(request.group_id) not in (GroupKind.SHARE, None):
+            message = f"Group {request.group_id} is not a share group."
+            draft.reply(waiter, ShareHeartbeatReply(code=ErrorCode.group_id_not_found, message=message))
+            return draft.outcome()
+        return self.shares.heartbeat(request, waiter, draft)
+
     def sync(self, request: Sync, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a SyncReply, maybe by a later outcome."""
         has_consumers = self._has_consumers(request.group_id)
@@ -161,6 +178,8 @@ class GroupCoordinator:
             return self.consumers.expire(key, now_ms)
         if isinstance(key, StreamsTimer):
             return self.streams.expire(key, now_ms)
+        if isinstance(key, ShareSessionTimer):
+            return self.shares.expire(key, now_ms)
         return self.classic.expire(key, now_ms)
 
     def _make_room(self, group_id: str, draft: Draft) -> None:
@@ -326,6 +345,8 @@ class GroupCoordinator:
             self.consumers.apply(event)
         elif isinstance(event, StreamsGroupEvent):
             self.streams.apply(event)
+        elif isinstance(event, ShareGroupEvent):
+            self.shares.apply(event)
         else:
             self._offsets.apply(event)
 
@@ -335,6 +356,7 @@ class GroupCoordinator:
         self.classic.resume(draft)
         self.consumers.resume(draft)
         self.streams.resume(draft)
+        self.shares.resume(draft)
         return draft.outcome()
 
     def release(self, now_ms: int) -> Outcome:
@@ -345,4 +367,5 @@ class GroupCoordinator:
 
     def snapshot(self) -> list[Event]:
         """The journaled state as events: applied to nothing, or to any earlier part of the journal, they give it."""
-        return [*self.classic.snapshot(), *self.consumers.snapshot(), *self.streams.snapshot(), *self._offsets.all()]
+        groups = (self.classic, self.consumers, self.streams, self.shares)
+        return [*(event for of_kind in groups for event in of_kind.snapshot()), *self._offsets.all()]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from logpost_broker.consumer_groups.events import ConsumerGroupEvent
 from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.share_groups.member_events import ShareGroupEvent
 from logpost_broker.streams_groups.events import StreamsGroupEvent
 
 
@@ -87,4 +88,5 @@ Event = (
     | TransactionEnded
     | ConsumerGroupEvent
     | StreamsGroupEvent
+    | ShareGroupEvent
 )

@@ -9,6 +9,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.consumer_groups.messages import MemberHeartbeatReply
 from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.share_groups.messages import ShareHeartbeatReply
 from logpost_broker.streams_groups.messages import StreamsHeartbeatReply
 
 TopicPartition = tuple[str, int]
@@ -151,4 +152,5 @@ Reply = (
     | DeleteReply
     | MemberHeartbeatReply
     | StreamsHeartbeatReply
+    | ShareHeartbeatReply
 )

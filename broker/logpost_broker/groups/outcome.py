@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from logpost_broker.consumer_groups.timer_keys import MemberTimer
 from logpost_broker.groups.events import Event
 from logpost_broker.groups.messages import Reply
+from logpost_broker.share_groups.timer_keys import ShareSessionTimer
 from logpost_broker.streams_groups.timer_keys import StreamsTimer
 
 Waiter = object
@@ -52,7 +53,7 @@ class CallBackTimer:
 
 
 ClassicTimer = SessionTimer | PendingTimer | RebalanceTimer | SyncTimer | CallBackTimer
-TimerKey = ClassicTimer | MemberTimer | StreamsTimer
+TimerKey = ClassicTimer | MemberTimer | StreamsTimer | ShareSessionTimer
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,22 @@ from logpost_broker.groups.offset_record import (
     read_offset,
 )
 from logpost_broker.groups.record_fields import Reader
+from logpost_broker.share_groups.member_events import ShareGroupEvent
+from logpost_broker.share_groups.member_records import KEY_TYPES as SHARE_KEY_TYPES
+from logpost_broker.share_groups.member_records import read_share_group_record, share_group_record
 from logpost_broker.streams_groups.events import StreamsGroupEvent
 from logpost_broker.streams_groups.records import KEY_TYPES as STREAMS_KEY_TYPES
 from logpost_broker.streams_groups.records import read_streams_group_record, streams_group_record
 
-PlainEvent = GroupStored | GroupDeleted | OffsetCommitted | OffsetDeleted | ConsumerGroupEvent | StreamsGroupEvent
+PlainEvent = (
+    GroupStored
+    | GroupDeleted
+    | OffsetCommitted
+    | OffsetDeleted
+    | ConsumerGroupEvent
+    | StreamsGroupEvent
+    | ShareGroupEvent
+)
 """What is one record, whatever its batch says."""
 
 
@@ -34,6 +45,8 @@ def to_record(event: PlainEvent) -> tuple[bytes, bytes | None]:
         return consumer_group_record(event)
     if isinstance(event, StreamsGroupEvent):
         return streams_group_record(event)
+    if isinstance(event, ShareGroupEvent):
+        return share_group_record(event)
     return offset_key(event), offset_value(event) if isinstance(event, OffsetCommitted) else None
 
 
@@ -49,4 +62,6 @@ def from_record(key: bytes, value: bytes | None) -> PlainEvent:
         return read_consumer_group_record(key_type, reader, value)
     if key_type in STREAMS_KEY_TYPES:
         return read_streams_group_record(key_type, reader, value)
+    if key_type in SHARE_KEY_TYPES:
+        return read_share_group_record(key_type, reader, value)
     raise ValueError(f"a record of type {key_type} is not known")

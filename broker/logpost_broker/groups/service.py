@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TypeVar, cast
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.configs.group import consumer_limits, streams_limits
+from logpost_broker.configs.group import consumer_limits, share_limits, streams_limits
 from logpost_broker.configs.store import ResourceType
 from logpost_broker.consumer_groups.coordinator import ConsumerGroups
 from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
@@ -42,11 +42,16 @@ from logpost_broker.groups.messages import (
     TopicPartition,
 )
 from logpost_broker.groups.offsets import Committed
-from logpost_broker.groups.outcome import Outcome, TimerKey, Waiter
+from logpost_broker.groups.outcome import Draft, Outcome, TimerKey, Waiter
 from logpost_broker.groups.timers import Timers
 from logpost_broker.groups.topics_image import TopicImage, TopicsImage
 from logpost_broker.journal import SNAPSHOT_BYTES, Journal
 from logpost_broker.node import Node
+from logpost_broker.share_groups.group import ShareGroup
+from logpost_broker.share_groups.limits import ShareLimits
+from logpost_broker.share_groups.membership import ShareGroups
+from logpost_broker.share_groups.messages import ShareHeartbeat, ShareHeartbeatReply
+from logpost_broker.share_groups.timer_keys import ShareSessionTimer
 from logpost_broker.streams_groups.coordinator import StreamsGroups
 from logpost_broker.streams_groups.limits import StreamsGroupLimits
 from logpost_broker.streams_groups.listing import DescribedStreamsGroup
@@ -59,15 +64,21 @@ logger = logging.getLogger("broker")
 
 
 class GroupService:
-    def __init__(self, node: Node, snapshot_bytes: int = SNAPSHOT_BYTES) -> None:
+    def __init__(
+        self, node: Node, snapshot_bytes: int = SNAPSHOT_BYTES, default_share_limits: ShareLimits | None = None
+    ) -> None:
         self._node = node
+        self.default_share_limits = default_share_limits or ShareLimits()
         self._image = TopicsImage()
         consumers = ConsumerGroups(self._consumer_limits, self._topics_image)
         streams = StreamsGroups(self._streams_limits, self._topics_image)
+        shares = ShareGroups(self.share_limits, self._topics_image)
         kept_ms = node.config.offsets_retention_minutes * 60_000
-        self._core = GroupCoordinator(GroupLimits(offsets_retention_ms=kept_ms), consumers, streams)
+        self._core = GroupCoordinator(GroupLimits(offsets_retention_ms=kept_ms), consumers, streams, shares)
         self.kinds = self._core.kinds
         """Coordinators of other kinds of groups register here."""
+        self.share_member_lost: Callable[[str, str], None] = lambda group_id, member_id: None
+        """Called with the group and the member of a session that has run down."""
         self._journal = Journal(node, GroupJournalFormat(), self._core.snapshot, snapshot_bytes)
         self._timers = Timers(self._expire)
         self._next_expiry: asyncio.TimerHandle | None = None
@@ -113,6 +124,9 @@ class GroupService:
     def streams_heartbeat(self, request: StreamsHeartbeat) -> asyncio.Future[StreamsHeartbeatReply]:
         return self._call(lambda waiter, now_ms: self._core.streams_heartbeat(request, waiter, now_ms))
 
+    def share_heartbeat(self, request: ShareHeartbeat) -> asyncio.Future[ShareHeartbeatReply]:
+        return self._call(lambda waiter, now_ms: self._core.share_heartbeat(request, waiter, now_ms))
+
     def sync(self, request: Sync) -> asyncio.Future[SyncReply]:
         return self._call(lambda waiter, now_ms: self._core.sync(request, waiter, now_ms))
 
@@ -127,6 +141,9 @@ class GroupService:
 
     def delete_group(self, group_id: str) -> asyncio.Future[DeleteReply]:
         return self._call(lambda waiter, now_ms: self._core.delete_group(group_id, waiter, now_ms))
+
+    def delete_share_group(self, group_id: str) -> asyncio.Future[DeleteReply]:
+        return self._call(lambda waiter, now_ms: self._core.shares.delete(group_id, waiter, Draft(now_ms)))
 
     def delete_offsets(self, group_id: str, partitions: Iterable[TopicPartition]) -> asyncio.Future[DeleteReply]:
         return self._call(lambda waiter, now_ms: self._core.delete_offsets(group_id, partitions, waiter, now_ms))
@@ -172,6 +189,16 @@ class GroupService:
     def describe_streams(self, group_id: str) -> DescribedStreamsGroup | None:
         return self._core.streams.describe(group_id)
 
+    def share_group_ids(self) -> Collection[str]:
+        return self._core.shares.group_ids()
+
+    def describe_share(self, group_id: str) -> ShareGroup | None:
+        return self._core.shares.describe(group_id)
+
+    def share_limits(self, group_id: str) -> ShareLimits:
+        """As they are configured now."""
+        return share_limits(self.default_share_limits, self._node.resource_configs.of(ResourceType.GROUP, group_id))
+
     def describe(self, group_id: str) -> DescribedGroup | None:
         return self._core.describe(group_id)
 
@@ -200,6 +227,8 @@ class GroupService:
     def _expire(self, key: TimerKey) -> None:
         now_ms = self._node.now_ms()
         self._carry_out(self._core.expire(key, now_ms), now_ms)
+        if isinstance(key, ShareSessionTimer):
+            self.share_member_lost(key.group_id, key.member_id)
 
     def _await_expiry(self) -> None:
         after = self._node.config.offsets_retention_check_seconds

@@ -1,6 +1,6 @@
 """What the journal holds of share partitions: each event is one record of `__share_group_state`, and replaying them in
-their order gives the state back. Members and acquisitions are not journaled: what was acquired and not acknowledged is
-available again after a restart."""
+their order gives the state back. Acquisitions are not journaled: what was acquired and not acknowledged is available
+again after a restart. Members are in `member_events.py`."""
 
 from __future__ import annotations
 

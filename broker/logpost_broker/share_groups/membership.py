@@ -1,166 +1,110 @@
-"""The members of share groups: who is in, since when, and what each fetches from.
-
-Members are not durable. After a restart a member learns UNKNOWN_MEMBER_ID at its next heartbeat and joins again; what
-it had acquired is available from the start on.
-"""
+"""The front door of the pure core of share groups' members: as `groups/coordinator.py`, every call says what it decided
+as an `Outcome`, whose events the caller journals and then applies."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Callable, Collection
 
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
-from logpost_broker.share_groups.assignor import Assignment, assign
+from logpost_broker.groups.messages import DeleteReply
+from logpost_broker.groups.outcome import Draft, Outcome, Waiter
+from logpost_broker.groups.topics_image import TopicsImage
+from logpost_broker.share_groups.group import ShareGroup
+from logpost_broker.share_groups.heartbeat import check, heartbeat, leave, remove_member
 from logpost_broker.share_groups.limits import ShareLimits
-
-JOINING_EPOCH = 0
-LEAVING_EPOCH = -1
-Topics = Mapping[str, tuple[uuid.UUID, int]]
-"""Name → id and number of partitions, of topics that there are."""
-
-
-class ShareGroupState(Enum):
-    EMPTY = "Empty"
-    STABLE = "Stable"
-    DEAD = "Dead"
+from logpost_broker.share_groups.member_events import ShareGroupEvent
+from logpost_broker.share_groups.messages import JOIN_EPOCH, LEAVE_EPOCH, ShareHeartbeat, ShareHeartbeatReply
+from logpost_broker.share_groups.timer_keys import ShareSessionTimer
+from logpost_broker.share_groups.work import Work
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareHeartbeat:
-    group_id: str
-    member_id: str
-    member_epoch: int
-    rack_id: str | None
-    client_id: str
-    client_host: str
-    subscribed_topics: tuple[str, ...] | None
-    """None where it is as before."""
+class ShareGroups:
+    def __init__(self, limits_of: Callable[[str], ShareLimits], image: Callable[[], TopicsImage]) -> None:
+        """`limits_of` a group and `image` of the topics: as they are at the time of a call."""
+        self._limits_of = limits_of
+        self._image = image
+        self._groups: dict[str, ShareGroup] = {}
+        self._seen: dict[str, int] = {}
+        """Group id → the version of the topics that it is up to date with."""
 
+    def heartbeat(self, request: ShareHeartbeat, waiter: Waiter, draft: Draft) -> Outcome:
+        """Answered with a ShareHeartbeatReply."""
+        try:
+            reply = self._decide(request, draft)
+        except ApiError as error:
+            refused = Draft(draft.now_ms)
+            refused.reply(waiter, ShareHeartbeatReply(code=error.code, message=error.message))
+            return refused.outcome()
+        draft.reply(waiter, reply)
+        return draft.outcome()
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareHeartbeatReply:
-    member_epoch: int
-    assignment: Assignment | None = None
-    """None where it is as before."""
+    def _decide(self, request: ShareHeartbeat, draft: Draft) -> ShareHeartbeatReply:
+        check(request)
+        if request.group_id not in self and request.member_epoch != JOIN_EPOCH:
+            raise ApiError(ErrorCode.group_id_not_found, f"Share group {request.group_id} not found.")
+        work = self._work(request.group_id, draft)
+        if request.member_epoch == LEAVE_EPOCH:
+            return leave(work, request)
+        is_seen = self._seen.get(request.group_id) == work.image.version
+        reply = heartbeat(work, request, is_metadata_seen=is_seen)
+        if not draft.events:
+            # Only what changed nothing is sure to be in the journal.
+            self._seen[request.group_id] = work.image.version
+        return reply
 
+    def _work(self, group_id: str, draft: Draft) -> Work:
+        known = self._groups.get(group_id)
+        group = ShareGroup(group_id=group_id) if known is None else known.copy()
+        return Work(group, self._image(), self._limits_of(group_id), draft)
 
-@dataclass(slots=True)
-class ShareMember:
-    member_id: str
-    rack_id: str | None
-    client_id: str
-    client_host: str
-    subscribed_topics: tuple[str, ...]
-    epoch: int
-    previous_epoch: int
-    assignment: Assignment
-    expires_ms: int
+    def expire(self, key: ShareSessionTimer, now_ms: int) -> Outcome:
+        """The timer of this key, as it was set last, has run down."""
+        draft = Draft(now_ms)
+        if self.has_member(key.group_id, key.member_id):
+            remove_member(self._work(key.group_id, draft), key.member_id)
+        return draft.outcome()
 
+    def delete(self, group_id: str, waiter: Waiter, draft: Draft) -> Outcome:
+        """Answered with a DeleteReply: NON_EMPTY_GROUP or none, also for a group that nobody knows."""
+        group = self._groups.get(group_id)
+        if group is not None and group.members:
+            draft.reply(waiter, DeleteReply(code=ErrorCode.non_empty_group))
+            return draft.outcome()
+        draft.events.extend(() if group is None else group.tombstones())
+        draft.reply(waiter, DeleteReply())
+        return draft.outcome()
 
-@dataclass(slots=True)
-class ShareGroup:
-    epoch: int = 0
-    members: dict[str, ShareMember] = field(default_factory=dict)
-    target: dict[str, Assignment] = field(default_factory=dict)
+    def __contains__(self, group_id: str) -> bool:
+        return group_id in self._groups
 
-    @property
-    def state(self) -> ShareGroupState:
-        return ShareGroupState.STABLE if self.members else ShareGroupState.EMPTY
+    def group_ids(self) -> Collection[str]:
+        return self._groups.keys()
 
+    def has_member(self, group_id: str, member_id: str) -> bool:
+        group = self._groups.get(group_id)
+        return group is not None and member_id in group.members
 
-class ShareMembership:
-    def __init__(self, limits: Callable[[str], ShareLimits]) -> None:
-        """`limits`: of the group of this id, as they are at the time of a call."""
-        self._limits = limits
-        self.groups: dict[str, ShareGroup] = {}
+    def describe(self, group_id: str) -> ShareGroup | None:
+        """None where there is no such group."""
+        return self._groups.get(group_id)
 
-    def heartbeat(self, request: ShareHeartbeat, topics: Topics, now_ms: int) -> ShareHeartbeatReply:
-        """A member joins, is alive, or leaves. Raises ApiError: INVALID_REQUEST, GROUP_ID_NOT_FOUND,
-        UNKNOWN_MEMBER_ID, FENCED_MEMBER_EPOCH, GROUP_MAX_SIZE_REACHED."""
-        if request.member_epoch == LEAVING_EPOCH:
-            return self._leave(request, topics)
-        member = self._join(request) if request.member_epoch == JOINING_EPOCH else self._known(request)
-        member.expires_ms = now_ms + self._limits(request.group_id).session_timeout_ms
-        if request.subscribed_topics is not None:
-            member.subscribed_topics = request.subscribed_topics
-        group = self.groups[request.group_id]
-        _assign(group, topics)
-        return _reconcile(group, member, request)
+    # State
 
-    def _join(self, request: ShareHeartbeat) -> ShareMember:
-        if not request.group_id or not request.member_id or not request.subscribed_topics:
-            raise ApiError(ErrorCode.invalid_request, "a member joins with a group, an id of its own, and topics")
-        group = self.groups.setdefault(request.group_id, ShareGroup())
-        known = group.members.get(request.member_id)
-        if known is not None:
-            return known
-        if len(group.members) >= self._limits(request.group_id).max_members:
-            raise ApiError(ErrorCode.group_max_size_reached, f"the group has {len(group.members)} members")
-        member = group.members[request.member_id] = ShareMember(
-            member_id=request.member_id,
-            rack_id=request.rack_id,
-            client_id=request.client_id,
-            client_host=request.client_host,
-            subscribed_topics=request.subscribed_topics,
-            epoch=0,
-            previous_epoch=0,
-            assignment={},
-            expires_ms=0,
-        )
-        return member
+    def apply(self, event: ShareGroupEvent) -> None:
+        group = self._groups.setdefault(event.group_id, ShareGroup(group_id=event.group_id))
+        group.apply(event)
+        if not group.events():
+            del self._groups[event.group_id]
+            self._seen.pop(event.group_id, None)
 
-    def _known(self, request: ShareHeartbeat) -> ShareMember:
-        group = self.groups.get(request.group_id)
-        member = None if group is None else group.members.get(request.member_id)
-        if member is None:
-            raise ApiError(ErrorCode.unknown_member_id, "the member is not in the group")
-        # An answer may have been lost on its way.
-        if request.member_epoch not in (member.epoch, member.previous_epoch):
-            raise ApiError(ErrorCode.fenced_member_epoch, f"the member's epoch is {member.epoch}")
-        return member
+    def resume(self, draft: Draft) -> None:
+        """After replay: give every member a whole session."""
+        for group in self._groups.values():
+            for member_id in group.members:
+                key = ShareSessionTimer(group.group_id, member_id)
+                draft.set_timer(key, self._limits_of(group.group_id).session_timeout_ms)
 
-    def _leave(self, request: ShareHeartbeat, topics: Topics) -> ShareHeartbeatReply:
-        group = self.groups.get(request.group_id)
-        if group is None or request.member_id not in group.members:
-            raise ApiError(ErrorCode.unknown_member_id, "the member is not in the group")
-        del group.members[request.member_id]
-        _assign(group, topics)
-        return ShareHeartbeatReply(member_epoch=LEAVING_EPOCH)
-
-    def expire(self, topics: Topics, now_ms: int) -> list[tuple[str, str]]:
-        """Members that were not heard of in time are out; answers their groups and ids."""
-        gone = [
-            (group_id, member.member_id)
-            for group_id, group in self.groups.items()
-            for member in group.members.values()
-            if member.expires_ms <= now_ms
-        ]
-        for group_id, member_id in gone:
-            del self.groups[group_id].members[member_id]
-            _assign(self.groups[group_id], topics)
-        return gone
-
-
-def _assign(group: ShareGroup, topics: Topics) -> None:
-    """Deal the partitions again; a new epoch where anything comes out otherwise."""
-    subscriptions = {
-        member.member_id: {topics[name][0] for name in member.subscribed_topics if name in topics}
-        for member in group.members.values()
-    }
-    target = assign(subscriptions, dict(topics.values()))
-    if target != group.target:
-        group.target = target
-        group.epoch += 1
-
-
-def _reconcile(group: ShareGroup, member: ShareMember, request: ShareHeartbeat) -> ShareHeartbeatReply:
-    """Members share partitions, so that nobody has to give any up before another may have it."""
-    if member.epoch != group.epoch:
-        member.previous_epoch, member.epoch = member.epoch, group.epoch
-        member.assignment = group.target[member.member_id]
-    is_told = request.subscribed_topics is not None or request.member_epoch != member.epoch
-    return ShareHeartbeatReply(member_epoch=member.epoch, assignment=member.assignment if is_told else None)
+    def snapshot(self) -> list[ShareGroupEvent]:
+        return [event for group in self._groups.values() for event in group.events()]

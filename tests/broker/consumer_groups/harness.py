@@ -8,18 +8,15 @@ from dataclasses import dataclass, field
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.consumer_groups.coordinator import ConsumerGroups
 from logpost_broker.consumer_groups.events import Partitions
 from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
 from logpost_broker.consumer_groups.listing import DescribedConsumerGroup
 from logpost_broker.consumer_groups.messages import MemberHeartbeat, MemberHeartbeatReply
 from logpost_broker.groups.coordinator import GroupCoordinator
-from logpost_broker.groups.limits import GroupLimits
 from logpost_broker.groups.outcome import Outcome, SetTimer, TimerKey
 from logpost_broker.groups.records import PlainEvent, from_record, to_record
 from logpost_broker.groups.topics_image import TopicImage, TopicsImage
-from logpost_broker.streams_groups.coordinator import StreamsGroups
-from logpost_broker.streams_groups.limits import StreamsGroupLimits
+from tests.broker.groups.coordinator import coordinator
 
 GROUP = "g"
 REBALANCE_MS = 10_000
@@ -55,8 +52,7 @@ class ConsumerHarness:
         self.set_topic("logs", 4)
 
     def _new_core(self) -> GroupCoordinator:
-        consumers = ConsumerGroups(lambda _: self.limits, lambda: TopicsImage(self.version, dict(self.topics)))
-        return GroupCoordinator(GroupLimits(), consumers, StreamsGroups(lambda _: StreamsGroupLimits(), TopicsImage))
+        return coordinator(lambda: TopicsImage(self.version, dict(self.topics)), consumers=lambda: self.limits)
 
     def set_topic(self, name: str, partitions: int | None) -> None:
         """Create it, or give it so many partitions; None deletes it."""

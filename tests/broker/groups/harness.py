@@ -8,9 +8,6 @@ from typing import TypeVar
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.consumer_groups.coordinator import ConsumerGroups
-from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
-from logpost_broker.groups.coordinator import GroupCoordinator
 from logpost_broker.groups.events import Event, OffsetPending, TransactionEnded
 from logpost_broker.groups.limits import GroupLimits
 from logpost_broker.groups.listing import DescribedGroup
@@ -31,9 +28,7 @@ from logpost_broker.groups.messages import (
 from logpost_broker.groups.outcome import Outcome, SetTimer, TimerKey
 from logpost_broker.groups.records import from_record, to_record
 from logpost_broker.groups.states import GroupState
-from logpost_broker.groups.topics_image import TopicsImage
-from logpost_broker.streams_groups.coordinator import StreamsGroups
-from logpost_broker.streams_groups.limits import StreamsGroupLimits
+from tests.broker.groups.coordinator import coordinator
 
 GROUP = "g"
 SESSION_MS = 10_000
@@ -59,18 +54,10 @@ class Call:
         self.reply: Reply | None = None
 
 
-def others() -> tuple[ConsumerGroups, StreamsGroups]:
-    """Groups of the newer protocols, on a broker without topics."""
-    return (
-        ConsumerGroups(lambda _: ConsumerGroupLimits(), TopicsImage),
-        StreamsGroups(lambda _: StreamsGroupLimits(), TopicsImage),
-    )
-
-
 class GroupHarness:
     def __init__(self, limits: GroupLimits | None = None) -> None:
         self.limits = limits or GroupLimits()
-        self.core = GroupCoordinator(self.limits, *others())
+        self.core = coordinator(limits=self.limits)
         self.now_ms = 1_000_000
         self.timers: dict[TimerKey, int] = {}
         self.journal: list[tuple[bytes, bytes | None]] = []
@@ -231,7 +218,7 @@ class GroupHarness:
 
     def crash_and_replay(self) -> None:
         """The broker is killed and started again: the journal is all that is left, requests get no answer any more."""
-        self.core = GroupCoordinator(self.limits, *others())
+        self.core = coordinator(limits=self.limits)
         self.timers = {}
         for key, value in self.journal:
             self.core.apply(from_record(key, value))

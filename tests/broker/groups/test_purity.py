@@ -11,7 +11,12 @@ GROUPS = Path(logpost_broker.groups.__file__).parent
 SHELL = {"journal.py", "service.py", "timers.py"}
 IMPURE = {"asyncio", "datetime", "logging", "os", "pathlib", "random", "secrets", "socket", "threading", "time"}
 SHARED = {"logpost_broker.errors", "logpost_broker.producer_identity"}
-OURS = ("logpost_broker.groups", "logpost_broker.consumer_groups", "logpost_broker.streams_groups")
+OURS = (
+    "logpost_broker.groups",
+    "logpost_broker.consumer_groups",
+    "logpost_broker.share_groups",
+    "logpost_broker.streams_groups",
+)
 CORE = sorted(file.name for file in GROUPS.glob("*.py") if file.name not in SHELL)
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kio.schema.errors import ErrorCode
 
 import logpost_broker.broker
 from logpost_broker import Broker
 from logpost_broker.broker import EMBEDDED
+from logpost_broker.groups.service import GroupService
 from logpost_broker.log.records import records_in
-from logpost_broker.node import Node
 from logpost_broker.share_groups.events import ShareSnapshotted
 from logpost_broker.share_groups.limits import ShareLimits
 from logpost_broker.share_groups.service import ShareGroupService
@@ -100,10 +101,11 @@ def test_a_restart_gives_again_what_was_not_acknowledged(tmp_path: Path, begin: 
 def limited(monkeypatch: pytest.MonkeyPatch, limits: ShareLimits) -> None:
     """A broker whose journal writes its state again after every 2,000 bytes."""
 
-    def make(node: Node) -> ShareGroupService:
-        return ShareGroupService(node, limits, snapshot_bytes=2_000)
-
-    services = [make if service is ShareGroupService else service for service in logpost_broker.broker.SERVICES]
+    made = {
+        GroupService: lambda node: GroupService(node, default_share_limits=limits),
+        ShareGroupService: lambda node: ShareGroupService(node, snapshot_bytes=2_000),
+    }
+    services = [made.get(service, service) for service in logpost_broker.broker.SERVICES]  # type: ignore[call-overload]
     monkeypatch.setattr(logpost_broker.broker, "SERVICES", services)
 
 
@@ -150,3 +152,38 @@ def test_records_that_retention_took_are_not_waited_for(tmp_path: Path, begin: O
         asked = {"groups": [{"group_id": GROUP, "topics": None}]}
         [group] = session.client.call("describe_share_group_offsets", 1, asked).groups
         assert [(of.start_offset, of.lag) for of in group.topics[0].partitions] == [(10, 0)]
+
+
+def beat(session: Session, epoch: int, *topics: str) -> Any:
+    asked = {"group_id": GROUP, "member_id": session.member, "member_epoch": epoch, "rack_id": None}
+    answer = session.client.call("share_group_heartbeat", 1, {**asked, "subscribed_topic_names": topics or None})
+    assert answer.error_code is ErrorCode.none
+    return answer
+
+
+def test_a_member_goes_on_after_a_restart(tmp_path: Path, begin: Open, session_on: Open) -> None:
+    with Broker(EMBEDDED, tmp_path) as broker:
+        before = begin(broker)
+        epoch = beat(before, 0, TOPIC).member_epoch
+        [described] = before.client.call("share_group_describe", 1, {"group_ids": (GROUP,)}).groups
+    with Broker(EMBEDDED, tmp_path) as broker:
+        after = session_on(broker)
+        assert after.client.call("share_group_describe", 1, {"group_ids": (GROUP,)}).groups == (described,)
+        after.member = before.member
+        told = beat(after, epoch)
+        assert (told.member_epoch, told.assignment) == (epoch, None)
+
+
+def test_what_a_member_had_that_is_silent_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: Open, session_on: Open
+) -> None:
+    limited(monkeypatch, ShareLimits(session_timeout_ms=100))
+    with Broker(EMBEDDED, tmp_path) as broker:
+        session, other = begin(broker), session_on(broker)
+        beat(session, 0, TOPIC)
+        other.fetch()
+        produce(broker, 1)
+        assert session.fetch() == [(0, 0, 1)]
+        while not (given := other.fetch()):
+            pass
+        assert given == [(0, 0, 2)]

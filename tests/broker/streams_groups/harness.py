@@ -8,14 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.consumer_groups.coordinator import ConsumerGroups
-from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
 from logpost_broker.groups.coordinator import GroupCoordinator
-from logpost_broker.groups.limits import GroupLimits
 from logpost_broker.groups.outcome import Outcome, SetTimer, TimerKey
 from logpost_broker.groups.records import PlainEvent, from_record, to_record
 from logpost_broker.groups.topics_image import TopicImage, TopicsImage
-from logpost_broker.streams_groups.coordinator import StreamsGroups
 from logpost_broker.streams_groups.events import Endpoint
 from logpost_broker.streams_groups.limits import StreamsGroupLimits
 from logpost_broker.streams_groups.listing import DescribedStreamsGroup
@@ -23,6 +19,7 @@ from logpost_broker.streams_groups.messages import StreamsHeartbeat, StreamsHear
 from logpost_broker.streams_groups.statuses import StatusCode
 from logpost_broker.streams_groups.tasks import NO_TASKS, TaskId, Tasks
 from logpost_broker.streams_groups.topology import InternalTopic, Subtopology, Topology
+from tests.broker.groups.coordinator import coordinator
 
 GROUP = "app"
 REBALANCE_MS = 10_000
@@ -92,8 +89,7 @@ class StreamsHarness:
         self.set_topic(LINES, 2)
 
     def _new_core(self) -> GroupCoordinator:
-        streams = StreamsGroups(lambda _: self.limits, self.image)
-        return GroupCoordinator(GroupLimits(), ConsumerGroups(lambda _: ConsumerGroupLimits(), self.image), streams)
+        return coordinator(self.image, streams=lambda: self.limits)
 
     def image(self) -> TopicsImage:
         return TopicsImage(self.version, dict(self.topics))
