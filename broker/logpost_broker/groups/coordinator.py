@@ -6,7 +6,7 @@ Every call says what it decided as an `Outcome` and waits for nothing. A caller 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from kio.schema.errors import ErrorCode
 
@@ -21,16 +21,13 @@ from logpost_broker.groups.events import (
     Event,
     GroupDeleted,
     GroupStored,
-    OffsetCommitted,
 )
-from logpost_broker.groups.expiration import expired
 from logpost_broker.groups.group import Group
+from logpost_broker.groups.group_table import GroupTable
 from logpost_broker.groups.kinds import GroupKind, GroupKinds
-from logpost_broker.groups.limits import MAX_STRING_BYTES, GroupLimits
+from logpost_broker.groups.limits import GroupLimits
 from logpost_broker.groups.listing import DescribedGroup, ListedGroup
 from logpost_broker.groups.messages import (
-    Commit,
-    CommitReply,
     DeleteReply,
     Heartbeat,
     Join,
@@ -38,16 +35,10 @@ from logpost_broker.groups.messages import (
     LeaveReply,
     LeavingMember,
     Sync,
-    TopicPartition,
 )
+from logpost_broker.groups.offset_requests import OffsetRequests
 from logpost_broker.groups.offsets import (
-    Committed,
     Offsets,
-    check_committer,
-    check_member_epoch,
-    check_offset,
-    committed,
-    deleted,
 )
 from logpost_broker.groups.outcome import (
     Draft,
@@ -55,7 +46,6 @@ from logpost_broker.groups.outcome import (
     TimerKey,
     Waiter,
 )
-from logpost_broker.groups.subscription import CONSUMER
 from logpost_broker.share_groups.member_events import ShareGroupEvent
 from logpost_broker.share_groups.membership import ShareGroups
 from logpost_broker.share_groups.messages import ShareHeartbeat, ShareHeartbeatReply
@@ -76,12 +66,14 @@ class GroupCoordinator:
         self.consumers = consumers
         self.streams = streams
         self.shares = shares
+        self._offsets = Offsets()
+        self._groups = GroupTable(self.classic, consumers, streams, self._offsets)
+        self.offsets = OffsetRequests(limits, self._groups, self._offsets)
         self.kinds = GroupKinds()
         self.kinds.register(GroupKind.CONSUMER, self.consumers.__contains__)
         self.kinds.register(GroupKind.STREAMS, self.streams.__contains__)
         self.kinds.register(GroupKind.SHARE, self.shares.__contains__)
-        self.kinds.register(GroupKind.CLASSIC, self._is_classic)
-        self._offsets = Offsets()
+        self.kinds.register(GroupKind.CLASSIC, self._groups.is_classic)
 
     # Membership
 
@@ -90,7 +82,7 @@ class GroupCoordinator:
         draft = Draft(now_ms)
         try:
             check_join(request, self.limits)
-            if self._has_consumers(request.group_id):
+            if self._groups.has_consumers(request.group_id):
                 return self.consumers.classic_join(request, waiter, draft)
             self._make_room(request.group_id, draft)
         except ApiError as error:
@@ -111,7 +103,7 @@ class GroupCoordinator:
             return draft.outcome()
         draft.events.append(GroupDeleted(group_id=request.group_id))
         group = self.classic.get(request.group_id)
-        if group is None or self._is_empty(request.group_id):
+        if group is None or self._groups.is_empty(request.group_id):
             return self.consumers.heartbeat(request, waiter, draft)
         return self._upgrade(group, request, waiter, draft)
 
@@ -133,7 +125,9 @@ class GroupCoordinator:
         streams group of the first member that joins."""
         draft = Draft(now_ms)
         kind = self.kinds.of(request.group_id)
-        is_room = kind is GroupKind.CLASSIC and request.member_epoch == JOIN_EPOCH and self._is_empty(request.group_id)
+        is_room = (
+            kind is GroupKind.CLASSIC and request.member_epoch == JOIN_EPOCH and self._groups.is_empty(request.group_id)
+        )
         if kind not in (GroupKind.STREAMS, None) and not is_room:
             message = f"Group {request.group_id} is not a streams group."
             draft.reply(waiter, StreamsHeartbeatReply(code=ErrorCode.group_id_not_found, message=message))
@@ -153,13 +147,13 @@ class GroupCoordinator:
 
     def sync(self, request: Sync, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a SyncReply, maybe by a later outcome."""
-        has_consumers = self._has_consumers(request.group_id)
+        has_consumers = self._groups.has_consumers(request.group_id)
         sync = self.consumers.classic_sync if has_consumers else self.classic.sync
         return sync(request, waiter, Draft(now_ms))
 
     def heartbeat(self, request: Heartbeat, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a HeartbeatReply."""
-        has_consumers = self._has_consumers(request.group_id)
+        has_consumers = self._groups.has_consumers(request.group_id)
         heartbeat = self.consumers.classic_heartbeat if has_consumers else self.classic.heartbeat
         return heartbeat(request, waiter, Draft(now_ms))
 
@@ -169,7 +163,7 @@ class GroupCoordinator:
         if not group_id:
             draft.reply(waiter, LeaveReply(code=ErrorCode.invalid_group_id))
             return draft.outcome()
-        leave = self.consumers.classic_leave if self._has_consumers(group_id) else self.classic.leave
+        leave = self.consumers.classic_leave if self._groups.has_consumers(group_id) else self.classic.leave
         return leave(group_id, members, waiter, draft)
 
     def expire(self, key: TimerKey, now_ms: int) -> Outcome:
@@ -186,153 +180,36 @@ class GroupCoordinator:
         """A group of a newer protocol without members becomes a classic one. Raises ApiError
         INCONSISTENT_GROUP_PROTOCOL."""
         kind = self.kinds.of(group_id)
-        if kind in (GroupKind.CONSUMER, GroupKind.STREAMS) and self._is_empty(group_id):
-            draft.events.extend(self._of(group_id).deletions_of(group_id))
+        if kind in (GroupKind.CONSUMER, GroupKind.STREAMS) and self._groups.is_empty(group_id):
+            draft.events.extend(self._groups.of(group_id).deletions_of(group_id))
         elif kind is not GroupKind.CLASSIC and kind is not None:
             raise ApiError(ErrorCode.inconsistent_group_protocol)
-
-    def _has_consumers(self, group_id: str) -> bool:
-        """It is a consumer group with members, whatever protocol they speak."""
-        return group_id in self.consumers and not self.consumers.is_empty(group_id)
-
-    def _is_classic(self, group_id: str) -> bool:
-        """Groups that only ever committed offsets are classic groups too."""
-        is_newer = self._of(group_id) is not self.classic
-        return group_id in self.classic or (group_id in self._offsets.group_ids() and not is_newer)
-
-    def _of(self, group_id: str) -> ClassicGroups | ConsumerGroups | StreamsGroups:
-        """The groups that this is one of, or would be."""
-        newer: tuple[ConsumerGroups | StreamsGroups, ...] = (self.consumers, self.streams)
-        return next((groups for groups in newer if group_id in groups), self.classic)
-
-    def _is_known(self, group_id: str) -> bool:
-        return self._of(group_id) is not self.classic or self._is_classic(group_id)
-
-    def _is_empty(self, group_id: str) -> bool:
-        return self._of(group_id).is_empty(group_id)
-
-    # Offsets
-
-    def commit(self, request: Commit, waiter: Waiter, now_ms: int) -> Outcome:
-        """Answered with a CommitReply: a code per partition."""
-        draft = Draft(now_ms)
-        try:
-            if len(request.group_id.encode()) > MAX_STRING_BYTES:
-                raise ApiError(ErrorCode.invalid_group_id)
-            groups = self._of(request.group_id)
-            if isinstance(groups, ClassicGroups):
-                check_committer(groups.get(request.group_id), request, draft)
-            else:
-                check_member_epoch(groups, request)
-        except ApiError as error:
-            draft.reply(waiter, CommitReply(code=error.code))
-            return draft.outcome()
-        codes: dict[TopicPartition, ErrorCode] = {}
-        for offset in request.offsets:
-            code = codes[offset.topic, offset.partition] = check_offset(offset, self.limits)
-            if code == ErrorCode.none:
-                draft.events.append(committed(request, offset, now_ms))
-        draft.reply(waiter, CommitReply(codes=codes))
-        return draft.outcome()
-
-    def is_pending(self, group_id: str, topic: str, partition: int) -> bool:
-        """A transaction that is not decided has an offset of the group there."""
-        return self._offsets.pending.is_pending(group_id, topic, partition)
-
-    def committed(self, group_id: str) -> Committed:
-        """(topic, partition) → the group's committed offset."""
-        return self._offsets.of(group_id)
-
-    def topics_with_offsets(self) -> set[str]:
-        return self._offsets.topics()
-
-    def forget_topics(self, topics: Collection[str]) -> Outcome:
-        """The topics are gone: so are all offsets in them, before a new topic takes the name."""
-        return Outcome(events=tuple(self._offsets.deletions_in(topics)))
-
-    def expire_offsets(self, group_id: str, now_ms: int) -> Outcome:
-        """Forget what nobody has needed for `offsets_retention_ms`, and the group itself when that was all of it."""
-        draft = Draft(now_ms)
-
-        def is_needed(offset: OffsetCommitted) -> bool:
-            place = (group_id, offset.topic, offset.partition)
-            is_subscribed = self._of(group_id).is_subscribed(group_id, offset.topic)
-            return is_subscribed or self._offsets.pending.is_pending(*place)
-
-        group = self.classic.get(group_id)
-        committed = self.committed(group_id)
-        gone = expired(
-            committed.values(), group, is_needed, now_ms=now_ms, retention_ms=self.limits.offsets_retention_ms
-        )
-        draft.events.extend(deleted(event) for event in gone)
-        is_left = len(gone) == len(committed) and not self._offsets.pending.of_group(group_id)
-        if is_left and self._is_empty(group_id) and not (group and group.pending):
-            draft.events.extend(self._of(group_id).deletions_of(group_id))
-        return draft.outcome()
 
     # Administration
 
     def group_ids(self) -> list[str]:
         """Sorted; groups that only ever committed offsets are groups too."""
-        ids = (
-            self.classic.group_ids(),
-            self._offsets.group_ids(),
-            self.consumers.group_ids(),
-            self.streams.group_ids(),
-        )
-        return sorted(set().union(*ids))
+        return self._groups.ids()
 
     def listed(self) -> list[ListedGroup]:
         """Sorted by id."""
-        return [self._listed(group_id) for group_id in self.group_ids()]
-
-    def _listed(self, group_id: str) -> ListedGroup:
-        if (consumer := self.consumers.describe(group_id)) is not None:
-            kind, protocol_type, state = GroupKind.CONSUMER, CONSUMER, consumer.state.value
-        elif (streams := self.streams.describe(group_id)) is not None:
-            kind, protocol_type, state = GroupKind.STREAMS, GroupKind.STREAMS.value, streams.state.value
-        else:
-            classic = self.classic.describe(group_id)
-            kind, protocol_type, state = GroupKind.CLASSIC, classic.protocol_type, classic.state.value
-        return ListedGroup(group_id=group_id, kind=kind, protocol_type=protocol_type, state=state)
+        return self._groups.listed()
 
     def describe(self, group_id: str) -> DescribedGroup | None:
         """None where there is no such classic group."""
-        return self.classic.describe(group_id) if self._is_classic(group_id) else None
+        return self.classic.describe(group_id) if self._groups.is_classic(group_id) else None
 
     def delete_group(self, group_id: str, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a DeleteReply: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP or none."""
         draft = Draft(now_ms)
-        if not self._is_known(group_id):
+        if not self._groups.is_known(group_id):
             draft.reply(waiter, DeleteReply(code=ErrorCode.group_id_not_found))
-        elif not self._is_empty(group_id):
+        elif not self._groups.is_empty(group_id):
             draft.reply(waiter, DeleteReply(code=ErrorCode.non_empty_group))
         else:
             draft.events.extend(self._offsets.deletions_of(group_id))
-            draft.events.extend(self._of(group_id).deletions_of(group_id))
+            draft.events.extend(self._groups.of(group_id).deletions_of(group_id))
             draft.reply(waiter, DeleteReply())
-        return draft.outcome()
-
-    def delete_offsets(
-        self, group_id: str, partitions: Iterable[TopicPartition], waiter: Waiter, now_ms: int
-    ) -> Outcome:
-        """Answered with a DeleteReply: INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, or GROUP_SUBSCRIBED_TO_TOPIC per
-        partition."""
-        draft = Draft(now_ms)
-        if not group_id:
-            draft.reply(waiter, DeleteReply(code=ErrorCode.invalid_group_id))
-            return draft.outcome()
-        if not self._is_known(group_id):
-            draft.reply(waiter, DeleteReply(code=ErrorCode.group_id_not_found))
-            return draft.outcome()
-        codes = {}
-        committed = self._offsets.of(group_id)
-        for place in partitions:
-            subscribed = self._of(group_id).is_subscribed(group_id, place[0])
-            codes[place] = ErrorCode.group_subscribed_to_topic if subscribed else ErrorCode.none
-            if not subscribed and place in committed:
-                draft.events.append(deleted(committed[place]))
-        draft.reply(waiter, DeleteReply(codes=codes))
         return draft.outcome()
 
     # Journal

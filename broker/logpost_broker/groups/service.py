@@ -89,8 +89,8 @@ class GroupService:
             self._core.apply(event)
         now_ms = self._node.now_ms()
         # A crash may have come between the deletion of a topic and that of the offsets in it.
-        gone = {topic for topic in self._core.topics_with_offsets() if self._node.topics.by_name(topic) is None}
-        self._carry_out(self._core.forget_topics(gone), now_ms)
+        gone = {topic for topic in self._core.offsets.topics() if self._node.topics.by_name(topic) is None}
+        self._carry_out(self._core.offsets.forget_topics(gone), now_ms)
         self._carry_out(self._core.resume(now_ms), now_ms)
         # Not at once: members that were away with the broker have the time to come back.
         self._await_expiry()
@@ -113,7 +113,7 @@ class GroupService:
 
     def topics_deleted(self, topics: Sequence[Topic]) -> None:
         """Forget the offsets in them."""
-        self._carry_out(self._core.forget_topics({topic.name for topic in topics}), self._node.now_ms())
+        self._carry_out(self._core.offsets.forget_topics({topic.name for topic in topics}), self._node.now_ms())
 
     def join(self, request: Join) -> asyncio.Future[JoinReply]:
         return self._call(lambda waiter, now_ms: self._core.join(request, waiter, now_ms))
@@ -137,7 +137,7 @@ class GroupService:
         return self._call(lambda waiter, now_ms: self._core.leave(group_id, members, waiter, now_ms))
 
     def commit(self, request: Commit) -> asyncio.Future[CommitReply]:
-        return self._call(lambda waiter, now_ms: self._core.commit(request, waiter, now_ms))
+        return self._call(lambda waiter, now_ms: self._core.offsets.commit(request, waiter, now_ms))
 
     def delete_group(self, group_id: str) -> asyncio.Future[DeleteReply]:
         return self._call(lambda waiter, now_ms: self._core.delete_group(group_id, waiter, now_ms))
@@ -146,7 +146,7 @@ class GroupService:
         return self._call(lambda waiter, now_ms: self._core.shares.delete(group_id, waiter, Draft(now_ms)))
 
     def delete_offsets(self, group_id: str, partitions: Iterable[TopicPartition]) -> asyncio.Future[DeleteReply]:
-        return self._call(lambda waiter, now_ms: self._core.delete_offsets(group_id, partitions, waiter, now_ms))
+        return self._call(lambda waiter, now_ms: self._core.offsets.delete(group_id, partitions, waiter, now_ms))
 
     def end_transaction(self, event: TransactionEnded) -> asyncio.Future[None]:
         """Write the marker, which makes pending offsets count or forgets them; done when that is durable. Raises
@@ -158,11 +158,11 @@ class GroupService:
 
     def is_pending(self, group_id: str, topic: str, partition: int) -> bool:
         """A transaction that is not decided has an offset of the group there."""
-        return self._core.is_pending(group_id, topic, partition)
+        return self._core.offsets.is_pending(group_id, topic, partition)
 
     def committed(self, group_id: str) -> Committed:
         """(topic, partition) → committed offset, as of now: await `settled` before anybody is told."""
-        return self._core.committed(group_id)
+        return self._core.offsets.committed(group_id)
 
     async def settled(self) -> None:
         """Everything journaled so far is durable. Raises ApiError when it cannot be."""
@@ -237,7 +237,7 @@ class GroupService:
     def _expire_offsets(self) -> None:
         now_ms = self._node.now_ms()
         for group_id in self._core.group_ids():
-            self._carry_out(self._core.expire_offsets(group_id, now_ms), now_ms)
+            self._carry_out(self._core.offsets.expire(group_id, now_ms), now_ms)
         self._await_expiry()
 
     def _carry_out(self, outcome: Outcome, now_ms: int) -> None:

@@ -64,7 +64,7 @@ def commit(
         offsets=(offset,),
         producer=producer,
     )
-    reply = answer(h, h.core.commit(request, "waiter", h.now_ms))
+    reply = answer(h, h.core.offsets.commit(request, "waiter", h.now_ms))
     assert isinstance(reply, CommitReply)
     return reply.codes["logs", 0] if reply.code is ErrorCode.none else reply.code
 
@@ -83,7 +83,7 @@ def test_an_empty_classic_group_becomes_a_consumer_group_and_keeps_its_offsets(h
     assert h.core.kinds.of(GROUP) is GroupKind.CONSUMER
     assert h.core.describe(GROUP) is None
     h.crash_and_replay()
-    assert h.core.committed(GROUP)["logs", 0].offset == 7
+    assert h.core.offsets.committed(GROUP)["logs", 0].offset == 7
     assert [group.kind for group in h.core.listed()] == [GroupKind.CONSUMER]
 
 
@@ -102,7 +102,7 @@ def test_an_empty_consumer_group_becomes_a_classic_group_and_keeps_its_offsets(h
     assert join_classic(h) is ErrorCode.none
     assert h.core.kinds.of(GROUP) is GroupKind.CLASSIC
     assert h.core.consumers.describe(GROUP) is None
-    assert h.core.committed(GROUP)["logs", 0].offset == 7
+    assert h.core.offsets.committed(GROUP)["logs", 0].offset == 7
     h.crash_and_replay()
     assert h.core.kinds.of(GROUP) is GroupKind.CLASSIC
 
@@ -166,6 +166,6 @@ def test_only_an_empty_group_is_deleted(h: ConsumerHarness) -> None:
 def test_offsets_of_a_topic_that_is_subscribed_are_not_deleted(h: ConsumerHarness) -> None:
     h.settle("a")
     commit(h, "a", h.clients["a"].epoch)
-    reply = answer(h, h.core.delete_offsets(GROUP, [("logs", 0)], "waiter", h.now_ms))
+    reply = answer(h, h.core.offsets.delete(GROUP, [("logs", 0)], "waiter", h.now_ms))
     assert isinstance(reply, DeleteReply)
     assert reply.codes == {("logs", 0): ErrorCode.group_subscribed_to_topic}

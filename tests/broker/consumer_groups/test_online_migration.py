@@ -223,7 +223,7 @@ def commit(h: ConsumerHarness, client: ClassicClient, generation: int) -> ErrorC
         group_id=GROUP, member_id=client.member_id, instance_id=None, generation=generation, offsets=(offset,)
     )
     replies: list[CommitReply] = []
-    h.carry_out(h.core.commit(request, replies.append, h.now_ms))
+    h.carry_out(h.core.offsets.commit(request, replies.append, h.now_ms))
     [reply] = replies
     return reply.codes["logs", 0] if reply.code is ErrorCode.none else reply.code
 

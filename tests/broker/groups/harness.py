@@ -166,16 +166,16 @@ class GroupHarness:
             generation=known if generation is None else generation,
             offsets=(OffsetToCommit(topic=topic, partition=0, offset=offset, leader_epoch=-1, metadata=metadata),),
         )
-        self.carry_out(self.core.commit(request, call, self.now_ms))
+        self.carry_out(self.core.offsets.commit(request, call, self.now_ms))
         reply = answer(call, CommitReply)
         return reply.code if reply.code is not ErrorCode.none else reply.codes[topic, 0]
 
     def committed(self, topic: str = "logs") -> int | None:
-        event = self.core.committed(GROUP).get((topic, 0))
+        event = self.core.offsets.committed(GROUP).get((topic, 0))
         return None if event is None else event.offset
 
     def expire_offsets(self) -> None:
-        self.carry_out(self.core.expire_offsets(GROUP, self.now_ms))
+        self.carry_out(self.core.offsets.expire(GROUP, self.now_ms))
 
     def stable(self, *names: str, static: bool = False) -> None:
         """A stable group of these members; the first leads."""

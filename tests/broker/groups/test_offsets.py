@@ -67,11 +67,11 @@ def test_offsets_go_with_their_topic(crash: bool) -> None:
     h = GroupHarness()
     h.commit(None, 1, topic="logs")
     h.commit(None, 2, topic="other")
-    h.carry_out(h.core.forget_topics({"logs"}))
+    h.carry_out(h.core.offsets.forget_topics({"logs"}))
     if crash:
         h.crash_and_replay()
     assert (h.committed("logs"), h.committed("other")) == (None, 2)
-    assert h.core.topics_with_offsets() == {"other"}
+    assert h.core.offsets.topics() == {"other"}
 
 
 @pytest.mark.parametrize("crash", [False, True])
@@ -100,7 +100,7 @@ def test_offsets_of_a_subscribed_topic_are_not_deleted() -> None:
     h.commit("a", 1, topic="logs")
     h.commit("a", 2, topic="other")
     call = Call("admin")
-    h.carry_out(h.core.delete_offsets(GROUP, [("logs", 0), ("other", 0)], call, h.now_ms))
+    h.carry_out(h.core.offsets.delete(GROUP, [("logs", 0), ("other", 0)], call, h.now_ms))
     assert answer(call, DeleteReply).codes == {
         ("logs", 0): ErrorCode.group_subscribed_to_topic,
         ("other", 0): ErrorCode.none,
@@ -111,5 +111,5 @@ def test_offsets_of_a_subscribed_topic_are_not_deleted() -> None:
 def test_offsets_of_no_group_are_not_deleted() -> None:
     h = GroupHarness()
     call = Call("admin")
-    h.carry_out(h.core.delete_offsets("nobody", [("logs", 0)], call, h.now_ms))
+    h.carry_out(h.core.offsets.delete("nobody", [("logs", 0)], call, h.now_ms))
     assert answer(call, DeleteReply).code is ErrorCode.group_id_not_found

@@ -301,7 +301,7 @@ def test_a_restart_forgets_nothing(h: StreamsHarness) -> None:
 def commit(h: StreamsHarness, member_id: str, epoch: int, partition: int = 0, topic: str = LINES) -> ErrorCode:
     offset = OffsetToCommit(topic=topic, partition=partition, offset=1, leader_epoch=-1, metadata="")
     request = Commit(group_id=GROUP, member_id=member_id, instance_id=None, generation=epoch, offsets=(offset,))
-    outcome = h.core.commit(request, "waiter", h.now_ms)
+    outcome = h.core.offsets.commit(request, "waiter", h.now_ms)
     h.carry_out(outcome)
     [(_, reply)] = outcome.replies
     assert isinstance(reply, CommitReply)
@@ -330,7 +330,7 @@ def test_offsets_of_an_earlier_epoch_count_for_tasks_that_the_member_has_had_sin
 
 
 def deletion(h: StreamsHarness) -> DeleteReply:
-    outcome = h.core.delete_offsets(GROUP, [(LINES, 0), ("elsewhere", 0)], "waiter", h.now_ms)
+    outcome = h.core.offsets.delete(GROUP, [(LINES, 0), ("elsewhere", 0)], "waiter", h.now_ms)
     [(_, reply)] = outcome.replies
     assert isinstance(reply, DeleteReply)
     return reply

@@ -1,0 +1,109 @@
+"""What is asked about committed offsets: as in `coordinator.py`, every call says what it decided as an `Outcome`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.errors import ApiError
+from logpost_broker.groups.classic_groups import ClassicGroups
+from logpost_broker.groups.events import OffsetCommitted
+from logpost_broker.groups.expiration import expired
+from logpost_broker.groups.group_table import GroupTable
+from logpost_broker.groups.limits import MAX_STRING_BYTES, GroupLimits
+from logpost_broker.groups.messages import Commit, CommitReply, DeleteReply, TopicPartition
+from logpost_broker.groups.offsets import (
+    Committed,
+    Offsets,
+    check_committer,
+    check_member_epoch,
+    check_offset,
+    committed,
+    deleted,
+)
+from logpost_broker.groups.outcome import Draft, Outcome, Waiter
+
+
+class OffsetRequests:
+    def __init__(self, limits: GroupLimits, groups: GroupTable, offsets: Offsets) -> None:
+        self._limits = limits
+        self._groups = groups
+        self._offsets = offsets
+
+    def commit(self, request: Commit, waiter: Waiter, now_ms: int) -> Outcome:
+        """Answered with a CommitReply: a code per partition."""
+        draft = Draft(now_ms)
+        try:
+            if len(request.group_id.encode()) > MAX_STRING_BYTES:
+                raise ApiError(ErrorCode.invalid_group_id)
+            groups = self._groups.of(request.group_id)
+            if isinstance(groups, ClassicGroups):
+                check_committer(groups.get(request.group_id), request, draft)
+            else:
+                check_member_epoch(groups, request)
+        except ApiError as error:
+            draft.reply(waiter, CommitReply(code=error.code))
+            return draft.outcome()
+        codes: dict[TopicPartition, ErrorCode] = {}
+        for offset in request.offsets:
+            code = codes[offset.topic, offset.partition] = check_offset(offset, self._limits)
+            if code == ErrorCode.none:
+                draft.events.append(committed(request, offset, now_ms))
+        draft.reply(waiter, CommitReply(codes=codes))
+        return draft.outcome()
+
+    def is_pending(self, group_id: str, topic: str, partition: int) -> bool:
+        """A transaction that is not decided has an offset of the group there."""
+        return self._offsets.pending.is_pending(group_id, topic, partition)
+
+    def committed(self, group_id: str) -> Committed:
+        """(topic, partition) → the group's committed offset."""
+        return self._offsets.of(group_id)
+
+    def topics(self) -> set[str]:
+        return self._offsets.topics()
+
+    def forget_topics(self, topics: Collection[str]) -> Outcome:
+        """The topics are gone: so are all offsets in them, before a new topic takes the name."""
+        return Outcome(events=tuple(self._offsets.deletions_in(topics)))
+
+    def expire(self, group_id: str, now_ms: int) -> Outcome:
+        """Forget what nobody has needed for `offsets_retention_ms`, and the group itself when that was all of it."""
+        draft = Draft(now_ms)
+
+        def is_needed(offset: OffsetCommitted) -> bool:
+            place = (group_id, offset.topic, offset.partition)
+            is_subscribed = self._groups.of(group_id).is_subscribed(group_id, offset.topic)
+            return is_subscribed or self._offsets.pending.is_pending(*place)
+
+        group = self._groups.classic.get(group_id)
+        committed = self.committed(group_id)
+        gone = expired(
+            committed.values(), group, is_needed, now_ms=now_ms, retention_ms=self._limits.offsets_retention_ms
+        )
+        draft.events.extend(deleted(event) for event in gone)
+        is_left = len(gone) == len(committed) and not self._offsets.pending.of_group(group_id)
+        if is_left and self._groups.is_empty(group_id) and not (group and group.pending):
+            draft.events.extend(self._groups.of(group_id).deletions_of(group_id))
+        return draft.outcome()
+
+    def delete(self, group_id: str, partitions: Iterable[TopicPartition], waiter: Waiter, now_ms: int) -> Outcome:
+        """Answered with a DeleteReply: INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, or GROUP_SUBSCRIBED_TO_TOPIC per
+        partition."""
+        draft = Draft(now_ms)
+        if not group_id:
+            draft.reply(waiter, DeleteReply(code=ErrorCode.invalid_group_id))
+            return draft.outcome()
+        if not self._groups.is_known(group_id):
+            draft.reply(waiter, DeleteReply(code=ErrorCode.group_id_not_found))
+            return draft.outcome()
+        codes = {}
+        committed = self._offsets.of(group_id)
+        for place in partitions:
+            subscribed = self._groups.of(group_id).is_subscribed(group_id, place[0])
+            codes[place] = ErrorCode.group_subscribed_to_topic if subscribed else ErrorCode.none
+            if not subscribed and place in committed:
+                draft.events.append(deleted(committed[place]))
+        draft.reply(waiter, DeleteReply(codes=codes))
+        return draft.outcome()
