@@ -23,46 +23,34 @@ from logpost_broker.errors import ApiError
 from logpost_broker.node import Node
 from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.transactions.events import TopicPartition
+from logpost_broker.transactions.markers import Markers
 from logpost_broker.transactions.service import TransactionService
 from logpost_broker.wire.registry import RequestContext, handles
-
-Writing = asyncio.Future[None] | ErrorCode
 
 
 @handles(WriteTxnMarkersRequest, WriteTxnMarkersResponse)
 async def write_txn_markers(
     node: Node, request: WriteTxnMarkersRequest, context: RequestContext
 ) -> WriteTxnMarkersResponse:
-    service = node.service(TransactionService)
-    writing: list[dict[TopicPartition, Writing]] = [
-        {
-            (topic.name, partition): _write(service, marker, (topic.name, partition))
-            for topic in marker.topics
-            for partition in topic.partition_indexes
-        }
-        for marker in request.markers
-    ]
-    codes = [{place: await _code_of(written) for place, written in places.items()} for places in writing]
+    markers = node.service(TransactionService).markers
+    codes = await asyncio.gather(*(_written(markers, marker) for marker in request.markers))
     return WriteTxnMarkersResponse(
         markers=tuple(_result(marker, places) for marker, places in zip(request.markers, codes, strict=True))
     )
 
 
-def _write(service: TransactionService, marker: WritableTxnMarker, place: TopicPartition) -> Writing:
+async def _written(markers: Markers, marker: WritableTxnMarker) -> dict[TopicPartition, ErrorCode]:
+    places = [(topic.name, partition) for topic in marker.topics for partition in topic.partition_indexes]
+    codes = await asyncio.gather(*(_write(markers, marker, place) for place in places))
+    return dict(zip(places, codes, strict=True))
+
+
+async def _write(markers: Markers, marker: WritableTxnMarker, place: TopicPartition) -> ErrorCode:
     producer = ProducerIdentity(marker.producer_id, marker.producer_epoch)
     try:
-        return service.write_marker(
+        await markers.write(
             place, producer, coordinator_epoch=marker.coordinator_epoch, commit=marker.transaction_result
         )
-    except ApiError as error:
-        return error.code
-
-
-async def _code_of(written: Writing) -> ErrorCode:
-    if isinstance(written, ErrorCode):
-        return written
-    try:
-        await written
     except ApiError as error:
         return error.code
     return ErrorCode.none

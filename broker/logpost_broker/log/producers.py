@@ -88,8 +88,7 @@ class ProducerStates:
         for batch in producer.batches:
             if (batch.base_sequence, batch.last_sequence) == (header.base_sequence, last_sequence):
                 return batch
-        if producer.batches:
-            self._require(header, expected=sequence_after(producer.batches[-1].last_sequence, 1))
+        self._require(header, expected=sequence_after(producer.batches[-1].last_sequence, 1) if producer.batches else 0)
         return None
 
     @staticmethod

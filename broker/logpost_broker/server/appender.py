@@ -192,6 +192,12 @@ class Appender:
             self._held.add(connection)
             connection.hold()
 
+    async def drained(self, log: PartitionLog) -> None:
+        """What waits by now for its place in this log has it, or was refused."""
+        queue = self._queues.get(log)
+        if queue:
+            await asyncio.wait([queue[-1].answer])
+
     async def close(self) -> None:
         """Wait until everything is appended."""
         while self._queues:

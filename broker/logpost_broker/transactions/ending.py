@@ -44,7 +44,8 @@ def _is_repeated(known: TransactionStored, request: End) -> bool:
     if not request.is_v2:
         return request.producer == known.identity
     if request.producer.producer_id == known.producer_id:
-        return request.producer.epoch == known.producer_epoch - 1
+        is_fence = known.producer_epoch == steps.MAX_EPOCH and known.next_producer_id == NO_PRODUCER_ID
+        return request.producer.epoch == known.producer_epoch - 1 and not is_fence
     return (
         request.producer.producer_id == known.previous_producer_id
         and steps.is_exhausted(request.producer.epoch)

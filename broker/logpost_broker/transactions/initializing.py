@@ -36,7 +36,12 @@ def _is_or_was(known: TransactionStored, current: ProducerIdentity) -> bool:
         return False
     if current.producer_id == known.producer_id:
         return current.epoch == known.last_producer_epoch
-    return current.producer_id == known.previous_producer_id and steps.is_exhausted(current.epoch)
+    return (
+        current.producer_id == known.previous_producer_id
+        and steps.is_exhausted(current.epoch)
+        and current.epoch == known.last_producer_epoch
+        and known.producer_epoch == 0
+    )
 
 
 def _next(

@@ -14,9 +14,6 @@ from collections.abc import Callable, Iterable, Sequence
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
-from logpost_broker.groups.events import TransactionEnded
-from logpost_broker.groups.journal import CONSUMER_OFFSETS
-from logpost_broker.groups.service import GroupService
 from logpost_broker.journal import SNAPSHOT_BYTES, Journal
 from logpost_broker.node import Node
 from logpost_broker.producer_identity import ProducerIdentity
@@ -26,6 +23,7 @@ from logpost_broker.transactions.events import Event, TopicPartition, Transactio
 from logpost_broker.transactions.journal import TransactionJournalFormat
 from logpost_broker.transactions.limits import TransactionLimits
 from logpost_broker.transactions.listing import ListFilter
+from logpost_broker.transactions.markers import Markers
 from logpost_broker.transactions.messages import Add, End, Init, Outcome
 from logpost_broker.transactions.verification import Verification
 
@@ -42,6 +40,7 @@ class TransactionService:
         self._node = node
         self._core = TransactionCoordinator(limits or TransactionLimits(), node.producer_ids.take)
         self._journal = Journal(node, TransactionJournalFormat(), self._core.snapshot, snapshot_bytes)
+        self.markers = Markers(node)
         self._completing: dict[str, asyncio.Task[None]] = {}
         """Transactional id → the writing of its markers."""
         self._scanning: asyncio.Task[None] | None = None
@@ -50,15 +49,15 @@ class TransactionService:
         """Replay the journal, and complete what was decided before a crash."""
         for event in self._journal.replay():
             self._core.apply(event)
-        self._adopt_open_transactions()
+        await self._adopt_open_transactions()
         await self._complete_all(self._core.prepared())
         self._scanning = asyncio.create_task(self._scan_forever())
 
-    def _adopt_open_transactions(self) -> None:
+    async def _adopt_open_transactions(self) -> None:
         """A crash may have taken the adding of a partition and left what was written there. Then the partition is added
         again, or, when nobody can commit it any more, its part is aborted: else it would hide others' records for
         ever."""
-        for log in self._node.logs:
+        for log in list(self._node.logs):
             name, _, partition = log.directory.name.rpartition("-")
             place = name, int(partition)
             for open_ in log.open_transactions:
@@ -69,7 +68,8 @@ class TransactionService:
                         self._record(outcome)
                         continue
                     logger.warning("aborting what producer %d left open in %s", open_.producer_id, log.directory.name)
-                    self.write_marker(place, producer, coordinator_epoch=self._node.logs.leader_epoch, commit=False)
+                    epoch = self._node.logs.leader_epoch
+                    await self.markers.write(place, producer, coordinator_epoch=epoch, commit=False)
                 except ApiError as error:
                     logger.error("a transaction stays open in %s: %s", log.directory.name, error)
 
@@ -167,6 +167,8 @@ class TransactionService:
         transactional_id = transaction.transactional_id
         task = self._completing.get(transactional_id)
         if task is None:
+            if self._core.describe(transactional_id) != transaction:
+                return  # It was completed since it was decided.
             task = self._completing[transactional_id] = asyncio.create_task(self._complete(transaction))
             task.add_done_callback(lambda _: self._completing.pop(transactional_id))
         await asyncio.shield(task)
@@ -174,39 +176,11 @@ class TransactionService:
     async def _complete(self, transaction: TransactionStored) -> None:
         transactional_id = transaction.transactional_id
         try:
-            durable = [self._write_marker(transaction, place) for place in sorted(transaction.partitions)]
-            await asyncio.gather(*[written for written in durable if written is not None])
+            await self.markers.write_all(transaction)
             # Durable too before the client goes on: a marker that is written again must not end what comes next.
             await self._decide(lambda now_ms: self._core.complete(transactional_id, now_ms))
         except ApiError as error:
             logger.error("the transaction of %s cannot be completed now: %s", transactional_id, error)
-
-    def _write_marker(self, transaction: TransactionStored, place: TopicPartition) -> asyncio.Future[None] | None:
-        """None where the topic was deleted."""
-        if place[0] != CONSUMER_OFFSETS and self._node.topics.by_name(place[0]) is None:
-            return None
-        epoch = self._node.logs.leader_epoch
-        return self.write_marker(
-            place, transaction.identity, coordinator_epoch=epoch, commit=transaction.state.is_commit
-        )
-
-    def write_marker(
-        self, place: TopicPartition, producer: ProducerIdentity, *, coordinator_epoch: int, commit: bool
-    ) -> asyncio.Future[None]:
-        """End a producer's transaction in one partition; done when that is durable. Raises ApiError:
-        UNKNOWN_TOPIC_OR_PARTITION, and what PartitionLog.append_marker raises."""
-        name, partition = place
-        if name == CONSUMER_OFFSETS:
-            ended = TransactionEnded(producer=producer, coordinator_epoch=coordinator_epoch, commit=commit)
-            return self._node.service(GroupService).end_transaction(ended)
-        topic = self._node.topics.by_name(name)
-        if topic is None:
-            raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic {name}")
-        log = self._node.log(topic, partition)
-        log.append_marker(
-            producer.producer_id, producer.epoch, coordinator_epoch, commit=commit, now_ms=self._node.now_ms()
-        )
-        return self._node.durable(log)
 
     # In the background
 
@@ -214,10 +188,19 @@ class TransactionService:
         while True:
             await asyncio.sleep(SCAN_SECONDS)
             try:
-                await self._decide(self._core.scan)
+                await self.scan()
             except ApiError as error:
                 logger.error("cannot end what has timed out: %s", error)
-            await self._complete_all(self._core.prepared())
+            except Exception:  # A bug. The other transactions have their timeouts all the same.
+                logger.exception("the scan for transactions that have timed out failed")
+
+    async def scan(self) -> None:
+        """Abort what has timed out, and complete what is decided. Raises ApiError COORDINATOR_NOT_AVAILABLE."""
+        await self._decide(self._core.scan)
+        # What is decided from here on may not be durable when the journal has settled: the next scan takes it up.
+        prepared = self._core.prepared()
+        await self._settled()
+        await self._complete_all(prepared)
 
 
 def _id_of(events: Sequence[Event]) -> str:

@@ -7,6 +7,8 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
 from logpost_broker.log.producers import BATCHES_KEPT, EXPIRATION_MS, MAX_SEQUENCE, ProducerStates
+from logpost_broker.log.records import build_marker
+from logpost_broker.producer_identity import ProducerIdentity
 from tests.broker.log.logs import NOW_MS, header_of, idempotent
 
 
@@ -58,6 +60,14 @@ def test_a_new_epoch_starts_at_zero_and_shuts_the_old_one_out() -> None:
     assert log.send(1, epoch=1) is ErrorCode.out_of_order_sequence_number
     assert log.send(0, epoch=1) == 1
     assert log.send(1, epoch=0) is ErrorCode.invalid_producer_epoch
+
+
+def test_an_epoch_that_a_marker_told_of_starts_at_zero() -> None:
+    log = Log()
+    log.send(0)
+    log.states.record(header_of(build_marker(ProducerIdentity(7, 1), 0, commit=True, timestamp_ms=NOW_MS), 1), NOW_MS)
+    assert log.send(7, epoch=1) is ErrorCode.out_of_order_sequence_number
+    assert log.send(0, epoch=1) == 1
 
 
 def test_a_producer_nobody_knows_may_start_anywhere() -> None:

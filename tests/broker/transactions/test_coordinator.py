@@ -122,6 +122,23 @@ def test_the_highest_epoch_only_fences(h: TransactionHarness) -> None:
     assert h.init(current=last) == ProducerIdentity(last.producer_id + 1, 0)
 
 
+def test_a_zombie_of_the_last_epoch_does_not_get_the_new_id(h: TransactionHarness) -> None:
+    zombie = at_epoch(h, MAX_EPOCH - 1)
+    successor = h.producer()
+    assert successor == ProducerIdentity(zombie.producer_id + 1, 0)
+    assert h.init(current=zombie) is ErrorCode.producer_fenced
+    h.crash_and_replay()
+    assert h.init(current=zombie) is ErrorCode.producer_fenced
+
+
+def test_who_repeats_an_init_too_late_does_not_get_what_the_id_has_come_to(h: TransactionHarness) -> None:
+    last = at_epoch(h, MAX_EPOCH - 1)
+    replaced = h.init(current=last)
+    assert isinstance(replaced, ProducerIdentity)
+    assert h.init(current=replaced) == next_epoch(replaced)
+    assert h.init(current=last) is ErrorCode.producer_fenced
+
+
 # Transactions
 
 
@@ -230,6 +247,17 @@ def test_protocol_v2_aborts_what_was_never_begun(h: TransactionHarness) -> None:
     assert h.end(next_epoch(producer), commit=False, is_v2=True) == next_epoch(producer, 2)
     h.complete()
     assert h.markers == []
+
+
+def test_the_highest_epoch_is_nobodys_with_protocol_v2(h: TransactionHarness) -> None:
+    last = at_epoch(h, MAX_EPOCH - 1)
+    h.add(last, is_v2=True)
+    h.sleep(TIMEOUT_MS + 1)
+    assert h.end(last, commit=False, is_v2=True) is ErrorCode.producer_fenced
+    h.complete()
+    assert h.markers == [(PLACE, ProducerIdentity(last.producer_id, MAX_EPOCH), False)]
+    assert h.end(last, commit=False, is_v2=True) is ErrorCode.producer_fenced
+    assert h.init() == ProducerIdentity(last.producer_id + 1, 0)
 
 
 def test_the_last_epoch_of_protocol_v2_gives_a_new_id(h: TransactionHarness) -> None:

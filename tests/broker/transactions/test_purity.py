@@ -8,7 +8,7 @@ import pytest
 import logpost_broker.transactions
 
 TRANSACTIONS = Path(logpost_broker.transactions.__file__).parent
-SHELL = {"journal.py", "service.py"}
+SHELL = {"journal.py", "markers.py", "service.py"}
 IMPURE = {"asyncio", "datetime", "logging", "os", "pathlib", "random", "secrets", "socket", "threading", "time", "uuid"}
 SHARED = {
     "logpost_broker.errors",
