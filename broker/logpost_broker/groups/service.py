@@ -42,7 +42,7 @@ from logpost_broker.groups.messages import (
     TopicPartition,
 )
 from logpost_broker.groups.offsets import Committed
-from logpost_broker.groups.outcome import Draft, Outcome, TimerKey, Waiter
+from logpost_broker.groups.outcome import Draft, Outcome, SetTimer, TimerKey, Waiter
 from logpost_broker.groups.timers import Timers
 from logpost_broker.groups.topics_image import TopicImage, TopicsImage
 from logpost_broker.journal import SNAPSHOT_BYTES, Journal
@@ -59,6 +59,9 @@ from logpost_broker.streams_groups.messages import StreamsHeartbeat, StreamsHear
 from logpost_broker.topics import Topic
 
 R = TypeVar("R", bound=Reply)
+
+RETRY_MS = 1_000
+"""When to try again what could not be journaled, and nobody asks for again."""
 
 logger = logging.getLogger("broker")
 
@@ -82,15 +85,15 @@ class GroupService:
         self._journal = Journal(node, GroupJournalFormat(), self._core.snapshot, snapshot_bytes)
         self._timers = Timers(self._expire)
         self._next_expiry: asyncio.TimerHandle | None = None
+        self._next_forgetting: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Replay the journal and give every member a new session."""
         for event in self._journal.replay():
             self._core.apply(event)
-        now_ms = self._node.now_ms()
         # A crash may have come between the deletion of a topic and that of the offsets in it.
-        gone = {topic for topic in self._core.offsets.topics() if self._node.topics.by_name(topic) is None}
-        self._carry_out(self._core.offsets.forget_topics(gone), now_ms)
+        self._forget_deleted_topics()
+        now_ms = self._node.now_ms()
         self._carry_out(self._core.resume(now_ms), now_ms)
         # Not at once: members that were away with the broker have the time to come back.
         self._await_expiry()
@@ -101,8 +104,9 @@ class GroupService:
 
     def _cancel_timers(self) -> None:
         self._timers.cancel_all()
-        if self._next_expiry is not None:
-            self._next_expiry.cancel()
+        for handle in (self._next_expiry, self._next_forgetting):
+            if handle is not None:
+                handle.cancel()
 
     def release(self) -> None:
         """The broker stops: members that wait for others look for their coordinator again, and find it after the
@@ -113,7 +117,13 @@ class GroupService:
 
     def topics_deleted(self, topics: Sequence[Topic]) -> None:
         """Forget the offsets in them."""
-        self._carry_out(self._core.offsets.forget_topics({topic.name for topic in topics}), self._node.now_ms())
+        self._forget_deleted_topics()
+
+    def _forget_deleted_topics(self) -> None:
+        gone = {topic for topic in self._core.offsets.topics() if self._node.topics.by_name(topic) is None}
+        code = self._carry_out(self._core.offsets.forget_topics(gone), self._node.now_ms())
+        if code is not ErrorCode.none:
+            self._next_forgetting = asyncio.get_running_loop().call_later(RETRY_MS / 1000, self._forget_deleted_topics)
 
     def join(self, request: Join) -> asyncio.Future[JoinReply]:
         return self._call(lambda waiter, now_ms: self._core.join(request, waiter, now_ms))
@@ -226,7 +236,9 @@ class GroupService:
 
     def _expire(self, key: TimerKey) -> None:
         now_ms = self._node.now_ms()
-        self._carry_out(self._core.expire(key, now_ms), now_ms)
+        if self._carry_out(self._core.expire(key, now_ms), now_ms) is not ErrorCode.none:
+            self._timers.arm([SetTimer(key, now_ms + RETRY_MS)], now_ms)
+            return
         if isinstance(key, ShareSessionTimer):
             self.share_member_lost(key.group_id, key.member_id)
 
@@ -240,18 +252,21 @@ class GroupService:
             self._carry_out(self._core.offsets.expire(group_id, now_ms), now_ms)
         self._await_expiry()
 
-    def _carry_out(self, outcome: Outcome, now_ms: int) -> None:
-        """Journal, apply, arm, answer: in this order."""
+    def _carry_out(self, outcome: Outcome, now_ms: int) -> ErrorCode:
+        """Journal, apply, arm, answer: in this order. What cannot be journaled did not happen, and no timer is over by
+        it."""
         code = self._journal_events(outcome)
-        self._timers.arm(outcome.timers, now_ms)
+        is_done = code is ErrorCode.none
+        self._timers.arm([timer for timer in outcome.timers if is_done or isinstance(timer, SetTimer)], now_ms)
         durable = self._journal.durable
-        if code is not ErrorCode.none or durable is None:
+        if not is_done or durable is None:
             _answer(outcome, code)
         elif durable.done():
             _answer(outcome, _code_of(durable))
         elif outcome.replies:
             durable.add_done_callback(lambda done: _answer(outcome, _code_of(done)))
         self._journal.snapshot_if_due()
+        return code
 
     def _journal_events(self, outcome: Outcome) -> ErrorCode:
         if not outcome.events:

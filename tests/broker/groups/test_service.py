@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
 from kio.schema.errors import ErrorCode
 
+import logpost_broker.groups.service
 from logpost_broker.broker import EMBEDDED
+from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
+from logpost_broker.consumer_groups.messages import MemberHeartbeat, MemberHeartbeatReply
+from logpost_broker.errors import ApiError
 from logpost_broker.groups.journal import CONSUMER_OFFSETS
 from logpost_broker.groups.messages import Commit, OffsetToCommit
+from logpost_broker.groups.outcome import Outcome, TimerKey
 from logpost_broker.groups.service import GroupService
 from logpost_broker.journal import SNAPSHOT_BYTES
 from logpost_broker.log.partition_log import PartitionLog
@@ -131,3 +136,87 @@ async def answer_in_order(directory: Path) -> None:
 
 def test_a_commit_is_answered_when_it_is_on_the_disk(tmp_path: Path) -> None:
     asyncio.run(answer_in_order(tmp_path))
+
+
+@contextmanager
+def full_disk(node: Node, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing can be journaled meanwhile."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ApiError(ErrorCode.kafka_storage_error, "no space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(log_of(node), "append", refuse)
+        yield
+
+
+def beat(service: GroupService, member: str, epoch: int) -> asyncio.Future[MemberHeartbeatReply]:
+    joins = epoch == 0
+    return service.consumer_heartbeat(
+        MemberHeartbeat(
+            group_id="g",
+            member_id=member,
+            member_epoch=epoch,
+            instance_id=None,
+            rack_id=None,
+            client_id="c",
+            client_host="/127.0.0.1",
+            rebalance_timeout_ms=30_000 if joins else None,
+            topic_names=("logs",) if joins else None,
+            topic_regex=None,
+            server_assignor=None,
+            owned=frozenset() if joins else None,
+        )
+    )
+
+
+async def lose_a_member_on_a_full_disk(directory: Path, monkeypatch: pytest.MonkeyPatch, *, leaves: bool) -> None:
+    monkeypatch.setattr(logpost_broker.groups.service, "RETRY_MS", 10)
+    limits = ConsumerGroupLimits(session_timeout_ms=100)
+    monkeypatch.setattr(logpost_broker.groups.service, "consumer_limits", lambda *_: limits)
+    async with running(directory) as (node, service):
+        node.create_topic("logs", 1)
+        gone = await beat(service, "gone", 0)
+        with full_disk(node, monkeypatch):
+            if leaves:
+                assert (await beat(service, "gone", -1)).code is ErrorCode.coordinator_not_available
+            rang, expire = asyncio.Event(), service._core.expire
+
+            def heard(key: TimerKey, now_ms: int) -> Outcome:
+                rang.set()
+                return expire(key, now_ms)
+
+            monkeypatch.setattr(service._core, "expire", heard)
+            await rang.wait()
+        reply = await beat(service, "next", 0)
+        while not reply.assigned:
+            await asyncio.sleep(0.01)  # the interval of its heartbeats
+            reply = await beat(service, "next", reply.member_epoch)
+        assert reply.assigned == gone.assigned
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_member_whose_end_could_not_be_journaled_is_gone_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaves: bool
+) -> None:
+    asyncio.run(asyncio.wait_for(lose_a_member_on_a_full_disk(tmp_path, monkeypatch, leaves=leaves), 30))
+
+
+async def delete_a_topic_on_a_full_disk(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logpost_broker.groups.service, "RETRY_MS", 10)
+    async with running(directory) as (node, service):
+        topic = node.create_topic("logs", 1)
+        await service.commit(commit(1))
+        with full_disk(node, monkeypatch):
+            node.delete_topic(topic)
+            assert offsets(service) == {"logs": 1}
+        log, grown = log_of(node), asyncio.Event()
+        log.watchers.add(lambda _: grown.set())
+        await grown.wait()
+        assert offsets(service) == {}
+
+
+def test_offsets_that_could_not_be_forgotten_with_their_topic_are_soon_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(asyncio.wait_for(delete_a_topic_on_a_full_disk(tmp_path, monkeypatch), 30))
