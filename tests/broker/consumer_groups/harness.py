@@ -13,10 +13,8 @@ from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
 from logpost_broker.consumer_groups.listing import DescribedConsumerGroup
 from logpost_broker.consumer_groups.messages import MemberHeartbeat, MemberHeartbeatReply
 from logpost_broker.groups.coordinator import GroupCoordinator
-from logpost_broker.groups.outcome import Outcome, SetTimer, TimerKey
-from logpost_broker.groups.records import PlainEvent, from_record, to_record
 from logpost_broker.groups.topics_image import TopicImage, TopicsImage
-from tests.broker.groups.coordinator import coordinator
+from tests.broker.groups.core import CoreHarness, coordinator
 
 GROUP = "g"
 REBALANCE_MS = 10_000
@@ -36,22 +34,17 @@ class Client:
 
 
 @dataclass(slots=True)
-class ConsumerHarness:
+class ConsumerHarness(CoreHarness):
     limits: ConsumerGroupLimits = field(default_factory=ConsumerGroupLimits)
-    now_ms: int = 1_000_000
     topics: dict[str, TopicImage] = field(default_factory=dict)
     version: int = 0
     clients: dict[str, Client] = field(default_factory=dict)
-    journal: dict[bytes, bytes | None] = field(default_factory=dict)
-    """Compacted: the newest value of each key; without transactions."""
-    timers: dict[TimerKey, int] = field(default_factory=dict)
-    core: GroupCoordinator = field(init=False)
 
     def __post_init__(self) -> None:
-        self.core = self._new_core()
+        CoreHarness.__post_init__(self)
         self.set_topic("logs", 4)
 
-    def _new_core(self) -> GroupCoordinator:
+    def new_core(self) -> GroupCoordinator:
         return coordinator(lambda: TopicsImage(self.version, dict(self.topics)), consumers=lambda: self.limits)
 
     def set_topic(self, name: str, partitions: int | None) -> None:
@@ -123,39 +116,3 @@ class ConsumerHarness:
         for _ in range(4 + 2 * len(names)):
             for name in names:
                 self.beat(name)
-
-    def carry_out(self, outcome: Outcome) -> None:
-        for event in outcome.events:
-            if isinstance(event, PlainEvent):
-                key, value = to_record(event)
-                assert from_record(key, value) == event
-                self.journal.pop(key, None)
-                self.journal[key] = value
-            self.core.apply(event)
-        for waiter, reply in outcome.replies:
-            if callable(waiter):
-                waiter(reply)
-        for timer in outcome.timers:
-            if isinstance(timer, SetTimer) and timer.unless_set and timer.key in self.timers:
-                continue
-            self.timers.pop(timer.key, None)
-            if isinstance(timer, SetTimer):
-                self.timers[timer.key] = timer.at_ms
-
-    def sleep(self, milliseconds: int) -> None:
-        end = self.now_ms + milliseconds
-        while self.timers:
-            key, at_ms = min(self.timers.items(), key=lambda timer: timer[1])
-            if at_ms > end:
-                break
-            self.now_ms = at_ms
-            del self.timers[key]
-            self.carry_out(self.core.expire(key, self.now_ms))
-        self.now_ms = end
-
-    def crash_and_replay(self) -> None:
-        """What is left is the journal, as compaction leaves it."""
-        self.core, self.timers = self._new_core(), {}
-        for key, value in self.journal.items():
-            self.core.apply(from_record(key, value))
-        self.carry_out(self.core.resume(self.now_ms))

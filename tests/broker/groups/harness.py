@@ -28,7 +28,7 @@ from logpost_broker.groups.messages import (
 from logpost_broker.groups.outcome import Outcome, SetTimer, TimerKey
 from logpost_broker.groups.records import from_record, to_record
 from logpost_broker.groups.states import GroupState
-from tests.broker.groups.coordinator import coordinator
+from tests.broker.groups.core import coordinator
 
 GROUP = "g"
 SESSION_MS = 10_000

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 from logpost_broker.groups.coordinator import GroupCoordinator
 from logpost_broker.groups.messages import DeleteReply
-from logpost_broker.groups.outcome import Draft, Outcome, SetTimer, TimerKey
-from logpost_broker.groups.records import PlainEvent, from_record, to_record
+from logpost_broker.groups.outcome import Draft
 from logpost_broker.groups.topics_image import TopicImage, TopicsImage
 from logpost_broker.share_groups.group import ShareGroup
 from logpost_broker.share_groups.limits import ShareLimits
 from logpost_broker.share_groups.messages import LEAVE_EPOCH, ShareHeartbeat, ShareHeartbeatReply
-from tests.broker.groups.coordinator import coordinator
+from tests.broker.groups.core import CoreHarness, coordinator
 
 GROUP = "g"
 JOBS, MAILS = uuid.UUID(int=1), uuid.UUID(int=2)
@@ -22,23 +21,13 @@ LIMITS = ShareLimits(session_timeout_ms=SESSION_MS, max_members=3)
 
 
 @dataclass(slots=True)
-class ShareHarness:
-    now_ms: int = 1_000_000
+class ShareHarness(CoreHarness):
     version: int = 0
     topics: dict[str, TopicImage] = field(
         default_factory=lambda: {"jobs": TopicImage(JOBS, 2), "mails": TopicImage(MAILS, 1)}
     )
-    is_disk_gone: bool = False
-    """Nothing can be journaled, so that nothing happens but that timers are set."""
-    journal: dict[bytes, bytes | None] = field(default_factory=dict)
-    """Compacted: the newest value of each key."""
-    timers: dict[TimerKey, int] = field(default_factory=dict)
-    core: GroupCoordinator = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.core = self._new_core()
-
-    def _new_core(self) -> GroupCoordinator:
+    def new_core(self) -> GroupCoordinator:
         return coordinator(lambda: TopicsImage(self.version, dict(self.topics)), shares=lambda: LIMITS)
 
     def set_topic(self, name: str, topic_id: uuid.UUID, partitions: int) -> None:
@@ -80,34 +69,3 @@ class ShareHarness:
         [(_, reply)] = outcome.replies
         assert isinstance(reply, DeleteReply)
         return reply
-
-    def carry_out(self, outcome: Outcome) -> None:
-        for event in () if self.is_disk_gone else outcome.events:
-            assert isinstance(event, PlainEvent)
-            key, value = to_record(event)
-            assert from_record(key, value) == event
-            self.journal.pop(key, None)
-            self.journal[key] = value
-            self.core.apply(event)
-        for timer in outcome.timers:
-            self.timers.pop(timer.key, None)
-            if isinstance(timer, SetTimer):
-                self.timers[timer.key] = timer.at_ms
-
-    def sleep(self, milliseconds: int) -> None:
-        end = self.now_ms + milliseconds
-        while self.timers:
-            key, at_ms = min(self.timers.items(), key=lambda timer: timer[1])
-            if at_ms > end:
-                break
-            self.now_ms = at_ms
-            del self.timers[key]
-            self.carry_out(self.core.expire(key, self.now_ms))
-        self.now_ms = end
-
-    def crash_and_replay(self) -> None:
-        """What is left is the journal, as compaction leaves it."""
-        self.core, self.timers = self._new_core(), {}
-        for key, value in self.journal.items():
-            self.core.apply(from_record(key, value))
-        self.carry_out(self.core.resume(self.now_ms))

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.groups.coordinator import GroupCoordinator
-from logpost_broker.groups.outcome import Outcome, SetTimer, TimerKey
-from logpost_broker.groups.records import PlainEvent, from_record, to_record
 from logpost_broker.groups.topics_image import TopicImage, TopicsImage
 from logpost_broker.streams_groups.events import Endpoint
 from logpost_broker.streams_groups.limits import StreamsGroupLimits
@@ -19,7 +17,7 @@ from logpost_broker.streams_groups.messages import StreamsHeartbeat, StreamsHear
 from logpost_broker.streams_groups.statuses import StatusCode
 from logpost_broker.streams_groups.tasks import NO_TASKS, TaskId, Tasks
 from logpost_broker.streams_groups.topology import InternalTopic, Subtopology, Topology
-from tests.broker.groups.coordinator import coordinator
+from tests.broker.groups.core import CoreHarness, coordinator
 
 GROUP = "app"
 REBALANCE_MS = 10_000
@@ -69,26 +67,19 @@ class Client:
 
 
 @dataclass(slots=True)
-class StreamsHarness:
+class StreamsHarness(CoreHarness):
     limits: StreamsGroupLimits = field(default_factory=StreamsGroupLimits)
-    now_ms: int = 1_000_000
     topics: dict[str, TopicImage] = field(default_factory=dict)
     version: int = 0
     creates: bool = True
     """Whether internal topics are made when they are missing."""
-    is_disk_gone: bool = False
-    """Nothing can be journaled, so that nothing happens but that timers are set."""
     clients: dict[str, Client] = field(default_factory=dict)
-    journal: dict[bytes, bytes | None] = field(default_factory=dict)
-    """Compacted: the newest value of each key."""
-    timers: dict[TimerKey, int] = field(default_factory=dict)
-    core: GroupCoordinator = field(init=False)
 
     def __post_init__(self) -> None:
-        self.core = self._new_core()
+        CoreHarness.__post_init__(self)
         self.set_topic(LINES, 2)
 
-    def _new_core(self) -> GroupCoordinator:
+    def new_core(self) -> GroupCoordinator:
         return coordinator(self.image, streams=lambda: self.limits)
 
     def image(self) -> TopicsImage:
@@ -171,34 +162,3 @@ class StreamsHarness:
             for name in names:
                 self.beat(name)
             self.sleep(AN_INTERVAL_MS)
-
-    def carry_out(self, outcome: Outcome) -> None:
-        for event in () if self.is_disk_gone else outcome.events:
-            assert isinstance(event, PlainEvent)
-            key, value = to_record(event)
-            assert from_record(key, value) == event
-            self.journal.pop(key, None)
-            self.journal[key] = value
-            self.core.apply(event)
-        for timer in outcome.timers:
-            self.timers.pop(timer.key, None)
-            if isinstance(timer, SetTimer):
-                self.timers[timer.key] = timer.at_ms
-
-    def sleep(self, milliseconds: int) -> None:
-        end = self.now_ms + milliseconds
-        while self.timers:
-            key, at_ms = min(self.timers.items(), key=lambda timer: timer[1])
-            if at_ms > end:
-                break
-            self.now_ms = at_ms
-            del self.timers[key]
-            self.carry_out(self.core.expire(key, self.now_ms))
-        self.now_ms = end
-
-    def crash_and_replay(self) -> None:
-        """What is left is the journal, as compaction leaves it."""
-        self.core, self.timers = self._new_core(), {}
-        for key, value in self.journal.items():
-            self.core.apply(from_record(key, value))
-        self.carry_out(self.core.resume(self.now_ms))
