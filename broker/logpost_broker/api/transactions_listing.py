@@ -10,7 +10,6 @@ DescribeTransactions, version 0
 from __future__ import annotations
 
 import datetime
-import re
 
 from kio.schema.describe_transactions.v0.request import DescribeTransactionsRequest
 from kio.schema.describe_transactions.v0.response import DescribeTransactionsResponse, TopicData
@@ -23,6 +22,7 @@ from kio.schema.types import ProducerId, TopicName, TransactionalId
 from kio.static.primitive import i16, i32, i32Timedelta
 
 from logpost_broker.node import Node
+from logpost_broker.regular_expression import RegularExpression
 from logpost_broker.transactions.events import NO_EPOCH, NO_PRODUCER_ID, TransactionStored
 from logpost_broker.transactions.listing import ListFilter
 from logpost_broker.transactions.service import TransactionService
@@ -38,8 +38,8 @@ def list_transactions(
     node: Node, request: ListTransactionsRequest, context: RequestContext
 ) -> ListTransactionsResponse:
     try:
-        pattern = re.compile(request.transactional_id_pattern or "")
-    except re.error:
+        pattern = RegularExpression(request.transactional_id_pattern or "")
+    except ValueError:
         return _listed(ErrorCode.invalid_regular_expression)
     wanted = ListFilter(
         states=frozenset(STATES[name] for name in request.state_filters if name in STATES)
@@ -50,7 +50,7 @@ def list_transactions(
     )
     found = node.service(TransactionService).listed(wanted)
     if request.transactional_id_pattern:
-        found = [transaction for transaction in found if pattern.fullmatch(transaction.transactional_id)]
+        found = [transaction for transaction in found if pattern.matches(transaction.transactional_id)]
     unknown = tuple(name for name in request.state_filters if name not in STATES)
     return _listed(ErrorCode.none, unknown, found)
 

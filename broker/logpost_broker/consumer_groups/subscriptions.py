@@ -14,7 +14,7 @@ from logpost_broker.consumer_groups.events import (
     TargetEpochStored,
     TargetStored,
 )
-from logpost_broker.consumer_groups.regular_expression import RegularExpression
+from logpost_broker.regular_expression import RegularExpression
 from logpost_broker.consumer_groups.work import Work
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.topics_image import TopicsImage

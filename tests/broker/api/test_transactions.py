@@ -343,10 +343,19 @@ def test_transactions_are_listed(
         assert ids(transactional_id_pattern="id") == set()
 
 
-def test_what_cannot_be_listed_is_told(client: WireClient) -> None:
+@pytest.mark.parametrize("pattern", ["(", "a{99999999999}", r"(a)\1"])
+def test_what_cannot_be_listed_is_told(client: WireClient, pattern: str) -> None:
     assert client.call("list_transactions", 0, {"state_filters": ("Asleep",)}).unknown_state_filters == ("Asleep",)
-    refused = client.call("list_transactions", 2, {"duration_filter": -1, "transactional_id_pattern": "("})
+    refused = client.call("list_transactions", 2, {"duration_filter": -1, "transactional_id_pattern": pattern})
     assert refused.error_code is ErrorCode.invalid_regular_expression
+
+
+def test_no_pattern_is_matched_again_and_again(client: WireClient) -> None:
+    """Python's own `re` would be busy with this one for years."""
+    transactional_id = "a" * 60 + "b"
+    Transactional(client, transactional_id).init()
+    answer = client.call("list_transactions", 2, {"duration_filter": -1, "transactional_id_pattern": "(a+)+$"})
+    assert (answer.error_code, answer.transaction_states) == (NONE, ())
 
 
 def test_transactions_are_described(client: WireClient, producer: Transactional, new_topic: NewTopic) -> None:

@@ -11,7 +11,12 @@ import logpost_broker.consumer_groups
 
 FILES = sorted(Path(logpost_broker.consumer_groups.__file__).parent.glob("*.py"))
 IMPURE = {"asyncio", "datetime", "logging", "os", "pathlib", "random", "secrets", "socket", "threading", "time"}
-OURS = ("logpost_broker.consumer_groups", "logpost_broker.groups", "logpost_broker.errors")
+OURS = (
+    "logpost_broker.consumer_groups",
+    "logpost_broker.groups",
+    "logpost_broker.errors",
+    "logpost_broker.regular_expression",
+)
 SHELL = (".journal", ".service", ".timers")
 
 

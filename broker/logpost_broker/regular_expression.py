@@ -1,7 +1,8 @@
-"""Regular expressions of topic names, in RE2's language, matched in linear time.
+"""Regular expressions that clients send, in RE2's language, matched in linear time.
 
 Python's `re` goes back and tries again, so that one expression of a client could stop the broker for hours. Here an
-expression becomes a non-deterministic automaton (Thompson) that goes over a name once, as RE2 does. Accepted: literals,
+expression becomes a non-deterministic automaton (Thompson) that goes over a name once, and remembers its steps, as RE2
+does. Accepted: literals,
 `.`, classes with ranges, negation and POSIX names, `\\d \\w \\s` and their opposites, escapes, groups (also named and
 `(?:`), `(?i)` at the start, alternatives, `* + ? {m} {m,} {m,n}` (also lazy, which means nothing where only a match
 counts), and `^ $ \\A \\z` at a place where a whole name begins or ends. Refused, as by RE2: back references and
@@ -20,6 +21,7 @@ MAX_REPEAT = 1_000
 """RE2's own limit."""
 MAX_STATES = 5_000
 MAX_DEPTH = 50
+STEPS_KEPT = 1_000
 
 Accepts = Callable[[str], bool]
 DIGITS, WORD, SPACE = set(string.digits), set(string.ascii_letters + string.digits + "_"), set(" \t\n\r\f\v")
@@ -75,21 +77,28 @@ class RegularExpression:
             raise ValueError(f"an unmatched ) at character {self._position}")
         whole = piece()
         self._first, self._last = whole.first, whole.last
+        self._steps: dict[tuple[int, str, bool], int] = {}
 
     def matches(self, name: str) -> bool:
         """Whether it matches the whole name."""
         current = self._reached({self._first}, at_begin=True, at_end=not name)
         for index, character in enumerate(name):
-            stepped = {
-                after
-                for state in current
-                if (accepts := self._states[state].accepts) is not None and accepts(character)
-                for after in self._states[state].next
-            }
-            current = self._reached(stepped, at_begin=False, at_end=index == len(name) - 1)
-        return self._last in current
+            current = self._step(current, character, at_end=index == len(name) - 1)
+        return bool(current >> self._last & 1)
 
-    def _reached(self, states: Iterable[int], *, at_begin: bool, at_end: bool) -> set[int]:
+    def _step(self, current: int, character: str, *, at_end: bool) -> int:
+        """Sets of states are integers here, with a bit for each."""
+        after = self._steps.get((current, character, at_end))
+        if after is None:
+            states = (self._states[index] for index, bit in enumerate(reversed(f"{current:b}")) if bit == "1")
+            stepped = {to for state in states if state.accepts and state.accepts(character) for to in state.next}
+            after = self._reached(stepped, at_begin=False, at_end=at_end)
+            if len(self._steps) == STEPS_KEPT:
+                self._steps.clear()
+            self._steps[current, character, at_end] = after
+        return after
+
+    def _reached(self, states: Iterable[int], *, at_begin: bool, at_end: bool) -> int:
         passed = {None: True, BEGIN: at_begin, END: at_end}
         reached: set[int] = set()
         stack = list(states)
@@ -100,7 +109,7 @@ class RegularExpression:
                 reached.add(index)
                 if state.accepts is None and passed[state.anchor]:
                     stack.extend(state.next)
-        return reached
+        return int("".join("1" if index in reached else "0" for index in reversed(range(len(self._states)))), 2)
 
     # Parsing
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logpost_broker.consumer_groups.regular_expression import MAX_LENGTH, RegularExpression
+from logpost_broker.regular_expression import MAX_LENGTH, RegularExpression
 
 ATOMS = st.sampled_from(["a", "b", "-", ".", "[ab]", "[^a]", "[a-c]", r"\d", r"\w", r"\.", r"[\d.]", "^", "$"])
 REPEATS = st.sampled_from(["*", "+", "?", "{2}", "{1,}", "{0,2}", "*?"])
