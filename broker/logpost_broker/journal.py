@@ -47,7 +47,7 @@ class Journal(Generic[E]):
         self._snapshot = snapshot
         self._snapshot_bytes = snapshot_bytes
         self._log: InternalLog | None = None
-        self._size_after_snapshot = 0
+        self._bytes_since_snapshot = 0
         self.durable: asyncio.Future[None] | None = None
         """Done when everything appended so far is durable; raises ApiError when that failed. None before the first."""
 
@@ -56,6 +56,7 @@ class Journal(Generic[E]):
         self._log = self._node.find_internal_log(self._format.topic)
         if self._log is None:
             return
+        self._bytes_since_snapshot = self._log.size_bytes
         # As in any compacted topic, the newest record of a key stands for all of them; except for what only counts when
         # its transaction is committed.
         newest: dict[bytes | int | None, tuple[BatchHeader, Record]] = {}
@@ -78,13 +79,15 @@ class Journal(Generic[E]):
         self._write(self._log, events)
 
     def _write(self, log: InternalLog, events: Sequence[E]) -> None:
+        size_before = log.size_bytes
         self.durable = self._format.write(log, events)
+        self._bytes_since_snapshot += log.size_bytes - size_before
         self.durable.add_done_callback(self._report)
 
     def snapshot_if_due(self) -> None:
         """Write the state again when enough was journaled since the last time, and drop what lies before it."""
         log = self._log
-        if log is None or log.size_bytes - self._size_after_snapshot < self._snapshot_bytes:
+        if log is None or self._bytes_since_snapshot < self._snapshot_bytes:
             return
         start = log.next_offset
         events = self._snapshot()
@@ -96,7 +99,7 @@ class Journal(Generic[E]):
                 "the state in %s, %d records, cannot be written again: %s", self._format.topic, len(events), error
             )
             return
-        self._size_after_snapshot = log.size_bytes
+        self._bytes_since_snapshot = 0
         if self.durable is not None:
             self.durable.add_done_callback(lambda done: self._drop_before(log, start, done))
 
