@@ -14,10 +14,10 @@ from logpost_broker.consumer_groups.events import (
     TargetEpochStored,
     TargetStored,
 )
-from logpost_broker.regular_expression import RegularExpression
 from logpost_broker.consumer_groups.work import Work
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.topics_image import TopicsImage
+from logpost_broker.regular_expression import RegularExpression
 
 REGEXES_KEPT = 256
 ANSWERS_KEPT = 65_536
