@@ -1,7 +1,7 @@
 """DescribeShareGroupOffsets (90), AlterShareGroupOffsets (91), DeleteShareGroupOffsets (92): where share groups are.
 
 DescribeShareGroupOffsets, versions 0 and 1 (v1: lag, KIP-1226); the others, version 0. A group has to be without
-members for the changes.
+members for the changes. Altering makes a group that is not there, as in Kafka.
 """
 
 from __future__ import annotations
@@ -132,7 +132,10 @@ async def alter_share_group_offsets(
 ) -> AlterShareGroupOffsetsResponse:
     service = node.service(ShareGroupService)
     try:
-        service.require_empty(request.group_id)
+        if any(node.topics.by_name(topic.topic_name) for topic in request.topics):
+            await service.create_group(request.group_id)
+        if service.describe(request.group_id) is not None:
+            service.require_empty(request.group_id)
         responses = tuple(_altered_topic(node, request.group_id, topic) for topic in request.topics)
         await service.delivery.settled()
     except ApiError as error:
@@ -162,7 +165,7 @@ def _altered(
     code, message = ErrorCode.none, None
     try:
         if topic is None:
-            raise ApiError(ErrorCode.unknown_topic_or_partition)
+            raise ApiError(ErrorCode.unknown_topic_or_partition, "there is no such topic")
         log = node.log(topic, number)
         start = min(max(start_offset, log.log_start_offset), log.high_watermark)
         node.service(ShareGroupService).delivery.begin(Place(group_id, topic.id, number), start)

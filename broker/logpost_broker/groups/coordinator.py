@@ -28,6 +28,7 @@ from logpost_broker.groups.kinds import GroupKind, GroupKinds
 from logpost_broker.groups.limits import GroupLimits
 from logpost_broker.groups.listing import DescribedGroup, ListedGroup
 from logpost_broker.groups.messages import (
+    CreateReply,
     DeleteReply,
     Heartbeat,
     Join,
@@ -68,12 +69,12 @@ class GroupCoordinator:
         self.shares = shares
         self._offsets = Offsets()
         self._groups = GroupTable(self.classic, consumers, streams, self._offsets)
-        self.offsets = OffsetRequests(limits, self._groups, self._offsets)
         self.kinds = GroupKinds()
         self.kinds.register(GroupKind.CONSUMER, self.consumers.__contains__)
         self.kinds.register(GroupKind.STREAMS, self.streams.__contains__)
         self.kinds.register(GroupKind.SHARE, self.shares.__contains__)
         self.kinds.register(GroupKind.CLASSIC, self._groups.is_classic)
+        self.offsets = OffsetRequests(limits, self._groups, self.kinds, self._offsets)
 
     # Membership
 
@@ -144,6 +145,14 @@ class GroupCoordinator:
             draft.reply(waiter, ShareHeartbeatReply(code=ErrorCode.group_id_not_found, message=message))
             return draft.outcome()
         return self.shares.heartbeat(request, waiter, draft)
+
+    def create_share_group(self, group_id: str, waiter: Waiter, now_ms: int) -> Outcome:
+        """A group without members, whose offsets are set before it reads. Answered with a CreateReply."""
+        draft = Draft(now_ms)
+        if self.kinds.of(group_id) not in (GroupKind.SHARE, None):
+            draft.reply(waiter, CreateReply(code=ErrorCode.group_id_not_found))
+            return draft.outcome()
+        return self.shares.create(group_id, waiter, draft)
 
     def sync(self, request: Sync, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a SyncReply, maybe by a later outcome."""

@@ -142,6 +142,11 @@ class DeleteReply:
     codes: Mapping[TopicPartition, ErrorCode] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateReply:
+    code: ErrorCode = ErrorCode.none
+
+
 # Every reply has a code of its own, so that one rule answers what could not be journaled.
 Reply = (
     JoinReply
@@ -149,6 +154,7 @@ Reply = (
     | HeartbeatReply
     | LeaveReply
     | CommitReply
+    | CreateReply
     | DeleteReply
     | MemberHeartbeatReply
     | StreamsHeartbeatReply

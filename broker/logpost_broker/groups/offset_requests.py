@@ -11,6 +11,7 @@ from logpost_broker.groups.classic_groups import ClassicGroups
 from logpost_broker.groups.events import OffsetCommitted
 from logpost_broker.groups.expiration import expired
 from logpost_broker.groups.group_table import GroupTable
+from logpost_broker.groups.kinds import GroupKind, GroupKinds
 from logpost_broker.groups.limits import MAX_STRING_BYTES, GroupLimits
 from logpost_broker.groups.messages import Commit, CommitReply, DeleteReply, TopicPartition
 from logpost_broker.groups.offsets import (
@@ -26,9 +27,10 @@ from logpost_broker.groups.outcome import Draft, Outcome, Waiter
 
 
 class OffsetRequests:
-    def __init__(self, limits: GroupLimits, groups: GroupTable, offsets: Offsets) -> None:
+    def __init__(self, limits: GroupLimits, groups: GroupTable, kinds: GroupKinds, offsets: Offsets) -> None:
         self._limits = limits
         self._groups = groups
+        self._kinds = kinds
         self._offsets = offsets
 
     def commit(self, request: Commit, waiter: Waiter, now_ms: int) -> Outcome:
@@ -37,6 +39,8 @@ class OffsetRequests:
         try:
             if len(request.group_id.encode()) > MAX_STRING_BYTES:
                 raise ApiError(ErrorCode.invalid_group_id)
+            if self._kinds.of(request.group_id) is GroupKind.SHARE:
+                raise ApiError(ErrorCode.group_id_not_found)
             groups = self._groups.of(request.group_id)
             if isinstance(groups, ClassicGroups):
                 check_committer(groups.get(request.group_id), request, draft)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar, cast
 
 from kio.schema.errors import ErrorCode
@@ -29,6 +29,7 @@ from logpost_broker.groups.listing import DescribedGroup, ListedGroup
 from logpost_broker.groups.messages import (
     Commit,
     CommitReply,
+    CreateReply,
     DeleteReply,
     Heartbeat,
     HeartbeatReply,
@@ -79,7 +80,7 @@ class GroupService:
         kept_ms = node.config.offsets_retention_minutes * 60_000
         self._core = GroupCoordinator(GroupLimits(offsets_retention_ms=kept_ms), consumers, streams, shares)
         self.kinds = self._core.kinds
-        """Coordinators of other kinds of groups register here."""
+        """Which kind of group an id stands for."""
         self.share_member_lost: Callable[[str, str], None] = lambda group_id, member_id: None
         """Called with the group and the member of a session that has run down."""
         self._journal = Journal(node, GroupJournalFormat(), self._core.snapshot, snapshot_bytes)
@@ -152,6 +153,9 @@ class GroupService:
     def delete_group(self, group_id: str) -> asyncio.Future[DeleteReply]:
         return self._call(lambda waiter, now_ms: self._core.delete_group(group_id, waiter, now_ms))
 
+    def create_share_group(self, group_id: str) -> asyncio.Future[CreateReply]:
+        return self._call(lambda waiter, now_ms: self._core.create_share_group(group_id, waiter, now_ms))
+
     def delete_share_group(self, group_id: str) -> asyncio.Future[DeleteReply]:
         return self._call(lambda waiter, now_ms: self._core.shares.delete(group_id, waiter, Draft(now_ms)))
 
@@ -199,8 +203,8 @@ class GroupService:
     def describe_streams(self, group_id: str) -> DescribedStreamsGroup | None:
         return self._core.streams.describe(group_id)
 
-    def share_group_ids(self) -> Collection[str]:
-        return self._core.shares.group_ids()
+    def share_groups(self) -> list[ShareGroup]:
+        return self._core.shares.groups()
 
     def describe_share(self, group_id: str) -> ShareGroup | None:
         return self._core.shares.describe(group_id)

@@ -1,5 +1,7 @@
-"""The timers that the core asks for, on the event loop's clock: a step of the wall clock expires nobody, and neither does
-the broker's own delay. A loop that was held up runs its timers before it reads what clients sent meanwhile."""
+"""The timers that the core asks for, on the event loop's clock: a step of the wall clock expires nobody.
+
+Nor does the broker's own delay: a loop that was held up runs its timers before it reads what clients sent meanwhile.
+"""
 
 from __future__ import annotations
 

@@ -85,8 +85,12 @@ def _aborted_ranges(
 
 
 class ShareDelivery:
-    def __init__(self, node: Node, limits: Callable[[str], ShareLimits], snapshot_bytes: int) -> None:
+    def __init__(
+        self, node: Node, limits: Callable[[str], ShareLimits], is_group: Callable[[str], bool], snapshot_bytes: int
+    ) -> None:
+        """`limits` of a group, and whether an id `is_group`'s: as they are at the time of a call."""
         self._node = node
+        self._is_group = is_group
         self.states = ShareStates(limits)
         self._journal: Journal[ShareEvent] = Journal(
             node, ShareJournalFormat(), lambda: self.states.snapshot(node.now_ms()), snapshot_bytes
@@ -115,7 +119,8 @@ class ShareDelivery:
         return self._node.log(self._node.topic_of(place.topic_id), place.partition)
 
     def fetch(self, place: Place, member_id: str, limits: FetchLimits) -> Fetched:
-        """Acquire records for a member. Raises ApiError as `log`, KAFKA_STORAGE_ERROR."""
+        """Acquire records for a member. Raises ApiError: as `log`, KAFKA_STORAGE_ERROR, and UNKNOWN_SERVER_ERROR where
+        there is no such group, as Kafka does."""
         log = self.log(place)
         while True:
             partition = self._current(place, log)
@@ -139,6 +144,8 @@ class ShareDelivery:
         """The share partition, brought up to what happened to the log."""
         partition = self.states.get(place)
         if partition is None:
+            if not self._is_group(place.group_id):
+                raise ApiError(ErrorCode.unknown_server_error, f"there is no share group {place.group_id}")
             return self.begin(place, self._first_offset(place.group_id, log))
         if partition.end_offset > log.next_offset:
             # The log has lost records, which a crash can cost it without `flush = "commit"`. Others take their offsets.
@@ -181,8 +188,11 @@ class ShareDelivery:
         self._carry_out(place, change)
 
     def acknowledge(self, place: Place, member_id: str, acknowledgements: Sequence[Acknowledgement]) -> None:
-        """Raises ApiError: INVALID_REQUEST, INVALID_RECORD_STATE, KAFKA_STORAGE_ERROR, and as `log`."""
+        """Raises ApiError: INVALID_REQUEST, INVALID_RECORD_STATE, KAFKA_STORAGE_ERROR, as `log`, and
+        UNKNOWN_TOPIC_OR_PARTITION where the group has not begun."""
         log = self.log(place)
+        if self.states.get(place) is None:
+            raise ApiError(ErrorCode.unknown_topic_or_partition, "the group has acquired nothing of the partition")
         partition = self._current(place, log)
         self._carry_out(place, partition.acknowledge(member_id, acknowledgements, self._node.now_ms()))
 

@@ -3,18 +3,18 @@ as an `Outcome`, whose events the caller journals and then applies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
-from logpost_broker.groups.messages import DeleteReply
+from logpost_broker.groups.messages import CreateReply, DeleteReply
 from logpost_broker.groups.outcome import Draft, Outcome, Waiter
 from logpost_broker.groups.topics_image import TopicsImage
-from logpost_broker.share_groups.group import ShareGroup
+from logpost_broker.share_groups.group import FIRST_EPOCH, ShareGroup
 from logpost_broker.share_groups.heartbeat import check, heartbeat, leave, remove_member
 from logpost_broker.share_groups.limits import ShareLimits
-from logpost_broker.share_groups.member_events import ShareGroupEvent
+from logpost_broker.share_groups.member_events import ShareGroupEvent, ShareGroupStored
 from logpost_broker.share_groups.messages import JOIN_EPOCH, LEAVE_EPOCH, ShareHeartbeat, ShareHeartbeatReply
 from logpost_broker.share_groups.timer_keys import ShareSessionTimer
 from logpost_broker.share_groups.work import Work
@@ -66,6 +66,13 @@ class ShareGroups:
             remove_member(self._work(key.group_id, draft), key.member_id)
         return draft.outcome()
 
+    def create(self, group_id: str, waiter: Waiter, draft: Draft) -> Outcome:
+        """Answered with a CreateReply, also where the group is there."""
+        if group_id not in self:
+            draft.events.append(ShareGroupStored(group_id=group_id, epoch=FIRST_EPOCH, metadata_hash=0))
+        draft.reply(waiter, CreateReply())
+        return draft.outcome()
+
     def delete(self, group_id: str, waiter: Waiter, draft: Draft) -> Outcome:
         """Answered with a DeleteReply: NON_EMPTY_GROUP or none, also for a group that nobody knows."""
         group = self._groups.get(group_id)
@@ -79,8 +86,8 @@ class ShareGroups:
     def __contains__(self, group_id: str) -> bool:
         return group_id in self._groups
 
-    def group_ids(self) -> Collection[str]:
-        return self._groups.keys()
+    def groups(self) -> list[ShareGroup]:
+        return list(self._groups.values())
 
     def has_member(self, group_id: str, member_id: str) -> bool:
         group = self._groups.get(group_id)

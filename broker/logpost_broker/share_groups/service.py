@@ -32,12 +32,11 @@ class ShareGroupService:
         self.limits = self._groups.share_limits
         """Of a group, as they are configured now."""
         limits = self._groups.default_share_limits
-        self.delivery = ShareDelivery(node, self.limits, snapshot_bytes)
+        self.delivery = ShareDelivery(node, self.limits, lambda group: self.describe(group) is not None, snapshot_bytes)
         self.sessions = ShareSessions(limits.max_share_sessions, limits.session_timeout_ms)
 
     async def start(self) -> None:
         self.delivery.start()
-        self._groups.kinds.register(GroupKind.SHARE, lambda group_id: self.describe(group_id) is not None)
 
     async def stop(self) -> None:
         self.delivery.stop()
@@ -70,24 +69,27 @@ class ShareGroupService:
 
     # Groups
 
-    def group_ids(self) -> list[str]:
-        """Sorted; a group that has lost its members is one until it is deleted, and one with offsets."""
-        return sorted({*self._groups.share_group_ids()} | self.delivery.states.group_ids())
-
     def listed(self) -> list[ListedGroup]:
-        groups = ((group_id, self.describe(group_id)) for group_id in self.group_ids())
+        """Sorted by id; a group that has lost its members is one until it is deleted."""
         return [
-            ListedGroup(group_id=group_id, kind=GroupKind.SHARE, protocol_type=PROTOCOL_TYPE, state=group.state.value)
-            for group_id, group in groups
-            if group is not None
+            ListedGroup(
+                group_id=group.group_id, kind=GroupKind.SHARE, protocol_type=PROTOCOL_TYPE, state=group.state.value
+            )
+            for group in sorted(self._groups.share_groups(), key=lambda group: group.group_id)
         ]
 
     def describe(self, group_id: str) -> ShareGroup | None:
         """None where there is no such group."""
-        group = self._groups.describe_share(group_id)
-        if group is None and group_id in self.delivery.states.group_ids():
-            return ShareGroup(group_id=group_id)
-        return group
+        return self._groups.describe_share(group_id)
+
+    async def create_group(self, group_id: str) -> None:
+        """Durably, where there is none of this id. Raises ApiError: INVALID_GROUP_ID, GROUP_ID_NOT_FOUND where it is a
+        group of another kind, COORDINATOR_NOT_AVAILABLE."""
+        if not group_id:
+            raise ApiError(ErrorCode.invalid_group_id, "a share group has an id")
+        code = (await self._groups.create_share_group(group_id)).code
+        if code is not ErrorCode.none:
+            raise ApiError(code, f"group {group_id} is not a share group")
 
     async def delete_group(self, group_id: str) -> None:
         """Durably. Raises ApiError: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP, KAFKA_STORAGE_ERROR,

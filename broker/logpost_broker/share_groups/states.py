@@ -48,9 +48,6 @@ class ShareStates:
     def places(self, group_id: str) -> list[Place]:
         return [place for place in self._kept if place.group_id == group_id]
 
-    def group_ids(self) -> set[str]:
-        return {place.group_id for place in self._kept}
-
     def __iter__(self) -> Iterator[tuple[Place, SharePartition]]:
         return ((place, kept.partition) for place, kept in self._kept.items())
 

@@ -300,13 +300,71 @@ def test_an_empty_group_begins_anew_where_it_is_told(client: WireClient, group: 
     partitions = [{"partition_index": 0, "start_offset": 1}, {"partition_index": 5, "start_offset": 1}]
     change = {"group_id": group, "topics": [{"topic_name": topic, "partitions": partitions}]}
     assert client.call("alter_share_group_offsets", 0, change).error_code is ErrorCode.non_empty_group
-    assert client.call("alter_share_group_offsets", 0, {"group_id": "x"}).error_code is ErrorCode.group_id_not_found
     made.acknowledge((0, 2, ACCEPT), epoch=FINAL)
     made.heartbeat(member_epoch=-1)
     answer = client.call("alter_share_group_offsets", 0, change).responses[0]
     assert [place.error_code for place in answer.partitions] == [ErrorCode.none, ErrorCode.unknown_topic_or_partition]
     again = Member(client, group, topic)
     assert again.acquire(max_records=500) == [(1, 2, 1)]
+
+
+def test_a_group_that_is_not_there_is_made_where_it_shall_begin(client: WireClient, group: str, topic: str) -> None:
+    def alter(group_id: str, topic_name: str) -> tuple[ErrorCode, list[ErrorCode]]:
+        topics = [{"topic_name": topic_name, "partitions": [{"partition_index": 0, "start_offset": 1}]}]
+        answer = client.call("alter_share_group_offsets", 0, {"group_id": group_id, "topics": topics})
+        return answer.error_code, [place.error_code for of in answer.responses for place in of.partitions]
+
+    produce_values(client, topic, b"a", b"b")
+    assert alter("", topic) == (ErrorCode.invalid_group_id, [])
+    assert alter(group, "nothing") == (ErrorCode.none, [ErrorCode.unknown_topic_or_partition])
+    assert kinds(client, group) == []
+    assert alter(group, topic) == (ErrorCode.none, [ErrorCode.none])
+    assert kinds(client, group) == ["share"]
+    member = Member(client, group, topic)
+    member.join()
+    assert member.acquire() == [(1, 1, 1)]
+
+
+def kinds(client: WireClient, group: str) -> list[str]:
+    return [found.group_type for found in client.call("list_groups", 5, {}).groups if found.group_id == group]
+
+
+def commit(client: WireClient, group: str, topic: str) -> ErrorCode:
+    partition = {"partition_index": 0, "committed_offset": 1, "committed_leader_epoch": -1}
+    topics = [{"name": topic, "partitions": [partition]}]
+    answer = client.call("offset_commit", 8, {"group_id": group, "generation_id_or_member_epoch": -1, "topics": topics})
+    return ErrorCode(answer.topics[0].partitions[0].error_code)
+
+
+def test_an_id_is_that_of_one_group(client: WireClient, group: str, topic: str) -> None:
+    """A share fetch makes no group, least of all one of somebody else's id."""
+    assert commit(client, group, topic) is ErrorCode.none
+    stranger = Member(client, group, topic)
+    assert stranger.fetch().error_code is ErrorCode.unknown_server_error
+    assert kinds(client, group) == ["classic"]
+    shared = Member(client, f"{group}-shared", topic)
+    shared.join()
+    assert commit(client, f"{group}-shared", topic) is ErrorCode.group_id_not_found
+    assert kinds(client, f"{group}-shared") == ["share"]
+
+
+def test_a_group_that_is_deleted_stays_so(client: WireClient, group: str, topic: str) -> None:
+    """Although somebody still has a session with it."""
+    made = Member(client, group, topic)
+    made.join()
+    made.acquire()
+    made.heartbeat(member_epoch=-1)
+    assert client.call("delete_groups", 2, {"groups_names": (group,)}).results[0].error_code is ErrorCode.none
+    produce_values(client, topic, b"a")
+    assert made.fetch().error_code is ErrorCode.unknown_server_error
+    assert kinds(client, group) == []
+
+
+def test_nothing_is_acknowledged_that_was_not_acquired(client: WireClient, group: str, topic: str) -> None:
+    made = Member(client, group, topic)
+    made.join()
+    made.fetch(topics=())
+    assert code_of(made.acknowledge((0, 0, ACCEPT))) is ErrorCode.unknown_topic_or_partition
 
 
 def test_offsets_and_groups_are_deleted(client: WireClient, group: str, topic: str) -> None:

@@ -77,6 +77,7 @@ def begin(session_on: Open) -> Open:
         with WireClient(broker.port) as client:
             create(client, TOPIC)
         session = session_on(broker)
+        beat(session, 0, TOPIC)
         assert session.fetch() == []
         return session
 
