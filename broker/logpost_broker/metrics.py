@@ -62,6 +62,11 @@ class BrokerMetrics:
             "Connections closed because of what the client sent or because a request failed.",
             registry=self._registry,
         )
+        self.idle = Counter(
+            "logpost_broker_connections_idle_closed",
+            "Connections closed because nothing came or went over them for long.",
+            registry=self._registry,
+        )
         self.produced_bytes = Counter(
             "logpost_broker_produced_bytes",
             "Bytes of record batches taken, as producers sent them.",

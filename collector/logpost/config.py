@@ -74,6 +74,8 @@ class BrokerConfig(Table, frozen=True):
     """Largest record batch that a topic takes unless its `max.message.bytes` says otherwise (Kafka's default)."""
     max_request_bytes: Positive = 100 * MIB
     """Largest frame read from a connection (Kafka's `socket.request.max.bytes`)."""
+    connections_max_idle_ms: Positive = 600_000
+    """A connection over which nothing came or went for so long is closed (Kafka's `connections.max.idle.ms`)."""
     consumer_session_timeout_ms: Positive = 45_000
     """After how long without a heartbeat a member of a consumer group of the new protocol is gone (Kafka's
     `group.consumer.session.timeout.ms`)."""

@@ -68,6 +68,7 @@ def _from_file(broker: BrokerConfig) -> dict[str, tuple[str, int]]:
     return {
         "auto.create.topics.enable": (str(broker.auto_create_topics).lower(), BOOLEAN),
         "compression.type": (broker.compression_type, STRING),
+        "connections.max.idle.ms": (str(broker.connections_max_idle_ms), LONG),
         "group.consumer.heartbeat.interval.ms": (str(broker.consumer_heartbeat_interval_ms), INT),
         "group.consumer.session.timeout.ms": (str(broker.consumer_session_timeout_ms), INT),
         "log.cleaner.backoff.ms": (str(round(broker.cleaner_check_seconds * 1000)), LONG),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import deque
 from collections.abc import Callable, Hashable
 from typing import cast
@@ -59,6 +60,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_held = False
         self._is_sending_soon = False
         self.closed = False
+        self._used = asyncio.get_running_loop().time()
         self._when_lost: dict[Hashable, Callable[[], None]] = {}
         self._peer = ""
         self._host = ""
@@ -72,6 +74,8 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
         self._transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
+        # A host that is gone without a word is noticed although it is owed an answer.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         peername = transport.get_extra_info("peername") or ("unknown", 0)
         self._host = str(peername[0])
         self._peer = f"{self._host} port {peername[1]}"
@@ -79,7 +83,12 @@ class Connection(asyncio.BufferedProtocol):
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._reader.buffer()
 
+    def is_idle_since(self, time: float) -> bool:
+        """Nothing came or went since a time of the loop's clock, and no answer is awaited: not used, or not read."""
+        return self._used <= time and not self._replies
+
     def buffer_updated(self, nbytes: int) -> None:
+        self._used = asyncio.get_running_loop().time()
         try:
             self._frames.extend(self._reader.received(nbytes))
         except ProtocolError as error:
@@ -176,12 +185,14 @@ class Connection(asyncio.BufferedProtocol):
         while self._replies and self._replies[0].is_ready:
             buffers += self._replies.popleft().buffers
         if buffers:
+            self._used = asyncio.get_running_loop().time()
             self.transport.writelines(buffers)
 
     def pause_writing(self) -> None:
         self._is_write_paused = True
 
     def resume_writing(self) -> None:
+        self._used = asyncio.get_running_loop().time()
         self._is_write_paused = False
         self._serve()
 

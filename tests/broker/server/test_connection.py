@@ -168,6 +168,31 @@ def test_a_frame_above_the_limit_is_refused(caplog: pytest.LogCaptureFixture) ->
     assert "a frame of 1001 bytes (1 to 1000 are taken)" in caplog.text
 
 
+def idle_after(milliseconds: int) -> BrokerConfig:
+    return BrokerConfig(port=0, metrics_port=0, connections_max_idle_ms=milliseconds)
+
+
+def test_a_connection_that_nobody_uses_is_closed() -> None:
+    with Broker(idle_after(100)) as broker, socket.create_connection(("127.0.0.1", broker.port), timeout=20) as peer:
+        assert is_closed_by_the_broker(peer)
+
+
+def test_who_waits_for_an_answer_is_not_idle() -> None:
+    with Broker(idle_after(100)) as broker, WireClient(broker.port) as client:
+        client.call("metadata", 4, {"topics": [{"name": "t"}], "allow_auto_topic_creation": True})
+        topics = [{"topic": "t", "partitions": [{"partition": 0, "fetch_offset": 0, "partition_max_bytes": 1000}]}]
+        asked = {"max_wait": datetime.timedelta(seconds=1), "min_bytes": 1, "topics": topics}
+        assert client.call("fetch", 11, asked).responses[0].partitions[0].records == b""
+
+
+def test_who_does_not_read_its_answers_is_closed() -> None:
+    with Broker(idle_after(100)) as broker, socket.create_connection(("127.0.0.1", broker.port), timeout=20) as peer:
+        request = b"\0\0\0\x0a\0\x12\0\0\0\0\0\1\xff\xff" * 1000
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            while True:
+                peer.sendall(request)
+
+
 def test_open_requests_are_answered_before_the_broker_stops() -> None:
     broker = Broker(EMBEDDED).start()
     with WireClient(broker.port) as client:
