@@ -111,6 +111,8 @@ def test_kafka_reads_the_state_of_share_groups(libs: Path, broker: Broker) -> No
     create(broker.bootstrap_servers, TOPIC)
     with WireClient(broker.port) as client:
         [described] = client.call("metadata", 12, {"topics": [{"name": TOPIC}]}).topics
+        member = {"group_id": GROUP, "member_id": "m", "member_epoch": 0, "rack_id": None}
+        client.call("share_group_heartbeat", 1, {**member, "subscribed_topic_names": (TOPIC,)})
         partition = {"partition_index": 0}
         session = {"group_id": GROUP, "member_id": "m", "max_bytes": 1 << 20, "max_records": 500}
         fetch = session | {"topics": [{"topic_id": described.topic_id, "partitions": [partition]}]}
