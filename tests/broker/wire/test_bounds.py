@@ -12,19 +12,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kio.schema.errors import ErrorCode
 from kio.schema.index import api_key_map, schema_name_map
-from kio.serial import entity_writer
+from kio.serial import entity_reader, entity_writer
+from kio.serial.errors import SerialError
 
 from logpost_broker import Broker
 from logpost_broker.api import SERVED, handled
 from logpost_broker.errors import ProtocolError
-from logpost_broker.wire.bounds import RequestBounds
+from logpost_broker.wire.bounds import MAX_ELEMENTS, RequestBounds
 from logpost_broker.wire.codec import VersionCodec
 from logpost_broker.wire.convert import TopicNames
 from logpost_broker.wire.unserved import unserved_api
+from logpost_broker.wire.walk import Elements, entity_step
 from tests.broker.wire_client import WireClient, entity, load
 
 ALL = [(api.name, version) for api in SERVED.values() for version in range(api.min_version, api.max_version + 1)]
 FLEXIBLE = [(name, version) for name, version in ALL if load(name, version, "request").__flexible__]
+HUGE = b"\xff\xff\xff\xff\x0f"
+"""The length of a compact array, or string."""
 UNKNOWN_TAGS = b"\x02\x63\x03abc\xe4\x8e\x01\x00"
 """Two of them: 99, of three bytes, and 18276, of none."""
 
@@ -116,6 +120,38 @@ def test_an_array_cannot_be_longer_than_its_bytes(name: str, version: int, claim
         RequestBounds(load(name, version, "request")).checked(claim + bytes(20), 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "version", "hidden"),
+    [
+        # A tagged field that ends before it says: kio reads what it jumps over.
+        ("fetch", 18, bytes(12) + bytes(4) + b"\xff" * 5 + b"\x01\x01\x01" + b"\x01\x00\x07\x02c" + HUGE),
+        # One that is known after one that is not.
+        ("broker_heartbeat", 2, bytes(22) + b"\x02\x63\x01z\x00\x05" + HUGE),
+        # A null of two bytes.
+        ("fetch", 18, bytes(12) + bytes(4) + b"\xff" * 5 + b"\x01\x01\x80\x00" + b"\x01\x00\x05" + HUGE),
+        # A length of which only the lower 32 bits make sense, one below null, and neither a struct nor null.
+        ("metadata", 12, b"\x02" + bytes(16) + b"\x81\x80\x80\x80\x10"),
+        ("metadata", 1, b"\0\0\0\1\xff\xfe"),
+        ("consumer_group_describe", 0, b"\x02\xff\xff\xff\xff\x7f"),
+        # What ends after the frame.
+        ("fetch", 4, bytes(16)),
+        ("metadata", 1, b"\0\0\0\1\0\x09t"),
+    ],
+)
+def test_nothing_is_hidden_from_the_walk(name: str, version: int, hidden: bytes) -> None:
+    with pytest.raises((ValueError, IndexError)):
+        RequestBounds(load(name, version, "request")).checked(hidden, 0)
+
+
+@pytest.mark.parametrize(("name", "version"), [("metadata", 1), ("metadata", 12)])
+def test_all_arrays_together_have_a_limit(name: str, version: int) -> None:
+    kind = load(name, version, "request")
+    most = encoded(kind, {"topics": [{"name": "t"}] * MAX_ELEMENTS})
+    assert RequestBounds(kind).checked(most, 0) == (most, 0)
+    with pytest.raises(ValueError, match="too many elements"):
+        RequestBounds(kind).checked(encoded(kind, {"topics": [{"name": "t"}] * (MAX_ELEMENTS + 1)}), 0)
+
+
 def test_a_request_that_claims_too_much_costs_its_connection_and_nothing_else(shared_broker: Broker) -> None:
     with WireClient(shared_broker.port) as client:
         client.send_frame(b"\x00\x03\x00\x01" + bytes(4) + b"\xff\xff" + b"\x7f\xff\xff\xff")
@@ -140,16 +176,53 @@ def codecs() -> dict[tuple[int, int], VersionCodec]:
     return made
 
 
-@given(data=st.data())
-def test_whatever_the_bytes_a_request_is_read_or_refused(
-    codecs: dict[tuple[int, int], VersionCodec], data: st.DataObject
-) -> None:
-    codec = codecs[data.draw(st.sampled_from(sorted(codecs)))]
-    kind = load(codec.api.name, codec.version, "request")
-    request = bytearray(encoded(kind, data.draw(st.sampled_from([{}, one_of_each(kind)]))))
-    for place, byte in data.draw(st.lists(st.tuples(st.integers(0, len(request)), st.integers(0, 255)), max_size=4)):
-        request[place : place + data.draw(st.integers(0, 1))] = [byte]
+@dataclasses.dataclass(frozen=True)
+class Changed:
+    """A request with a few bytes that are not what they were."""
+
+    key: int
+    version: int
+    kind: type[Any]
+    request: bytes
+
+
+@st.composite
+def changed_requests(draw: st.DrawFn) -> Changed:
+    key, version = draw(st.sampled_from(sorted(versions_of_all())))
+    kind = load(api_key_map[key], version, "request")
+    request = bytearray(encoded(kind, draw(st.sampled_from([{}, one_of_each(kind)]))))
+    if kind.__flexible__ and draw(st.booleans()):
+        tags = draw(st.lists(st.tuples(st.sampled_from([0, 1, 2, 99]), st.binary(max_size=6)), max_size=3))
+        request[-1:] = bytes([len(tags), *(byte for tag, value in tags for byte in (tag, len(value), *value))])
+    byte = st.one_of(st.sampled_from([0, 1, 2, 0x0F, 0x7F, 0x80, 0x81, 0xFE, 0xFF]), st.integers(0, 255))
+    for place, value in draw(st.lists(st.tuples(st.integers(0, len(request)), byte), max_size=4)):
+        request[place : place + draw(st.integers(0, 1))] = [value]
+    return Changed(key, version, kind, bytes(request))
+
+
+@given(changed=changed_requests())
+def test_the_walk_ends_where_kio_does(changed: Changed) -> None:
+    """Otherwise it would look at other arrays than kio reads."""
     try:
-        codec.read(bytes(request), 0, TopicNames(NoTopics()))
+        request, position = RequestBounds(changed.kind).checked(changed.request, 0)
+    except (ValueError, IndexError):
+        return
+    end = entity_step(changed.kind)(request, position, Elements(MAX_ELEMENTS))
+    try:
+        _, size = entity_reader(changed.kind)(request, position)
+    except (SerialError, ValueError, OverflowError):
+        return
+    assert position + size == end
+
+
+@given(changed=changed_requests())
+def test_whatever_the_bytes_a_request_is_read_or_refused(
+    codecs: dict[tuple[int, int], VersionCodec], changed: Changed
+) -> None:
+    codec = codecs.get((changed.key, changed.version))
+    if codec is None:
+        return
+    try:
+        codec.read(changed.request, 0, TopicNames(NoTopics()))
     except ProtocolError as error:
         assert codec.api.name in str(error)
