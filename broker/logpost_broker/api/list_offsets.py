@@ -94,13 +94,12 @@ def _refused(asked: ListOffsetsPartition, code: ErrorCode) -> ListOffsetsPartiti
 def _find(log: PartitionLog, timestamp: int, isolation_level: int) -> TimestampedOffset:
     """Raises ApiError."""
     log.require_online()
+    end = log.last_stable_offset if isolation_level == READ_COMMITTED else log.high_watermark
     if timestamp == LATEST:
-        end = log.last_stable_offset if isolation_level == READ_COMMITTED else log.high_watermark
         return TimestampedOffset(timestamp_ms=NO_TIMESTAMP, offset=end)
     if timestamp in (EARLIEST, EARLIEST_LOCAL):
         return TimestampedOffset(timestamp_ms=NO_TIMESTAMP, offset=log.log_start_offset)
-    if timestamp == MAX_TIMESTAMP:
-        return newest_timestamp(log) or NOTHING
     if timestamp in (LATEST_TIERED, EARLIEST_PENDING_UPLOAD):
         return NOTHING
-    return first_at_or_after(log, timestamp) or NOTHING
+    found = newest_timestamp(log) if timestamp == MAX_TIMESTAMP else first_at_or_after(log, timestamp)
+    return NOTHING if found is None or found.offset >= end else found

@@ -322,6 +322,26 @@ def test_an_administrator_cannot_end_what_a_later_producer_began(
     assert markers(client, topic) == 1, "that of the first transaction, which the second producer aborted"
 
 
+@pytest.mark.parametrize("timestamp", [0, -3])
+def test_no_time_is_found_in_a_transaction_that_goes_on(
+    client: WireClient, producer: Transactional, new_topic: NewTopic, timestamp: int
+) -> None:
+    """By who reads only what is committed: the record may never be."""
+    topic = new_topic()
+
+    def find(isolation_level: int) -> int:
+        partitions = [{"partition_index": 0, "timestamp": timestamp, "current_leader_epoch": -1}]
+        topics = [{"name": topic, "partitions": partitions}]
+        answer = client.call("list_offsets", 11, {"isolation_level": isolation_level, "topics": topics})
+        return int(answer.topics[0].partitions[0].offset)
+
+    producer.add(topic)
+    producer.produce(topic)
+    assert (find(0), find(1)) == (0, -1)
+    producer.end()
+    assert find(0) == find(1) >= 0
+
+
 @each_version("list_transactions")
 def test_transactions_are_listed(
     client: WireClient, producer: Transactional, new_topic: NewTopic, version: int
