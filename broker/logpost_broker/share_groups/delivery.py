@@ -218,12 +218,17 @@ class ShareDelivery:
     # Locks
 
     def _watch_locks(self, place: Place, partition: SharePartition) -> None:
-        expiry_ms = partition.next_expiry_ms
-        if place not in self._expiries and expiry_ms is not None:
-            self._call_later(place, expiry_ms - self._node.now_ms())
+        if partition.next_expiry_ms is not None:
+            self._expire_in(place, partition.next_expiry_ms - self._node.now_ms())
 
-    def _call_later(self, place: Place, after_ms: int) -> None:
-        self._expiries[place] = asyncio.get_running_loop().call_later(max(after_ms, 1) / 1000, self._expire, place)
+    def _expire_in(self, place: Place, after_ms: int) -> None:
+        """Or earlier, where that is to be already."""
+        loop = asyncio.get_running_loop()
+        at, armed = loop.time() + max(after_ms, 1) / 1000, self._expiries.get(place)
+        if armed is None or at < armed.when():
+            if armed is not None:
+                armed.cancel()
+            self._expiries[place] = loop.call_at(at, self._expire, place)
 
     def _expire(self, place: Place) -> None:
         del self._expiries[place]
@@ -234,7 +239,7 @@ class ShareDelivery:
             self._carry_out(place, partition.expire(self._node.now_ms()))
         except ApiError as error:
             logger.error("cannot journal that locks of group %s have ended: %s", place.group_id, error)
-            self._call_later(place, RETRY_MS)
+            self._expire_in(place, RETRY_MS)
             return
         self._watch_locks(place, partition)
 

@@ -142,6 +142,31 @@ def test_a_lock_that_ends_is_noticed_by_who_waits(
         assert given == [(0, 0, 2)]
 
 
+def test_a_shorter_lock_ends_before_a_longer_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: Open, session_on: Open
+) -> None:
+    limited(monkeypatch, ShareLimits(record_lock_duration_ms=50))
+
+    def configure(operation: int, value: str | None) -> None:
+        configs = [{"name": "share.record.lock.duration.ms", "config_operation": operation, "value": value}]
+        resources = [{"resource_type": 32, "resource_name": GROUP, "configs": configs}]
+        [altered] = session.client.call("incremental_alter_configs", 1, {"resources": resources}).responses
+        assert altered.error_code is ErrorCode.none
+
+    with Broker(EMBEDDED, tmp_path) as broker:
+        session, other = begin(broker), session_on(broker)
+        other.fetch()
+        produce(broker, 1)
+        configure(0, "30000")
+        assert session.fetch() == [(0, 0, 1)]
+        produce(broker, 1)
+        configure(1, None)
+        assert session.fetch() == [(1, 1, 1)]
+        while not (given := other.fetch()):
+            pass
+        assert given == [(1, 1, 2)]
+
+
 def test_records_that_retention_took_are_not_waited_for(tmp_path: Path, begin: Open) -> None:
     with Broker(EMBEDDED, tmp_path) as broker:
         session = begin(broker)
