@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import heapq
 import uuid
 from collections.abc import Mapping
@@ -81,20 +82,25 @@ def _even_out(owned: Owned, subscriptions: Mapping[str, frozenset[uuid.UUID]]) -
     while moved:
         moved = False
         for topic in _fewest_subscribers_first(subscriptions):
-            members = sorted(member for member, subscribed in subscriptions.items() if topic in subscribed)
-            while _move_one(owned, topic, members):
+            movable = {
+                member: sorted(partition for of_topic, partition in owned[member] if of_topic == topic)
+                for member, subscribed in sorted(subscriptions.items())
+                if topic in subscribed
+            }
+            while _move_one(owned, topic, movable):
                 moved = True
 
 
-def _move_one(owned: Owned, topic: uuid.UUID, members: list[str]) -> bool:
-    poorest = min(members, key=lambda member: len(owned[member]))
-    for richest in sorted(members, key=lambda member: -len(owned[member])):
+def _move_one(owned: Owned, topic: uuid.UUID, movable: dict[str, list[int]]) -> bool:
+    """`movable`: member → the partitions of the topic that it has, in their order."""
+    poorest = min(movable, key=lambda member: len(owned[member]))
+    for richest in sorted(movable, key=lambda member: -len(owned[member])):
         if len(owned[richest]) - len(owned[poorest]) < 2:
             return False
-        movable = [place for place in owned[richest] if place[0] == topic]
-        if movable:
-            place = max(movable)
-            owned[richest].remove(place)
-            owned[poorest].add(place)
+        if movable[richest]:
+            partition = movable[richest].pop()
+            bisect.insort(movable[poorest], partition)
+            owned[richest].remove((topic, partition))
+            owned[poorest].add((topic, partition))
             return True
     return False
