@@ -27,7 +27,7 @@ def _patterns(text: str) -> None:
             raise ValueError(f"'{pattern}' is none of {', '.join(sorted(MATCHED))}, '=' and a regular expression")
         try:
             re.compile(expression)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"'{expression}' is no regular expression: {error}") from None
 
 

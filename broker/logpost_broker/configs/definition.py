@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ UNKNOWN, BOOLEAN, STRING, INT, LONG, DOUBLE, LIST = 0, 1, 2, 3, 5, 6, 7
 """ConfigDef types as DescribeConfigs numbers them."""
 MAX_LONG = 2**63 - 1
 MAX_INT = 2**31 - 1
+WHOLE_NUMBER = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
+DECIMAL_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII)
+"""Python takes underscores and the digits of other scripts too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,23 @@ class DescribedConfig:
         return self.synonyms[0].source
 
 
+def whole_number(text: str) -> int:
+    """Raises ValueError."""
+    if not WHOLE_NUMBER.fullmatch(text):
+        raise ValueError("must be a whole number")
+    return int(text)
+
+
+def decimal_number(text: str) -> float:
+    """Raises ValueError."""
+    if not DECIMAL_NUMBER.fullmatch(text):
+        raise ValueError("must be a number")
+    return float(text)
+
+
 def number(default: int, low: int, high: int = MAX_LONG) -> ConfigDefinition:
     def check(text: str) -> None:
-        if not low <= int(text) <= high:
+        if not low <= whole_number(text) <= high:
             raise ValueError(f"must lie in {low} to {high}")
 
     return ConfigDefinition(str(default), INT if high <= MAX_INT else LONG, check)

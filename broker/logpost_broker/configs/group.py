@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from logpost.config import BrokerConfig
-from logpost_broker.configs.definition import MAX_INT, STRING, ConfigDefinition, boolean, number, one_of
+from logpost_broker.configs.definition import MAX_INT, MAX_LONG, STRING, ConfigDefinition, boolean, number, one_of
 from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
 from logpost_broker.share_groups.limits import ShareLimits
 from logpost_broker.streams_groups.limits import StreamsGroupLimits
@@ -28,17 +28,25 @@ DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS = 86_400_000, 3_600_000, 60_000, 1_000
 
 
 def _reset(text: str) -> None:
-    if text not in (EARLIEST, LATEST) and BY_DURATION.fullmatch(text) is None:
+    if text in (EARLIEST, LATEST):
+        return
+    found = BY_DURATION.fullmatch(text)
+    if found is None:
         raise ValueError("must be earliest, latest, or by_duration: with a duration such as PT12H")
+    if _milliseconds(found) > MAX_LONG:
+        raise ValueError("must not be longer than time is")
 
 
 def duration_ms(reset: str) -> int | None:
     """How far a `by_duration:` goes back; None for the two others."""
     found = BY_DURATION.fullmatch(reset)
-    if found is None:
-        return None
+    return None if found is None else round(_milliseconds(found))
+
+
+def _milliseconds(found: re.Match[str]) -> float:
+    """Of what BY_DURATION found; maybe infinite."""
     parts = zip(found.groups(default="0"), (DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS), strict=True)
-    return round(sum(float(count) * unit_ms for count, unit_ms in parts))
+    return sum(float(count) * unit_ms for count, unit_ms in parts)
 
 
 STREAMS_LIMITS = {

@@ -25,8 +25,10 @@ from logpost_broker.configs.definition import (
     Synonym,
     boolean,
     checked,
+    decimal_number,
     number,
     one_of,
+    whole_number,
 )
 from logpost_broker.log.compaction import CompactionLimits
 from logpost_broker.log.compression import CODECS
@@ -45,7 +47,7 @@ def _policies(text: str) -> None:
 
 
 def _ratio(text: str) -> None:
-    if not 0 <= float(text) <= 1:
+    if not 0 <= decimal_number(text) <= 1:
         raise ValueError("must lie in 0 to 1")
 
 
@@ -55,7 +57,7 @@ def _replicas(text: str) -> None:
 
 
 def _gzip_level(text: str) -> None:
-    if int(text) not in (-1, *range(1, 10)):
+    if whole_number(text) not in (-1, *range(1, 10)):
         raise ValueError("must be -1, or lie in 1 to 9")
 
 
