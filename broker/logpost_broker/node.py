@@ -266,6 +266,11 @@ class Node:
         for service in self._services.values():
             await service.start()
 
+    def require_running(self) -> None:
+        """For what takes many turns of the loop. Raises ApiError NOT_CONTROLLER, which clients try again."""
+        if self.is_stopping:
+            raise ApiError(ErrorCode.not_controller, "the broker stops")
+
     def release_parked(self) -> None:
         """The broker stops: answer now what waits, and let nothing wait from here on."""
         self.is_stopping = True

@@ -40,6 +40,11 @@ def check_name(name: str) -> None:
         )
 
 
+def _plain(name: str) -> str:
+    """As monitoring tools write it: names that are the same there would share their metrics."""
+    return name.replace(".", "_")
+
+
 class TopicRegistry:
     """All topics by name and by id. A change is durable when its call returns."""
 
@@ -47,6 +52,7 @@ class TopicRegistry:
         self._metadata = metadata
         self._by_name: dict[str, Topic] = {}
         self._by_id: dict[uuid.UUID, Topic] = {}
+        self._by_plain_name: dict[str, Topic] = {}
         self.version = 0
         """Rises at each change."""
         for entry in metadata.content.topics:
@@ -75,11 +81,10 @@ class TopicRegistry:
         return check_configs(configs)
 
     def _check_collision(self, name: str) -> None:
-        """Monitoring tools write '.' as '_': two names that differ in nothing else would share their metrics."""
-        plain = name.replace(".", "_")
-        for taken in self._by_name:
-            if taken.replace(".", "_") == plain:
-                raise ApiError(ErrorCode.invalid_topic_exception, f"topic '{name}' collides with topic '{taken}'")
+        """Two names that only a monitoring tool would confuse."""
+        taken = self._by_plain_name.get(_plain(name))
+        if taken is not None:
+            raise ApiError(ErrorCode.invalid_topic_exception, f"topic '{name}' collides with topic '{taken.name}'")
 
     def create(self, name: str, partitions: int, configs: Mapping[str, str | None], *, internal: bool = False) -> Topic:
         """Raises ApiError: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS, INVALID_CONFIG,
@@ -96,6 +101,7 @@ class TopicRegistry:
         self._save([entry for entry in self._metadata.content.topics if entry.id != topic.id])
         del self._by_name[topic.name]
         del self._by_id[topic.id]
+        self._by_plain_name.pop(_plain(topic.name), None)
 
     def check_growth(self, topic: Topic, partitions: int) -> None:
         """Whether a topic may have so many partitions. Raises ApiError as `grow` does."""
@@ -129,6 +135,7 @@ class TopicRegistry:
     def _add(self, topic: Topic) -> None:
         self._by_name[topic.name] = topic
         self._by_id[topic.id] = topic
+        self._by_plain_name[_plain(topic.name)] = topic
 
 
 class ProducerIds:

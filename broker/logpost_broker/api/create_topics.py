@@ -4,11 +4,12 @@
 - v7: the answer has the topic id
 
 One node holds one replica: another replication factor is INVALID_REPLICATION_FACTOR. Replica assignments may only name
-this node.
+this node. Each topic is a write to the disk: others are served between two of them.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 from kio.schema.create_topics.v7.request import CreatableTopic, CreateTopicsRequest
@@ -32,11 +33,14 @@ BROKERS_CHOICE = -1
 
 
 @handles(CreateTopicsRequest, CreateTopicsResponse)
-def create_topics(node: Node, request: CreateTopicsRequest, context: RequestContext) -> CreateTopicsResponse:
+async def create_topics(node: Node, request: CreateTopicsRequest, context: RequestContext) -> CreateTopicsResponse:
     asked = Counter(topic.name for topic in request.topics)
     results = []
-    for topic in request.topics:
+    for number, topic in enumerate(request.topics):
+        if number:
+            await asyncio.sleep(0)
         try:
+            node.require_running()
             if asked[topic.name] > 1:
                 raise ApiError(ErrorCode.invalid_request, f"topic '{topic.name}' is asked for more than once")
             results.append(_create(node, topic, validate_only=request.validate_only))

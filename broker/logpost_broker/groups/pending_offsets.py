@@ -6,8 +6,6 @@ transaction ends. A pending offset is therefore forgotten as soon as a later one
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from logpost_broker.groups.events import OffsetCommitted, OffsetPending
 
 Place = tuple[str, str, int]
@@ -26,9 +24,6 @@ class PendingOffsets:
 
     def of_group(self, group_id: str) -> list[OffsetPending]:
         return [event for event in self.all() if event.offset.group_id == group_id]
-
-    def of_topics(self, topics: Collection[str]) -> list[OffsetPending]:
-        return [event for event in self.all() if event.offset.topic in topics]
 
     def all(self) -> list[OffsetPending]:
         """Of each partition in the order of writing."""

@@ -11,7 +11,6 @@ import hashlib
 import struct
 
 SLOT = struct.Struct(">16sq")
-DIGEST_BYTES = 16
 MAX_LOAD = 0.75
 """Fuller than this, a lookup takes too many steps."""
 MISSING = -1

@@ -148,3 +148,18 @@ def test_a_topic_is_deleted_by_name_or_id_and_not_by_both(client: WireClient, ne
     asked = [{"name": topic, "topic_id": described.topic_id}]
     [refused] = client.call("delete_topics", 6, {"topics": asked}).responses
     assert refused.error_code is ErrorCode.invalid_request
+
+
+def test_others_are_served_while_many_topics_are_made_and_deleted(client: WireClient, shared_broker: Broker) -> None:
+    names = [f"one-of-many-{number}" for number in range(200)]
+    made = [{"name": name, "num_partitions": 1, "replication_factor": 1} for name in names]
+    deleted = [{"name": name, "topic_id": None} for name in names]
+    with WireClient(shared_broker.port) as other:
+        for api, version, topics in (("create_topics", 7, made), ("delete_topics", 6, deleted)):
+            end, seen = len(names) if topics is made else 0, set()
+            client.send(api, version, {"topics": topics})
+            while end not in seen:
+                known = other.call("metadata", 12, {"topics": None}).topics
+                seen.add(len([topic for topic in known if topic.name in names]))
+            assert seen - {0, len(names)}, "nobody was answered meanwhile"
+            client.receive()
