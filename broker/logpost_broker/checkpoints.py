@@ -10,6 +10,8 @@ import re
 import uuid
 from collections.abc import Mapping
 
+from logpost_broker.ids import written
+
 CLEAN_SHUTDOWN = ".kafka_cleanshutdown"
 CLEAN_SHUTDOWN_CONTENT = b'{"version":0}\n'
 RECOVERY_POINTS = "recovery-point-offset-checkpoint"
@@ -44,8 +46,7 @@ def formatted_checkpoint(offsets: Mapping[Partition, int]) -> bytes:
 
 def partition_metadata(topic_id: uuid.UUID) -> bytes:
     """The content of `partition.metadata`, with the id in its 22 characters."""
-    text = base64.urlsafe_b64encode(topic_id.bytes).decode().rstrip("=")
-    return f"version: 0\ntopic_id: {text}\n".encode()
+    return f"version: 0\ntopic_id: {written(topic_id)}\n".encode()
 
 
 def topic_id_of(partition_metadata: bytes) -> uuid.UUID | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import uuid
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from kio.schema.errors import ErrorCode
 from logpost.errors import StartError
 from logpost_broker.checkpoints import PARTITION_METADATA
 from logpost_broker.errors import ApiError
+from logpost_broker.ids import new_id, written
 from logpost_broker.log.files import Files
 
 STRAY_SUFFIX = "-stray"
@@ -102,7 +102,7 @@ class MetadataFile:
         if data is None:
             if any(_is_partition(files, directory / name) for name in files.names(directory)):
                 raise StartError(f"{self._path} is missing, and {directory} has logs: restore it from a copy")
-            self.content = Metadata(cluster_id=_new_cluster_id())
+            self.content = Metadata(cluster_id=written(new_id()))
             self.save()
             return
         # Killed while it replaced this file, the broker left a name that a power cut can still take back: nothing may
@@ -146,8 +146,3 @@ class MetadataFile:
 
 def _is_partition(files: Files, directory: Path) -> bool:
     return not directory.name.endswith(STRAY_SUFFIX) and files.exists(directory / PARTITION_METADATA)
-
-
-def _new_cluster_id() -> str:
-    """Kafka's form of a random id: 22 characters."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

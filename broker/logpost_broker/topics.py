@@ -12,6 +12,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.configs.topic import TopicConfigs, check_configs
 from logpost_broker.errors import ApiError
+from logpost_broker.ids import new_id
 from logpost_broker.metadata_file import MetadataFile, TopicEntry
 
 LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
@@ -90,7 +91,7 @@ class TopicRegistry:
         """Raises ApiError: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS, INVALID_CONFIG,
         KAFKA_STORAGE_ERROR."""
         checked = self.check_new(name, partitions, configs)
-        topic = Topic(name, uuid.uuid4(), partitions, TopicConfigs(checked), internal=internal)
+        topic = Topic(name, new_id(), partitions, TopicConfigs(checked), internal=internal)
         entry = TopicEntry(name=name, id=topic.id, partitions=partitions, configs=checked, internal=internal)
         self._save([*self._metadata.content.topics, entry])
         self._add(topic)

@@ -6,17 +6,16 @@ variable `KAFKA_LIBS` names a directory that has them already. Java 17 or newer 
 
 from __future__ import annotations
 
-import base64
 import os
 import shutil
 import socket
 import struct
 import subprocess
 import time
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from logpost_broker.ids import new_id, written
 from tests.support.processes import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,8 +112,7 @@ class ApacheKafka:
         }
 
     def _format(self) -> None:
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        options = ("format", "--standalone", "-t", cluster_id, "-c", str(self._properties))
+        options = ("format", "--standalone", "-t", written(new_id()), "-c", str(self._properties))
         formatted = run_tool(self.libs, "kafka.tools.StorageTool", *options)
         assert formatted.returncode == 0, formatted.stdout + formatted.stderr
 
