@@ -64,7 +64,7 @@ def _pages(server: str, arguments: Mapping[str, str], limit: int) -> Iterator[di
     while limit > 0:
         answer = _get(server, {**arguments, "limit": str(min(limit, PAGE)), "cursor": cursor})
         if not cursor:
-            _warn_when_behind(answer["complete"])
+            _warn_of_gaps(answer["complete"])
         yield answer
         limit -= len(answer["rows"])
         cursor = answer["cursor"] or ""
@@ -101,11 +101,21 @@ def _refusal(error: urllib.error.HTTPError, query: str) -> str:
     return f"{message}\n  {_CONTROL.sub(' ', query)}\n  {' ' * int(body['at'])}^"
 
 
-def _warn_when_behind(complete: Mapping[str, Any]) -> None:
+def _warn_of_gaps(complete: Mapping[str, Any]) -> None:
+    """What the answer lacks, a line each."""
+    if complete["paused"]:
+        _warn(f"indexing is paused since {complete['paused']['since']}: {complete['paused']['reason']}")
     behind = complete["behind"]
     if behind:
         records = sum(partition["records"] for partition in behind)
-        sys.stderr.write(f"logpost: {records:,} records in {len(behind)} partitions are not indexed yet\n")
+        _warn(f"{records:,} records in {len(behind)} partitions are not indexed yet")
+    for gap in complete["stepped_over"]:
+        offsets = f"offsets {gap['from']} to {gap['to'] - 1}"
+        _warn(f"not in any answer: {gap['topic']}-{gap['partition']}, {offsets}: {gap['reason']}")
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"logpost: {_visible(text)}\n")
 
 
 def _as_json(row: Mapping[str, Any], _: bool) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from logpost_web.api.completeness import Behind, Completeness, completeness
-from logpost_web.indexer.progress import PartitionProgress
+import msgspec
+
+from logpost_web.api.completeness import Behind, Completeness, Partition, completeness
+from logpost_web.indexer.progress import PartitionProgress, Pause, Progress, SteppedOver
 
 SECOND_NS = 10**9
 
@@ -14,18 +16,29 @@ def partition(number: int, indexed: int, end: int, seconds: int) -> PartitionPro
     )
 
 
+def of(*partitions: PartitionProgress) -> Completeness:
+    return completeness(Progress(partitions=partitions))
+
+
 def test_nothing_is_known_before_the_first_record() -> None:
-    assert completeness([]) == Completeness(indexed_until=None, behind=[])
-    assert completeness([partition(0, 0, 0, 0)]) == Completeness(indexed_until=None, behind=[])
+    assert of() == Completeness()
+    assert of(partition(0, 0, 0, 0)) == Completeness(
+        partitions=[Partition(topic="logs", partition=0, offset=0, until=None)]
+    )
 
 
 def test_with_nobody_behind_everything_up_to_the_newest_record_is_there() -> None:
-    found = completeness([partition(0, 5, 5, 60), partition(1, 7, 7, 120), partition(2, 0, 0, 0)])
-    assert found == Completeness(indexed_until="1970-01-01T00:02:00.000000000Z", behind=[])
+    found = of(partition(0, 5, 5, 60), partition(1, 7, 7, 120), partition(2, 0, 0, 0))
+    assert (found.indexed_until, found.behind) == ("1970-01-01T00:02:00.000000000Z", [])
+
+
+def test_each_partition_says_how_far_it_is() -> None:
+    [known] = of(partition(3, 5, 9, 60)).partitions
+    assert known == Partition(topic="logs", partition=3, offset=5, until="1970-01-01T00:01:00.000000000Z")
 
 
 def test_a_partition_that_is_behind_holds_the_promise_back() -> None:
-    found = completeness([partition(0, 5, 5, 120), partition(1, 7, 19, 60), partition(2, 1, 2, 90)])
+    found = of(partition(0, 5, 5, 120), partition(1, 7, 19, 60), partition(2, 1, 2, 90))
     assert found.indexed_until == "1970-01-01T00:01:00.000000000Z"
     assert found.behind == [
         Behind(topic="logs", partition=1, records=12),
@@ -34,6 +47,21 @@ def test_a_partition_that_is_behind_holds_the_promise_back() -> None:
 
 
 def test_a_partition_of_which_nothing_is_indexed_leaves_nothing_to_promise() -> None:
-    found = completeness([partition(0, 5, 5, 120), partition(1, 0, 3, 0)])
+    found = of(partition(0, 5, 5, 120), partition(1, 0, 3, 0))
     assert found.indexed_until is None
     assert found.behind == [Behind(topic="logs", partition=1, records=3)]
+
+
+def test_what_was_stepped_over_and_a_pause_are_told_under_the_names_of_the_api() -> None:
+    gap = SteppedOver(topic="logs", partition=1, start=4, end=9, reason="a damaged batch")
+    found = completeness(Progress(stepped_over=(gap,), paused=Pause(since_ns=60 * SECOND_NS, reason="a full disk")))
+    answer = msgspec.json.decode(msgspec.json.encode(found))
+    assert answer == {
+        "indexed_until": None,
+        "partitions": [],
+        "behind": [],
+        "missing": [],
+        "stepped_over": [{"topic": "logs", "partition": 1, "from": 4, "to": 9, "reason": "a damaged batch"}],
+        "dropped": [],
+        "paused": {"since": "1970-01-01T00:01:00.000000000Z", "reason": "a full disk"},
+    }

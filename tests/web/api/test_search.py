@@ -27,7 +27,15 @@ def test_a_row_is_as_the_contract_says(get: Get) -> None:
         }
     ]
     assert body["cursor"] is None
-    assert body["complete"] == {"indexed_until": None, "behind": []}
+    assert body["complete"] == {
+        "indexed_until": None,
+        "partitions": [],
+        "behind": [],
+        "missing": [],
+        "stepped_over": [],
+        "dropped": [],
+        "paused": None,
+    }
     assert set(body["stats"]) == {"rows_read", "bytes_read", "elapsed_ms"}
 
 

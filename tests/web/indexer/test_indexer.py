@@ -79,8 +79,8 @@ def test_what_is_written_is_found(broker: Broker, store: Store, indexer: Indexer
 def test_progress_says_how_far_it_is(broker: Broker, store: Store, indexer: Indexer) -> None:
     produce(broker, record("a"), record("b"))
     await_messages(store, ["a", "b"])
-    await_true(lambda: any(part.next_offset == 2 for part in indexer.progress()), "progress")
-    first, second = indexer.progress()
+    await_true(lambda: any(part.next_offset == 2 for part in indexer.progress().partitions), "progress")
+    first, second = indexer.progress().partitions
     assert (first.topic, first.partition, first.next_offset, first.end_offset) == ("logs", 0, 2, 2)
     assert (second.partition, second.next_offset, second.end_offset) == (1, 0, 0)
     assert first.indexed_until_ns > 0

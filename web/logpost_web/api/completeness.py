@@ -1,13 +1,21 @@
-"""How complete an answer is: up to when everything is indexed, and which partitions are behind."""
+"""How complete an answer is: up to when everything is indexed, which partitions are behind, what is missing."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import msgspec
 
 from logpost.record import format_ts
-from logpost_web.indexer.progress import PartitionProgress
+from logpost_web.indexer.progress import Progress
+
+
+class Partition(msgspec.Struct, kw_only=True):
+    """Every record below `offset` was looked at. `until`: the broker's time of the newest one, RFC 3339, null before
+    the first."""
+
+    topic: str
+    partition: int
+    offset: int
+    until: str | None
 
 
 class Behind(msgspec.Struct, kw_only=True):
@@ -18,26 +26,86 @@ class Behind(msgspec.Struct, kw_only=True):
     records: int
 
 
+class Missing(msgspec.Struct, kw_only=True, rename={"start": "from", "end": "to"}):
+    """Bytes [from, to) of a stream that never arrived."""
+
+    host: str
+    file: str
+    stream: str
+    start: int
+    end: int
+    since: str
+
+
+class SteppedOver(msgspec.Struct, kw_only=True, rename={"start": "from", "end": "to"}):
+    """Offsets [from, to) that are in no answer, and why."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+    reason: str
+
+
+class Dropped(msgspec.Struct, kw_only=True):
+    """Lines that a source let go."""
+
+    source: str
+    reason: str
+    count: int
+
+
+class Paused(msgspec.Struct, kw_only=True):
+    """Nothing is indexed since then, RFC 3339."""
+
+    since: str
+    reason: str
+
+
 class Completeness(msgspec.Struct, kw_only=True):
-    """`indexed_until`: every record that the broker took before is in the answer; RFC 3339, null when nothing is
-    known."""
+    """`indexed_until`: every record that the broker took before is in the answer, but for what the lists name; RFC
+    3339, null when nothing is known. Empty lists mean none."""
 
-    indexed_until: str | None
-    behind: list[Behind]
+    indexed_until: str | None = None
+    partitions: list[Partition] = []
+    behind: list[Behind] = []
+    missing: list[Missing] = []
+    stepped_over: list[SteppedOver] = []
+    dropped: list[Dropped] = []
+    paused: Paused | None = None
 
 
-def completeness(progress: Iterable[PartitionProgress]) -> Completeness:
-    """Pure: from what the indexer knows of its partitions.
+def completeness(progress: Progress) -> Completeness:
+    """Pure: from what the indexer knows of itself.
 
-    Where no partition is behind, that is the time of the newest record of all; a partition that is behind holds it
-    back to the newest record that is indexed of it.
+    Where no partition is behind, `indexed_until` is the time of the newest record of all; a partition that is behind
+    holds it back to the newest record that is indexed of it.
     """
-    known = tuple(progress)
+    known = progress.partitions
     late = [one for one in known if one.next_offset < one.end_offset]
-    behind = [
-        Behind(topic=one.topic, partition=one.partition, records=one.end_offset - one.next_offset) for one in late
-    ]
     until_ns = min((one.indexed_until_ns for one in late), default=None)
     if until_ns is None:
         until_ns = max((one.indexed_until_ns for one in known), default=0)
-    return Completeness(indexed_until=format_ts(until_ns) if until_ns else None, behind=behind)
+    return Completeness(
+        indexed_until=_time(until_ns),
+        partitions=[
+            Partition(
+                topic=one.topic, partition=one.partition, offset=one.next_offset, until=_time(one.indexed_until_ns)
+            )
+            for one in known
+        ],
+        behind=[
+            Behind(topic=one.topic, partition=one.partition, records=one.end_offset - one.next_offset) for one in late
+        ],
+        stepped_over=[
+            SteppedOver(topic=one.topic, partition=one.partition, start=one.start, end=one.end, reason=one.reason)
+            for one in progress.stepped_over
+        ],
+        paused=None
+        if progress.paused is None
+        else Paused(since=format_ts(progress.paused.since_ns), reason=progress.paused.reason),
+    )
+
+
+def _time(ns: int) -> str | None:
+    return format_ts(ns) if ns else None

@@ -18,7 +18,7 @@ from logpost.config import Config
 from logpost_web.indexer import metrics
 from logpost_web.indexer.block_writer import missing, write
 from logpost_web.indexer.planner import PartitionKey, Planner
-from logpost_web.indexer.progress import PartitionProgress
+from logpost_web.indexer.progress import PartitionProgress, Progress
 from logpost_web.indexer.row import Position, Row, to_row
 from logpost_web.indexer.source import Received, Source
 from logpost_web.indexer.stored import stored_offsets, stored_ranges
@@ -49,7 +49,7 @@ class Indexer:
         self.failure = ""
         self._failed = False
         self._last_insert = 0.0
-        self._progress: tuple[PartitionProgress, ...] = ()
+        self._progress = Progress()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
 
@@ -68,7 +68,7 @@ class Indexer:
         """Whether partitions are assigned, and read."""
         return self._thread.is_alive() and bool(self._source.assigned) and not self._source.away
 
-    def progress(self) -> tuple[PartitionProgress, ...]:
+    def progress(self) -> Progress:
         """Any thread; at most about CONSUME_SECONDS old."""
         return self._progress
 
@@ -196,7 +196,7 @@ class Indexer:
         self._indexed = {key: max(offset, 0) for key, offset in self._source.assigned.items()}
 
     def _publish_progress(self) -> None:
-        self._progress = tuple(
+        partitions = tuple(
             PartitionProgress(
                 topic=topic,
                 partition=partition,
@@ -206,7 +206,8 @@ class Indexer:
             )
             for (topic, partition), indexed in sorted(self._indexed.items())
         )
-        metrics.BEHIND.set(sum(part.end_offset - part.next_offset for part in self._progress))
+        self._progress = Progress(partitions=partitions)
+        metrics.BEHIND.set(sum(part.end_offset - part.next_offset for part in partitions))
 
     def _next_offset(self, key: PartitionKey, indexed: int) -> int:
         """At the end of a partition what follows the last record is nothing to index either."""

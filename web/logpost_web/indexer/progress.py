@@ -1,4 +1,4 @@
-"""How far the index is."""
+"""How far the index is, and what it lacks."""
 
 from __future__ import annotations
 
@@ -17,3 +17,32 @@ class PartitionProgress:
     next_offset: int
     end_offset: int
     indexed_until_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteppedOver:
+    """Offsets [start, end) of a partition that are not in the index and do not come any more. `reason`: a sentence's
+    end, as in "3 records: their batch is damaged"."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Nothing is indexed since `since_ns`, Unix nanoseconds."""
+
+    since_ns: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What the indexer knows of itself at one moment."""
+
+    partitions: tuple[PartitionProgress, ...] = ()
+    stepped_over: tuple[SteppedOver, ...] = ()
+    paused: Pause | None = None

@@ -90,15 +90,31 @@ function showCounts(found, counted) {
     element("li", { className: levelClass(level) },
       filterButton("level", level, element("i"), `${level || "no level"} ${lines.toLocaleString("en")}`))));
   $("complete").textContent = completeness(found.complete);
-  $("complete").classList.toggle("behind", found.complete.behind.length > 0);
+  $("complete").title = whatIsMissing(found.complete);
+  $("complete").classList.toggle("behind", isIncomplete(found.complete));
 }
 
-function completeness({ indexed_until: until, behind }) {
+const isIncomplete = ({ behind, missing, stepped_over: steppedOver, dropped, paused }) =>
+  Boolean(behind.length || missing.length || steppedOver.length || dropped.length || paused);
+
+function completeness({ indexed_until: until, behind, stepped_over: steppedOver, paused }) {
   const time = until && shortTime(new Date(until));
-  if (!behind.length) return time ? `Everything up to ${time} is here` : "Nothing has arrived since logpost started";
-  const records = behind.reduce((sum, one) => sum + one.records, 0);
-  const late = `${count(behind.length, "partition")} ${behind.length === 1 ? "is" : "are"} ${count(records, "record")} behind`;
-  return time ? `${late}, complete up to ${time}` : late;
+  const said = [];
+  if (paused) said.push(`Indexing is paused: ${paused.reason}`);
+  if (behind.length) {
+    const records = behind.reduce((sum, one) => sum + one.records, 0);
+    said.push(`${count(behind.length, "partition")} ${behind.length === 1 ? "is" : "are"} ${count(records, "record")} behind${time ? `, complete up to ${time}` : ""}`);
+  } else {
+    said.push(time ? `Everything up to ${time} is here` : "Nothing has arrived since logpost started");
+  }
+  if (!steppedOver.length) return said.join(". ");
+  const lacking = steppedOver.reduce((sum, one) => sum + one.to - one.from, 0);
+  return `${said.join(". ")}, but for ${count(lacking, "record")} that could not be indexed`;
+}
+
+/** Each gap on a line of its own. */
+function whatIsMissing({ stepped_over: steppedOver }) {
+  return steppedOver.map((one) => `${one.topic}-${one.partition}, offsets ${one.from} to ${one.to - 1}: ${one.reason}`).join("\n");
 }
 
 // Older lines
