@@ -29,6 +29,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Pattern = Annotated[str, msgspec.Meta(pattern=r"^[^\0]+\Z")]
+HttpUrl = Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s/?#@\\]+(/\S*)?)?\Z")]
 TopicName = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{1,249}\Z")]
 
 
@@ -177,6 +178,9 @@ class WebConfig(Table, frozen=True):
     listen: str = "localhost"
     port: Port = 8080
     """0 takes a free port."""
+    external_url: HttpUrl = ""
+    """The address that people open, where it is another than this machine's names and `listen`: requests that name
+    another host are refused."""
     insecure: bool = False
 
 

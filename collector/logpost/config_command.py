@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 
 import msgspec
@@ -11,6 +12,8 @@ from logpost.cli import Commands, add_parser, loaded
 from logpost.config import Config, settings
 
 SECRET = ("password",)
+# The password stands between the first colon behind `//` and the last @, or is an argument by that name.
+_URL_PASSWORD = re.compile(r"(?<=://)([^:@/]*):.*@|(?<=[?&]password=)[^&]*", re.DOTALL)
 
 
 def add_command(commands: Commands) -> None:
@@ -25,6 +28,13 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
     origins = loaded(parsed).origins
     for key, value in settings(config).items():
         hidden = bool(value) and key.endswith(SECRET)
-        shown = '"…"' if hidden else msgspec.json.encode(value).decode()
+        shown = '"…"' if hidden else msgspec.json.encode(_masked(value)).decode()
         sys.stdout.write(f"{key} = {shown}  # {origins.get(key, 'default')}\n")
     return 0
+
+
+def _masked(value: object) -> object:
+    """Addresses without the password inside them."""
+    if not isinstance(value, str):
+        return value
+    return _URL_PASSWORD.sub(lambda found: "…" if found[1] is None else f"{found[1]}:…@", value)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from logpost.cli import main
 from logpost.config import BrokerConfig, Config, FileSource, JournalSource, load, settings
 from logpost.errors import ConfigError
 
@@ -110,3 +111,29 @@ def test_every_setting_is_listed_under_its_dotted_key() -> None:
     assert listed["broker.port"] == 9092
     assert listed["web.port"] == 8080
     assert listed["store.topics"] == "^logs"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("clickhouse://user:s3cret@db:8443/logs", "clickhouse://user:…@db:8443/logs"),
+        ("clickhouse://user:s3c@ret/x@db/logs", "clickhouse://user:…@db/logs"),
+        ("clickhouse://db/logs?user=u&password=s3cret&secure=1", "clickhouse://db/logs?user=u&password=…&secure=1"),
+        ("clickhouse://user@db/logs", "clickhouse://user@db/logs"),
+        ("chdb:///var/lib/a:b@c", "chdb:///var/lib/a:b@c"),
+    ],
+)
+def test_a_password_inside_an_address_is_not_printed(
+    url: str, shown: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGPOST_STORE_URL", url)
+    assert main(["config", "print"]) == 0
+    printed = capsys.readouterr().out
+    assert f'store.url = "{shown}"  # ' in printed
+    assert "s3c" not in printed
+
+
+@pytest.mark.parametrize("url", ["logs.example.org", "ftp://x", "http://", "http://a b", "http://u@evil/"])
+def test_an_external_address_is_one_of_http(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"web\.external_url"):
+        load(None, {"LOGPOST_WEB_EXTERNAL_URL": url})

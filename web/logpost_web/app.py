@@ -9,11 +9,13 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from logpost_web.api.errors import HANDLERS
 from logpost_web.api.health import healthz, readyz
 from logpost_web.api.histogram import histogram
 from logpost_web.api.metrics import metrics
+from logpost_web.api.own_hosts import LOOPBACK, OwnHosts
 from logpost_web.api.search import search
 from logpost_web.api.services import Services
 from logpost_web.pages.headers import SecurityHeaders
@@ -22,7 +24,8 @@ from logpost_web.pages.search_page import search_page
 STATIC = Path(__file__).parent / "pages" / "static"
 
 
-def create_app(services: Services) -> Starlette:
+def create_app(services: Services, hosts: frozenset[str] = LOOPBACK) -> ASGIApp:
+    """`hosts`: what this server is called, of `own_hosts`."""
     app = Starlette(
         routes=[
             Route("/", search_page, methods=["GET"]),
@@ -33,8 +36,10 @@ def create_app(services: Services) -> Starlette:
             Route("/metrics", metrics, methods=["GET"]),
             Mount("/static", StaticFiles(directory=STATIC), name="static"),
         ],
-        middleware=[Middleware(SecurityHeaders), Middleware(GZipMiddleware, minimum_size=1000)],
+        middleware=[Middleware(GZipMiddleware, minimum_size=1000)],
         exception_handlers=HANDLERS,
     )
     app.state.services = services
-    return app
+    # An address is there or it is not: a redirect would repeat what the client wrote, also `//elsewhere.example/`.
+    app.router.redirect_slashes = False
+    return SecurityHeaders(OwnHosts(app, hosts))

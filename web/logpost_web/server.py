@@ -8,10 +8,12 @@ import socket
 
 import uvicorn
 from prometheus_client import REGISTRY
+from starlette.types import ASGIApp
 
 from logpost.config import Config
 from logpost.errors import LogpostError
 from logpost.service import bind, on_stop, start_logging
+from logpost_web.api.own_hosts import machine_names, own_hosts
 from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
 from logpost_web.app import create_app
@@ -38,7 +40,7 @@ def serve(config: Config) -> None:
         indexer = Indexer(config, store)
         REGISTRY.register(KafkaCollector(config.kafka))
         services = Services(queries=Queries(store), indexer=indexer, bootstrap_servers=config.kafka.bootstrap_servers)
-        server = _Server(services, log)
+        server = _Server(create_app(services, own_hosts(config.web, machine_names())), log)
         on_stop(server.stop)
         indexer.start(on_failure=server.stop)
         try:
@@ -54,11 +56,11 @@ def serve(config: Config) -> None:
 class _Server(uvicorn.Server):
     """uvicorn on sockets that are bound already, quiet but for the line that says it is ready."""
 
-    def __init__(self, services: Services, log: logging.Logger) -> None:
+    def __init__(self, app: ASGIApp, log: logging.Logger) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         super().__init__(
             uvicorn.Config(
-                create_app(services),
+                app,
                 log_config=None,
                 access_log=False,
                 server_header=False,

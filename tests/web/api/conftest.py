@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import http.client
 import json
+import socket
 import threading
 import urllib.error
 import urllib.parse
@@ -16,7 +18,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from logpost.config import Config, KafkaConfig
 from logpost.service import bind
@@ -71,7 +73,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 @contextlib.contextmanager
-def serving(app: Starlette) -> Iterator[str]:
+def serving(app: ASGIApp) -> Iterator[str]:
     """The application on a free port; its address, without a slash at the end."""
     sockets = bind("127.0.0.1", 0, insecure=False, setting="web.port")
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
@@ -103,6 +105,15 @@ def fetch(url: str, *, method: str = "GET", headers: Mapping[str, str] | None = 
     except urllib.error.HTTPError as error:
         with error:
             return Answer(error.code, error.headers, error.read())
+
+
+def exchange(address: str, request: str) -> tuple[int, Message, bytes]:
+    """Send these bytes as they are; status, headers and body of the answer, after which the server must close."""
+    with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=30) as connection:
+        connection.sendall(request.encode("latin-1"))
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return answer.status, answer.headers, answer.read()
 
 
 @pytest.fixture(scope="package")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.web.api.conftest import Get
+from tests.web.api.conftest import Get, exchange
 
 
 def test_healthy_as_soon_as_it_answers(get: Get) -> None:
@@ -51,7 +51,22 @@ def test_nothing_from_elsewhere_runs_in_a_page(get: Get, path: str) -> None:
     headers = get(path).headers
     assert headers["content-security-policy"].startswith("default-src 'self'; ")
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["cache-control"] == ("no-store" if path.startswith("/api/") else "no-cache")
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", ["/", "/api/search", "/api/histogram", "/metrics", "/readyz", "/healthz", "/nosuch"])
+def test_no_cache_keeps_an_answer(get: Get, path: str) -> None:
+    assert get(path, q="user:ada").headers["cache-control"] == "no-store"
+    assert get("/static/main.js").headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/search/", "//evil.example/", "/static", "//evil.example/%2e%2e", "/%5cevil.example/"]
+)
+def test_nothing_redirects(address: str, path: str) -> None:
+    status, headers, _ = exchange(address, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert status == 404
+    assert "location" not in headers
 
 
 def test_a_query_in_the_address_cannot_become_markup(get: Get) -> None:

@@ -11,7 +11,7 @@ CONTENT_SECURITY_POLICY = (
 
 
 class SecurityHeaders:
-    """Middleware."""
+    """Middleware; the outermost, so that answers about errors carry the headers too."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -20,16 +20,18 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # Logs stay out of the disk cache; pages and scripts are checked each time, so that an upgrade shows at once.
-        caching = "no-store" if scope["path"].startswith("/api/") else "no-cache"
+        # Logs and queries stay out of every cache; scripts and styles are the same for everybody, and checked each
+        # time, so that an upgrade shows at once.
+        caching = "no-cache" if scope["path"].startswith("/static/") else "no-store"
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+                headers["Cross-Origin-Resource-Policy"] = "same-origin"
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "same-origin"
-                headers.setdefault("Cache-Control", caching)
+                headers["Cache-Control"] = caching
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

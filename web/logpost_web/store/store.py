@@ -157,7 +157,9 @@ def _target(config: StoreConfig, directory: Path) -> dict[str, Any]:
         return {"interface": "chdb", "path": path, "settings": settings, "chdb_options": options}
     if scheme in ("clickhouse", "clickhouses"):
         return {"dsn": f"clickhousedb://{rest}", "secure": scheme == "clickhouses" or ":8443" in rest}
-    raise ConfigError(f"store.url: expected chdb:///path or clickhouse://user@host:8443/database, got {config.url!r}")
+    # Not the address itself: it may hold a password.
+    found = f"the scheme {scheme!r}" if "://" in config.url else "an address without one"
+    raise ConfigError(f"store.url: expected chdb:///path or clickhouse://user@host:8443/database, got {found}")
 
 
 def _allow_open_files() -> None:
