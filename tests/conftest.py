@@ -40,3 +40,8 @@ def shared_broker() -> Iterator[Broker]:
 
     with Broker() as running:
         yield running
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes say nothing to a reader, and those that hold the time of the run would differ between its processes."""
+    return argname if isinstance(val, bytes) else None

@@ -15,6 +15,7 @@ from types import TracebackType
 from logpost.config import BrokerConfig
 from logpost.service import DirectoryLock, bind
 from logpost_broker.groups.service import GroupService
+from logpost_broker.log.files import Files
 from logpost_broker.node import Node, Service
 from logpost_broker.server.cleaner import Cleaner
 from logpost_broker.server.listener import Listener
@@ -41,13 +42,22 @@ class Broker:
     """A broker on a free loopback port, in a thread of its own, with a temporary data directory; unless told otherwise.
 
     `config`: the settings of `[broker]`. `data`: the directory of the logs, locked while the broker runs. `memory`: the
-    temporary directory is in memory, where the system has a place for that. Raises ValueError for both.
+    temporary directory is in memory, where the system has a place for that. Raises ValueError for both. `files`: the
+    file system, unless it is the system's own.
     """
 
-    def __init__(self, config: BrokerConfig = EMBEDDED, data: Path | None = None, *, memory: bool = False) -> None:
+    def __init__(
+        self,
+        config: BrokerConfig = EMBEDDED,
+        data: Path | None = None,
+        *,
+        memory: bool = False,
+        files: Files | None = None,
+    ) -> None:
         if memory and data is not None:
             raise ValueError("a broker keeps its data in memory or in a directory of yours, not both")
         self.config = config
+        self._files = files
         self._data = data
         self._temporary_parent = MEMORY if memory and os.access(MEMORY, os.W_OK) else None
         self.directory = Path()
@@ -144,7 +154,7 @@ class Broker:
         with ExitStack() as at_end:
             for listening in sockets:
                 at_end.callback(listening.close)
-            node = Node(self.config, directory, host=self.host, port=self.port)
+            node = Node(self.config, directory, host=self.host, port=self.port, files=self._files)
             if self.config.metrics_port:
                 at_end.callback(node.metrics.serve(self.config.listen, self.config.metrics_port))
             for make in SERVICES:

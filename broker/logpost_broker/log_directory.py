@@ -197,7 +197,7 @@ class LogDirectory:
         for partition in range(topic.partitions):
             directory = self.directory / f"{topic.name}-{partition}"
             if self._files.exists(directory):
-                deleted = self.directory / f"{uuid.uuid4().hex}{DELETED_SUFFIX}"
+                deleted = self.directory / f"{topic.id.hex}-{partition}{DELETED_SUFFIX}"
                 self._files.rename(directory, deleted)
         self._files.sync_directory(self.directory)
         self._forget({(topic.name, partition) for partition in range(topic.partitions)})

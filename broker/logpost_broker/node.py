@@ -24,7 +24,8 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -37,6 +38,7 @@ from logpost_broker.client_quotas import ClientQuotas
 from logpost_broker.configs.store import ResourceConfigs
 from logpost_broker.errors import ApiError
 from logpost_broker.fetch_sessions import MAX_INT, FetchSessions
+from logpost_broker.ids import new_id
 from logpost_broker.log.batch import BatchHeader, whole_batches
 from logpost_broker.log.disk_reserve import DiskReserve
 from logpost_broker.log.files import Files
@@ -139,17 +141,28 @@ class Node:
     """Topics, logs and services of one data directory."""
 
     def __init__(
-        self, config: BrokerConfig, directory: Path, *, host: str, port: int, files: Files | None = None
+        self,
+        config: BrokerConfig,
+        directory: Path,
+        *,
+        host: str,
+        port: int,
+        files: Files | None = None,
+        clock: Callable[[], int] = time.time_ns,
+        new_id: Callable[[], uuid.UUID] = new_id,
+        sync_pool: Executor | None = None,
     ) -> None:
         """Open the metadata and recover the logs; `directory` is locked by the caller. `host` and `port` are where
-        clients reach this broker. Raises StartError when the directory cannot be read or written."""
+        clients reach this broker. `files`, `clock` (Unix nanoseconds), `new_id` and `sync_pool` are the system's own
+        unless a test brings others. Raises StartError when the directory cannot be read or written."""
         self.config = config
         self.host = host
         self.port = port
         files = files or Files()
+        self._clock = clock
         try:
             metadata = MetadataFile(directory, files)
-            self.topics = TopicRegistry(metadata)
+            self.topics = TopicRegistry(metadata, new_id)
             self.logs = LogDirectory(directory, files, config, metadata, self.topics, now_ms=self.now_ms())
             self.disk_reserve = DiskReserve(
                 config.disk_reserve_bytes, partial(files.space, directory), place=str(directory)
@@ -162,7 +175,7 @@ class Node:
         self.scram_credentials = ScramCredentials(metadata)
         self.resource_configs = ResourceConfigs(metadata)
         self.fetch_sessions = FetchSessions(lambda: random.randint(1, MAX_INT))
-        self.flusher = Flusher(config, self.logs, self.now_ms)
+        self.flusher = Flusher(config, self.logs, self.now_ms, sync_pool)
         self.metrics = BrokerMetrics()
         self.appender = Appender(self.metrics, self.flusher.written)
         self.metrics.watch_disk(self.disk_reserve)
@@ -173,9 +186,8 @@ class Node:
         """Requests that wait for something that may not come before the broker stops."""
         self._services: dict[type[Service], Service] = {}
 
-    @staticmethod
-    def now_ms() -> int:
-        return time.time_ns() // 1_000_000
+    def now_ms(self) -> int:
+        return self._clock() // 1_000_000
 
     def log(self, topic: Topic, partition: int) -> PartitionLog:
         """A partition's log. Raises ApiError UNKNOWN_TOPIC_OR_PARTITION for a partition that the topic has not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -49,8 +49,9 @@ def _plain(name: str) -> str:
 class TopicRegistry:
     """All topics by name and by id. A change is durable when its call returns."""
 
-    def __init__(self, metadata: MetadataFile) -> None:
+    def __init__(self, metadata: MetadataFile, new_id: Callable[[], uuid.UUID] = new_id) -> None:
         self._metadata = metadata
+        self._new_id = new_id
         self._by_name: dict[str, Topic] = {}
         self._by_id: dict[uuid.UUID, Topic] = {}
         self._by_plain_name: dict[str, Topic] = {}
@@ -91,7 +92,7 @@ class TopicRegistry:
         """Raises ApiError: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS, INVALID_CONFIG,
         KAFKA_STORAGE_ERROR."""
         checked = self.check_new(name, partitions, configs)
-        topic = Topic(name, new_id(), partitions, TopicConfigs(checked), internal=internal)
+        topic = Topic(name, self._new_id(), partitions, TopicConfigs(checked), internal=internal)
         entry = TopicEntry(name=name, id=topic.id, partitions=partitions, configs=checked, internal=internal)
         self._save([*self._metadata.content.topics, entry])
         self._add(topic)

@@ -12,11 +12,13 @@ from kio.schema.errors import ErrorCode
 
 from logpost.config import BrokerConfig
 from logpost_broker import Broker
+from logpost_broker.log.files import Files
 from logpost_broker.log.records import build_batch
 from tests.broker.api.conftest import create, produce, produce_values
 from tests.broker.wire_client import WireClient
 from tests.support.metrics import metric
 from tests.support.processes import free_port
+from tests.support.system import RealSystem
 
 
 def consumed(servers: str, count: int) -> list[tuple[int, bytes | None]]:
@@ -46,19 +48,31 @@ def test_a_damaged_batch_is_passed_over_reported_and_counted(tmp_path: Path, cap
     assert f"{path} is damaged at position {position}: {size} bytes are passed over" in reported
 
 
-def test_a_partition_that_cannot_be_synced_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    port = free_port()
-    with Broker(BrokerConfig(port=0, metrics_port=port), tmp_path) as broker, WireClient(broker.port) as client:
+def test_a_partition_that_cannot_be_synced_is_counted(tmp_path: Path) -> None:
+    port, disk = free_port(), FailingDisk()
+    files = Files(system=disk)
+    with (
+        Broker(BrokerConfig(port=0, metrics_port=port), tmp_path, files=files) as broker,
+        WireClient(broker.port) as client,
+    ):
         create(client, "t")
         create(client, "other")
         assert metric(port, "logpost_broker_offline_partitions") == 0
-        with monkeypatch.context() as broken:
-            broken.setattr(os, "fdatasync", fail)
-            refused = produce(client, "t", build_batch([(None, b"v")], 1), acks=-1)
+        disk.fails = True
+        refused = produce(client, "t", build_batch([(None, b"v")], 1), acks=-1)
+        disk.fails = False
         assert refused.error_code is ErrorCode.kafka_storage_error
         assert metric(port, "logpost_broker_offline_partitions") == 1
         assert produce_values(client, "other", b"v") == 0
 
 
-def fail(fd: int) -> None:
-    raise OSError(errno.EIO, os.strerror(errno.EIO))
+class FailingDisk(RealSystem):
+    """Syncs nothing while it `fails`."""
+
+    def __init__(self) -> None:
+        self.fails = False
+
+    def fdatasync(self, fd: int, /) -> None:
+        if self.fails:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        super().fdatasync(fd)

@@ -17,11 +17,13 @@ from kio.schema.errors import ErrorCode
 from logpost.config import BrokerConfig
 from logpost_broker import Broker
 from logpost_broker.log import disk_reserve
+from logpost_broker.log.files import Files
 from logpost_broker.log.records import build_batch
 from tests.broker.api.conftest import create, produce, produce_values
 from tests.broker.wire_client import WireClient
 from tests.support.metrics import metric
 from tests.support.processes import free_port
+from tests.support.system import RealSystem
 
 MIB = 1024 * 1024
 BLOCK_BYTES = 4096
@@ -29,13 +31,13 @@ TOTAL_MIB = 100_000
 TMPFS_MIB = 32
 
 
-class FileSystem:
-    """What `statvfs` says of every file system."""
+class FileSystem(RealSystem):
+    """Says how much is free."""
 
     def __init__(self) -> None:
         self.free_mib = TOTAL_MIB
 
-    def __call__(self, path: Path) -> os.statvfs_result:
+    def statvfs(self, path: Path, /) -> os.statvfs_result:
         free, total = self.free_mib * MIB // BLOCK_BYTES, TOTAL_MIB * MIB // BLOCK_BYTES
         return os.statvfs_result((BLOCK_BYTES, BLOCK_BYTES, total, free, free, 0, 0, 0, 0, 255))
 
@@ -43,7 +45,6 @@ class FileSystem:
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> FileSystem:
     made = FileSystem()
-    monkeypatch.setattr(os, "statvfs", made)
     monkeypatch.setattr(disk_reserve, "LOOK_MS", 0)
     return made
 
@@ -69,7 +70,10 @@ def test_producers_are_refused_and_the_rest_goes_on(
 ) -> None:
     caplog.set_level(logging.INFO)
     port = free_port()
-    with Broker(BrokerConfig(port=0, metrics_port=port), tmp_path) as broker, WireClient(broker.port) as client:
+    with (
+        Broker(BrokerConfig(port=0, metrics_port=port), tmp_path, files=Files(system=disk)) as broker,
+        WireClient(broker.port) as client,
+    ):
         create(client, "t")
         produce_values(client, "t", b"before")
         disk.free_mib = 1023
@@ -91,7 +95,10 @@ def test_producers_are_refused_and_the_rest_goes_on(
 
 
 def test_a_kafka_client_delivers_when_there_is_room_again(tmp_path: Path, disk: FileSystem) -> None:
-    with Broker(BrokerConfig(port=0, metrics_port=0), tmp_path) as broker, WireClient(broker.port) as client:
+    with (
+        Broker(BrokerConfig(port=0, metrics_port=0), tmp_path, files=Files(system=disk)) as broker,
+        WireClient(broker.port) as client,
+    ):
         create(client, "t")
         disk.free_mib = 0
         producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "retry.backoff.ms": 10, "linger.ms": 0})

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,58 +13,56 @@ from kio.schema.errors import ErrorCode
 
 from logpost.config import BrokerConfig
 from logpost_broker.errors import ApiError
+from logpost_broker.log.batch import Buffer
+from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.node import Node
 from logpost_broker.server import flusher
 from tests.broker.log.logs import NOW_MS, append, close_cleanly, idempotent, open_log, sync, values_from
+from tests.support.system import RealSystem
 
 SOME_ROOM = 70
 """Bytes: a batch begins to fit and does not end."""
 
 
-class SmallDisk:
-    """Stands before the system calls that take room, and fails them like Linux: what fits is written first."""
+class SmallDisk(RealSystem):
+    """The system calls that take room fail like Linux: what fits is written first."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.room: int | None = None
         """Bytes left; None is without end. A new file needs one."""
-        for name, limited in (("pwritev", self._pwritev), ("write", self._write), ("open", self._open)):
-            monkeypatch.setattr(os, name, self._before(getattr(os, name), limited))
-
-    def _before(self, call: Callable[..., int], limited: Callable[..., int]) -> Callable[..., int]:
-        return lambda *args, **options: (call if self.room is None else partial(limited, call))(*args, **options)
 
     def _take(self, wanted: int) -> int:
-        assert self.room is not None
+        if self.room is None:
+            return wanted
         taken = min(wanted, self.room)
         if not taken:
             raise OSError(errno.ENOSPC, "No space left on device")
         self.room -= taken
         return taken
 
-    def _pwritev(self, call: Callable[..., int], fd: int, buffers: Sequence[memoryview], offset: int) -> int:
+    def pwritev(self, fd: int, buffers: Sequence[Buffer], offset: int, /) -> int:
         data = b"".join(buffers)
-        return call(fd, [data[: self._take(len(data))]], offset)
+        return super().pwritev(fd, [data[: self._take(len(data))]], offset)
 
-    def _write(self, call: Callable[..., int], fd: int, data: memoryview) -> int:
-        return call(fd, data[: self._take(len(data))])
+    def write(self, fd: int, data: Buffer, /) -> int:
+        return super().write(fd, bytes(data)[: self._take(len(data))])
 
-    def _open(self, call: Callable[..., int], path: Path, flags: int, *args: int, **kwargs: int) -> int:
-        if flags & os.O_CREAT and not Path(path).exists():
+    def open(self, path: Path, flags: int, mode: int = 0o777, /) -> int:
+        if flags & os.O_CREAT and not path.exists():
             self._take(1)
-        return call(path, flags, *args, **kwargs)
+        return super().open(path, flags, mode)
 
 
 @pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallDisk]:
-    small = SmallDisk(monkeypatch)
-    yield small
-    small.room = None
+def disk() -> SmallDisk:
+    return SmallDisk()
 
 
-def on_a_node(directory: Path, story: Callable[[Node, PartitionLog], Awaitable[None]]) -> None:
+def on_a_node(directory: Path, disk: SmallDisk, story: Callable[[Node, PartitionLog], Awaitable[None]]) -> None:
     async def tell() -> None:
-        node = Node(BrokerConfig(port=0, metrics_port=0), directory, host="localhost", port=1)
+        files = Files(system=disk)
+        node = Node(BrokerConfig(port=0, metrics_port=0), directory, host="localhost", port=1, files=files)
         await node.start()
         await story(node, node.log(node.topics.by_name("t") or node.create_topic("t", 2), 0))
         await node.stop()
@@ -80,7 +77,7 @@ def refused(call: Callable[[], object]) -> None:
 
 
 def test_a_batch_that_does_not_fit_leaves_nothing_behind(tmp_path: Path, disk: SmallDisk) -> None:
-    log = open_log(tmp_path)
+    log = open_log(tmp_path, system=disk)
     append(log, b"before")
     sync(log)
     size = log.size_bytes
@@ -93,11 +90,11 @@ def test_a_batch_that_does_not_fit_leaves_nothing_behind(tmp_path: Path, disk: S
     assert append(log, b"after") == 1
     sync(log)
     log.close()
-    assert values_from(open_log(tmp_path), 0) == [b"before", b"after"]
+    assert values_from(open_log(tmp_path, system=disk), 0) == [b"before", b"after"]
 
 
 def test_a_producer_that_was_refused_sends_the_same_batch_again(tmp_path: Path, disk: SmallDisk) -> None:
-    log = open_log(tmp_path)
+    log = open_log(tmp_path, system=disk)
     log.append(idempotent(7, 0, [b"first"]), now_ms=0)
     disk.room = SOME_ROOM
     refused(lambda: log.append(idempotent(7, 1, [b"second"]), now_ms=0))
@@ -108,7 +105,7 @@ def test_a_producer_that_was_refused_sends_the_same_batch_again(tmp_path: Path, 
 
 @pytest.mark.parametrize("room", range(4))
 def test_a_segment_that_cannot_be_made_is_made_later(tmp_path: Path, disk: SmallDisk, room: int) -> None:
-    log = open_log(tmp_path, segment_bytes=200)
+    log = open_log(tmp_path, segment_bytes=200, system=disk)
     append(log, b"first" + b"." * 100)
     disk.room = room
     refused(lambda: append(log, b"second" + b"." * 100))
@@ -117,7 +114,7 @@ def test_a_segment_that_cannot_be_made_is_made_later(tmp_path: Path, disk: Small
     assert append(log, b"second") == 1
     known = close_cleanly(log)
     assert [segment.base_offset for segment in log.segments] == [0, 1]
-    for reopened in (open_log(tmp_path, known=known), open_log(tmp_path)):
+    for reopened in (open_log(tmp_path, known=known), open_log(tmp_path, system=disk)):
         assert values_from(reopened, 1) == [b"second"]
 
 
@@ -145,14 +142,14 @@ def test_checkpoints_on_a_full_disk_take_no_partition_offline(
         await node.durable(log)
         await until(lambda: log.recovery_point == 3)
 
-    on_a_node(tmp_path, story)
+    on_a_node(tmp_path, disk, story)
     assert (tmp_path / ".kafka_cleanshutdown").exists()
 
 
 def test_a_snapshot_that_cannot_be_saved_costs_nothing_else(
     tmp_path: Path, disk: SmallDisk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log = open_log(tmp_path)
+    log = open_log(tmp_path, system=disk)
     append(log, b"v")
     job = log.begin_sync(checkpoint=True)
     disk.room = SOME_ROOM // 10

@@ -49,7 +49,8 @@ class ClockworkLoop(asyncio.SelectorEventLoop):
         if not self.holds_jobs:
             self.call_soon(self.run_jobs)
 
-    def executor(self, threads: int, thread_name_prefix: str) -> Executor:
+    @property
+    def executor(self) -> Executor:
         """In place of a pool of threads."""
         return _LoopExecutor(self._add)
 

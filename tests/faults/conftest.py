@@ -17,8 +17,8 @@ def crash_points(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(params=FLUSH_MODES)
-def machines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
-    machines = Machines(monkeypatch, request.param)
+def machines(request: pytest.FixtureRequest) -> Iterator[Machines]:
+    machines = Machines(request.param)
     yield machines
     machines.close()
 

@@ -7,22 +7,17 @@ import random
 import uuid
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import cramjam
-import pytest
 
 from logpost.config import BrokerConfig
-from logpost_broker import node as node_module
 from logpost_broker.checkpoints import CLEAN_SHUTDOWN
-from logpost_broker.log import files
 from logpost_broker.log.batch import CODEC_MASK, HEADER_BYTES, LENGTH_PREFIX_BYTES, read_header
 from logpost_broker.log.compression import LZ4
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import build_batch
 from logpost_broker.node import Node
-from logpost_broker.server import flusher
 from logpost_broker.server.retention import RetentionService
 from tests.broker.log.logs import NOW_MS, changed
 from tests.faults.clockwork import ClockworkLoop
@@ -42,16 +37,11 @@ OnCall = Callable[[Disk, Ledger], None]
 class Machines:
     """Where brokers run: their system calls, their clock, their configuration."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, flush: str) -> None:
+    def __init__(self, flush: str) -> None:
         self.calls = SystemCalls()
         self.config = BrokerConfig(port=0, metrics_port=0, flush=flush, flush_interval_ms=INTERVAL_MS)  # type: ignore[arg-type]  # a parameter of the tests
         self.loop = ClockworkLoop()
-        monkeypatch.setattr(files, "os", self.calls)
-        clock = SimpleNamespace(time_ns=lambda: NOW_MS * 1_000_000 + int(self.loop.time() * 1e9))
-        monkeypatch.setattr(node_module, "time", clock)
-        monkeypatch.setattr(flusher, "ThreadPoolExecutor", self.loop.executor)
-        chance = random.Random(0)
-        monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=chance.getrandbits(128), version=4))
+        self._chance = random.Random(0)
 
     @property
     def files(self) -> MemoryFiles:
@@ -60,7 +50,16 @@ class Machines:
 
     def boot(self, root: Path) -> Node:
         """What the broker does at its start, but for listening."""
-        node = Node(self.config, root, host="localhost", port=1, files=self.files)
+        node = Node(
+            self.config,
+            root,
+            host="localhost",
+            port=1,
+            files=self.files,
+            clock=lambda: NOW_MS * 1_000_000 + int(self.loop.time() * 1e9),
+            new_id=lambda: uuid.UUID(int=self._chance.getrandbits(128), version=4),
+            sync_pool=self.loop.executor,
+        )
         node.add_service(RetentionService(node))
         return node
 

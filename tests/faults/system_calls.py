@@ -1,7 +1,8 @@
 """The seam between the broker and the disk in memory: `Files` whose system calls end there.
 
-`log/files.py` runs as it is, with its own `os`: what it does in which order (write, sync, rename, sync of the
-directory; the repair after half a write) is under test as well. Only what goes by path through pathlib is replaced.
+`log/files.py` runs as it is, on these calls instead of the system's: what it does in which order (write, sync, rename,
+sync of the directory; the repair after half a write) is under test as well. Only what goes by path through pathlib is
+replaced.
 """
 
 from __future__ import annotations
@@ -34,11 +35,6 @@ class OpenFile:
 
 class SystemCalls:
     """What `log/files.py` takes from `os`, on the disks that are mounted: `/1`, `/2` and so on."""
-
-    O_RDONLY, O_WRONLY, O_RDWR = os.O_RDONLY, os.O_WRONLY, os.O_RDWR
-    O_CREAT, O_TRUNC, O_CLOEXEC, O_DIRECTORY = os.O_CREAT, os.O_TRUNC, os.O_CLOEXEC, os.O_DIRECTORY
-
-    POSIX_FADV_DONTNEED, POSIX_FADV_WILLNEED = os.POSIX_FADV_DONTNEED, os.POSIX_FADV_WILLNEED
 
     def __init__(self) -> None:
         self._disks: dict[str, Disk] = {}
@@ -139,7 +135,7 @@ class MemoryFiles(Files):
     """The file system of the mounted disks."""
 
     def __init__(self, calls: SystemCalls) -> None:
-        super().__init__(Descriptors(FEW_DESCRIPTORS))
+        super().__init__(Descriptors(FEW_DESCRIPTORS), calls)
         self._calls = calls
 
     def exists(self, path: Path) -> bool:

@@ -8,7 +8,6 @@ from functools import partial
 
 import pytest
 
-from logpost_broker.log import files as files_module
 from logpost_broker.log.cleaned_transactions import ABORT, COMMIT
 from logpost_broker.log.compaction import CompactionLimits
 from logpost_broker.log.partition_log import PartitionLog
@@ -56,10 +55,8 @@ class Machine:
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    calls = SystemCalls()
-    monkeypatch.setattr(files_module, "os", calls)
-    return Machine(calls)
+def machine() -> Machine:
+    return Machine(SystemCalls())
 
 
 def fill(log: PartitionLog, rng: random.Random) -> None:

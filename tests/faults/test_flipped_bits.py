@@ -42,8 +42,8 @@ KINDS = (
 
 
 @pytest.fixture
-def machines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
-    machines = Machines(monkeypatch, "commit")
+def machines() -> Iterator[Machines]:
+    machines = Machines("commit")
     yield machines
     machines.close()
 

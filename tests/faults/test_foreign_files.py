@@ -20,8 +20,8 @@ Change = Callable[[Disk], None]
 
 
 @pytest.fixture
-def machines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
-    machines = Machines(monkeypatch, "commit")
+def machines() -> Iterator[Machines]:
+    machines = Machines("commit")
     yield machines
     machines.close()
 

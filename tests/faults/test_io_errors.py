@@ -23,8 +23,8 @@ TAKES_ROOM = frozenset({"write", "torn write", "create", "mkdir"})
 
 
 @pytest.fixture
-def machines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
-    machines = Machines(monkeypatch, "commit")
+def machines() -> Iterator[Machines]:
+    machines = Machines("commit")
     yield machines
     machines.close()
 

@@ -24,8 +24,7 @@ class Lives(RuleBasedStateMachine):
 
     @initialize(seed=st.integers(0, 2**32))
     def be_born(self, seed: int) -> None:
-        self.patch = pytest.MonkeyPatch()
-        self.machines = Machines(self.patch, self.flush)
+        self.machines = Machines(self.flush)
         self.points = CrashPoints(self.machines, PER_CALL, seed)
         self.life = Life(self.machines, seed, self.points.called)
         self.life.start()
@@ -92,7 +91,6 @@ class Lives(RuleBasedStateMachine):
         finally:
             self.life.end()
             self.machines.close()
-            self.patch.undo()
 
 
 @pytest.mark.parametrize("flush", FLUSH_MODES)

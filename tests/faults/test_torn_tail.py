@@ -23,8 +23,8 @@ PRODUCER = 7
 
 
 @pytest.fixture
-def machines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
-    machines = Machines(monkeypatch, "commit")
+def machines() -> Iterator[Machines]:
+    machines = Machines("commit")
     yield machines
     machines.close()
 

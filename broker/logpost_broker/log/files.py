@@ -15,15 +15,17 @@ from pathlib import Path
 from logpost_broker.log.batch import Buffer
 from logpost_broker.log.descriptors import Descriptors
 from logpost_broker.log.disk_reserve import DiskSpace
+from logpost_broker.log.system import System
 
 
 class File:
     """A file that grows at its end and is read anywhere. Once it is given `Descriptors`, it is closed and opened again
     as they say, and all calls come from the event loop."""
 
-    def __init__(self, path: Path, fd: int) -> None:
+    def __init__(self, path: Path, fd: int, system: System = os) -> None:
         self.path = path
-        self.size = os.fstat(fd).st_size
+        self._system = system
+        self.size = system.fstat(fd).st_size
         self.is_rebuildable = False
         """What a failed write-back loses can be made anew: the file may be closed before it is synced."""
         self._fd: int | None = fd
@@ -45,7 +47,7 @@ class File:
         """Give the descriptor back until the file is used again."""
         fd, self._fd = self._fd, None
         if fd is not None:
-            os.close(fd)
+            self._system.close(fd)
 
     def fileno(self) -> int:
         """The descriptor, good until another file is used. Raises OSError."""
@@ -53,7 +55,7 @@ class File:
             if self._descriptors is None:
                 raise OSError(errno.EBADF, "the file is closed", str(self.path))
             self._descriptors.make_room()
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            self._fd = self._system.open(self.path, os.O_RDWR | os.O_CLOEXEC)
         if self._descriptors is not None:
             self._descriptors.used(self)
         return self._fd
@@ -65,43 +67,43 @@ class File:
         end = self.size
         try:
             while views:
-                written = os.pwritev(fd, views, end)
+                written = self._system.pwritev(fd, views, end)
                 end += written
                 views = _rest(views, written)
         except OSError:
-            os.ftruncate(fd, self.size)
+            self._system.ftruncate(fd, self.size)
             raise
         self.size = end
 
     def read(self, position: int, size: int) -> bytes:
         """Up to `size` bytes from `position`; fewer at the end of the file. Raises OSError."""
-        return os.pread(self.fileno(), size, position)
+        return self._system.pread(self.fileno(), size, position)
 
     def read_ahead(self, position: int, size: int) -> None:
         """Let the disk begin to read what a reader is going to want. Returns at once."""
-        os.posix_fadvise(self.fileno(), position, size, os.POSIX_FADV_WILLNEED)
+        self._system.posix_fadvise(self.fileno(), position, size, os.POSIX_FADV_WILLNEED)
 
     def truncate(self, size: int) -> None:
-        os.ftruncate(self.fileno(), size)
+        self._system.ftruncate(self.fileno(), size)
         self.size = size
         self._synced_size = min(self._synced_size, size)
 
     def sync(self) -> None:
-        os.fdatasync(self.fileno())
+        self._system.fdatasync(self.fileno())
         (self._origin or self)._synced_size = self.size
 
     def forget_cached(self, position: int) -> None:
         """Read from `position` on what is on the disk, but for what is still to be written there. After a failed sync
         Linux takes pages for written that are not, until they leave the cache."""
-        os.posix_fadvise(self.fileno(), position, 0, os.POSIX_FADV_DONTNEED)
+        self._system.posix_fadvise(self.fileno(), position, 0, os.POSIX_FADV_DONTNEED)
 
     def modified_ms(self) -> int:
         """When the file was written to last."""
-        return os.fstat(self.fileno()).st_mtime_ns // 1_000_000
+        return self._system.fstat(self.fileno()).st_mtime_ns // 1_000_000
 
     def duplicate(self) -> File:
         """The same open file under a descriptor of its own: it can be synced in a thread while this one is closed."""
-        other = File(self.path, os.dup(self.fileno()))
+        other = File(self.path, self._system.dup(self.fileno()), self._system)
         other._origin = self
         return other
 
@@ -142,12 +144,13 @@ class FileStatus:
 class Files:
     """The file system."""
 
-    def __init__(self, descriptors: Descriptors | None = None) -> None:
+    def __init__(self, descriptors: Descriptors | None = None, system: System = os) -> None:
+        self._system = system
         self.descriptors = Descriptors() if descriptors is None else descriptors
 
     def open(self, path: Path) -> File:
         """Open for reading and appending; the file is made where there is none. Raises OSError."""
-        return File(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+        return File(path, self._system.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), self._system)
 
     def exists(self, path: Path) -> bool:
         return path.exists()
@@ -169,11 +172,11 @@ class Files:
 
     def read_end(self, path: Path, size: int) -> bytes:
         """The last bytes of a file; fewer where it has not so many. Raises FileNotFoundError."""
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = self._system.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return os.pread(fd, size, max(0, os.fstat(fd).st_size - size))
+            return self._system.pread(fd, size, max(0, self._system.fstat(fd).st_size - size))
         finally:
-            os.close(fd)
+            self._system.close(fd)
 
     def read_bytes(self, path: Path) -> bytes | None:
         """The content, or None where there is no file, nor a directory for it."""
@@ -186,18 +189,18 @@ class Files:
         """Give `path` this content: a crash at any moment leaves the old content or the new one. Not `synced`, a power
         cut may also leave a torn one. Raises OSError."""
         temporary = path.with_name(path.name + ".tmp")
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        fd = self._system.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         try:
             view = memoryview(data)
             while view:
-                view = view[os.write(fd, view) :]
+                view = view[self._system.write(fd, view) :]
             if synced:
-                os.fsync(fd)
+                self._system.fsync(fd)
         except OSError:
             self.unlink(temporary)
             raise
         finally:
-            os.close(fd)
+            self._system.close(fd)
         self.rename(temporary, path)
         if synced:
             self.sync_directory(path.parent)
@@ -214,13 +217,13 @@ class Files:
 
     def space(self, directory: Path) -> DiskSpace:
         """Of the file system that `directory` is on."""
-        found = os.statvfs(directory)
+        found = self._system.statvfs(directory)
         return DiskSpace(free_bytes=found.f_bavail * found.f_frsize, total_bytes=found.f_blocks * found.f_frsize)
 
     def sync_directory(self, directory: Path) -> None:
         """Make the names in `directory` durable."""
-        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = self._system.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(fd)
+            self._system.fsync(fd)
         finally:
-            os.close(fd)
+            self._system.close(fd)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from kio.schema.errors import ErrorCode
@@ -47,7 +47,10 @@ class _Flush:
 
 
 class Flusher:
-    def __init__(self, config: BrokerConfig, logs: LogDirectory, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, config: BrokerConfig, logs: LogDirectory, now_ms: Callable[[], int], pool: Executor | None = None
+    ) -> None:
+        """`pool`: where syncs run; by default, threads of its own. It is shut down by `close`."""
         self._mode = config.flush
         self._interval_seconds = config.flush_interval_ms / 1000
         self._logs = logs
@@ -56,7 +59,7 @@ class Flusher:
         self._ready: dict[PartitionLog, None] = {}
         """Whose job begins when there is a place for it, in this order."""
         self._running = 0
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="sync")
+        self._pool = pool or ThreadPoolExecutor(THREADS, thread_name_prefix="sync")
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closing = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,16 +14,22 @@ from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import build_batch, records_in
 from logpost_broker.log.recovery import LastKnown, recover
 from logpost_broker.log.segment import RollLimits
+from logpost_broker.log.system import System
 
 NOW_MS = 1_800_000_000_000
 
 
 def open_log(
-    directory: Path, *, segment_bytes: int = 1 << 20, limits: RollLimits | None = None, known: LastKnown | None = None
+    directory: Path,
+    *,
+    segment_bytes: int = 1 << 20,
+    limits: RollLimits | None = None,
+    known: LastKnown | None = None,
+    system: System = os,
 ) -> PartitionLog:
     """The log in `directory`, as after a crash unless `known` says otherwise."""
     directory.mkdir(parents=True, exist_ok=True)
-    log = PartitionLog(directory, Files(), limits or RollLimits(size_bytes=segment_bytes), leader_epoch=3)
+    log = PartitionLog(directory, Files(system=system), limits or RollLimits(size_bytes=segment_bytes), leader_epoch=3)
     recover(log, known or LastKnown(), now_ms=NOW_MS)
     return log
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,42 +13,51 @@ from kio.schema.errors import ErrorCode
 
 from logpost.config import BrokerConfig
 from logpost_broker.errors import ApiError
+from logpost_broker.log.batch import Buffer
+from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import ENDED, PartitionLog
 from logpost_broker.node import Node
 from tests.broker.log.logs import append, idempotent, open_log, sync, values_from
+from tests.support.system import RealSystem
 
 PASSING = [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM]
 LASTING = [errno.EIO, errno.EROFS, errno.ENODEV, errno.ESTALE, errno.EUCLEAN]
 
 
-class Calls:
-    """Stands before system calls, and fails those of one name."""
+class Calls(RealSystem):
+    """System calls, of which those of one name fail."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.failing = ""
         self.error = 0
-        self.path = ""
-        """Fails only what is opened under such a path."""
-        for name in ("pwritev", "open", "dup", "pread"):
-            monkeypatch.setattr(os, name, self._before(name, getattr(os, name)))
 
-    def _before(self, name: str, call: Callable[..., object]) -> Callable[..., object]:
-        def called(first: object, *args: object, **options: object) -> object:
-            if name == self.failing and (not self.path or self.path in str(first)):
-                raise OSError(self.error, os.strerror(self.error))
-            return call(first, *args, **options)
+    def _call(self, name: str) -> None:
+        if name == self.failing:
+            raise OSError(self.error, os.strerror(self.error))
 
-        return called
+    def pwritev(self, fd: int, buffers: Sequence[Buffer], offset: int, /) -> int:
+        self._call("pwritev")
+        return super().pwritev(fd, buffers, offset)
 
-    def fail(self, name: str, error: int, path: str = "") -> None:
-        self.failing, self.error, self.path = name, error, path
+    def open(self, path: Path, flags: int, mode: int = 0o777, /) -> int:
+        self._call("open")
+        return super().open(path, flags, mode)
+
+    def dup(self, fd: int, /) -> int:
+        self._call("dup")
+        return super().dup(fd)
+
+    def pread(self, fd: int, size: int, offset: int, /) -> bytes:
+        self._call("pread")
+        return super().pread(fd, size, offset)
+
+    def fail(self, name: str, error: int) -> None:
+        self.failing, self.error = name, error
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
-    made = Calls(monkeypatch)
-    yield made
-    made.failing = ""
+def calls() -> Calls:
+    return Calls()
 
 
 def refused(call: Callable[[], object]) -> None:
@@ -65,7 +74,7 @@ def watched(log: PartitionLog) -> list[int]:
 
 @pytest.mark.parametrize("error", PASSING)
 def test_a_write_that_fails_for_want_of_something_is_tried_again(tmp_path: Path, calls: Calls, error: int) -> None:
-    log = open_log(tmp_path)
+    log = open_log(tmp_path, system=calls)
     log.append(idempotent(7, 0, [b"first"]), now_ms=0)
     calls.fail("pwritev", error)
     refused(lambda: log.append(idempotent(7, 1, [b"second"]), now_ms=0))
@@ -78,7 +87,7 @@ def test_a_write_that_fails_for_want_of_something_is_tried_again(tmp_path: Path,
 def test_a_write_that_fails_otherwise_takes_the_partition_offline(
     tmp_path: Path, calls: Calls, error: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log = open_log(tmp_path)
+    log = open_log(tmp_path, system=calls)
     append(log, b"first")
     sync(log)
     seen = watched(log)
@@ -90,7 +99,7 @@ def test_a_write_that_fails_otherwise_takes_the_partition_offline(
     refused(lambda: append(log, b"third"))
     refused(lambda: log.read(0, 1000))
     log.close()
-    again = open_log(tmp_path)
+    again = open_log(tmp_path, system=calls)
     assert (values_from(again, 0), again.next_offset) == ([b"first"], 1)
 
 
@@ -98,7 +107,7 @@ def test_a_write_that_fails_otherwise_takes_the_partition_offline(
 def test_the_next_segment_that_cannot_be_made_is_a_failed_write(
     tmp_path: Path, calls: Calls, error: int, is_offline: bool
 ) -> None:
-    log = open_log(tmp_path, segment_bytes=200)
+    log = open_log(tmp_path, segment_bytes=200, system=calls)
     append(log, b"." * 150)
     calls.fail("open", error)
     refused(lambda: append(log, b"." * 150))
@@ -109,7 +118,7 @@ def test_the_next_segment_that_cannot_be_made_is_a_failed_write(
 
 
 def test_a_place_that_cannot_be_read_costs_its_readers_only(tmp_path: Path, calls: Calls) -> None:
-    log = open_log(tmp_path)
+    log = open_log(tmp_path, system=calls)
     append(log, b"first")
     sync(log)
     calls.fail("pread", errno.EIO)
@@ -121,9 +130,10 @@ def test_a_place_that_cannot_be_read_costs_its_readers_only(tmp_path: Path, call
     assert values_from(log, 0) == [b"first", b"second"]
 
 
-def on_a_node(directory: Path, story: Callable[[Node, Sequence[PartitionLog]], object]) -> None:
+def on_a_node(directory: Path, calls: Calls, story: Callable[[Node, Sequence[PartitionLog]], object]) -> None:
     async def tell() -> None:
-        node = Node(BrokerConfig(port=0, metrics_port=0), directory, host="localhost", port=1)
+        files = Files(system=calls)
+        node = Node(BrokerConfig(port=0, metrics_port=0), directory, host="localhost", port=1, files=files)
         await node.start()
         topic = node.topics.by_name("t") or node.create_topic("t", 2)
         result = story(node, [node.log(topic, 0), node.log(topic, 1)])
@@ -155,9 +165,9 @@ def test_an_offline_partition_leaves_the_others_alone_and_comes_back_with_the_ne
         append(logs[0], b"again")
         await node.durable(logs[0])
 
-    on_a_node(tmp_path, story)
+    on_a_node(tmp_path, calls, story)
     assert not (tmp_path / ".kafka_cleanshutdown").exists(), "the next start checks what the disk has"
-    on_a_node(tmp_path, later)
+    on_a_node(tmp_path, calls, later)
 
 
 def test_who_waits_for_a_sync_is_told_when_a_write_fails_meanwhile(tmp_path: Path, calls: Calls) -> None:
@@ -174,7 +184,7 @@ def test_who_waits_for_a_sync_is_told_when_a_write_fails_meanwhile(tmp_path: Pat
         assert not waiting
         assert isinstance(second.exception(), ApiError)
 
-    on_a_node(tmp_path, story)
+    on_a_node(tmp_path, calls, story)
 
 
 def test_a_checkpoint_that_cannot_be_written_takes_the_partition_offline(tmp_path: Path, calls: Calls) -> None:
@@ -187,4 +197,4 @@ def test_a_checkpoint_that_cannot_be_written_takes_the_partition_offline(tmp_pat
         calls.failing = ""
         assert log.offline == "it could not be written: Input/output error"
 
-    on_a_node(tmp_path, story)
+    on_a_node(tmp_path, calls, story)
