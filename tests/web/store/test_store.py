@@ -13,7 +13,7 @@ import pytest
 
 from logpost.config import StoreConfig
 from logpost.errors import ConfigError, StartError
-from logpost_web.store.schema import MAX_NS, MIN_NS
+from logpost_web.store.schema import ADDED_COLUMNS, FIRST_VERSION, MAX_NS, MIN_NS, VERSION, version_comment
 from logpost_web.store.store import QueryError, Store
 from tests.support.processes import free_port
 
@@ -181,3 +181,36 @@ def test_attributes_that_are_never_the_same_leave_the_store_usable(store: Store)
 def test_the_store_may_open_many_files(store: Store) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert soft >= min(hard, 65_536) or hard == resource.RLIM_INFINITY
+
+
+def test_a_new_table_has_the_current_layout(store: Store) -> None:
+    assert store.version == VERSION
+
+
+def test_a_table_of_an_older_layout_is_noticed_and_taken_along(tmp_path: Path) -> None:
+    store = Store.open(StoreConfig(), tmp_path)
+    insert(store, {"Body": "old", "Offset": 1})
+    store.command("ALTER TABLE otel_logs MODIFY COMMENT ''")
+    for column in ADDED_COLUMNS:
+        store.command(f"ALTER TABLE otel_logs DROP COLUMN {column.split()[0]}")
+    store.close()
+
+    older = Store.open(StoreConfig(), tmp_path)
+    assert older.version == FIRST_VERSION
+    insert(older, {"Body": "new", "Offset": 2})
+    assert older.query("SELECT Body FROM otel_logs ORDER BY Offset").rows == [("old",), ("new",)]
+    older.mark_current()
+    older.close()
+
+    current = Store.open(StoreConfig(), tmp_path)
+    assert current.version == VERSION
+    current.close()
+
+
+def test_a_table_of_a_newer_layout_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
+    store = Store.open(StoreConfig(), tmp_path)
+    store.command(f"ALTER TABLE otel_logs MODIFY COMMENT '{version_comment(VERSION + 1)}'")
+    store.close()
+    for _ in range(2):  # the directory is free again
+        with pytest.raises(StartError, match="start the newer release"):
+            Store.open(StoreConfig(), tmp_path)

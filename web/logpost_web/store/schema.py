@@ -10,13 +10,49 @@ Offset) makes the order total, so that a cursor never skips. The 128 most freque
 the rest share one: each such column costs files, and a program that invents a name per line would use them up (measured
 with 1024, the default: 80 s to insert 20,000 rows, and "too many open files"). Table partitions follow arrival and not
 the time of the event: retention then drops whole parts, and logs of last year are welcome in one block.
+
+- `BodyBytes`: bytes of the message before it was cut (`store.max_message_bytes`); 0 where Body is all of it.
+- `LogAttributesText`: the attributes as JSON text where LogAttributes would not give the same back, else empty.
+- `ResourceAttributes`, `ScopeAttributes`: always empty; as ALIAS they cost an insert and a part's files nothing.
+
+The table's comment names the version of the layout in which all its rows are written; `Store.version` reads it. A table
+of an older version gets the columns that it lacks, so that every statement works on it, and keeps its version until its
+rows are written as this version writes them.
+
+- 1 (no comment): texts among the attributes that look like a time or a number were stored as one.
+- 2: attributes are stored as they were sent.
 """
 
 from __future__ import annotations
 
+import re
+
 TABLE = "otel_logs"
 
-CREATE_TABLE = """
+VERSION = 2
+"""Of the layout that this release writes. It grows when rows that are in stores already would be written otherwise."""
+FIRST_VERSION = 1
+"""Of a table whose comment names none."""
+ADDED_COLUMNS: tuple[str, ...] = (
+    "BodyBytes UInt64 CODEC(ZSTD(1)) AFTER Body",
+    "LogAttributesText String CODEC(ZSTD(1)) AFTER LogAttributes",
+)
+"""Columns that later versions added, as in CREATE_TABLE; a table that was made without them gets them when it is
+opened."""
+_VERSION_COMMENT = re.compile(r"logpost layout (\d+)")
+
+
+def version_comment(version: int) -> str:
+    return f"logpost layout {version}"
+
+
+def version_in(comment: str) -> int:
+    """The version that a table's comment names."""
+    match = _VERSION_COMMENT.search(comment)
+    return int(match[1]) if match else FIRST_VERSION
+
+
+CREATE_TABLE = f"""
 CREATE TABLE IF NOT EXISTS otel_logs (
     Timestamp DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     TraceId String CODEC(ZSTD(1)),
@@ -26,13 +62,15 @@ CREATE TABLE IF NOT EXISTS otel_logs (
     SeverityNumber UInt8,
     ServiceName LowCardinality(String) CODEC(ZSTD(1)),
     Body String CODEC(ZSTD(1)),
+    BodyBytes UInt64 CODEC(ZSTD(1)),
     ResourceSchemaUrl LowCardinality(String) CODEC(ZSTD(1)),
-    ResourceAttributes JSON CODEC(ZSTD(1)),
+    ResourceAttributes JSON ALIAS CAST('{{}}', 'JSON'),
     ScopeSchemaUrl LowCardinality(String) CODEC(ZSTD(1)),
     ScopeName String CODEC(ZSTD(1)),
     ScopeVersion LowCardinality(String) CODEC(ZSTD(1)),
-    ScopeAttributes JSON CODEC(ZSTD(1)),
+    ScopeAttributes JSON ALIAS CAST('{{}}', 'JSON'),
     LogAttributes JSON(max_dynamic_paths = 128) CODEC(ZSTD(1)),
+    LogAttributesText String CODEC(ZSTD(1)),
     EventName String CODEC(ZSTD(1)),
     HostName LowCardinality(String) CODEC(ZSTD(1)),
     FilePath LowCardinality(String) CODEC(ZSTD(1)),
@@ -53,6 +91,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(IndexedAt)
 ORDER BY (Timestamp, Topic, Partition, Offset)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT '{version_comment(VERSION)}'
 """
 # The two fsync settings: offsets are committed after the insert, so an insert that returned must survive a power cut.
 

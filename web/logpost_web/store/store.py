@@ -20,7 +20,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from logpost.config import StoreConfig
 from logpost.errors import ConfigError, LogpostError, StartError
 from logpost.service import DirectoryLock
-from logpost_web.store.schema import CREATE_TABLE, TABLE
+from logpost_web.store.schema import ADDED_COLUMNS, CREATE_TABLE, TABLE, VERSION, version_comment, version_in
 
 OPEN_FILES = 65_536
 """The embedded store has two files for every column of every large part it reads; 1024 are usual and too few."""
@@ -75,8 +75,17 @@ class Store:
             # The engine ends with its last client: this one keeps it from starting anew after a statement that failed.
             self._anchor = clickhouse_connect.get_client(**target)
             self._anchor.command(CREATE_TABLE)
-        except ClickHouseError as error:
+            for column in ADDED_COLUMNS:
+                self._anchor.command(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
+            found = self.version
+        except (ClickHouseError, QueryError) as error:
             raise StartError(f"cannot open the store {self.description}: {_first_line(error)}") from error
+        if found > VERSION:
+            self._anchor.close()
+            raise StartError(
+                f"the store {self.description} has layout {found}, made by a newer logpost; this one knows {VERSION}"
+                " and older ones: start the newer release, or move the store away to fill a new one from the topic"
+            )
 
     @property
     def directory(self) -> Path:
@@ -89,6 +98,17 @@ class Store:
         if "path" in self._target:
             return f"chdb://{self._target['path']}"
         return str(self._target["dsn"]).rpartition("@")[2]
+
+    @property
+    def version(self) -> int:
+        """The layout (`schema.VERSION`) in which all rows are written; a lower one: some may be from before. Blocks.
+        Raises QueryError."""
+        comment = "SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
+        return version_in(self.query(comment, {"table": TABLE}).rows[0][0])
+
+    def mark_current(self) -> None:
+        """Say that all rows are written in the layout of this release. Blocks. Raises QueryError."""
+        self.command(f"ALTER TABLE {TABLE} MODIFY COMMENT '{version_comment(VERSION)}'")
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> QueryResult:
         """Run a SELECT with `{name:Type}` parameters. Blocks; any thread. Raises QueryError."""
@@ -106,6 +126,14 @@ class Store:
             bytes_read=int(summary.get("read_bytes", 0)),
             elapsed_ms=int(summary.get("elapsed_ns", 0)) / 1e6,
         )
+
+    def command(self, sql: str) -> None:
+        """Run a statement without an answer. Blocks; any thread. Raises QueryError."""
+        try:
+            with self._client() as client:
+                client.command(sql)
+        except ClickHouseError as error:
+            raise _query_error(error) from error
 
     def insert(self, rows: bytes) -> None:
         """Insert lines of JSON, one row each, all or none of them. Blocks; any thread. Raises QueryError."""
