@@ -46,6 +46,7 @@ def serve(config: Config) -> None:
         try:
             server.run(sockets)
         finally:
+            services.queries.close()
             indexer.stop()
         if indexer.failure:
             raise LogpostError(f"the indexer cannot go on: {indexer.failure}")

@@ -1,9 +1,13 @@
-"""Statements run beside the event loop: waiting costs nobody, limits are named."""
+"""Statements run beside the event loop: nobody waits for another's, nothing runs that nobody waits for, limits are
+named."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import time
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 from starlette.applications import Starlette
@@ -13,43 +17,119 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from logpost_web.api.errors import HANDLERS, ClientGoneError
-from logpost_web.api.queries import MAX_THREADS, Queries
+from logpost_web.api.places import NoPlaceError
+from logpost_web.api.queries import LONG_PLACES, LONG_PLACES_PER_CLIENT, MAX_WAITING, SHORT_PLACES, Queries
 from logpost_web.search.rows import Statement
 from logpost_web.store.store import Store
+from tests.support.appliance import await_condition
 from tests.web.api.conftest import fetch, serving
 
 SLOW = Statement("SELECT sleep(1)", {})
+QUICK = Statement("SELECT 1", {})
+ENDLESS = "SELECT count() FROM numbers(10000000000000) WHERE NOT ignore(sipHash64(number))"
+HEAVY = Statement(f"{ENDLESS} SETTINGS max_execution_time = 300, max_threads = 1", {})
 
 
-def request_of(gone: asyncio.Event) -> Request:
+@pytest.fixture
+def queries(store: Store) -> Iterator[Queries]:
+    queries = Queries(store)
+    yield queries
+    queries.close()
+
+
+def request_of(gone: asyncio.Event, client: str = "10.0.0.1") -> Request:
     """A request whose client leaves when `gone` is set."""
 
     async def receive() -> Message:
         await gone.wait()
         return {"type": "http.disconnect"}
 
-    return Request({"type": "http"}, receive)
+    return Request({"type": "http", "client": (client, 1)}, receive)
 
 
-def test_a_client_that_left_while_waiting_never_gets_a_thread(store: Store) -> None:
+def running(store: Store) -> int:
+    """Statements that this file's tests left in the store."""
+    [(count,)] = store.query("SELECT count() FROM system.processes WHERE query LIKE '%sipHash64(number)%'").rows
+    return int(count) - 1  # this one names it, too
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    await asyncio.to_thread(await_condition, condition, "so many run", 30)
+
+
+@contextlib.asynccontextmanager
+async def heavy_ones(queries: Queries, count: int, client: str) -> AsyncIterator[list[asyncio.Task[object]]]:
+    """So many endless statements of a client, until the end of the block, when it goes away."""
+    gone = asyncio.Event()
+    tasks: list[asyncio.Task[object]] = [
+        asyncio.create_task(queries.run(request_of(gone, client), HEAVY)) for _ in range(count)
+    ]
+    await asyncio.sleep(0)
+    yield tasks
+    gone.set()
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(end) for end in ends} == {ClientGoneError}
+
+
+def test_a_statement_ends_when_its_client_goes_and_its_place_is_free(store: Store, queries: Queries) -> None:
     async def story() -> None:
-        queries = Queries(store)
-        staying, leaving = asyncio.Event(), asyncio.Event()
-        running = [asyncio.create_task(queries.run(request_of(staying), SLOW)) for _ in range(MAX_THREADS)]
-        await asyncio.sleep(0)
-        waiting = asyncio.create_task(queries.run(request_of(leaving), SLOW))
-        leaving.set()
-        with pytest.raises(ClientGoneError):
-            await waiting
-        assert not any(task.done() for task in running)
-        assert [(await task).rows for task in running] == [[(0,)]] * MAX_THREADS
+        async with heavy_ones(queries, LONG_PLACES_PER_CLIENT + SHORT_PLACES, "10.0.0.1"):
+            await until(lambda: running(store) > LONG_PLACES_PER_CLIENT)
+        async with heavy_ones(queries, 1, "10.0.0.1"):
+            await until(lambda: running(store) > 0)
+
+    asyncio.run(story())
+    await_condition(lambda: running(store) == 0, "nothing runs", 30)
+
+
+def test_a_connection_that_closes_ends_its_statement(store: Store, queries: Queries) -> None:
+    async def endpoint(request: Request) -> Response:
+        await queries.run(request, HEAVY)
+        raise AssertionError("it cannot end")
+
+    with serving(Starlette(routes=[Route("/", endpoint)], exception_handlers=HANDLERS)) as address:
+        with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=30) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await_condition(lambda: running(store) == 1, "it runs", 30)
+        await_condition(lambda: running(store) == 0, "it ended", 30)
+
+
+@pytest.mark.parametrize("client", ["10.0.0.1", "10.0.0.2"])
+def test_a_short_search_waits_for_no_long_one_of_anybody(queries: Queries, client: str) -> None:
+    async def story() -> None:
+        async with heavy_ones(queries, 12, "10.0.0.1") as heavy:
+            for _ in range(5):
+                assert (await queries.run(request_of(asyncio.Event(), client), QUICK)).rows == [(1,)]
+            assert not any(task.done() for task in heavy)
 
     asyncio.run(story())
 
 
-def test_the_event_loop_stays_free(store: Store) -> None:
+def test_a_long_search_finds_a_place_beside_those_of_another_client(store: Store, queries: Queries) -> None:
+    long = Statement("SELECT sum(sleepEachRow(0.5)) FROM numbers(4) SETTINGS max_block_size = 1", {})
+
+    async def story() -> None:
+        async with heavy_ones(queries, LONG_PLACES + 5, "10.0.0.1") as heavy:
+            await until(lambda: running(store) > LONG_PLACES_PER_CLIENT)
+            assert (await queries.run(request_of(asyncio.Event(), "10.0.0.2"), long)).rows == [(0,)]
+            assert not any(task.done() for task in heavy)
+
+    asyncio.run(story())
+
+
+def test_more_than_may_wait_are_refused(queries: Queries) -> None:
+    async def story() -> None:
+        async with heavy_ones(queries, SHORT_PLACES + MAX_WAITING, "10.0.0.1"):
+            await asyncio.sleep(0)
+            with pytest.raises(NoPlaceError, match=f"{MAX_WAITING} searches wait already"):
+                await queries.run(request_of(asyncio.Event(), "10.0.0.2"), QUICK)
+
+    asyncio.run(story())
+
+
+def test_the_event_loop_stays_free(queries: Queries) -> None:
     async def story() -> float:
-        slow = asyncio.create_task(Queries(store).run(request_of(asyncio.Event()), SLOW))
+        slow = asyncio.create_task(queries.run(request_of(asyncio.Event()), SLOW))
         longest = 0.0
         while not slow.done():
             before = time.monotonic()
@@ -58,9 +138,6 @@ def test_the_event_loop_stays_free(store: Store) -> None:
         return longest
 
     assert asyncio.run(story()) < 0.5
-
-
-ENDLESS = "SELECT count() FROM numbers(10000000000000) WHERE NOT ignore(sipHash64(number))"
 
 
 @pytest.mark.parametrize(
@@ -72,9 +149,9 @@ ENDLESS = "SELECT count() FROM numbers(10000000000000) WHERE NOT ignore(sipHash6
         ("SELECT nonsense", 500, "store"),
     ],
 )
-def test_a_limit_of_the_store_is_told_in_words(store: Store, sql: str, status: int, code: str) -> None:
+def test_a_limit_of_the_store_is_told_in_words(queries: Queries, sql: str, status: int, code: str) -> None:
     async def endpoint(request: Request) -> Response:
-        await Queries(store).run(request, Statement(sql, {}))
+        await queries.run(request, Statement(sql, {}))
         raise AssertionError("the limit did not hold")
 
     app = Starlette(routes=[Route("/", endpoint)], exception_handlers=HANDLERS)

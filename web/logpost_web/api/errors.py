@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
+from logpost_web.api.places import NoPlaceError
 from logpost_web.search.errors import BadArgumentError, QuerySyntaxError
 from logpost_web.search.rows import MAX_ANSWER_BYTES, MAX_SECONDS
 from logpost_web.store.store import QueryError
@@ -72,6 +73,12 @@ def _http_error(_: Request, error: Exception) -> Response:
     return response
 
 
+def _no_place(_: Request, error: Exception) -> Response:
+    response = error_response(429, "too_many_searches", f"{error}: try again in a few seconds")
+    response.headers["Retry-After"] = "5"
+    return response
+
+
 def _client_gone(_: Request, __: Exception) -> Response:
     return Response(status_code=499)
 
@@ -86,6 +93,7 @@ HANDLERS: dict[object, ExceptionHandler] = {
     BadArgumentError: _bad_argument,
     QueryError: _store_failed,
     HTTPException: _http_error,
+    NoPlaceError: _no_place,
     ClientGoneError: _client_gone,
     Exception: _bug,
 }

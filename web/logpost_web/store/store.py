@@ -110,11 +110,12 @@ class Store:
         """Say that all rows are written in the layout of this release. Blocks. Raises QueryError."""
         self.command(f"ALTER TABLE {TABLE} MODIFY COMMENT '{version_comment(VERSION)}'")
 
-    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> QueryResult:
-        """Run a SELECT with `{name:Type}` parameters. Blocks; any thread. Raises QueryError."""
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None, tag: str = "") -> QueryResult:
+        """Run a SELECT with `{name:Type}` parameters; `cancel(tag)` ends it. Blocks; any thread. Raises QueryError."""
         try:
             with self._client() as client:
-                result = client.query(sql, parameters=dict(parameters or {}))
+                settings = {"log_comment": tag} if tag else {}
+                result = client.query(sql, parameters=dict(parameters or {}), settings=settings)
                 rows = result.result_rows
         except ClickHouseError as error:
             raise _query_error(error) from error
@@ -134,6 +135,19 @@ class Store:
                 client.command(sql)
         except ClickHouseError as error:
             raise _query_error(error) from error
+
+    def cancel(self, tag: str) -> None:
+        """End the statement with this tag soon, if it runs. Any thread. Raises QueryError."""
+        # By a setting, because the embedded store takes no id from outside.
+        self.command(f"KILL QUERY WHERE Settings['log_comment'] = '{tag}' ASYNC")
+
+    def cpu_seconds(self, tag: str) -> float:
+        """What the statement with this tag used so far, 0 when none runs. Any thread. Raises QueryError."""
+        sql = (
+            "SELECT ProfileEvents['OSCPUVirtualTimeMicroseconds'] / 1e6 FROM system.processes "
+            "WHERE Settings['log_comment'] = {tag:String}"
+        )
+        return max((float(used) for (used,) in self.query(sql, {"tag": tag}).rows), default=0.0)
 
     def insert(self, rows: bytes) -> None:
         """Insert lines of JSON, one row each, all or none of them. Blocks; any thread. Raises QueryError."""

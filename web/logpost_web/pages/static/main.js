@@ -197,6 +197,7 @@ function showError(error) {
 // Live
 
 let live = 0;
+let refreshing = false;
 
 function setLive(on) {
   clearInterval(live);
@@ -204,10 +205,11 @@ function setLive(on) {
   $("live").setAttribute("aria-pressed", String(on));
 }
 
-/** Add what is new on top; what is open stays open. */
+/** Add what is new on top; what is open stays open. Never asks again before the answer is there. */
 async function refresh() {
-  if (document.hidden || $("results").getAttribute("aria-busy") === "true") return;
+  if (refreshing || document.hidden || $("results").getAttribute("aria-busy") === "true") return;
   const { signal } = asking;
+  refreshing = true;
   try {
     const [found, counted] = await ask(signal);
     const shown = new Set([...$("rows").children].map((row) => row.dataset.key));
@@ -218,6 +220,8 @@ async function refresh() {
     showCounts(found, counted);
   } catch (error) {
     if (!signal.aborted) fail(error);
+  } finally {
+    refreshing = false;
   }
 }
 

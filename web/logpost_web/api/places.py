@@ -1,0 +1,109 @@
+"""Who may run a statement now: so many at a time, shared fairly between clients. For one event loop; no clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterator
+
+
+class NoPlaceError(Exception):
+    """More wait than may."""
+
+    def __init__(self, most_waiting: int) -> None:
+        super().__init__(f"{most_waiting} searches wait already")
+
+
+class Place:
+    """One of the places, held by a client."""
+
+    def __init__(self, places: Places, client: str) -> None:
+        self._places = places
+        self._client = client
+
+    def move_to(self, others: Places) -> bool:
+        """Hold one of `others` instead, if there is one that nobody waits for."""
+        if not others.take(self._client):
+            return False
+        self.give_back()
+        self._places = others
+        return True
+
+    def give_back(self) -> None:
+        self._places.give_back(self._client)
+
+
+class Places:
+    """`most` places. One that becomes free goes to the client that holds the fewest, and of its requests to the one
+    that waits longest, or to the newest; no client holds more than `most_per_client`."""
+
+    def __init__(self, most: int, most_per_client: int, most_waiting: int, *, newest_first: bool = False) -> None:
+        self._most = most
+        self._most_per_client = most_per_client
+        self._most_waiting = most_waiting
+        self._newest_first = newest_first
+        self._held: Counter[str] = Counter()
+        self._waiting: deque[tuple[str, asyncio.Future[None]]] = deque()
+
+    @property
+    def taken(self) -> int:
+        return self._held.total()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    @contextlib.asynccontextmanager
+    async def place(self, client: str) -> AsyncIterator[Place]:
+        """Wait for a place and hold it. Raises NoPlaceError."""
+        if not self.take(client):
+            await self._wait(client)
+        place = Place(self, client)
+        try:
+            yield place
+        finally:
+            place.give_back()
+
+    def take(self, client: str) -> bool:
+        """Whether there was a place that nobody waits for; it is taken then."""
+        if not self._is_free_for(client) or any(self._eligible()):
+            return False
+        self._held[client] += 1
+        return True
+
+    def give_back(self, client: str) -> None:
+        self._held[client] -= 1
+        if not self._held[client]:
+            del self._held[client]
+        self._pass_on()
+
+    def _is_free_for(self, client: str) -> bool:
+        return self.taken < self._most and self._held[client] < self._most_per_client
+
+    async def _wait(self, client: str) -> None:
+        if len(self._waiting) >= self._most_waiting:
+            raise NoPlaceError(self._most_waiting)
+        entry = (client, asyncio.get_running_loop().create_future())
+        if self._newest_first:
+            self._waiting.appendleft(entry)
+        else:
+            self._waiting.append(entry)
+        try:
+            await entry[1]
+        except asyncio.CancelledError:
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+            else:  # the place came in the same moment
+                self.give_back(client)
+            raise
+
+    def _pass_on(self) -> None:
+        while entry := min(self._eligible(), key=lambda entry: self._held[entry[0]], default=None):
+            self._waiting.remove(entry)
+            self._held[entry[0]] += 1
+            entry[1].set_result(None)
+
+    def _eligible(self) -> Iterator[tuple[str, asyncio.Future[None]]]:
+        # One that was cancelled takes itself out when its task runs next.
+        return (entry for entry in self._waiting if not entry[1].done() and self._is_free_for(entry[0]))
