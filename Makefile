@@ -1,5 +1,5 @@
-# Every target sets up what it needs; Python 3.11+ is enough. `make test` adds Debian's kcat, chromium and prometheus
-# where it may.
+# Every target sets up what it needs; Python 3.11+ is enough. Where they may, `make test` adds Debian's kcat, chromium and
+# prometheus, `make interop` its Java, Maven, Go and Node.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,13 +8,17 @@ LINES ?= 500000
 CRASH_POINTS ?= 12000
 KILLS ?= 100
 
-.PHONY: up test lint bench interop lock system-packages clean
+.PHONY: up test lint bench interop interop-tests interop-programs lock clean
 
 up: $(VENV)/installed-server
 	@exec $(BIN)/logpost up
 
-test: $(VENV)/installed-dev system-packages
-	$(BIN)/python -m pytest
+# On all cores, file by file.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+test: $(VENV)/installed-dev
+	@.ci/system-packages test
+	$(PYTEST) --ignore tests/interop
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check
@@ -32,8 +36,15 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m pytest tests/faults --crash-points $(CRASH_POINTS)
 	$(BIN)/python -m pytest -k 'exploration or model or against' --hypothesis-profile=wide
 
-# The same programs of other makers against this broker and against Apache Kafka: Java and Maven, Go, Node, kcat.
-interop: $(VENV)/installed-dev
+# What needs Java or a second Kafka: tests, then the same programs of other makers against this broker and Apache Kafka.
+interop: interop-tests interop-programs
+
+interop-tests: $(VENV)/installed-dev
+	@.ci/system-packages interop
+	$(PYTEST) tests/interop
+
+interop-programs: $(VENV)/installed-dev
+	@.ci/system-packages interop
 	$(BIN)/python -m interop
 
 # The lock names every version; its second half serves tests and lint only. Without --no-deps pip would add pandas,
@@ -53,9 +64,6 @@ $(VENV)/made:
 	@echo "logpost: making $(VENV), once (0.7 GB; a minute)"
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make environments: apt install python3-venv" >&2; exit 1; }
 	@touch $@
-
-system-packages:
-	@.ci/system-packages
 
 lock: $(VENV)/installed-dev
 	.ci/lock $(BIN)

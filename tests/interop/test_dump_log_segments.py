@@ -61,7 +61,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("data")
     ports = {"broker.port": free_port(), "broker.metrics_port": free_port()}
     servers = f"localhost:{ports['broker.port']}"
-    settings = {**ports, "broker.segment_bytes": SEGMENT_BYTES, "broker.cleaner_check_seconds": 0.1}
+    settings = {
+        **ports,
+        "broker.segment_bytes": SEGMENT_BYTES,
+        "broker.cleaner_check_seconds": 0.1,
+        "broker.retention_ms": -1,  # the records are of 1970
+    }
     with Part("broker", "--data", str(data), settings=settings) as part:
         for codec in CODECS:
             create(servers, codec, 1, {"compression.type": "producer"})

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from logpost_broker import Broker
 from tests.interop.java_program import compiled, running
 from tests.interop.topics import SECONDS
-from tests.interop.words import CHANGELOG, REPARTITION, Words, await_that
+from tests.interop.words import CHANGELOG, REPARTITION, Words, await_that, await_transaction
 from tests.support.processes import Part, free_port
 
 
@@ -51,7 +51,7 @@ def test_killed_in_transactions_it_counts_each_word_once(words: Words, class_pat
         with running(class_path, "WordCount", *options, log=log):
             await_that(partial(words.has_more_than, words.end()), log)
             words.feed()
-            await_that(words.is_in_transaction, log)
+            await_transaction(words, log)
         if kill == 1:
             shutil.rmtree(state)
     with running(class_path, "WordCount", *options, log=log) as process:
@@ -75,7 +75,7 @@ def test_another_member_goes_on_with_its_standby(words: Words, class_path: str, 
             words.feed()
             await_that(words.are_counted, logs[1], 0.2)
             words.feed()
-            await_that(words.is_in_transaction, logs[0])
+            await_transaction(words, logs[0])
             first.kill()
             await_that(words.are_counted, logs[1], 0.2)
             second.terminate()
@@ -92,7 +92,7 @@ def test_the_broker_is_killed_under_it(class_path: str, tmp_path: Path) -> None:
         with running(class_path, "WordCount", *options, log=log) as process:
             for _ in range(2):
                 words.feed()
-                await_that(words.is_in_transaction, log)
+                await_transaction(words, log)
                 part.kill()
                 part.start()
                 # librdkafka's list_offsets would go on asking with the leader epoch from before.

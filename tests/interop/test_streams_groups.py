@@ -18,7 +18,7 @@ from logpost_broker.broker import EMBEDDED
 from tests.broker.wire_client import WireClient
 from tests.interop.java_program import compiled, running
 from tests.interop.topics import SECONDS
-from tests.interop.words import CHANGELOG, LINES, REPARTITION, Words, await_that
+from tests.interop.words import CHANGELOG, LINES, REPARTITION, Words, await_that, await_transaction
 from tests.support.apache_kafka import run_tool
 from tests.support.processes import Part, free_port
 
@@ -107,7 +107,7 @@ def test_instances_come_and_are_killed_and_each_word_is_counted_once(
             words.feed()
             await_that(partial(is_stable, leader.port, 3), log, 0.1)
             words.feed()
-            await_that(words.is_in_transaction, log)
+            await_transaction(words, log)
             killed.kill()
             words.feed()
             await_that(words.are_counted, log, 0.2)
@@ -133,11 +133,12 @@ def test_a_broker_that_is_killed_knows_its_groups(class_path: str, tmp_path: Pat
         first, second = (options(words, tmp_path / f"state-{number}") for number in range(2))
         with running(class_path, "WordCount", *first, log=log), running(class_path, "WordCount", *second, log=log):
             words.feed()
+            await_that(words.are_counted, log, 0.2)  # all topics are there: they change the group's epoch
             await_that(partial(is_stable, port, 2), log, 0.1)
             before = group(port)
             for _ in range(2):
                 words.feed()
-                await_that(words.is_in_transaction, log)
+                await_transaction(words, log)
                 broker.kill()
                 broker.start()
                 words.connect()

@@ -19,6 +19,7 @@ EARLIEST: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  #
 LATEST: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 COMMITTED = IsolationLevel.READ_COMMITTED
 A_BATCH = 300
+POLLS_A_BATCH = 50
 PATIENCE_SECONDS = 180.0
 """Several Java machines start on few cores."""
 
@@ -84,6 +85,21 @@ class Words:
     def check(self) -> None:
         """Each word was counted one by one: no count is missing, none is there twice."""
         assert self.committed() == {word: list(range(1, times + 1)) for word, times in self.fed.items()}
+
+
+def await_transaction(words: Words, log: Path) -> None:
+    """Until the counts of a transaction that is not committed are seen: it passes, so there must always be more to
+    count."""
+    polls = 0
+
+    def is_seen() -> bool:
+        nonlocal polls
+        polls += 1
+        if polls % POLLS_A_BATCH == 0:
+            words.feed()
+        return words.is_in_transaction()
+
+    await_that(is_seen, log)
 
 
 def await_that(is_so: Callable[[], bool], log: Path, pause: float = 0.0) -> None:

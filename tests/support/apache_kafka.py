@@ -6,6 +6,7 @@ variable `KAFKA_LIBS` names a directory that has them already. Java 17 or newer 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import socket
@@ -43,8 +44,11 @@ def kafka_libs(directory: Path | None = None) -> Path:
         if not any(named.glob("kafka_2.13-*.jar")):
             raise KafkaUnavailableError(f"no kafka_2.13 jar in {named}")
         return named
-    if not any(FETCHED_LIBS.glob("kafka-streams-*.jar")):
-        _fetch()
+    FETCHED_LIBS.parent.mkdir(exist_ok=True)
+    with FETCHED_LIBS.with_name("kafka-libs.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test processes that run side by side fetch them once
+        if not any(FETCHED_LIBS.glob("kafka-streams-*.jar")):
+            _fetch()
     return FETCHED_LIBS
 
 
