@@ -268,7 +268,7 @@ class Broken(Files):
     error = errno.EIO
 
     def _fail(self, path: Path) -> None:
-        if self.name and self.name in str(path):
+        if self.name and self.name in (path.name, path.parent.name):
             raise OSError(self.error, os.strerror(self.error))
 
     def names(self, directory: Path) -> list[str]:
