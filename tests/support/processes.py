@@ -69,12 +69,13 @@ class Part:
             self.lines.append("")  # the end: wakes waiters
             self._changed.notify_all()
 
-    def await_line(self, text: str, seconds: float = READY_SECONDS) -> str:
-        """The first stderr line that contains `text`; AssertionError with all lines when it does not come."""
+    def await_line(self, text: str, seconds: float = READY_SECONDS, *, after: int = 0) -> str:
+        """The first stderr line that contains `text`, of those behind the first `after`; AssertionError with all lines
+        when it does not come."""
         deadline = time.monotonic() + seconds
         with self._changed:
             while True:
-                found = next((line for line in self.lines if text in line), None)
+                found = next((line for line in self.lines[after:] if text in line), None)
                 if found is not None:
                     return found
                 ended = bool(self.lines) and self.lines[-1] == ""

@@ -121,15 +121,16 @@ def test_a_broker_that_goes_away_is_waited_for_quietly(box: Box) -> None:
     producer.produce("logs", b"before")
     assert producer.flush(30) == 0
     box.await_total(1, 30)
-    box.broker.kill()
-    box.web.await_line("waiting for the broker")
     said = len(box.web.lines)
+    box.broker.kill()
+    box.web.await_line("waiting for the broker", after=said)
     assert box.total() == 1
     box.broker.start()
     producer.produce("logs", b"after")
     assert producer.flush(30) == 0
     box.await_total(2, 30)
-    assert len(box.web.lines) <= said + 2
+    box.web.await_line("the broker is back", after=said)
+    assert len(box.web.lines) == said + 2
 
 
 def test_the_web_ends_while_the_broker_is_away(box: Box) -> None:
