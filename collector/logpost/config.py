@@ -181,6 +181,8 @@ class WebConfig(Table, frozen=True):
     external_url: HttpUrl = ""
     """The address that people open, where it is another than this machine's names and `listen`: requests that name
     another host are refused."""
+    max_connections: Positive = 1000
+    """More are refused; at most half of the files that the process may open (`ulimit -n`), the rest is the store's."""
     insecure: bool = False
 
 

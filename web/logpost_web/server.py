@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import socket
@@ -17,6 +18,7 @@ from logpost_web.api.own_hosts import machine_names, own_hosts
 from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
 from logpost_web.app import create_app
+from logpost_web.connection import connection_class, connection_limit, open_file_limit
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.monitor.exporter import KafkaCollector
 from logpost_web.store.store import Store
@@ -40,7 +42,11 @@ def serve(config: Config) -> None:
         indexer = Indexer(config, store)
         REGISTRY.register(KafkaCollector(config.kafka))
         services = Services(queries=Queries(store), indexer=indexer, bootstrap_servers=config.kafka.bootstrap_servers)
-        server = _Server(create_app(services, own_hosts(config.web, machine_names())), log)
+        server = _Server(
+            create_app(services, own_hosts(config.web, machine_names())),
+            connection_class(connection_limit(config.web.max_connections, open_file_limit())),
+            log,
+        )
         on_stop(server.stop)
         indexer.start(on_failure=server.stop)
         try:
@@ -57,11 +63,13 @@ def serve(config: Config) -> None:
 class _Server(uvicorn.Server):
     """uvicorn on sockets that are bound already, quiet but for the line that says it is ready."""
 
-    def __init__(self, app: ASGIApp, log: logging.Logger) -> None:
+    def __init__(self, app: ASGIApp, connection: type[asyncio.Protocol], log: logging.Logger) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         super().__init__(
             uvicorn.Config(
                 app,
+                http=connection,
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,
