@@ -14,7 +14,7 @@ Level = Literal["trace", "debug", "info", "warn", "error", "fatal"]
 LEVELS: tuple[Level, ...] = ("trace", "debug", "info", "warn", "error", "fatal")
 
 
-class Src(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Src(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Where the record stands in its stream: bytes `start` (incl.) to `end` (excl.) of stream `id`.
 
     Lines that were filtered out count to the record after them, so ranges leave no gap.
@@ -23,6 +23,8 @@ class Src(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     id: str
     start: int = msgspec.field(name="from")
     end: int = msgspec.field(name="to")
+    observed: bool = False
+    """The bytes tell no time: `ts` is when they were read, and another when they are sent again."""
 
 
 class Record(msgspec.Struct, kw_only=True, omit_defaults=True):

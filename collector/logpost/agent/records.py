@@ -70,6 +70,6 @@ class RecordWriter:
                 span_id=parsed.span_id,
                 attrs=attrs,
                 file=self._file,
-                src=Src(id=self._id, start=start, end=end),
+                src=Src(id=self._id, start=start, end=end, observed=parsed.ts_ns is None),
             )
         )

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from prometheus_client import REGISTRY
 
 from logpost.config import Config, KafkaConfig
 from logpost.record import Record, Src
@@ -140,8 +141,7 @@ def test_the_last_commit_of_a_drain_arrives(broker: Broker, store: Store, config
 def test_a_late_range_is_kept_and_a_partly_known_one_too(broker: Broker, store: Store, indexer: Indexer) -> None:
     ranges = [(0, 10), (50, 60), (20, 30), (10, 20), (25, 40), (22, 28), (0, 60)]
     produce(broker, *(record(f"{start}-{end}", Src(id="s", start=start, end=end)) for start, end in ranges))
-    # 22-28 lies inside of what came before it; 0-60 does not: 40-50 is new.
-    await_messages(store, ["0-10", "50-60", "20-30", "10-20", "25-40", "0-60"])
+    await_messages(store, ["0-10", "50-60", "20-30", "10-20", "25-40", "22-28", "0-60"])
 
 
 def test_a_line_that_was_sent_twice_is_one_row(broker: Broker, store: Store, config: Config) -> None:
@@ -154,6 +154,54 @@ def test_a_line_that_was_sent_twice_is_one_row(broker: Broker, store: Store, con
     produce(broker, *again)
     with running(config, store):
         await_messages(store, [f"line {n}" for n in range(8)])
+
+
+def count_of(metric: str) -> float:
+    return REGISTRY.get_sample_value(metric) or 0.0
+
+
+def lines_of(life: str, first: int, last: int, stream: str = "s") -> list[bytes]:
+    """Lines of the same length in each life, so that all of them claim the same bytes."""
+    ends = range(first, last)
+    return [record(f"{life} {n:03d}", Src(id=stream, start=10 * n, end=10 * n + 10)) for n in ends]
+
+
+def test_a_stream_with_two_lives_is_indexed_with_both_each_line_once(
+    broker: Broker, store: Store, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    conflicts = count_of("logpost_indexer_stream_conflicts_total")
+    before, after = lines_of("before", 0, 20), lines_of("after!", 10, 30)
+    produce(broker, *before)
+    expected = [f"before {n:03d}" for n in range(20)]
+    with running(config, store):
+        await_messages(store, expected)
+    # The host went back to a snapshot: its first ten lines are sent again, and others follow them.
+    produce(broker, *before[5:10], *after[:15])
+    expected += [f"after! {n:03d}" for n in range(10, 25)]
+    with running(config, store):
+        await_messages(store, expected)
+    assert count_of("logpost_indexer_stream_conflicts_total") - conflicts == 10
+    assert [text for text in caplog.messages if "stream 's'" in text] == [
+        "'shop' on host '': other lines than those indexed before stand at bytes 100 to 110 of stream 's'. Was the "
+        "host set back to a snapshot, or does a clone of it run? All lines are indexed"
+    ]
+    # Killed, both lives send again.
+    produce(broker, *after[3:], *before[10:], record("the end"))
+    expected += [f"after! {n:03d}" for n in range(25, 30)] + ["the end"]
+    with running(config, store):
+        await_messages(store, expected)
+
+
+def test_a_clone_beside_its_original_is_indexed_with_it(broker: Broker, store: Store, config: Config) -> None:
+    original, clone = lines_of("origin", 0, 40), lines_of("cloned", 20, 40)
+    small = msgspec.structs.replace(config, store=msgspec.structs.replace(config.store, block_rows=7))
+    with running(small, store):
+        produce(broker, *original[:20])
+        for n in range(20):
+            produce(broker, clone[n], original[20 + n], *clone[: n // 2], *original[n : n + 3])
+        produce(broker, record("the end"))
+        names = [f"origin {n:03d}" for n in range(40)] + [f"cloned {n:03d}" for n in range(20, 40)]
+        await_messages(store, [*names, "the end"])
 
 
 def test_a_topic_made_anew_is_indexed_from_its_first_offset(broker: Broker, store: Store, indexer: Indexer) -> None:

@@ -1,17 +1,20 @@
 """The rules of exactly once, as stories about a topic and a store."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from logpost.record import Record, Src
 from logpost_web.indexer.intervals import IntervalSet
+from logpost_web.indexer.lines import Lines, line_of
 from logpost_web.indexer.planner import MAX_STREAMS, Plan, Planner
 from logpost_web.indexer.row import Position, Row, to_row
 
 KEY = ("logs", 0)
 
 
-def row(offset: int, src: Src | None = None) -> Row:
-    record = Record(ts="2026-11-22T10:51:07Z", message=f"line {offset}", src=src)
+def row(offset: int, src: Src | None = None, message: str = "a line") -> Row:
+    record = Record(ts="2026-11-22T10:51:07Z", message=message, src=src)
     return to_row(msgspec.json.encode(record), Position(*KEY, "id", offset, 0), 0)
 
 
@@ -26,6 +29,15 @@ def planner(stored: IntervalSet | None = None, ranges: dict[str, IntervalSet] | 
     return made
 
 
+def settled(plan: Plan, stored: Sequence[Row] = ()) -> Plan:
+    """`stored`: rows that are in the store or in the block."""
+    known = Lines(plan.places())
+    for one in stored:
+        known.add(line_of(one))
+    plan.settle(known)
+    return plan
+
+
 def offsets(plan: Plan) -> list[int]:
     return [row.Offset for row in plan.rows]
 
@@ -35,14 +47,35 @@ def test_an_offset_that_the_store_has_is_skipped() -> None:
     assert (offsets(plan), plan.known_offsets) == ([2, 4], 3)
 
 
-def test_bytes_that_the_store_has_are_skipped() -> None:
-    plan = planner(ranges={"s": IntervalSet([(0, 20)])}).plan([row(7, src(0, 10)), row(8, src(10, 20))])
-    assert (offsets(plan), plan.known_ranges) == ([], 2)
+def test_lines_that_the_store_has_are_skipped() -> None:
+    sent = [row(7, src(0, 10)), row(8, src(10, 20))]
+    plan = planner(ranges={"s": IntervalSet([(0, 20)])}).plan(sent)
+    assert plan.places() == {("s", 10), ("s", 20)}
+    assert (offsets(settled(plan, sent)), plan.known_ranges, plan.conflicts) == ([], 2, [])
+
+
+def test_other_lines_at_bytes_that_the_store_has_are_another_life() -> None:
+    plan = planner(ranges={"s": IntervalSet([(0, 20)])}).plan([row(7, src(0, 10)), row(8, src(10, 20), "another")])
+    settled(plan, [row(1, src(0, 10)), row(2, src(10, 20))])
+    assert (offsets(plan), plan.known_ranges) == ([8], 1)
+    assert [one.Offset for one in plan.conflicts] == [8]
 
 
 def test_a_line_sent_twice_within_a_block_is_one_row() -> None:
     plan = planner().plan([row(0, src(0, 10)), row(1, src(10, 20)), row(2, src(0, 10)), row(3, src(10, 20))])
-    assert (offsets(plan), plan.known_ranges) == ([0, 1], 2)
+    assert (offsets(settled(plan)), plan.known_ranges) == ([0, 1], 2)
+
+
+def test_two_lives_within_a_block_are_each_there_once() -> None:
+    a, b = src(0, 10), src(10, 20)
+    sent = [row(0, a), row(1, b), row(2, a, "x"), row(3, b, "y"), row(4, a), row(5, a, "x"), row(6, b, "y"), row(7, b)]
+    plan = settled(planner().plan(sent))
+    assert (offsets(plan), plan.known_ranges) == ([0, 1, 2, 3], 4)
+
+
+def test_where_nothing_is_known_there_is_nothing_to_settle() -> None:
+    plan = planner().plan([row(0, src(0, 10)), row(1, src(10, 20)), row(2, src(40, 50))])
+    assert (plan.suspects, plan.places()) == ([], set())
 
 
 def test_late_bytes_are_not_double() -> None:
@@ -52,7 +85,7 @@ def test_late_bytes_are_not_double() -> None:
 
 def test_a_record_that_is_new_in_part_is_kept_and_counted() -> None:
     plan = planner(ranges={"s": IntervalSet([(0, 10)])}).plan([row(0, src(5, 15))])
-    assert (offsets(plan), plan.overlaps) == ([0], 1)
+    assert (offsets(settled(plan)), len(plan.conflicts)) == ([0], 1)
 
 
 def test_the_same_bytes_of_another_stream_are_other_bytes() -> None:

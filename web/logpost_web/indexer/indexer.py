@@ -17,11 +17,13 @@ from confluent_kafka import KafkaException
 from logpost.config import Config
 from logpost_web.indexer import metrics
 from logpost_web.indexer.block_writer import missing, write
-from logpost_web.indexer.planner import PartitionKey, Planner
+from logpost_web.indexer.lines import Lines
+from logpost_web.indexer.lives import Lives
+from logpost_web.indexer.planner import PartitionKey, Plan, Planner
 from logpost_web.indexer.progress import PartitionProgress, Progress
 from logpost_web.indexer.row import Position, Row, to_row
 from logpost_web.indexer.source import Received, Source
-from logpost_web.indexer.stored import stored_offsets, stored_ranges
+from logpost_web.indexer.stored import stored_lines, stored_offsets, stored_ranges
 from logpost_web.store.store import QueryError, Store
 
 CONSUME_ROWS = 10_000
@@ -39,6 +41,7 @@ class Indexer:
         self._servers = config.kafka.bootstrap_servers
         self._store = store
         self._planner = Planner()
+        self._lives = Lives()
         self._source = Source(config, store.directory, self._on_rebalance)
         self._rows: list[Row] = []
         self._bytes = 0
@@ -131,12 +134,23 @@ class Indexer:
         if streams and not self._retried(lambda: self._planner.learn_streams(stored_ranges(self._store, streams))):
             return
         plan = self._planner.plan(rows)
+        if plan.suspects and not self._retried(partial(self._settle, plan)):
+            return
         self._rows += plan.rows
         for row in rows:
             self._next_offsets[row.Topic, row.Partition] = row.Offset + 1
         metrics.KNOWN_OFFSETS.inc(plan.known_offsets)
         metrics.KNOWN_RANGES.inc(plan.known_ranges)
-        metrics.OVERLAPS.inc(plan.overlaps)
+        self._lives.tell(plan.conflicts)
+
+    def _settle(self, plan: Plan) -> None:
+        """Compare what is known already with what the store and the block have there."""
+        known = Lines(plan.places())
+        for line in stored_lines(self._store, plan.places()):
+            known.add(line)
+        for row in self._rows:
+            known.add_row(row)
+        plan.settle(known)
 
     def _flush(self) -> None:
         """Insert the block, then commit."""

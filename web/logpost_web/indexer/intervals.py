@@ -36,6 +36,15 @@ class IntervalSet:
         self._starts[first:last] = [start]
         self._ends[first:last] = [end]
 
+    def add_new(self, start: int, end: int) -> bool:
+        """`add`, and whether none of [start, end) was in the set."""
+        if not self._ends or start >= self._ends[-1]:  # the usual case: nothing lies behind
+            self.add(start, end)
+            return True
+        is_new = not self.overlaps(start, end)
+        self.add(start, end)
+        return is_new
+
     def covers(self, start: int, end: int) -> bool:
         """Whether all of [start, end) is in the set."""
         found = bisect.bisect_right(self._starts, start) - 1

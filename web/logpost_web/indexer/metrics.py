@@ -6,8 +6,11 @@ from prometheus_client import Counter, Gauge, Histogram
 
 ROWS = Counter("logpost_indexer_rows", "Rows inserted into the store.")
 KNOWN_OFFSETS = Counter("logpost_indexer_known_offsets", "Messages dropped because the store had their offset.")
-KNOWN_RANGES = Counter("logpost_indexer_known_ranges", "Records dropped because the store had their bytes.")
-OVERLAPS = Counter("logpost_indexer_overlaps", "Records indexed although the store had some of their bytes.")
+KNOWN_RANGES = Counter("logpost_indexer_known_ranges", "Records dropped because the store had their line.")
+CONFLICTS = Counter(
+    "logpost_indexer_stream_conflicts",
+    "Records indexed although the store had some of their bytes: another life of their stream.",
+)
 POISON = Counter("logpost_indexer_poison", "Rows whose attributes the store could take as text only.")
 FAILURES = Counter("logpost_indexer_failures", "Tries that the store or the broker failed; each was repeated.")
 INSERT_SECONDS = Histogram("logpost_indexer_insert_seconds", "Time to insert a block.")

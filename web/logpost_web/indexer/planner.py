@@ -1,8 +1,11 @@
-"""Which messages become rows: each offset once, and each byte of a stream once. Pure.
+"""Which messages become rows: each offset once, and each line of a stream once. Pure.
 
 The planner knows, per partition, which offsets the store has from the committed one on, and per stream, which byte
 ranges. Both are asked of the store when a partition or a stream is first seen, and forgotten at every rebalance,
 because another indexer may have written meanwhile.
+
+Bytes that are known and come again are suspects: the same lines sent again, or other lines in another life of the
+stream. `settle` tells them apart by what they say.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from logpost_web.indexer.intervals import IntervalSet
+from logpost_web.indexer.lines import Lines, Place
 from logpost_web.indexer.row import Row
 
 MAX_STREAMS = 100_000
@@ -27,12 +31,33 @@ class _Partition:
 
 @dataclass(slots=True)
 class Plan:
-    """`rows` go into the store; the others were counted and dropped."""
+    """`rows` go into the store, once the `suspects` among them are settled; the others were counted and dropped.
+
+    `conflicts`: rows that are stored although the store has some of their bytes, because they say something else.
+    """
 
     rows: list[Row] = field(default_factory=list)
+    suspects: list[Row] = field(default_factory=list)
     known_offsets: int = 0
     known_ranges: int = 0
-    overlaps: int = 0
+    conflicts: list[Row] = field(default_factory=list)
+
+    def places(self) -> set[Place]:
+        """Where the suspects stand: the lines that are known there have to be learned before `settle`."""
+        return {(row.StreamId, row.StreamTo) for row in self.suspects}
+
+    def settle(self, known: Lines) -> None:
+        """Drop the suspects that are among the `known` lines, or the same as one before them in this plan."""
+        suspects = set(map(id, self.suspects))
+        rows, self.rows, self.suspects = self.rows, [], []
+        for row in rows:
+            if id(row) in suspects:
+                if known.has(row):
+                    self.known_ranges += 1
+                    continue
+                self.conflicts.append(row)
+            self.rows.append(row)
+            known.add_row(row)
 
 
 class Planner:
@@ -70,20 +95,11 @@ class Planner:
             partition.next_offset = row.Offset + 1
             if partition.stored.covers(row.Offset, row.Offset + 1):
                 plan.known_offsets += 1
-            elif row.StreamFrom < row.StreamTo and not self._is_new_range(row, plan):
-                plan.known_ranges += 1
-            else:
-                plan.rows.append(row)
+                continue
+            plan.rows.append(row)
+            if row.StreamFrom < row.StreamTo and not self._streams[row.StreamId].add_new(row.StreamFrom, row.StreamTo):
+                plan.suspects.append(row)
         return plan
-
-    def _is_new_range(self, row: Row, plan: Plan) -> bool:
-        stored = self._streams[row.StreamId]
-        if stored.covers(row.StreamFrom, row.StreamTo):
-            return False
-        if stored.overlaps(row.StreamFrom, row.StreamTo):
-            plan.overlaps += 1  # part of it is new: a double is the lesser evil
-        stored.add(row.StreamFrom, row.StreamTo)
-        return True
 
     def trim(self) -> None:
         """Keep memory bounded. Only when all that was planned is in the store, which is asked again later."""

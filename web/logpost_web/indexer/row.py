@@ -70,6 +70,10 @@ class Row(msgspec.Struct, omit_defaults=True, gc=False):
     StreamTo: int = 0
 
 
+class ObservedRow(Row):
+    """A row whose time is not the line's: it is when an agent first saw it, or saw it again."""
+
+
 class Position(NamedTuple):
     """Where a message stands. `topic_id` tells a topic from a later one of the same name."""
 
@@ -103,7 +107,8 @@ def to_row(value: bytes | None, position: Position, now_seconds: int) -> Row:
     if not bytes(attributes).startswith(b"{"):
         attributes = _as_text(attributes)
     level = LEVEL_OF.get(record.level, record.level)
-    row = Row(
+    make = ObservedRow if record.src is not None and record.src.observed else Row
+    row = make(
         timestamp,
         record.message,
         position.topic,
@@ -178,12 +183,13 @@ def _plain_row(value: bytes, position: Position, now_seconds: int) -> Row:
 
 def _store_time(text: str, otherwise_ns: int) -> tuple[str, str]:
     """(the time as the store takes it, a note of the original when it had to be changed)."""
-    ns = _parse_ns(text)
+    ns = parse_ns(text)
     clamped = min(max(otherwise_ns if ns is None else ns, MIN_NS), MAX_NS)
     return format_ts(clamped), "" if clamped == ns else text
 
 
-def _parse_ns(text: str) -> int | None:
+def parse_ns(text: str) -> int | None:
+    """Unix nanoseconds of a time as RFC 3339 writes it; None for what is none."""
     try:
         moment = datetime.datetime.fromisoformat(text)
     except ValueError:

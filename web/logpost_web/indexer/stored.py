@@ -1,23 +1,29 @@
-"""What the store has already: offsets of a partition, byte ranges of streams.
+"""What the store has already: offsets of a partition, byte ranges of streams, and single lines of those.
 
-Both are intervals of many adjacent rows, asked for at every start and rebalance, of partitions and streams of any
-length: the store must not sort all their rows to find that there is one interval. It sums up chunk by chunk instead. A
-chunk is whole when its ends and starts cancel out: as hashes, the sum of all ends minus the sum of all starts is then
-the last end minus the first start, so nothing is missing and nothing is there twice. Only the chunks that are not whole
-are sorted.
+The first two are intervals of many adjacent rows, asked for at every start and rebalance, of partitions and streams of
+any length: the store must not sort all their rows to find that there is one interval. It sums up chunk by chunk,
+and a chunk is whole when its ends and starts cancel out: as hashes, the sum of all ends minus the sum of all starts is
+then the last end minus the first start, so nothing is missing and nothing is there twice. Only the chunks that are not
+whole are sorted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from logpost_web.indexer.intervals import IntervalSet
+from logpost_web.indexer.lines import Line, Place
 from logpost_web.store.store import Store
 
 SORTED_ROWS = 2_000_000
 """Rows that one statement sorts, about 100 MB; a chunk has at most half as many."""
 IDS_A_STATEMENT = 1000
 """Parameters travel in the address of a request when the store is a server."""
+PLACES_A_STATEMENT = 1000
+"""The same, with an id each at worst."""
+
+_Item = TypeVar("_Item")
 
 _CHUNKS = """
 SELECT id, sipHash64(id, intDiv(start, 1048576)) AS chunk, min(start) AS first, max(end) AS last, count(),
@@ -56,6 +62,18 @@ WHERE StreamId IN {ids:Array(String)} AND StreamFrom < StreamTo
 """
 
 
+# In the order of Line. `streams` says for each place which of `ids` it is in.
+_LINES = """
+SELECT StreamId, StreamTo, toUnixTimestamp64Nano(Timestamp), Body, SeverityText, HostName, ServiceName, FilePath,
+    TraceId, SpanId, toJSONString(LogAttributes)
+FROM otel_logs
+WHERE StreamId IN {ids:Array(String)} AND StreamFrom < StreamTo AND (StreamId, StreamTo) IN (
+    SELECT {ids:Array(String)}[place.1], place.2
+    FROM (SELECT arrayJoin(arrayZip({streams:Array(UInt32)}, {ends:Array(UInt64)})) AS place)
+)
+"""
+
+
 def stored_offsets(store: Store, topic: str, partition: int, topic_id: str, from_offset: int) -> IntervalSet:
     """Offsets from `from_offset` on that the store has. Raises QueryError."""
     parameters = {"topic": topic, "topic_id": topic_id, "partition": partition, "from": from_offset}
@@ -70,6 +88,16 @@ def stored_ranges(store: Store, stream_ids: Collection[str]) -> dict[str, Interv
         for stream_id, start, end in _intervals(store, _RANGES, {"ids": some}):
             found[stream_id].add(start, end)
     return found
+
+
+def stored_lines(store: Store, places: Collection[Place]) -> Iterator[Line]:
+    """The lines that the store has at these places. Raises QueryError."""
+    for some in _slices(sorted(places), PLACES_A_STATEMENT):
+        ids = sorted({stream_id for stream_id, _ in some})
+        numbers = {stream_id: number for number, stream_id in enumerate(ids, start=1)}
+        streams = [numbers[stream_id] for stream_id, _ in some]
+        parameters = {"ids": ids, "streams": streams, "ends": [end for _, end in some]}
+        yield from (Line(*row) for row in store.query(_LINES, parameters).rows)
 
 
 def _intervals(store: Store, rows: str, parameters: Mapping[str, object]) -> Iterator[tuple[str, int, int]]:
@@ -99,6 +127,6 @@ def batches(chunks: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
         yield batch
 
 
-def _slices(ids: list[str], size: int) -> Iterator[list[str]]:
-    for start in range(0, len(ids), size):
-        yield ids[start : start + size]
+def _slices(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

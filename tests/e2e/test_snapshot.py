@@ -1,0 +1,58 @@
+"""A host goes back to a snapshot, or a clone of it runs beside it: every line that was ever written is found, once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.appliance import Appliance
+from tests.support.metrics import metric
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "app.log"
+
+
+@pytest.fixture
+def appliance(tmp_path: Path, log: Path) -> Iterator[Appliance]:
+    write(log, "before")
+    with Appliance(tmp_path, sources=f'[[agent.source]]\ntype = "file"\npaths = ["{log}"]\n') as appliance:
+        yield appliance
+
+
+def write(log: Path, word: str) -> None:
+    """Ten lines without a time of their own, as long as those of any other word of six letters."""
+    with log.open("a") as file:
+        file.writelines(f"{word} {number}\n" for number in range(10))
+
+
+def found(appliance: Appliance) -> list[str]:
+    return sorted(row["message"] for row in appliance.rows())
+
+
+def ten(word: str) -> list[str]:
+    return [f"{word} {number}" for number in range(10)]
+
+
+def test_a_host_set_back_to_a_snapshot_loses_no_line(appliance: Appliance, tmp_path: Path, log: Path) -> None:
+    appliance.await_total(10)
+    assert appliance.agent.stop() == 0
+    agent = appliance.data / "agent"
+    shutil.copytree(agent, tmp_path / "snapshot")
+    snapshot = log.read_bytes()
+    appliance.agent.start()
+    write(log, "middle")
+    appliance.await_total(20)
+    assert appliance.agent.stop() == 0
+    shutil.rmtree(agent)
+    (tmp_path / "snapshot").rename(agent)
+    log.write_bytes(snapshot)
+    write(log, "after!")
+    appliance.agent.start()
+    appliance.await_total(30)
+    assert found(appliance) == sorted([*ten("before"), *ten("middle"), *ten("after!")])
+    assert metric(appliance.web_port, "logpost_indexer_stream_conflicts_total") == 10
