@@ -159,3 +159,17 @@ def test_levels_have_one_spelling(level: str, text: str, number: int) -> None:
 def test_a_range_that_cannot_be_is_none(src: bytes) -> None:
     made = row(b'{%s,"src":%s}' % (TS, src))
     assert (made.Body, made.StreamId, made.StreamFrom, made.StreamTo) == ("m", "", 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("plain ERROR", ""),
+        ("Überlauf", "überlauf"),
+        ("\x1b[31mERROR\x1b[0m: x", "error: x"),
+        ("超时", "\x1b超\x1b\x1b时\x1b"),
+    ],
+)
+def test_a_message_outside_plain_ascii_has_its_words_beside_it(message: str, words: str) -> None:
+    assert row(msgspec.json.encode(Record(ts=ARRIVED, message=message))).Words == words
+    assert row(message.encode()).Words == words

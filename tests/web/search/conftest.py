@@ -11,6 +11,7 @@ import pytest
 from logpost.config import StoreConfig
 from logpost_web.search.condition import compile_condition
 from logpost_web.search.syntax import parse
+from logpost_web.search.words import words_column
 from logpost_web.store.store import Store
 
 Find = Callable[[str], list[int]]
@@ -36,7 +37,10 @@ def find(store: Store) -> Find:
 
 def insert(store: Store, *rows: Mapping[str, object]) -> None:
     """Rows by column; the offset counts from 1 where none is given."""
-    lines = [json.dumps({"Topic": "logs", "Offset": number, **row}) for number, row in enumerate(rows, 1)]
+    lines = [
+        json.dumps({"Topic": "logs", "Offset": number, "Words": words_column(str(row.get("Body", ""))), **row})
+        for number, row in enumerate(rows, 1)
+    ]
     store.insert("\n".join(lines).encode())
 
 

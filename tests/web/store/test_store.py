@@ -13,7 +13,15 @@ import pytest
 
 from logpost.config import StoreConfig
 from logpost.errors import ConfigError, StartError
-from logpost_web.store.schema import ADDED_COLUMNS, FIRST_VERSION, MAX_NS, MIN_NS, VERSION, version_comment
+from logpost_web.store.schema import (
+    ADDED_COLUMNS,
+    FIRST_VERSION,
+    MAX_NS,
+    MIN_NS,
+    SEARCHED_TEXT,
+    VERSION,
+    version_comment,
+)
 from logpost_web.store.store import QueryError, Store
 from tests.support.processes import free_port
 
@@ -158,7 +166,7 @@ def test_the_first_and_the_last_time_that_a_row_can_have(store: Store) -> None:
 @pytest.mark.parametrize(
     ("condition", "index"),
     [
-        ("hasToken(lower(Body), 'needle')", "idx_lower_body"),
+        (f"hasToken({SEARCHED_TEXT}, 'needle')", "idx_words"),
         ("TraceId = 'x'", "idx_trace_id"),
         ("StreamId IN ('x', 'y')", "idx_stream_id"),
         ("Offset >= 5", "idx_offset"),
@@ -166,6 +174,10 @@ def test_the_first_and_the_last_time_that_a_row_can_have(store: Store) -> None:
 )
 def test_indexes_serve_the_expressions_that_they_are_for(store: Store, condition: str, index: str) -> None:
     insert(store, {"Body": "hay"})
+    assert_served(store, condition, index)
+
+
+def assert_served(store: Store, condition: str, index: str) -> None:
     plan = store.query(f"EXPLAIN indexes = 1 SELECT count() FROM otel_logs WHERE {condition}").rows
     assert any(index in line for (line,) in plan)
 
@@ -191,6 +203,7 @@ def test_a_table_of_an_older_layout_is_noticed_and_taken_along(tmp_path: Path) -
     store = Store.open(StoreConfig(), tmp_path)
     insert(store, {"Body": "old", "Offset": 1})
     store.command("ALTER TABLE otel_logs MODIFY COMMENT ''")
+    store.command("ALTER TABLE otel_logs DROP INDEX idx_words, ADD INDEX idx_lower_body lower(Body) TYPE minmax")
     for column in ADDED_COLUMNS:
         store.command(f"ALTER TABLE otel_logs DROP COLUMN {column.split()[0]}")
     store.close()
@@ -199,6 +212,7 @@ def test_a_table_of_an_older_layout_is_noticed_and_taken_along(tmp_path: Path) -
     assert older.version == FIRST_VERSION
     insert(older, {"Body": "new", "Offset": 2})
     assert older.query("SELECT Body FROM otel_logs ORDER BY Offset").rows == [("old",), ("new",)]
+    assert_served(older, f"hasToken({SEARCHED_TEXT}, 'needle')", "idx_words")
     older.mark_current()
     older.close()
 

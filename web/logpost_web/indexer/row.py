@@ -16,6 +16,7 @@ import msgspec
 
 from logpost.formats.levels import LEVEL_OF
 from logpost.record import LEVELS, Src, format_ts
+from logpost_web.search.words import words_column
 from logpost_web.store.schema import MAX_NS, MIN_NS
 
 # OpenTelemetry's severity numbers: the first of each range.
@@ -68,6 +69,10 @@ class Row(msgspec.Struct, omit_defaults=True, gc=False):
     StreamId: str = ""
     StreamFrom: int = 0
     StreamTo: int = 0
+    Words: str = ""
+
+    def __post_init__(self) -> None:
+        self.Words = words_column(self.Body)
 
 
 class ObservedRow(Row):

@@ -1,8 +1,6 @@
 """Syntax tree → SQL condition on `otel_logs`. Every text of the user becomes a parameter, never SQL.
 
-Words and phrases ignore upper and lower case. The store's index holds the ASCII lower case of the message
-(`lower(Body)`), so a text in ASCII is answered from it; a text with other letters compares `lowerUTF8(Body)` and uses
-the index for its ASCII words only.
+Words and phrases are searched in the message's normal form (`words`), which the store's index holds.
 """
 
 from __future__ import annotations
@@ -15,7 +13,8 @@ from logpost.record import LEVELS
 from logpost_web.search.ast import And, Compares, Equals, Everything, Field, Matches, Not, Or, Pattern, Query, Text
 from logpost_web.search.errors import QuerySyntaxError
 from logpost_web.search.fields import Attribute, Column, resolve
-from logpost_web.search.tokens import WORD_CHARACTERS, inner_words, is_word
+from logpost_web.search.phrase import phrase
+from logpost_web.store.schema import SEARCHED_TEXT
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
@@ -78,28 +77,13 @@ class _Compiler:
     # The message
 
     def _text(self, text: Text) -> str:
-        pieces = text.pattern.pieces
-        if text.quoted or not is_word("".join(pieces)):
-            return self._message_contains(text.pattern)
-        if text.pattern.is_exact:
-            return self._message_has_word(pieces[0])
-        word = f"[{WORD_CHARACTERS}]*".join(piece.lower() for piece in pieces)
-        start = f"(?:^|[^{WORD_CHARACTERS}])" if pieces[0] else ""
-        end = f"(?:$|[^{WORD_CHARACTERS}])" if pieces[-1] else ""
-        return f"match({_lower(word)}(Body), {self._parameter(start + word + end)})"
-
-    def _message_has_word(self, word: str) -> str:
-        if word.isascii():
-            return f"hasToken(lower(Body), {self._parameter(word.lower())})"
-        return f"hasToken(lowerUTF8(Body), lowerUTF8({self._parameter(word)}))"
-
-    def _message_contains(self, pattern: Pattern) -> str:
-        words = [word for piece in pattern.pieces for word in inner_words(piece) if word.isascii()]
-        conditions = [self._message_has_word(word) for word in dict.fromkeys(words)]
-        like = "%" + "%".join(_escape_like(piece) for piece in pattern.pieces) + "%"
-        lower = _lower(like)
-        conditions.append(f"{lower}(Body) LIKE {lower}({self._parameter(like)})")
-        return "(" + " AND ".join(conditions) + ")"
+        wanted = phrase(text)
+        if wanted is None:
+            return "1"
+        conditions = [f"hasToken({SEARCHED_TEXT}, {self._parameter(word)})" for word in wanted.words]
+        if not wanted.is_word:
+            conditions.append(f"match({SEARCHED_TEXT}, {self._parameter(wanted.expression)})")
+        return conditions[0] if len(conditions) == 1 else f"({' AND '.join(conditions)})"
 
     # Fields
 
@@ -174,10 +158,6 @@ class _Compiler:
             case Equals(pattern):
                 like = "%".join(_escape_like(piece) for piece in pattern.pieces)
                 return f"{value} LIKE {self._parameter(like)}"
-
-
-def _lower(text: str) -> str:
-    return "lower" if text.isascii() else "lowerUTF8"
 
 
 def _escape_like(text: str) -> str:

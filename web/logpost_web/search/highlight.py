@@ -6,7 +6,7 @@ import re
 
 from logpost_web.search.ast import And, Equals, Field, Matches, Or, Pattern, Query, Text
 from logpost_web.search.fields import COLUMNS, resolve
-from logpost_web.search.tokens import is_word
+from logpost_web.search.words import is_letters, normal_form
 
 _WORD_CHARACTERS = r"0-9A-Za-z\u{80}-\u{10ffff}"
 
@@ -32,7 +32,7 @@ def _collect(query: Query) -> list[str]:
 
 def _text(pattern: Pattern, quoted: bool) -> str:
     pieces = [re.sub(r"[\\^$.*+?()[\]{}|/]", r"\\\g<0>", piece) for piece in pattern.pieces]
-    if quoted or not is_word("".join(pattern.pieces)):
+    if quoted or not is_letters(normal_form("".join(pattern.pieces))):
         return ".*?".join(piece for piece in pieces if piece)
     word = f"[{_WORD_CHARACTERS}]*".join(pieces)
     return f"(?<![{_WORD_CHARACTERS}]){word}(?![{_WORD_CHARACTERS}])"

@@ -1,7 +1,7 @@
 """The table `otel_logs`: the columns of OpenTelemetry's ClickHouse exporter (JSON variant) and ours behind them.
 
 Which expressions its skip indexes serve:
-- `lower(Body)`: whole words, as `hasToken(lower(Body), …)`; the index holds ASCII lower case.
+- `SEARCHED_TEXT`: whole words, as `hasToken(…, 'word')`.
 - `TraceId`, `StreamId`: equality and IN.
 - `Offset`: comparisons; rows that arrive together lie together.
 
@@ -13,6 +13,8 @@ the time of the event: retention then drops whole parts, and logs of last year a
 
 - `BodyBytes`: bytes of the message before it was cut (`store.max_message_bytes`); 0 where Body is all of it.
 - `LogAttributesText`: the attributes as JSON text where LogAttributes would not give the same back, else empty.
+- `Words`: the normal form of the message (`search/words.py`); empty for most messages, which are plain ASCII and whose
+  normal form is `lower(Body)`.
 - `ResourceAttributes`, `ScopeAttributes`: always empty; as ALIAS they cost an insert and a part's files nothing.
 
 The table's comment names the version of the layout in which all its rows are written; `Store.version` reads it. A table
@@ -20,7 +22,7 @@ of an older version gets the columns that it lacks, so that every statement work
 rows are written as this version writes them.
 
 - 1 (no comment): texts among the attributes that look like a time or a number were stored as one.
-- 2: attributes are stored as they were sent.
+- 2: attributes are stored as they were sent; messages that are not plain ASCII have `Words`.
 """
 
 from __future__ import annotations
@@ -29,6 +31,10 @@ import re
 
 TABLE = "otel_logs"
 
+SEARCHED_TEXT = "if(empty(Words), lower(Body), Words)"
+"""The normal form of a message. One expression: not every server answers an OR of two columns from their indexes. And
+`empty`, because the optimizer makes that of `Words = ''` and then knows the index no more."""
+
 VERSION = 2
 """Of the layout that this release writes. It grows when rows that are in stores already would be written otherwise."""
 FIRST_VERSION = 1
@@ -36,9 +42,13 @@ FIRST_VERSION = 1
 ADDED_COLUMNS: tuple[str, ...] = (
     "BodyBytes UInt64 CODEC(ZSTD(1)) AFTER Body",
     "LogAttributesText String CODEC(ZSTD(1)) AFTER LogAttributes",
+    "Words String CODEC(ZSTD(1)) AFTER IndexedAt",
 )
 """Columns that later versions added, as in CREATE_TABLE; a table that was made without them gets them when it is
 opened."""
+WORDS_INDEX = f"idx_words {SEARCHED_TEXT} TYPE tokenbf_v1(32768, 3, 0) GRANULARITY 8"
+REPLACED_INDEXES = {"idx_lower_body": WORDS_INDEX}
+"""Indexes of older versions that no statement asks any more → what is made in their place."""
 _VERSION_COMMENT = re.compile(r"logpost layout (\d+)")
 
 
@@ -82,10 +92,11 @@ CREATE TABLE IF NOT EXISTS otel_logs (
     StreamFrom UInt64 CODEC(Delta(8), ZSTD(1)),
     StreamTo UInt64 CODEC(Delta(8), ZSTD(1)),
     IndexedAt DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    Words String CODEC(ZSTD(1)),
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_stream_id StreamId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_offset Offset TYPE minmax GRANULARITY 1,
-    INDEX idx_lower_body lower(Body) TYPE tokenbf_v1(32768, 3, 0) GRANULARITY 8
+    INDEX {WORDS_INDEX}
 )
 ENGINE = MergeTree
 PARTITION BY toDate(IndexedAt)

@@ -20,7 +20,15 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from logpost.config import StoreConfig
 from logpost.errors import ConfigError, LogpostError, StartError
 from logpost.service import DirectoryLock
-from logpost_web.store.schema import ADDED_COLUMNS, CREATE_TABLE, TABLE, VERSION, version_comment, version_in
+from logpost_web.store.schema import (
+    ADDED_COLUMNS,
+    CREATE_TABLE,
+    REPLACED_INDEXES,
+    TABLE,
+    VERSION,
+    version_comment,
+    version_in,
+)
 
 OPEN_FILES = 65_536
 """The embedded store has two files for every column of every large part it reads; 1024 are usual and too few."""
@@ -77,6 +85,7 @@ class Store:
             self._anchor.command(CREATE_TABLE)
             for column in ADDED_COLUMNS:
                 self._anchor.command(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
+            self._replace_indexes()
             found = self.version
         except (ClickHouseError, QueryError) as error:
             raise StartError(f"cannot open the store {self.description}: {_first_line(error)}") from error
@@ -109,6 +118,15 @@ class Store:
     def mark_current(self) -> None:
         """Say that all rows are written in the layout of this release. Blocks. Raises QueryError."""
         self.command(f"ALTER TABLE {TABLE} MODIFY COMMENT '{version_comment(VERSION)}'")
+
+    def _replace_indexes(self) -> None:
+        of_table = "FROM system.data_skipping_indices WHERE database = currentDatabase() AND table = {table:String}"
+        for (name,) in self.query(f"SELECT name {of_table}", {"table": TABLE}).rows:
+            if name in REPLACED_INDEXES:
+                index = REPLACED_INDEXES[name]
+                self._anchor.command(f"ALTER TABLE {TABLE} DROP INDEX {name}, ADD INDEX IF NOT EXISTS {index}")
+                # In the background: what is not yet done is read whole.
+                self._anchor.command(f"ALTER TABLE {TABLE} MATERIALIZE INDEX {index.split()[0]}")
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None, tag: str = "") -> QueryResult:
         """Run a SELECT with `{name:Type}` parameters; `cancel(tag)` ends it. Blocks; any thread. Raises QueryError."""
