@@ -24,7 +24,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -202,6 +202,13 @@ class Node:
         """Done when everything appended to `log` so far is as safe as `broker.flush` says; raises ApiError
         KAFKA_STORAGE_ERROR when it cannot be."""
         return self.flusher.durable(log)
+
+    async def shown(self, logs: Iterable[PartitionLog]) -> None:
+        """Wait until clients see what they were told is in `logs`: acks=1 answers before the sync that `broker.flush =
+        "commit"` waits for. A log that cannot be synced is not waited for."""
+        pending = [self.durable(log) for log in logs if log.high_watermark < log.next_offset]
+        if pending:
+            await asyncio.gather(*pending, return_exceptions=True)
 
     def admit(self, size_bytes: int, now_ms: int) -> None:
         """Whether a client may write so much. Raises ApiError KAFKA_STORAGE_ERROR when only the disk's reserve is

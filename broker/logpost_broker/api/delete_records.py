@@ -9,6 +9,9 @@ Kafka calls INVALID_TOPIC_EXCEPTION and POLICY_VIOLATION.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from kio.schema.delete_records.v2.request import DeleteRecordsPartition, DeleteRecordsRequest
 from kio.schema.delete_records.v2.response import (
     DeleteRecordsPartitionResult,
@@ -32,6 +35,7 @@ NO_OFFSET = i64(-1)
 @handles(DeleteRecordsRequest, DeleteRecordsResponse)
 async def delete_records(node: Node, request: DeleteRecordsRequest, context: RequestContext) -> DeleteRecordsResponse:
     starts: dict[PartitionLog, int] = {}
+    await node.shown(_logs(node, request))
     checked = {
         topic.name: [(asked.partition_index, _note(node, topic.name, asked, starts)) for asked in topic.partitions]
         for topic in request.topics
@@ -50,6 +54,13 @@ async def delete_records(node: Node, request: DeleteRecordsRequest, context: Req
             for name, partitions in checked.items()
         ),
     )
+
+
+def _logs(node: Node, request: DeleteRecordsRequest) -> Iterator[PartitionLog]:
+    for topic in request.topics:
+        for asked in topic.partitions:
+            with contextlib.suppress(ApiError):  # the answer says why
+                yield _log(node, topic.name, asked.partition_index)
 
 
 def _note(

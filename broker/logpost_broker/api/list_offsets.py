@@ -3,12 +3,14 @@
 - v2: isolation level. v4: leader epoch. v6: flexible. v7: the highest timestamp (-3). v8: the local log start (-4)
 - v9: what is in tiered storage (-5). v10: timeout. v11: what waits for upload (-6)
 
+The end of a partition counts what was acknowledged with acks=1: it is told when that is synced, one sync later.
 Nothing is tiered here: -4 is the log start, -5 and -6 find nothing. A time that the version does not know is answered
 UNSUPPORTED_VERSION, a partition that is asked for twice INVALID_REQUEST, as by Apache Kafka 4.3.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -39,7 +41,8 @@ NOTHING = TimestampedOffset(timestamp_ms=-1, offset=-1)
 
 
 @handles(ListOffsetsRequest, ListOffsetsResponse)
-def list_offsets(node: Node, request: ListOffsetsRequest, context: RequestContext) -> ListOffsetsResponse:
+async def list_offsets(node: Node, request: ListOffsetsRequest, context: RequestContext) -> ListOffsetsResponse:
+    await node.shown(_asked_for_their_end(node, request))
     return ListOffsetsResponse(
         throttle_time=NO_THROTTLE,
         topics=tuple(
@@ -50,6 +53,17 @@ def list_offsets(node: Node, request: ListOffsetsRequest, context: RequestContex
             for topic in request.topics
         ),
     )
+
+
+def _asked_for_their_end(node: Node, request: ListOffsetsRequest) -> Iterator[PartitionLog]:
+    for asked_topic in request.topics:
+        topic = node.topics.by_name(asked_topic.name)
+        if topic is None:
+            continue
+        for asked in asked_topic.partitions:
+            if asked.timestamp not in (EARLIEST, EARLIEST_LOCAL):
+                with contextlib.suppress(ApiError):  # the answer says why
+                    yield node.log(topic, asked.partition_index)
 
 
 def _partitions(
