@@ -18,4 +18,5 @@ def _opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def store(_opened: Store) -> Store:
     _opened.query("TRUNCATE TABLE otel_logs")
+    _opened.query("TRUNCATE TABLE otel_logs_manifest")
     return _opened

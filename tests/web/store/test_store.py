@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -70,6 +71,16 @@ def test_rows_outlive_the_store(tmp_path: Path) -> None:
         insert(store, {"Body": "x", "Offset": expected})
         assert store.query("SELECT count() FROM otel_logs").rows == [(expected,)]
         store.close()
+
+
+def test_a_copy_that_followed_the_links_can_be_opened(tmp_path: Path) -> None:
+    store = Store.open(StoreConfig(), tmp_path / "store")
+    insert(store, {"Body": "x"})
+    store.close()
+    shutil.copytree(tmp_path / "store", tmp_path / "copy", symlinks=False)
+    store = Store.open(StoreConfig(), tmp_path / "copy")
+    assert store.query("SELECT Body FROM otel_logs").rows == [("x",)]
+    store.close()
 
 
 def test_a_second_process_is_told_who_has_the_store(tmp_path: Path, store: Store) -> None:

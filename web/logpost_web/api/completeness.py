@@ -94,9 +94,7 @@ def completeness(progress: Progress) -> Completeness:
             )
             for one in known
         ],
-        behind=[
-            Behind(topic=one.topic, partition=one.partition, records=one.end_offset - one.next_offset) for one in late
-        ],
+        behind=[Behind(topic=one.topic, partition=one.partition, records=one.behind) for one in late],
         stepped_over=[
             SteppedOver(topic=one.topic, partition=one.partition, start=one.start, end=one.end, reason=one.reason)
             for one in progress.stepped_over

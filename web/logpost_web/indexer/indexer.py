@@ -1,7 +1,7 @@
-"""The indexer's thread: consume, plan, insert, and only then commit.
+"""The indexer's thread: consume, plan, insert, account for it in the store, and only then commit.
 
-Killed between any two of these steps it starts again at the committed offset and recognises in the store what it has
-inserted since.
+Killed between any two of these steps it starts again where the store's account ends and recognises in the store what it
+has inserted since. What is committed only tells others how far it is.
 """
 
 from __future__ import annotations
@@ -9,20 +9,24 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from confluent_kafka import KafkaException
 
 from logpost.config import Config
 from logpost_web.indexer import metrics
+from logpost_web.indexer.account import Account
 from logpost_web.indexer.block_writer import missing, write
+from logpost_web.indexer.intervals import IntervalSet
 from logpost_web.indexer.lines import Lines
 from logpost_web.indexer.lives import Lives
 from logpost_web.indexer.planner import PartitionKey, Plan, Planner
-from logpost_web.indexer.progress import PartitionProgress, Progress
+from logpost_web.indexer.progress import Progress
+from logpost_web.indexer.reading import Reading
+from logpost_web.indexer.received import Received
 from logpost_web.indexer.row import Position, Row, to_row
-from logpost_web.indexer.source import Received, Source
+from logpost_web.indexer.source import Source
 from logpost_web.indexer.stored import stored_lines, stored_offsets, stored_ranges
 from logpost_web.store.store import QueryError, Store
 
@@ -42,13 +46,10 @@ class Indexer:
         self._store = store
         self._planner = Planner()
         self._lives = Lives()
-        self._source = Source(config, store.directory, self._on_rebalance)
+        self._account = Account(store, config.kafka)
+        self._source = Source(config, store.directory, self._begin)
         self._rows: list[Row] = []
         self._bytes = 0
-        self._next_offsets: dict[PartitionKey, int] = {}
-        self._indexed: dict[PartitionKey, int] = {}
-        self._taken_ns: dict[PartitionKey, int] = {}
-        self._indexed_ns: dict[PartitionKey, int] = {}
         self.failure = ""
         self._failed = False
         self._last_insert = 0.0
@@ -112,36 +113,68 @@ class Indexer:
     def _take(self, messages: Sequence[Received]) -> None:
         now = int(time.time())
         rows: list[Row] = []
+        passed: dict[PartitionKey, Reading] = {}
         for message in messages:
-            key, offset, timestamp_ns, value = message
+            key, offset, timestamp_ns, value, _ = message
+            reading = self._account.readings.get(key)
+            if reading is None:
+                continue  # taken away meanwhile
+            if offset < reading.expected:
+                log.warning("%s-%d: the log went back to offset %d: looking at it again", *key, offset)
+                self._source.look_again()
+                return
+            reading.expected = offset + 1
+            if offset >= reading.gap and reading.passes(offset):
+                passed[key] = reading
+                continue
             if not self._planner.is_continued(key, offset):
-                self._plan(rows)
-                rows = []
-                if not self._retried(partial(self._learn_partition, key, offset)):
+                if not self._plan(rows):
                     return
-            position = Position(*key, self._source.topic_id(key[0]), offset, timestamp_ns)
+                if not self._retried(partial(self._learn_partition, key, offset)):
+                    self._give_up()
+                    return
+                rows = []
+            reading.position = offset + 1
+            position = Position(*key, reading.manifest.topic_id_at(offset), offset, timestamp_ns)
             rows.append(to_row(value, position, now))
             self._bytes += len(value or b"")
-            self._taken_ns[key] = timestamp_ns
-        self._plan(rows)
+            self._account.look_at(message)
+        if self._plan(rows):
+            self._leap(passed)
+
+    def _leap(self, passed: Mapping[PartitionKey, Reading]) -> None:
+        """Read on behind what the store has."""
+        for key, reading in passed.items():
+            if reading.position > reading.expected:
+                reading.expected = reading.position
+                self._source.seek(key, reading.position)
 
     def _learn_partition(self, key: PartitionKey, offset: int) -> None:
-        topic_id = self._source.topic_id(key[0])
-        self._planner.learn_partition(key, offset, stored_offsets(self._store, *key, topic_id, offset))
+        stored = IntervalSet()
+        for life, end in self._account.readings[key].manifest.lives:
+            begin = max(offset, life.begin)
+            if begin < end:
+                for start, until in stored_offsets(self._store, *key, life.topic_id, begin):
+                    stored.add(start, min(until, end))
+        self._planner.learn_partition(key, offset, stored)
 
-    def _plan(self, rows: Sequence[Row]) -> None:
+    def _plan(self, rows: Sequence[Row]) -> bool:
+        """False when it is time to stop; the block is then given up."""
         streams = self._planner.unknown_streams(rows)
         if streams and not self._retried(lambda: self._planner.learn_streams(stored_ranges(self._store, streams))):
-            return
+            self._give_up()
+            return False
         plan = self._planner.plan(rows)
         if plan.suspects and not self._retried(partial(self._settle, plan)):
-            return
+            self._give_up()
+            return False
         self._rows += plan.rows
-        for row in rows:
-            self._next_offsets[row.Topic, row.Partition] = row.Offset + 1
-        metrics.KNOWN_OFFSETS.inc(plan.known_offsets)
+        self._account.keep(plan.rows)
+        self._account.keep(plan.known)
+        metrics.KNOWN_OFFSETS.inc(len(plan.known))
         metrics.KNOWN_RANGES.inc(plan.known_ranges)
         self._lives.tell(plan.conflicts)
+        return True
 
     def _settle(self, plan: Plan) -> None:
         """Compare what is known already with what the store and the block have there."""
@@ -153,16 +186,15 @@ class Indexer:
         plan.settle(known)
 
     def _flush(self) -> None:
-        """Insert the block, then commit."""
-        if not self._next_offsets:
+        """Insert the block, account for it, then commit."""
+        if not self._account.is_open():
             return
         self._last_insert = time.monotonic()
         if not self._retried(self._check_topics) or not self._retried(self._insert):
             return
-        self._source.commit(self._next_offsets)
-        self._indexed.update(self._next_offsets)
-        self._indexed_ns.update(self._taken_ns)
-        self._next_offsets = {}
+        self._account.close_block()
+        if self._retried(self._account.save):
+            self._source.commit(self._account.take_commits())
         self._planner.trim()
 
     def _check_topics(self) -> None:
@@ -170,7 +202,7 @@ class Indexer:
         if self._source.topics_were_made_anew():
             log.warning("a topic was deleted or made anew: reading it from its start")
             self._source.begin_again()
-            self._on_rebalance()
+            self._give_up()
 
     def _insert(self) -> None:
         """The block as far as the store lacks it: a try that failed may have inserted some of it."""
@@ -201,28 +233,27 @@ class Indexer:
                 self._failed = False
                 return True
 
-    def _on_rebalance(self) -> None:
-        """What was read and not inserted comes again, to whoever has its partition now."""
+    def _begin(self, partitions: Collection[PartitionKey]) -> Mapping[PartitionKey, int] | None:
+        """Where these partitions, which are all that are read from now on, are to be read. What was read and not
+        inserted comes again, to whoever has its partition now."""
+        self._give_up()
+        begins: dict[PartitionKey, int] = {}
+        if partitions and not self._retried(
+            lambda: begins.update(self._account.begin(self._source.bounds(partitions)))
+        ):
+            return None
+        self._publish_progress()
+        return begins
+
+    def _give_up(self) -> None:
+        """Forget what was read and not inserted, and what is known of its partitions."""
         self._planner.forget()
+        self._account.forget()
         self._rows = []
         self._bytes = 0
-        self._next_offsets = {}
-        self._indexed = {key: max(offset, 0) for key, offset in self._source.assigned.items()}
 
     def _publish_progress(self) -> None:
-        partitions = tuple(
-            PartitionProgress(
-                topic=topic,
-                partition=partition,
-                next_offset=(next_offset := self._next_offset((topic, partition), indexed)),
-                end_offset=max(next_offset, self._source.end_offset((topic, partition))),
-                indexed_until_ns=self._indexed_ns.get((topic, partition), 0),
-            )
-            for (topic, partition), indexed in sorted(self._indexed.items())
-        )
-        self._progress = Progress(partitions=partitions)
-        metrics.BEHIND.set(sum(part.end_offset - part.next_offset for part in partitions))
-
-    def _next_offset(self, key: PartitionKey, indexed: int) -> int:
-        """At the end of a partition what follows the last record is nothing to index either."""
-        return indexed if key in self._next_offsets else max(indexed, self._source.ends.get(key, 0))
+        if not self._retried(lambda: self._account.finish_refills(self._source.ends)):
+            return
+        log_ends = {key: self._source.end_offset(key) for key in self._account.readings}
+        self._progress = self._account.progress(self._source.ends, log_ends)

@@ -13,5 +13,11 @@ CONFLICTS = Counter(
 )
 POISON = Counter("logpost_indexer_poison", "Rows whose attributes the store could take as text only.")
 FAILURES = Counter("logpost_indexer_failures", "Tries that the store or the broker failed; each was repeated.")
+STORE_LACKS = Counter(
+    "logpost_indexer_store_lacks_rows", "Rows that the store had and has no more when it was looked at."
+)
+STORE_LOST = Counter("logpost_indexer_store_lost_rows", "Rows that the store lost and that the topic has no more.")
+LIVES = Counter("logpost_indexer_topic_lives", "Partitions whose log was put back: offsets that are stored came again.")
+REFILL = Gauge("logpost_indexer_refill_records", "Records that the store lacks and had, and that are read again.")
 INSERT_SECONDS = Histogram("logpost_indexer_insert_seconds", "Time to insert a block.")
 BEHIND = Gauge("logpost_indexer_behind_records", "Records in the topics that are not in the store yet.")

@@ -38,7 +38,8 @@ class Plan:
 
     rows: list[Row] = field(default_factory=list)
     suspects: list[Row] = field(default_factory=list)
-    known_offsets: int = 0
+    known: list[Row] = field(default_factory=list)
+    """Rows whose offsets the store has."""
     known_ranges: int = 0
     conflicts: list[Row] = field(default_factory=list)
 
@@ -94,7 +95,7 @@ class Planner:
             partition = self._partitions[row.Topic, row.Partition]
             partition.next_offset = row.Offset + 1
             if partition.stored.covers(row.Offset, row.Offset + 1):
-                plan.known_offsets += 1
+                plan.known.append(row)
                 continue
             plan.rows.append(row)
             if row.StreamFrom < row.StreamTo and not self._streams[row.StreamId].add_new(row.StreamFrom, row.StreamTo):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionProgress:
-    """Everything below `next_offset` is searchable; the partition ends at `end_offset`.
+    """Everything below `next_offset` is searchable, and of what follows `taken_ahead` records; the partition ends at
+    `end_offset`.
 
     `indexed_until_ns`: Kafka timestamp of the newest indexed record, Unix nanoseconds; 0 before the first.
     """
@@ -17,6 +18,12 @@ class PartitionProgress:
     next_offset: int
     end_offset: int
     indexed_until_ns: int
+    taken_ahead: int = 0
+
+    @property
+    def behind(self) -> int:
+        """Records that are not searchable yet."""
+        return self.end_offset - self.next_offset - self.taken_ahead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +53,5 @@ class Progress:
     partitions: tuple[PartitionProgress, ...] = ()
     stepped_over: tuple[SteppedOver, ...] = ()
     paused: Pause | None = None
+    refill_records: int = 0
+    """Records that the store had, or that its group says it had, and that are read again."""

@@ -193,6 +193,13 @@ def _store_time(text: str, otherwise_ns: int) -> tuple[str, str]:
     return format_ts(clamped), "" if clamped == ns else text
 
 
+def row_time_ns(row: Row) -> int:
+    """The row's time in Unix nanoseconds."""
+    ns = parse_ns(row.Timestamp)
+    assert ns is not None
+    return ns
+
+
 def parse_ns(text: str) -> int | None:
     """Unix nanoseconds of a time as RFC 3339 writes it; None for what is none."""
     try:

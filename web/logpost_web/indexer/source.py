@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     Consumer,
     KafkaError,
     KafkaException,
@@ -20,11 +17,13 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from logpost.config import Config
 from logpost.kafka import client_settings, ensure_logs_topic
 from logpost_web.indexer.planner import PartitionKey
+from logpost_web.indexer.reading import Bounds
+from logpost_web.indexer.received import Received, place, received
 
 SESSION_TIMEOUT_MS = 10_000
 QUEUED_KILOBYTES = 32 * 1024
@@ -35,31 +34,31 @@ REQUEST_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
 """How long the last commit may take at the end."""
 
+EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # the library's
+LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library's
+
 log = logging.getLogger("indexer")
 
 
-class Received(NamedTuple):
-    """A message. `timestamp_ns`: Kafka's, Unix nanoseconds."""
-
-    partition: PartitionKey
-    offset: int
-    timestamp_ns: int
-    value: bytes | None
-
-
 class Source:
-    """`changed` is called, from within `consume`, whenever partitions were given or taken away."""
+    """`begin` is called, from within `consume`, with all partitions whenever some were given or taken away. It returns
+    where each is to be read, or None when it is time to stop."""
 
-    def __init__(self, config: Config, directory: Path, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        directory: Path,
+        begin: Callable[[Collection[PartitionKey]], Mapping[PartitionKey, int] | None],
+    ) -> None:
         self._config = config
-        self._changed = changed
+        self._begin = begin
         self._topic_ids: dict[str, str] = {}
         self._rebalanced = False
         self.away = False
         """No broker answers."""
         self._uncommitted = False
         self.assigned: dict[PartitionKey, int] = {}
-        """Partitions of this member with the offset at which it began; negative where none was committed."""
+        """Partitions of this member with the offset at which it began."""
         self.ends: dict[PartitionKey, int] = {}
         """Where the client came to the end of a partition: beyond the last record that it gave out where markers of
         transactions follow it, which it keeps to itself."""
@@ -100,9 +99,17 @@ class Source:
         self._subscribe()
 
     def begin_again(self) -> None:
-        """Join the group anew: every partition begins at what is committed now."""
+        """Join the group again: partitions may be others now."""
         self._consumer.unsubscribe()
         self._subscribe()
+
+    def look_again(self) -> None:
+        """Ask again where the partitions are to be read: something about them, or about the store, has changed."""
+        self._assign(self._consumer, list(self.assigned))
+
+    def seek(self, partition: PartitionKey, offset: int) -> None:
+        """Read on at `offset`. Raises KafkaException."""
+        self._consumer.seek(TopicPartition(*partition, offset))
 
     def _subscribe(self) -> None:
         self._consumer.subscribe(
@@ -116,23 +123,26 @@ class Source:
         """Up to `limit` messages; waits at most `seconds` for them. Raises KafkaException when the client cannot go on:
         another one took its identity."""
         messages = self._consumer.consume(limit, seconds)
-        if messages and self.away:
+        if self.away and any(_is_answer(message) for message in messages):
             self.away = False
             log.info("the broker is back")
+            self.look_again()  # it may be another one, or an older state of it
+            self._rebalanced = False
+            return []
         if self._rebalanced:
             self._rebalanced = False
             if messages:
                 # Some may be from before the rebalance. Begin again where the new assignment begins.
                 self._consumer.assign([TopicPartition(*key, offset) for key, offset in self.assigned.items()])
                 return []
-        return [_received(message) for message in messages if self._is_record(message)]
+        return [received(message) for message in messages if self._is_record(message)]
 
     def _is_record(self, message: Message) -> bool:
         error = message.error()
         if error is None:
             return True
         if error.code() == KafkaError._PARTITION_EOF:
-            key, offset = _place(message)
+            key, offset = place(message)
             self.ends[key] = offset
         elif error.fatal() or error.code() == KafkaError._FATAL:
             raise KafkaException(error)
@@ -140,12 +150,12 @@ class Source:
             log.warning("%s", error.str())
         return False
 
-    def commit(self, offsets: Mapping[PartitionKey, int]) -> None:
+    def commit(self, offsets: Mapping[PartitionKey, tuple[int, str]]) -> None:
         """Commit without waiting, because the client would wait for a broker that is away. A failure is no loss: what
-        is in the store is recognised there when it comes again. With the offset goes the id of its topic."""
-        positions = [
-            TopicPartition(*key, offset, metadata=self._topic_ids.get(key[0], "")) for key, offset in offsets.items()
-        ]
+        is in the store is recognised there when it comes again. With each offset goes the id of what it is of."""
+        if not offsets:
+            return
+        positions = [TopicPartition(*key, offset, metadata=topic_id) for key, (offset, topic_id) in offsets.items()]
         try:
             self._consumer.commit(offsets=positions, asynchronous=True)
         except KafkaException as error:
@@ -185,6 +195,39 @@ class Source:
                 ids[topic] = ""
         return ids
 
+    def bounds(self, partitions: Collection[PartitionKey]) -> dict[PartitionKey, Bounds]:
+        """What the broker has of them now. Raises KafkaException."""
+        self._topic_ids = self._current_ids(sorted({topic for topic, _ in partitions}))
+        asked = [TopicPartition(*key) for key in partitions]
+        found = self._consumer.committed(asked, timeout=REQUEST_SECONDS)
+        starts, ends = self._offsets(asked, EARLIEST), self._offsets(asked, LATEST)
+        bounds = {}
+        for one in found:
+            key = (one.topic, one.partition)
+            bounds[key] = Bounds(
+                topic_id=self._topic_ids[one.topic],
+                committed=max(one.offset, 0),
+                committed_id=one.metadata or "",
+                start=starts[key],
+                end=ends[key],
+            )
+        return bounds
+
+    def _offsets(self, partitions: list[TopicPartition], which: OffsetSpec) -> dict[PartitionKey, int]:
+        if not partitions:
+            return {}
+        found = {}
+        asked = self._admin.list_offsets(dict.fromkeys(partitions, which), request_timeout=REQUEST_SECONDS)
+        for partition, future in asked.items():
+            key = (partition.topic, partition.partition)
+            try:
+                found[key] = max(int(future.result(REQUEST_SECONDS).offset), 0)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise
+                found[key] = 0  # deleted meanwhile
+        return found
+
     def close(self) -> None:
         """Wait for the last commit, but not for a broker that is away."""
         closing = threading.Thread(target=self._consumer.close, name="indexer-close", daemon=True)
@@ -192,27 +235,21 @@ class Source:
         closing.join(CLOSE_SECONDS)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._topic_ids.clear()
-        self.ends.clear()
-        with contextlib.suppress(KafkaException):  # then the client finds what is committed by itself
-            committed = consumer.committed(partitions, timeout=REQUEST_SECONDS)
-            self._topic_ids = self._current_ids(sorted({one.topic for one in committed}))
-            partitions = [TopicPartition(one.topic, one.partition, self._start(one)) for one in committed]
-            consumer.assign(partitions)
-        self.assigned = {(found.topic, found.partition): found.offset for found in partitions}
-        self._rebalanced = True
-        self._changed()
+        self._assign(consumer, [(one.topic, one.partition) for one in partitions])
 
-    def _start(self, committed: TopicPartition) -> int:
-        """The committed offset, unless it was committed for an earlier topic of this name."""
-        if committed.metadata and committed.metadata != self._topic_ids[committed.topic]:
-            return OFFSET_BEGINNING
-        return committed.offset
+    def _assign(self, consumer: Consumer, partitions: Collection[PartitionKey]) -> None:
+        self.ends.clear()
+        self._rebalanced = True
+        begins = self._begin(partitions)
+        if begins is None:
+            return
+        consumer.assign([TopicPartition(*key, offset) for key, offset in begins.items()])
+        self.assigned = dict(begins)
 
     def _on_revoke(self, _: Consumer, __: list[TopicPartition]) -> None:
         self.assigned = {}
         self._rebalanced = True
-        self._changed()
+        self._begin(())
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN and not self.away:
@@ -225,17 +262,10 @@ class Source:
         self._uncommitted = error is not None
 
 
-def _place(message: Message) -> tuple[PartitionKey, int]:
-    topic, partition, offset = message.topic(), message.partition(), message.offset()
-    assert topic is not None and partition is not None and offset is not None  # only errors of the client lack them
-    return (topic, partition), offset
-
-
-def _received(message: Message) -> Received:
-    _, milliseconds = message.timestamp()
-    # Messages of Kafka's oldest formats have no time: -1.
-    timestamp_ns = milliseconds * 1_000_000 if milliseconds >= 0 else time.time_ns()
-    return Received(*_place(message), timestamp_ns, message.value())
+def _is_answer(message: Message) -> bool:
+    """Whether a broker sent it, rather than the client for want of one."""
+    error = message.error()
+    return error is None or error.code() == KafkaError._PARTITION_EOF
 
 
 def _instance_id(directory: Path) -> str:

@@ -106,6 +106,28 @@ COMMENT '{version_comment(VERSION)}'
 """
 # The two fsync settings: offsets are committed after the insert, so an insert that returned must survive a power cut.
 
+MANIFEST = "otel_logs_manifest"
+
+CREATE_MANIFEST = """
+CREATE TABLE IF NOT EXISTS otel_logs_manifest (
+    Topic LowCardinality(String),
+    TopicId LowCardinality(String),
+    Partition Int32,
+    Chunk Int64,
+    Start Int64,
+    End Int64,
+    Rows Int64,
+    Lacks Int64,
+    Lost Int64,
+    LastOffset Int64,
+    LastMark UInt64,
+    Version Int64
+)
+ENGINE = ReplacingMergeTree(Version)
+ORDER BY (Topic, TopicId, Partition, Chunk)
+"""
+# What the store says of itself: see logpost_web/indexer/manifest.py.
+
 MIN_NS = -2_208_988_800 * 10**9
 """1900-01-01T00:00:00Z, the first moment that DateTime64(9) holds, in Unix nanoseconds."""
 MAX_NS = (2**63 - 1) // 10**9 * 10**9 - 1

@@ -20,8 +20,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from logpost.config import StoreConfig
 from logpost.errors import ConfigError, LogpostError, StartError
 from logpost.service import DirectoryLock
+from logpost_web.store.links import restore_links
 from logpost_web.store.schema import (
     ADDED_COLUMNS,
+    CREATE_MANIFEST,
     CREATE_TABLE,
     REPLACED_INDEXES,
     TABLE,
@@ -80,14 +82,17 @@ class Store:
         self._lock = lock
         self._idle: list[Client] = []
         try:
+            if "path" in target:
+                restore_links(Path(target["path"]))
             # The engine ends with its last client: this one keeps it from starting anew after a statement that failed.
             self._anchor = clickhouse_connect.get_client(**target)
             self._anchor.command(CREATE_TABLE)
+            self._anchor.command(CREATE_MANIFEST)
             for column in ADDED_COLUMNS:
                 self._anchor.command(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
             self._replace_indexes()
             found = self.version
-        except (ClickHouseError, QueryError) as error:
+        except (ClickHouseError, QueryError, OSError) as error:
             raise StartError(f"cannot open the store {self.description}: {_first_line(error)}") from error
         if found > VERSION:
             self._anchor.close()
@@ -167,7 +172,7 @@ class Store:
         )
         return max((float(used) for (used,) in self.query(sql, {"tag": tag}).rows), default=0.0)
 
-    def insert(self, rows: bytes) -> None:
+    def insert(self, rows: bytes, table: str = TABLE) -> None:
         """Insert lines of JSON, one row each, all or none of them. Blocks; any thread. Raises QueryError."""
         # Times may be RFC 3339. A block is far below these limits and becomes one part: that makes it atomic.
         settings = {
@@ -178,7 +183,7 @@ class Store:
         }
         try:
             with self._client() as client:
-                client.raw_insert(TABLE, insert_block=rows, fmt="JSONEachRow", settings=settings)
+                client.raw_insert(table, insert_block=rows, fmt="JSONEachRow", settings=settings)
         except ClickHouseError as error:
             raise _query_error(error) from error
 

@@ -1,0 +1,167 @@
+"""A store that was lost, damaged or put back fills itself again; a broker that was put back is noticed."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from logpost.config import Config, KafkaConfig
+from logpost.record import Src
+from logpost_broker import Broker
+from logpost_web.indexer.manifest import CHUNK
+from logpost_web.store.store import Store
+from tests.support.appliance import await_condition
+from tests.web.indexer.test_away import Box
+from tests.web.indexer.test_indexer import await_messages, await_true, produce, record, running
+
+SECONDS = 60.0
+
+
+@pytest.fixture
+def config(broker: Broker) -> Config:
+    return Config(kafka=KafkaConfig(bootstrap_servers=broker.bootstrap_servers, partitions=1))
+
+
+def lines(start: int, end: int) -> list[bytes]:
+    """Every other is a record of a stream, and one of those is sent twice."""
+    values = []
+    for number in range(start, end):
+        text = f"line {number}"
+        values.append(
+            text.encode() if number % 2 else record(text, Src(id="s", start=number * 10, end=number * 10 + 10))
+        )
+        if number % 10 == 0:
+            values.append(values[-1])
+    return values
+
+
+def texts(start: int, end: int) -> list[str]:
+    return [f"line {number}" for number in range(start, end)]
+
+
+def test_an_empty_store_is_filled_from_the_start_and_then_goes_on(broker: Broker, store: Store, config: Config) -> None:
+    produce(broker, *lines(0, 200))
+    with running(config, store) as indexer:
+        await_messages(store, texts(0, 200))
+        await_true(lambda: indexer.progress().partitions[0].next_offset == 220, "all is accounted for")
+    store.command("TRUNCATE TABLE otel_logs")
+    store.command("TRUNCATE TABLE otel_logs_manifest")
+    produce(broker, *lines(200, 300))
+    with running(config, store) as indexer:
+        await_true(lambda: bool(indexer.progress().partitions), "partitions")
+        assert indexer.progress().refill_records <= 220
+        await_messages(store, texts(0, 300))
+        await_true(lambda: not indexer.progress().refill_records, "the refill ends")
+
+
+def test_rows_that_vanished_are_read_again_without_doubles(broker: Broker, store: Store, config: Config) -> None:
+    count = CHUNK + 1000
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 50})
+    for number in range(count):
+        producer.produce("logs", f"line {number}".encode(), partition=0)
+        if number % 10_000 == 0:
+            producer.poll(0)
+    assert producer.flush(SECONDS) == 0
+    with running(config, store) as indexer:
+        await_true(lambda: [part.next_offset for part in indexer.progress().partitions] == [count], "all")
+    store.command("DELETE FROM otel_logs WHERE Offset BETWEEN 10 AND 500 OR Offset = 65600")
+    with running(config, store) as indexer:
+        await_true(lambda: bool(indexer.progress().partitions), "partitions")
+        assert indexer.progress().partitions[0].next_offset == 0
+        await_true(lambda: not indexer.progress().refill_records, "the refill ends")
+        assert store.query("SELECT count(), uniqExact(Offset) FROM otel_logs").rows == [(count, count)]
+        produce(broker, b"new")
+        await_true(lambda: store.query("SELECT count() FROM otel_logs").rows == [(count + 1,)], "it goes on")
+
+
+def test_what_the_topic_has_no_more_is_said_to_be_lost_once(
+    broker: Broker, store: Store, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    produce(broker, *lines(0, 100))
+    with running(config, store) as indexer:
+        await_messages(store, texts(0, 100))
+        await_true(lambda: indexer.progress().partitions[0].next_offset == 110, "all is accounted for")
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    [deleted] = admin.delete_records([TopicPartition("logs", 0, 55)]).values()
+    deleted.result(SECONDS)
+    store.command("DELETE FROM otel_logs WHERE Offset < 110")
+    for expected in (1, 0):
+        caplog.clear()
+        with running(config, store) as indexer:
+            await_true(lambda: indexer.ready and not indexer.progress().refill_records, "the refill ends")
+        assert sum("they are lost" in one for one in caplog.messages) == expected
+    assert store.query("SELECT min(Offset), uniqExact(Offset), count() FROM otel_logs").rows == [(55, 50, 50)]
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    box = Box(tmp_path)
+    with box.broker.start(), box.web.start():
+        box.await_ready()
+        yield box
+
+
+def send(box: Box, values: list[bytes]) -> None:
+    producer = Producer({"bootstrap.servers": box.bootstrap_servers})
+    for number, value in enumerate(values):
+        producer.produce("logs", value, partition=number % 2)
+    assert producer.flush(SECONDS) == 0
+
+
+def found(box: Box) -> list[str]:
+    return sorted(row["message"] for row in box.rows())
+
+
+def await_found(box: Box, expected: list[str]) -> None:
+    box.await_ready()
+    await_condition(lambda: not box.get("/api/search", q="")["complete"]["behind"], "nothing is behind", SECONDS)
+    await_condition(lambda: box.total() >= len(expected), f"{len(expected)} rows", SECONDS)
+    assert found(box) == sorted(expected)
+
+
+def test_a_store_that_was_removed_or_put_back_older_is_whole_again(box: Box) -> None:
+    send(box, lines(0, 200))
+    await_found(box, texts(0, 200))
+    box.web.stop()
+    store, copy = box.data / "store", box.data / "copy"
+    shutil.copytree(store, copy)
+    box.web.start()
+    send(box, lines(200, 450))
+    await_found(box, texts(0, 450))
+    box.web.stop()
+    shutil.rmtree(store)
+    box.web.start()
+    await_found(box, texts(0, 450))
+    box.web.stop()
+    shutil.rmtree(store)
+    copy.rename(store)
+    box.web.start()
+    await_found(box, texts(0, 450))
+
+
+@pytest.mark.parametrize("web_runs", [True, False], ids=["the web runs", "the web is stopped"])
+def test_new_records_of_a_broker_that_was_put_back_are_found_beside_the_old(box: Box, web_runs: bool) -> None:
+    send(box, [f"old {number}".encode() for number in range(100)])
+    await_found(box, [f"old {number}" for number in range(100)])
+    box.broker.stop()
+    broker, copy = box.data / "broker", box.data / "copy"
+    shutil.copytree(broker, copy)
+    box.broker.start()
+    send(box, [f"old {number}".encode() for number in range(100, 300)])
+    await_found(box, [f"old {number}" for number in range(300)])
+    if not web_runs:
+        box.web.stop()
+    box.broker.stop()
+    shutil.rmtree(broker)
+    copy.rename(broker)
+    box.broker.start()
+    send(box, [f"new {number}".encode() for number in range(250)])  # more than were lost: the ends say nothing
+    if not web_runs:
+        box.web.start()
+    everything = [f"old {number}" for number in range(300)] + [f"new {number}" for number in range(250)]
+    await_condition(lambda: box.total() == len(everything), "old and new", SECONDS)
+    await_found(box, everything)
+    box.web.await_line("the topic is older than the store")

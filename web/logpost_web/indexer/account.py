@@ -1,0 +1,127 @@
+"""The indexer's account of the partitions that it reads: what was looked at, and what became rows of the store."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+
+from logpost.config import KafkaConfig
+from logpost_web.indexer import metrics
+from logpost_web.indexer.beginning import begin, save, say_lost
+from logpost_web.indexer.manifest import CHUNK, Last
+from logpost_web.indexer.planner import PartitionKey
+from logpost_web.indexer.probe import mark
+from logpost_web.indexer.progress import PartitionProgress, Progress
+from logpost_web.indexer.reading import Bounds, Reading
+from logpost_web.indexer.received import Received
+from logpost_web.indexer.row import Row
+from logpost_web.store.store import Store
+
+log = logging.getLogger("indexer")
+
+
+class Account:
+    """Methods that write or ask the store raise QueryError, and are then to be called again."""
+
+    def __init__(self, store: Store, kafka: KafkaConfig) -> None:
+        self._store = store
+        self._kafka = kafka
+        self.readings: dict[PartitionKey, Reading] = {}
+        self._to_commit: set[PartitionKey] = set()
+        self._kept: Counter[tuple[str, int, str, int]] = Counter()
+        self._last: dict[PartitionKey, Received] = {}
+        self._until_ns: dict[PartitionKey, int] = {}
+
+    def begin(self, bounds: Mapping[PartitionKey, Bounds]) -> dict[PartitionKey, int]:
+        """Where each partition is to be read. Raises KafkaException too."""
+        self.readings = begin(self._store, self._kafka, bounds)
+        return {key: reading.position for key, reading in self.readings.items()}
+
+    def forget(self) -> None:
+        """No partitions are read any more."""
+        self.readings = {}
+        self._to_commit.clear()
+        self._kept.clear()
+        self._last.clear()
+
+    def look_at(self, message: Received) -> None:
+        """It is the newest of its partition that was planned."""
+        self._last[message.partition] = message
+
+    def keep(self, rows: Iterable[Row]) -> None:
+        """These rows are in the store before the block is closed."""
+        self._kept.update((row.Topic, row.Partition, row.TopicId, row.Offset // CHUNK) for row in rows)
+
+    def is_open(self) -> bool:
+        """Whether something was looked at since the last block was closed."""
+        return any(not reading.is_accounted for reading in self.readings.values())
+
+    def close_block(self) -> None:
+        """The rows of the block are in the store."""
+        kept: dict[PartitionKey, dict[tuple[str, int], int]] = defaultdict(dict)
+        for (topic, partition, topic_id, chunk), rows in self._kept.items():
+            kept[topic, partition][topic_id, chunk] = rows
+        for key, reading in self.readings.items():
+            if not reading.is_accounted:
+                message = self._last.get(key)
+                last = None if message is None else Last(message.offset, mark(message))
+                reading.account(kept[key], last)
+                self._to_commit.add(key)
+        self._until_ns.update((key, message.timestamp_ns) for key, message in self._last.items())
+        self._kept.clear()
+        self._last.clear()
+
+    def save(self) -> None:
+        """Write it to the store."""
+        save(self._store, (reading.manifest for reading in self.readings.values()))
+
+    def finish_refills(self, ends: Mapping[PartitionKey, int]) -> None:
+        """Where the store has again all that the topic has, say what it could not get."""
+        finished = False
+        for key, reading in self.readings.items():
+            if reading.refilled_at and self.next_offset(key, ends) >= reading.refilled_at:
+                reading.refilled_at = 0
+                finished = True
+                lost = reading.manifest.settle()
+                log.info("%s-%d: the store has again what the topic has", *key)
+                if lost:
+                    say_lost(key, lost)
+        if finished:
+            self.save()
+
+    def take_commits(self) -> dict[PartitionKey, tuple[int, str]]:
+        """Offsets to commit, and for which life of the partition. While the store is refilled none: what was committed
+        before still says what it had."""
+        readings = {key: self.readings[key] for key in self._to_commit if not self.readings[key].refilled_at}
+        self._to_commit.difference_update(readings)
+        return {key: (reading.indexed, reading.manifest.newest.topic_id) for key, reading in readings.items()}
+
+    def next_offset(self, key: PartitionKey, ends: Mapping[PartitionKey, int]) -> int:
+        """Everything below is searchable. At the end of a partition what follows the last record is nothing to index
+        either."""
+        reading = self.readings[key]
+        return max(reading.indexed, ends.get(key, 0)) if reading.is_accounted else reading.indexed
+
+    def progress(self, ends: Mapping[PartitionKey, int], log_ends: Mapping[PartitionKey, int]) -> Progress:
+        """`ends`: where the client came to the end of a partition; `log_ends`: the newest ends that it was told."""
+        partitions = []
+        refill = 0
+        for key, reading in sorted(self.readings.items()):
+            next_offset = self.next_offset(key, ends)
+            end = max(next_offset, reading.end, log_ends.get(key, 0))
+            partitions.append(
+                PartitionProgress(
+                    topic=key[0],
+                    partition=key[1],
+                    next_offset=next_offset,
+                    end_offset=end,
+                    indexed_until_ns=self._until_ns.get(key, 0),
+                    taken_ahead=reading.taken_ahead(next_offset, end),
+                )
+            )
+            if reading.refilled_at > next_offset:
+                refill += reading.refilled_at - next_offset - reading.taken_ahead(next_offset, reading.refilled_at)
+        metrics.BEHIND.set(sum(one.behind for one in partitions))
+        metrics.REFILL.set(refill)
+        return Progress(partitions=tuple(partitions), refill_records=refill)

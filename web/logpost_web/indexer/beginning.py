@@ -1,0 +1,189 @@
+"""Where reading begins: the store is compared with its own manifest, and both with the topic.
+
+Three things may have happened while nobody looked. The store was lost, put back, or lost some of its parts: then what
+it lacks is read again as far as the topic has it. The broker was put back: then the log has other records at offsets
+that are stored, and from there on it is another life of the partition. Or nothing: then it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from logpost.config import KafkaConfig
+from logpost_web.indexer import metrics
+from logpost_web.indexer.manifest import CHUNK, Chunk, Last, Manifest, kafka_id
+from logpost_web.indexer.planner import PartitionKey
+from logpost_web.indexer.probe import Probe, mark
+from logpost_web.indexer.reading import Bounds, Reading
+from logpost_web.indexer.received import Received
+from logpost_web.indexer.row import Position, row_time_ns, to_row
+from logpost_web.store import manifest_table
+from logpost_web.store.store import Store
+
+COMPARED_ROWS = 2000
+"""Rows that are compared with their records at a time."""
+
+Counted = Mapping[manifest_table.ChunkKey, tuple[int, int]]
+
+log = logging.getLogger("indexer")
+
+
+def begin(store: Store, config: KafkaConfig, bounds: Mapping[PartitionKey, Bounds]) -> dict[PartitionKey, Reading]:
+    """How each partition is read on. Writes to the store what it found. Raises QueryError, KafkaException."""
+    manifests = _manifests(store, bounds)
+    counted = manifest_table.count_rows(store, CHUNK)
+    for key, manifest in manifests.items():
+        _find_losses(store, manifest, counted, bounds[key].start, key)
+    probe = Probe(config)
+    try:
+        _find_later_lives(store, probe, manifests, counted, bounds)
+    finally:
+        probe.close()
+    save(store, manifests.values())
+    return {key: Reading(manifest, bounds[key]) for key, manifest in manifests.items()}
+
+
+def save(store: Store, manifests: Iterable[Manifest]) -> None:
+    """Write what changed. Raises QueryError; it is then to be called again."""
+    changed = [chunk for manifest in manifests for chunk in manifest.changes()]
+    if changed:
+        manifest_table.write(store, changed)
+    for manifest in manifests:
+        manifest.forget_changes()
+
+
+def _manifests(store: Store, bounds: Mapping[PartitionKey, Bounds]) -> dict[PartitionKey, Manifest]:
+    chunks: dict[tuple[PartitionKey, str], list[Chunk]] = defaultdict(list)
+    for line in manifest_table.read(store):
+        chunk = Chunk(*line)
+        chunks[(chunk.Topic, chunk.Partition), kafka_id(chunk.TopicId)].append(chunk)
+    return {key: Manifest(*key, found.topic_id, chunks.get((key, found.topic_id), [])) for key, found in bounds.items()}
+
+
+def _find_losses(
+    store: Store,
+    manifest: Manifest,
+    counted: Counted,
+    log_start: int,
+    key: PartitionKey,
+) -> None:
+    """Chunks that have fewer rows in the store than the manifest says."""
+    lacking = lost = 0
+    for chunk in manifest.chunks():
+        place = (chunk.Topic, chunk.TopicId, chunk.Partition, chunk.Chunk)
+        rows, _ = counted.get(place, (0, 0))
+        if rows == chunk.Rows or _count(store, chunk, chunk.End, rows) == chunk.Rows:
+            continue
+        readable_from = manifest.readable_from(chunk, log_start)
+        lacking += chunk.Rows - _count(store, chunk, chunk.End, rows)
+        lost += manifest.lose(chunk, _count(store, chunk, readable_from, rows), readable_from)
+    if lacking:
+        metrics.STORE_LACKS.inc(lacking)
+        log.error("%s-%d: the store has lost %d rows: reading again what the topic has of them", *key, lacking)
+    if lost:
+        say_lost(key, lost)
+
+
+def say_lost(key: PartitionKey, rows: int) -> None:
+    metrics.STORE_LOST.inc(rows)
+    log.error("%s-%d: %d rows that the store had are in the topic no more: they are lost", *key, rows)
+
+
+def _count(store: Store, chunk: Chunk, end: int, rows: int) -> int:
+    """Rows of a chunk below `end`, of `rows` that the store has of all its offsets."""
+    if not rows:
+        return 0
+    return manifest_table.count_offsets(store, chunk.Topic, chunk.TopicId, chunk.Partition, chunk.Start, end)
+
+
+def _find_later_lives(
+    store: Store,
+    probe: Probe,
+    manifests: Mapping[PartitionKey, Manifest],
+    counted: Counted,
+    bounds: Mapping[PartitionKey, Bounds],
+) -> None:
+    """Where the log has other records than those that are stored, a life begins."""
+    certain = _certain(probe, manifests, bounds)
+    ends: dict[tuple[PartitionKey, str], int] = defaultdict(int)
+    for (topic, topic_id, partition, _), (_, highest) in counted.items():
+        place = ((topic, partition), topic_id)
+        ends[place] = max(ends[place], highest + 1)
+    for key, manifest in manifests.items():
+        start = max(certain[key], bounds[key].start, manifest.newest.begin)
+        if manifest.end and (ends[key, manifest.newest.topic_id] > start or manifest.end > bounds[key].end):
+            begin = _divergence(store, probe, manifest, key, start, bounds[key])
+            if begin is not None:
+                manifest.begin_life(begin)
+                metrics.LIVES.inc()
+                log.warning(
+                    "%s-%d: the topic is older than the store and goes on otherwise from offset %d: "
+                    "its new records are indexed beside those that the store has of these offsets",
+                    *key,
+                    begin,
+                )
+
+
+def _certain(
+    probe: Probe, manifests: Mapping[PartitionKey, Manifest], bounds: Mapping[PartitionKey, Bounds]
+) -> dict[PartitionKey, int]:
+    """For each partition an offset below which the log is the one that is stored: the last record of a chunk is the
+    same, and so is everything before it."""
+    marks = {
+        key: [one for one in manifest.marks() if one.offset >= bounds[key].start] for key, manifest in manifests.items()
+    }
+    asked = {key: found[-1] for key, found in marks.items() if found and found[-1].offset < bounds[key].end}
+    answers = probe.at({key: last.offset for key, last in asked.items()})
+    certain = {}
+    for key, manifest in manifests.items():
+        found = marks[key]
+        if not found or (key in asked and _is_same(answers.get(key), asked[key])):
+            certain[key] = min(manifest.end, bounds[key].end) if found or manifest.end <= bounds[key].end else 0
+        else:
+            certain[key] = _last_same(probe, key, found, bounds[key].end)
+    return certain
+
+
+def _is_same(record: Received | None, last: Last) -> bool:
+    """A record that compaction took says nothing against it."""
+    return record is None or mark(record) == last.mark
+
+
+def _last_same(probe: Probe, key: PartitionKey, marks: list[Last], log_end: int) -> int:
+    """The offset behind the last of `marks` that is the log's, 0 when none is."""
+    low, high = 0, len(marks)
+    while low < high:
+        middle = (low + high) // 2
+        last = marks[middle]
+        same = last.offset < log_end and _is_same(probe.at({key: last.offset}).get(key), last)
+        low, high = (middle + 1, high) if same else (low, middle)
+    return marks[low - 1].offset + 1 if low else 0
+
+
+def _divergence(
+    store: Store, probe: Probe, manifest: Manifest, key: PartitionKey, start: int, bounds: Bounds
+) -> int | None:
+    """The first offset from `start` on whose record is another one than that which is stored, None when there is
+    none."""
+    same_below = start
+    while stored := manifest_table.contents(store, key[0], manifest.newest.topic_id, key[1], start, COMPARED_ROWS):
+        first, last = stored[0][0], stored[-1][0]
+        records = probe.span(key, first, min(last + 1, bounds.end))
+        for offset, content in stored:
+            record = records.get(offset)
+            if offset >= bounds.end or (record is not None and not _is_content(record, bounds.topic_id, content)):
+                return same_below
+            if record is not None:
+                same_below = offset + 1
+        start = last + 1
+    return bounds.end if manifest.end > bounds.end else None
+
+
+def _is_content(record: Received, topic_id: str, content: tuple[int, str, str, int]) -> bool:
+    row = to_row(record.value, Position(*record.partition, topic_id, record.offset, record.timestamp_ns), 0)
+    body = hashlib.md5(row.Body.encode(), usedforsecurity=False).hexdigest()
+    ns = row_time_ns(row) if record.has_time else content[0]
+    return (ns, body, row.StreamId, row.StreamFrom) == content

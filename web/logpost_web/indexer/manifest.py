@@ -1,0 +1,229 @@
+"""What the store has taken of one partition: the account that it keeps of itself, in chunks of offsets. Pure.
+
+A group's committed offset says how far somebody read. The manifest lies in the store, beside the rows, and so it is
+lost, copied and put back together with them: it says which offsets became rows, or were looked at and became none.
+
+A partition may live more than once. When its broker is put back to an older state, offsets that are stored come again
+with other records. Those of a later life are stored under a `TopicId` of their own, which says where it begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from logpost_web.indexer.intervals import IntervalSet
+
+CHUNK = 65_536
+"""Offsets that are accounted for together, and read again together when rows of them are lost."""
+ENDLESS = 2**63 - 1
+
+
+class Chunk(msgspec.Struct, gc=False):
+    """A line of the manifest's table. Of the CHUNK offsets from CHUNK times `Chunk` on, [Start, End) were taken and are
+    `Rows` rows.
+
+    `Lacks`: rows that it had before some were lost, while it is read again; else 0. `Lost`: rows that could not be had
+    again. `LastOffset`, `LastMark`: its last record and what tells it from others, -1 and 0 before the first."""
+
+    Topic: str
+    TopicId: str
+    Partition: int
+    Chunk: int
+    Start: int
+    End: int
+    Rows: int = 0
+    Lacks: int = 0
+    Lost: int = 0
+    LastOffset: int = -1
+    LastMark: int = 0
+    Version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """`number`: 1 for the first, whose `topic_id` is Kafka's own."""
+
+    number: int
+    begin: int
+    topic_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last record of a block: its offset, and a hash of what it is."""
+
+    offset: int
+    mark: int
+
+
+def life_of(topic_id: str) -> Life:
+    """`topic_id` as rows have it: Kafka's id, and behind it the life's number and first offset."""
+    _, _, later = topic_id.partition("@")
+    number, _, begin = later.partition("@")
+    return Life(int(number), int(begin), topic_id) if begin else Life(1, 0, topic_id)
+
+
+def kafka_id(topic_id: str) -> str:
+    """Kafka's own id in that of a row."""
+    return topic_id.partition("@")[0]
+
+
+class Manifest:
+    """Of one partition of one topic. `chunks`: those of all its lives."""
+
+    def __init__(self, topic: str, partition: int, topic_id: str, chunks: Iterable[Chunk] = ()) -> None:
+        self._topic = topic
+        self._partition = partition
+        self._topic_id = topic_id
+        self._chunks = {(one.TopicId, one.Chunk): one for one in chunks}
+        self._changed: dict[tuple[str, int], Chunk] = {}
+        lives = {topic_id} | {one_id for one_id, _ in self._chunks}
+        self._lives = sorted((life_of(one) for one in lives), key=lambda life: -life.number)
+        self._count_taken()
+
+    def _count_taken(self) -> None:
+        self.taken = IntervalSet()
+        """Offsets that need not be read again."""
+        limits = self._limits()
+        for chunk in sorted(self._chunks.values(), key=lambda one: one.Start):
+            self.taken.add(chunk.Start, min(chunk.End, limits[chunk.TopicId]))
+
+    def _limits(self) -> dict[str, int]:
+        """Where each life ends: at the begin of a later one."""
+        limits = {}
+        limit = ENDLESS
+        for life in self._lives:
+            limits[life.topic_id] = limit
+            limit = min(limit, life.begin)
+        return limits
+
+    @property
+    def end(self) -> int:
+        """The offset behind the last that was taken in the newest life."""
+        return max((one.End for one in self._chunks.values() if one.TopicId == self.newest.topic_id), default=0)
+
+    @property
+    def newest(self) -> Life:
+        return self._lives[0]
+
+    @property
+    def lives(self) -> tuple[tuple[Life, int], ...]:
+        """Each life and the offset at which it ends, the newest first."""
+        limits = self._limits()
+        return tuple((life, limits[life.topic_id]) for life in self._lives)
+
+    @property
+    def lost(self) -> int:
+        """Rows that the store had and that are gone for good."""
+        return sum(one.Lost for one in self._chunks.values())
+
+    def topic_id_at(self, offset: int) -> str:
+        """Under which id the record at `offset` is stored."""
+        for life in self._lives:
+            if offset >= life.begin:
+                return life.topic_id
+        raise AssertionError("the first life begins at 0")
+
+    def marks(self) -> list[Last]:
+        """The last record of each chunk of the newest life, in order."""
+        found = [one for one in self._chunks.values() if one.TopicId == self.newest.topic_id and one.LastOffset >= 0]
+        return [Last(one.LastOffset, one.LastMark) for one in sorted(found, key=lambda one: one.Chunk)]
+
+    def begin_life(self, begin: int) -> None:
+        """From `begin` on the log is another one than that whose records are stored."""
+        number = self.newest.number + 1
+        self._lives.insert(0, Life(number, begin, f"{self._topic_id}@{number}@{begin}"))
+        self._piece(self.newest.topic_id, begin, begin)
+        self._count_taken()
+
+    def take(self, start: int, end: int, kept: Mapping[tuple[str, int], int], last: Last | None) -> None:
+        """All that the topic has in [start, end) was looked at, in order. `kept`: for (id, chunk), the rows of it that
+        the store has now and that were not counted before."""
+        for topic_id, piece_start, piece_end in self._pieces(start, end):
+            rows = kept.get((topic_id, piece_start // CHUNK), 0)
+            holds_last = last is not None and piece_start <= last.offset < piece_end
+            if not rows and not holds_last and self.taken.covers(piece_start, piece_end):
+                continue
+            chunk = self._piece(topic_id, piece_start, piece_end)
+            chunk.Rows += rows
+            if last is not None and holds_last:
+                chunk.LastOffset, chunk.LastMark = last.offset, last.mark
+        self.taken.add(start, end)
+
+    def _pieces(self, start: int, end: int) -> Iterator[tuple[str, int, int]]:
+        """[start, end) cut where chunks and lives end."""
+        begins = sorted(life.begin for life in self._lives)
+        while start < end:
+            cuts = [end, (start // CHUNK + 1) * CHUNK, *(begin for begin in begins if begin > start)]
+            yield self.topic_id_at(start), start, min(cuts)
+            start = min(cuts)
+
+    def _piece(self, topic_id: str, start: int, end: int) -> Chunk:
+        """The chunk of `start`, [start, end) included."""
+        number = start // CHUNK
+        chunk = self._chunks.get((topic_id, number))
+        if chunk is None:
+            chunk = Chunk(self._topic, topic_id, self._partition, number, start, end)
+            self._chunks[topic_id, number] = chunk
+        chunk.Start, chunk.End = min(chunk.Start, start), max(chunk.End, end)
+        self._change(chunk)
+        return chunk
+
+    def _change(self, chunk: Chunk) -> None:
+        chunk.Version += 1
+        self._changed[chunk.TopicId, chunk.Chunk] = chunk
+
+    def chunks(self) -> list[Chunk]:
+        return list(self._chunks.values())
+
+    def readable_from(self, chunk: Chunk, log_start: int) -> int:
+        """From which offset of `chunk` on it can be read again, from a topic that begins at `log_start`; its end where
+        there is none: the topic has no more, or a later life has those offsets."""
+        start = max(chunk.Start, log_start)
+        return start if start < min(chunk.End, self._limits()[chunk.TopicId]) else chunk.End
+
+    def lose(self, chunk: Chunk, found: int, readable_from: int) -> int:
+        """Rows of `chunk` are not in the store: `found` are left below `readable_from`, the rest is to be read again.
+        Returns how many are lost for good, as far as that is known."""
+        chunk.Lacks = chunk.Rows + chunk.Lost
+        before = chunk.Lost
+        if readable_from == chunk.End:
+            chunk.Lost, chunk.Lacks = max(chunk.Lacks - found, 0), 0
+        chunk.End, chunk.Rows = readable_from, found
+        chunk.LastOffset, chunk.LastMark = -1, 0
+        self._change(chunk)
+        self._count_taken()
+        return max(chunk.Lost - before, 0)
+
+    def settle(self) -> int:
+        """All was read again that the topic has. Returns how many rows it had no more."""
+        gone = 0
+        for chunk in self._chunks.values():
+            if chunk.Lacks:
+                lost = max(chunk.Lacks - chunk.Rows, 0)
+                gone += max(lost - chunk.Lost, 0)
+                chunk.Lost, chunk.Lacks = lost, 0
+                self._change(chunk)
+        return gone
+
+    def first_lacking(self, offset: int) -> int:
+        """The first offset from `offset` on that was not taken."""
+        for start, end in self.taken:
+            if start <= offset < end:
+                return end
+        return offset
+
+    def ahead(self, offset: int) -> list[tuple[int, int]]:
+        """What was taken behind `offset`, as intervals."""
+        return [(max(start, offset), end) for start, end in self.taken if end > offset]
+
+    def changes(self) -> list[Chunk]:
+        """Lines that are not in the table yet."""
+        return list(self._changed.values())
+
+    def forget_changes(self) -> None:
+        """They are in the table."""
+        self._changed = {}

@@ -1,0 +1,67 @@
+"""The table `otel_logs_manifest`: what the store says that it has, and what it has.
+
+Its lines are written after the rows that they count, so they never promise too much. They need no fsync: one that a
+power cut took costs reading its chunk again. The newest version of a line is the one that holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from logpost_web.store.schema import MANIFEST
+from logpost_web.store.store import Store
+
+_COLUMNS = "Topic, TopicId, Partition, Chunk, Start, End, Rows, Lacks, Lost, LastOffset, LastMark, Version"
+Line = tuple[str, str, int, int, int, int, int, int, int, int, int, int]
+"""Values of the columns, in their order."""
+ChunkKey = tuple[str, str, int, int]
+"""Topic, TopicId, Partition, Chunk."""
+
+
+def read(store: Store) -> Sequence[Line]:
+    """Raises QueryError."""
+    return [tuple(row) for row in store.query(f"SELECT {_COLUMNS} FROM {MANIFEST} FINAL").rows]
+
+
+def write(store: Store, lines: Sequence[msgspec.Struct]) -> None:
+    """`lines`: structs whose fields are the columns. Raises QueryError."""
+    store.insert(msgspec.json.Encoder().encode_lines(list(lines)), MANIFEST)
+
+
+def count_rows(store: Store, chunk_size: int) -> dict[ChunkKey, tuple[int, int]]:
+    """Rows of each chunk of offsets, and the highest offset. Raises QueryError."""
+    counted = store.query(
+        "SELECT Topic, TopicId, Partition, intDiv(Offset, {size:Int64}), count(), max(Offset) FROM otel_logs"
+        " GROUP BY 1, 2, 3, 4",
+        {"size": chunk_size},
+    )
+    return {
+        (topic, topic_id, partition, chunk): (rows, highest)
+        for topic, topic_id, partition, chunk, rows, highest in counted.rows
+    }
+
+
+def count_offsets(store: Store, topic: str, topic_id: str, partition: int, start: int, end: int) -> int:
+    """Offsets of [start, end) that have a row. Raises QueryError."""
+    [(found,)] = store.query(
+        "SELECT uniqExact(Offset) FROM otel_logs WHERE Topic = {topic:String} AND TopicId = {topic_id:String}"
+        " AND Partition = {partition:Int32} AND Offset >= {start:Int64} AND Offset < {end:Int64}",
+        {"topic": topic, "topic_id": topic_id, "partition": partition, "start": start, "end": end},
+    ).rows
+    return int(found)
+
+
+def contents(
+    store: Store, topic: str, topic_id: str, partition: int, start: int, limit: int
+) -> list[tuple[int, tuple[int, str, str, int]]]:
+    """At most `limit` rows from offset `start` on, in order: offset, and what tells a row from others: its time in
+    Unix nanoseconds, the MD5 of its body, its stream and where in it. Raises QueryError."""
+    found = store.query(
+        "SELECT Offset, toUnixTimestamp64Nano(Timestamp), lower(hex(MD5(Body))), StreamId, StreamFrom FROM otel_logs"
+        " WHERE Topic = {topic:String} AND TopicId = {topic_id:String} AND Partition = {partition:Int32}"
+        " AND Offset >= {start:Int64} ORDER BY Offset LIMIT {limit:UInt32}",
+        {"topic": topic, "topic_id": topic_id, "partition": partition, "start": start, "limit": limit},
+    )
+    return [(offset, (ns, body, stream, start)) for offset, ns, body, stream, start in found.rows]
