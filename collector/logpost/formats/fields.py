@@ -6,16 +6,21 @@ Serilog, log4j's and Python's JSON layouts, MongoDB, Docker's json-file, and log
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
+import msgspec
+
+from logpost.formats.colours import without_colours
+from logpost.formats.json_text import Document
 from logpost.formats.levels import LEVEL_OF, SYSLOG
 from logpost.formats.parsed import Parsed
 from logpost.formats.times import Times, epoch_text, epoch_time, iso_time
 
-Document = dict[str, object]
-
 _BUNYAN = {10: "trace", 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal"}
 _OPENTELEMETRY = ("trace", "debug", "info", "warn", "error", "fatal")
+_OWN_LEVEL = re.compile(r"[^\W\d_][\w.-]{0,31}")
+"""A level of the program's own: `SUCCESS`, `Sev1`."""
 _MONGODB = {"F": "fatal", "E": "error", "W": "warn", "I": "info", "D": "debug"}
 
 
@@ -25,6 +30,9 @@ def _time(value: object, times: Times, now_ns: int) -> int | None:
         return ns if ns is not None else epoch_text(value)
     if isinstance(value, dict):
         return _time(value.get("$date"), times, now_ns)  # MongoDB
+    if isinstance(value, msgspec.Raw):  # a number with all its digits
+        ns = epoch_text(digits := bytes(value).decode())
+        return ns if ns is not None else epoch_time(float(digits))
     if isinstance(value, int | float) and not isinstance(value, bool):
         return epoch_time(value)
     return None
@@ -32,11 +40,16 @@ def _time(value: object, times: Times, now_ns: int) -> int | None:
 
 def _level(value: object, times: Times, now_ns: int) -> str | None:
     if isinstance(value, str):
-        level = LEVEL_OF.get(value.strip())
+        value = without_colours(value).strip()
+        level = LEVEL_OF.get(value)
         return level if level or not value.isdecimal() or len(value) > 2 else _level_of_number(int(value))
     if isinstance(value, int) and not isinstance(value, bool):
         return _level_of_number(value)
     return None
+
+
+def _priority(value: object, times: Times, now_ns: int) -> str | None:
+    return _level(value, times, now_ns)
 
 
 def _level_of_number(number: int) -> str | None:
@@ -70,7 +83,7 @@ _KEYS: tuple[tuple[str, str, Reader], ...] = (
         "level log.level severity lvl levelname log_level loglevel level_name severityText severity_text @l",
         _level,
     ),
-    ("level", "priority", _level),
+    ("level", "priority", _priority),
     ("level", "severityNumber severity_number", _severity_number),
     ("level", "s", _mongodb_severity),
     ("message", "message msg @m short_message log event body @mt text", _message),
@@ -97,15 +110,29 @@ def read_document(document: Document, text: str, times: Times, now_ns: int) -> P
     _flatten(document)
     parsed = Parsed(message=text)
     taken = set()
-    for _, attribute, reader, key in sorted((*_ROLES[key], key) for key in document if key in _ROLES):
+    known = sorted((*_ROLES[key], key) for key in document if key in _ROLES)
+    for _, attribute, reader, key in known:
         if attribute not in taken:
             value = reader(document[key], times, now_ns)
             if value is not None:
                 setattr(parsed, attribute, value)
                 taken.add(attribute)
                 del document[key]
+    if not parsed.level:
+        parsed.level = _own_level(document, [key for _, _, reader, key in known if reader is _level])
     parsed.attrs = document
     return parsed
+
+
+def _own_level(document: Document, keys: list[str]) -> str:
+    """Take a level that is none of ours out of the document, as it is written."""
+    for key in keys:
+        value = document[key]
+        level = without_colours(value) if isinstance(value, str) else ""
+        if _OWN_LEVEL.fullmatch(level):
+            del document[key]
+            return level
+    return ""
 
 
 def _flatten(document: Document) -> None:

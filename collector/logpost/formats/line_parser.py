@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 from string import ascii_letters, ascii_uppercase, digits
 
 from logpost.formats.application import (
@@ -14,6 +13,7 @@ from logpost.formats.application import (
     klog_line,
     proxifier_line,
 )
+from logpost.formats.colours import ESCAPE, without_colours
 from logpost.formats.http_server import access_line, ctime_line
 from logpost.formats.iso import iso_line, named_file_line, short_year_line
 from logpost.formats.json_lines import json_line
@@ -55,8 +55,7 @@ _BY_FIRST = {
     first: tuple(candidate for candidate, opens in FORMATS if first in opens)
     for first in {character for _, opens in FORMATS for character in opens}
 }
-_COLOURED = frozenset("\x1b\ufeff")
-_COLOUR = re.compile("\ufeff|\x1b\\[[0-9;]*m")
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 class LineParser:
@@ -71,28 +70,24 @@ class LineParser:
 
     def parse(self, text: str, now_ns: int) -> Parsed:
         """Read a line (without its line end), now in Unix nanoseconds. Any text is read; nothing is raised."""
+        if ESCAPE in text or text[:1] == _BYTE_ORDER_MARK:
+            plain = without_colours(text.removeprefix(_BYTE_ORDER_MARK))
+            parsed = self._parse(plain, now_ns)
+            if parsed.message == plain:
+                parsed.message = text  # as it was logged
+            return parsed
+        return self._parse(text, now_ns)
+
+    def _parse(self, text: str, now_ns: int) -> Parsed:
         last = self._last
         if last is not None:
             parsed = last(text, self._times, now_ns)
             if parsed is not None:
                 return parsed
-        first = text[:1]
-        if first in _COLOURED:
-            return self._parse_coloured(text, now_ns)
-        for candidate in _BY_FIRST.get(first, ()):
+        for candidate in _BY_FIRST.get(text[:1], ()):
             if candidate is not last:
                 parsed = candidate(text, self._times, now_ns)
                 if parsed is not None:
                     self._last = candidate
                     return parsed
         return Parsed(message=text)
-
-    def _parse_coloured(self, text: str, now_ns: int) -> Parsed:
-        """Read past a terminal's colours or a byte order mark at the start of the line; the message keeps them."""
-        plain = _COLOUR.sub("", text)
-        if plain[:1] in _COLOURED:  # a broken escape sequence
-            return Parsed(message=text)
-        parsed = self.parse(plain, now_ns)
-        if parsed.message == plain:
-            parsed.message = text
-        return parsed

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from logpost.formats.fields import Document, read_document
+from logpost.formats.fields import read_document
+from logpost.formats.json_text import Document
 from logpost.formats.parsed import Parsed
 from logpost.formats.times import Times, epoch_text
 
@@ -39,7 +40,7 @@ def _value(raw: str) -> object:
     if raw[:1] == '"':
         inner = raw[1:-1]
         return _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), inner) if "\\" in inner else inner
-    if raw[:1] in "-0123456789" and 0 < len(raw) < 19:
+    if raw[:1] in "-0123456789" and 0 < len(raw) < 19 and raw != "-inf":
         for number in (int, float):
             try:
                 value = number(raw)

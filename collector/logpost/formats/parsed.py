@@ -13,7 +13,7 @@ class Parsed(msgspec.Struct):
     """One line, read. `ts_ns` is None when the line carries no time; other fields are empty when it does not say.
 
     `ts_ns` lies in the years 1 to 9999, so `logpost.record.format_ts` takes it. `level` is one of
-    `logpost.record.LEVELS` or empty.
+    `logpost.record.LEVELS`, or the word that the line has for it, or empty.
     """
 
     message: str

@@ -50,3 +50,10 @@ def test_pairs_without_a_message_keep_the_line() -> None:
 def test_a_line_that_is_more_than_pairs_stays_whole(line: str) -> None:
     parsed = read(line)
     assert (parsed.message, parsed.attrs) == (line, {})
+
+
+@pytest.mark.parametrize(
+    "number", ["1.10", "-0", "1e3", "-inf", "nan", "28446744073709551615", "0.1000000000000000055"]
+)
+def test_a_number_keeps_its_digits(number: str) -> None:
+    assert read(f"msg=hi a={number}").attrs == {"a": number}

@@ -94,3 +94,23 @@ def test_colours_and_a_byte_order_mark_are_read_past_and_kept() -> None:
         parsed = read(line)
         assert (time_of(line), parsed.level, parsed.message) == ("2026-11-22T10:51:07Z", "warn", line)
     assert read('\ufeff{"msg":"first of the file"}').message == "first of the file"
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        ("2026-11-22T10:51:07Z \x1b[31mERROR\x1b[0m db: connection lost", "error"),
+        ("\x1b[90m2026-11-22 10:51:07Z\x1b[39m \x1b[1;38;5;208mWARN\x1b[0m slow", "warn"),
+        ("[2026-11-22T10:51:07Z] \x1b[38:2:1:2:3mINFO\x1b[m ready \x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "info"),
+        ("2026-11-22T10:51:07Z \x1b(B\x1b[mDEBUG\x1b[K x", "debug"),
+        ("2026-11-22T10:51:07Z ERROR broken off \x1b[3", "error"),
+    ],
+)
+def test_colours_are_no_part_of_levels_and_times(line: str, level: str) -> None:
+    parsed = read(line)
+    assert (time_of(line), parsed.level, parsed.message) == ("2026-11-22T10:51:07Z", level, line)
+
+
+def test_a_coloured_line_of_pairs_is_taken_apart_without_its_colours() -> None:
+    parsed = read("\x1b[36mlevel\x1b[0m=warn \x1b[36mmsg\x1b[0m=hi \x1b[36mn\x1b[0m=5")
+    assert (parsed.level, parsed.message, parsed.attrs) == ("warn", "hi", {"n": 5})

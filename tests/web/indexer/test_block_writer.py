@@ -1,7 +1,5 @@
 """Every row of a block reaches the real store, whatever its neighbours are like."""
 
-import json
-
 import pytest
 
 from logpost_web.indexer.block_writer import missing, write
@@ -65,10 +63,21 @@ def test_a_program_whose_every_line_is_hostile_stops_nobody(store: Store) -> Non
     assert store.query("SELECT uniqExact(_part) FROM otel_logs").rows == [(1,)]
 
 
-def test_attributes_of_a_poison_row_are_kept_as_text(store: Store) -> None:
-    write(store, [row(HOSTILE["two ways to one path"].encode(), 0)])
-    [(attributes,)] = store.query("SELECT toJSONString(LogAttributes) FROM otel_logs").rows
-    assert json.loads(json.loads(attributes)["logpost"]["attrs"]) == {"a": {"b": 1}, "a.b": 2}
+@pytest.mark.parametrize(
+    ("attrs", "stored", "text"),
+    [
+        ('{"n":1,"a":1e400}', '{"a":"1e400","n":1}', '{"n":1,"a":"1e400"}'),
+        ('{"a":1,"a":"x","n":1}', '{"a":[1,"x"],"n":1}', '{"a":[1,"x"],"n":1}'),
+        ('{"a":{"b":1},"a.b":2,"n":1}', '{"a":{"b":[1,2]},"n":1}', '{"a":{"b":1},"a.b":2,"n":1}'),
+        ('{"a":[{"b":{"c":1},"b.c":2}]}', '{"a":[{"b":{"c":[1,2]}}]}', '{"a":[{"b":{"c":1},"b.c":2}]}'),
+        ('{"n":1,"a":"\\ud83d"}', '{"a":"\\\\ud83d","n":1}', ""),
+    ],
+)
+def test_a_value_that_the_store_cannot_hold_costs_only_itself(store: Store, attrs: str, stored: str, text: str) -> None:
+    write(store, [row(f'{{{TS},"level":"error","message":"m","attrs":{attrs}}}'.encode(), 0)])
+    columns = "toString(Timestamp), SeverityText, Body, toJSONString(LogAttributes), LogAttributesText"
+    found = store.query(f"SELECT {columns} FROM otel_logs").rows
+    assert found == [("2026-11-22 10:51:07.123456789", "error", "m", stored, text)]
 
 
 def test_times_keep_their_nanoseconds(store: Store) -> None:

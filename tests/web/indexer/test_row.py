@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logpost.record import Record, Src
+from logpost.formats import LineParser
+from logpost.record import Record, Src, format_ts
 from logpost_web.indexer.row import MAX_STREAM_ID, Position, Row, encode, plain_attributes, to_row
 
 ARRIVED = "2026-11-22T10:00:00.000000000Z"
 ARRIVED_NS = int(datetime.datetime(2026, 11, 22, 10, tzinfo=datetime.UTC).timestamp()) * 10**9
 POSITION = Position("logs", 3, "id", 42, ARRIVED_NS)
 NOW = 1_800_000_000
+SENT = "2026-11-22T10:51:07.123Z"
+SENT_NS = "2026-11-22T10:51:07.123000000Z"
 
 
 def row(value: bytes | None) -> Row:
@@ -51,17 +54,84 @@ def test_a_record_keeps_all_its_fields() -> None:
     "value",
     [
         b"plain text",
-        b'{"message":"no time"}',
-        b'{"ts":1,"message":"a time that is no text"}',
         b"[1,2]",
         b"null",
+        b"{name} is no JSON",
         b'{"ts":"2026-11-22T10:51:07Z","message":"cut',
-        b'{"ts":"2026-11-22T10:51:07Z","message":"x","src":{"id":"a","from":-1.5,"to":2}}',
     ],
 )
-def test_what_is_no_record_is_text_at_the_time_of_its_arrival(value: bytes) -> None:
+def test_what_is_no_object_is_text_at_the_time_of_its_arrival(value: bytes) -> None:
     made = row(value)
     assert (made.Body, made.Timestamp) == (value.decode(), ARRIVED)
+
+
+@pytest.mark.parametrize(
+    ("value", "stored", "attrs"),
+    [
+        (
+            {"@timestamp": SENT, "level": "error", "service": "shop", "message": "m", "status": 500},
+            (SENT_NS, "error", "shop", "m"),
+            {"status": 500},
+        ),
+        (
+            {"ts": SENT, "level": "error", "service": "shop", "trace_id": None, "message": "m"},
+            (SENT_NS, "error", "shop", "m"),
+            {"trace_id": None},
+        ),
+        ({"ts": SENT, "level": 50, "service": "shop", "message": "m"}, (SENT_NS, "error", "shop", "m"), {}),
+        (
+            {"time": 1795344667123, "severity": "WARN", "service": {"name": "shop", "version": "2"}, "msg": "m"},
+            (SENT_NS, "warn", "shop", "m"),
+            {"service": {"version": "2"}},
+        ),
+        ({"@timestamp": SENT, "log": {"level": "Sev1"}, "msg": "m"}, (SENT_NS, "Sev1", "", "m"), {}),
+        ({"message": "no time", "attrs": {"a": 1}}, (ARRIVED, "", "", "no time"), {"a": 1}),
+        ({"ts": 1, "message": "no time either"}, (ARRIVED, "", "", "no time either"), {"ts": 1}),
+        ({"service": "shop", "a": None}, (ARRIVED, "", "shop", '{"service":"shop","a":null}'), {"a": None}),
+    ],
+)
+def test_json_of_anyone_is_read_as_a_json_line(value: object, stored: tuple[str, ...], attrs: object) -> None:
+    made = row(msgspec.json.encode(value))
+    assert (made.Timestamp, made.SeverityText, made.ServiceName, made.Body) == stored
+    assert attributes(made) == attrs
+
+
+def test_json_of_anyone_reads_as_the_same_line_of_a_file() -> None:
+    line = '{"Time":"2026-11-22 11:51:07,5","lvl":"wrn","msg":"hi","n":1.10,"n":NaN,"trace":{"id":"t"},"file":"a.py"}'
+    made, parsed = row(line.encode()), LineParser(datetime.UTC).parse(line, ARRIVED_NS)
+    assert parsed.ts_ns is not None
+    assert (made.Timestamp, made.SeverityText, made.Body, made.TraceId, bytes(made.LogAttributes)) == (
+        format_ts(parsed.ts_ns),
+        parsed.level,
+        parsed.message,
+        parsed.trace_id,
+        msgspec.json.encode(parsed.attrs),
+    )
+
+
+def test_a_record_of_ours_with_a_null_keeps_its_place_in_its_stream() -> None:
+    src = b'"src":{"id":"s","from":1,"to":2},"file":"/x","host":null,"span_id":null'
+    made = row(b"{%s,%s}" % (TS, src))
+    assert (made.StreamId, made.StreamFrom, made.StreamTo, made.FilePath) == ("s", 1, 2, "/x")
+    assert attributes(made) == {"host": None, "span_id": None}
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (b"1e400", b"1e400"),
+        (b"NaN", b'"NaN"'),
+        (b'"\\ud800"', b'"\\\\ud800"'),
+        (b'"\xff"', '"\ufffd"'.encode()),
+        (b"[" * 2000 + b"]" * 2000, None),
+    ],
+)
+def test_a_value_that_json_cannot_hold_costs_only_itself(value: bytes, kept: bytes | None) -> None:
+    made = row(b'{%s,"level":"error","service":"shop","attrs":{"status":500,"bad":%s}}' % (TS, value))
+    assert (made.Timestamp[:19], made.Body, made.SeverityText, made.ServiceName) == (SENT[:19], "m", "error", "shop")
+    found = msgspec.json.decode(made.LogAttributes, type=dict[str, msgspec.Raw])
+    assert bytes(found["status"]) == b"500"
+    assert kept is None or bytes(found["bad"]) == kept
 
 
 def test_a_tombstone_is_an_empty_row() -> None:
@@ -127,7 +197,7 @@ TS = b'"ts":"2026-11-22T10:51:07Z","message":"m"'
     [
         (b'"attrs":{"a":1}', {"a": 1, "user": "bob", "n": {"x": [1]}}),
         (b'"attrs":{ }', {"user": "bob", "n": {"x": [1]}}),
-        (b'"attrs":5', {"logpost.attrs": "5", "user": "bob", "n": {"x": [1]}}),
+        (b'"attrs":5', {"attrs": 5, "user": "bob", "n": {"x": [1]}}),
         (b'"host":"h"', {"user": "bob", "n": {"x": [1]}}),
     ],
 )

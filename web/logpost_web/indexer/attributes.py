@@ -1,14 +1,92 @@
-"""Which attributes the store's JSON column refuses, foreseen without asking it. Pure.
+"""What the store's JSON column does to attributes, foreseen without asking it. Pure.
 
-Only asked for a block that the store has refused: finding a hostile row by halving its block costs some twenty inserts,
-and a program whose every line is hostile would stop everybody's logs.
+It gives most attributes back as they came. It changes how some numbers are written, drops nulls and empty objects, and
+takes a dot in a name for a level; rows with such attributes keep their text beside it. Some it refuses, and with them
+the whole block: then `mended` makes of them what it takes.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Mapping
 from typing import Never
+
+import msgspec
+
+from logpost.formats.json_text import Document, add_value, read_json
+
+_DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else byte for byte in range(256))
+_BLANKS = b" \t\r\n"
+# The first look, at the text with every digit as 0 and without blanks: most rows end here.
+_DOTTED_NAME = re.compile(rb'\.[^"\\]*+(?:\\.[^"\\]*+)*+":')
+_UNUSUAL_VALUE = re.compile(rb'":(?:[-n\[]|0{1,18}[.eE]|0{19}|\{\})')
+_DOTTED_NAME_LINEAR = re.compile(rb'"[^"\\.]*+(?:\\.[^"\\.]*+)*+\.[^"\\]*+(?:\\.[^"\\]*+)*+":')
+_LONG = 2000
+"""Bytes from which `_DOTTED_NAME`, whose time may grow with their square, is too slow."""
+# The closer look, at the text itself.
+_DROPPED = re.compile(rb'"\s*+:\s*+(?:null|\{\s*+\})')
+_MIXED_ARRAY = re.compile(rb"[\[,]\s*+(?:true|false|-?\d{16})")
+_NUMBER = re.compile(rb"[:\[,]\s*+(-?\d++(?:[.eE][-+.\deE]*+)?)")
+_STORED_INTEGERS = range(-(2**63), 2**64)
+
+
+def is_rewritten(raw: bytes) -> bool:
+    """Whether the column may give back other JSON than this. Sometimes true for what it gives back as it is, never
+    false for what it changes."""
+    squeezed = raw.translate(_DIGITS, _BLANKS)
+    dotted = _DOTTED_NAME if len(raw) < _LONG else _DOTTED_NAME_LINEAR
+    if dotted.search(squeezed):
+        return True
+    if not _UNUSUAL_VALUE.search(squeezed):
+        return False
+    if _DROPPED.search(raw) or (b"[" in raw and _MIXED_ARRAY.search(raw)):
+        return True
+    return not all(map(_is_written_alike, _NUMBER.findall(raw)))
+
+
+def _is_written_alike(number: bytes) -> bool:
+    try:
+        integer = int(number)
+    except ValueError:  # also for thousands of digits
+        return b"e" not in number.lower() and repr(float(number)).encode() == number and not number.endswith(b".0")
+    return integer in _STORED_INTEGERS and number != b"-0"
+
+
+def mended(raw: bytes) -> tuple[bytes, bytes]:
+    """(what the column takes of attributes that it refuses, their text): see `logpost.formats.json_text`. Values under
+    one path (`{"a":{"b":1},"a.b":2}`) become one array in the column, each value in its place in the text."""
+    text = raw.decode(errors="replace")
+    document = read_json(text)
+    if document is None:
+        document = {"logpost.attrs": text}
+    return _encode(_by_path(document)), _encode(document)
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _by_path(document: Document) -> Document:
+    paths: Document = {}
+    _add_paths(document, "", paths)
+    return paths
+
+
+def _add_paths(document: Mapping[str, object], prefix: str, paths: Document) -> None:
+    for key, value in document.items():
+        if isinstance(value, dict):
+            _add_paths(value, f"{prefix}{key}.", paths)
+        else:
+            add_value(paths, prefix + key, _array_by_path(value) if isinstance(value, list) else value)
+
+
+def _array_by_path(array: list[object]) -> list[object]:
+    """Objects in an array have paths of their own."""
+    return [
+        _by_path(item) if isinstance(item, dict) else _array_by_path(item) if isinstance(item, list) else item
+        for item in array
+    ]
 
 
 class _Object(list[tuple[str, object]]):
@@ -18,7 +96,8 @@ class _Object(list[tuple[str, object]]):
 def is_refused(raw: bytes) -> bool:
     """Whether the store refuses this JSON text: a key twice, two ways to one path (`{"a":{"b":1},"a.b":2}`), a number
     that no double holds, half a surrogate pair, no object at all. Sometimes true for a key twice that it would take,
-    never false for what it refuses."""
+    never false for what it refuses. Only asked for a block that the store has refused: finding a hostile row by halving
+    its block costs some twenty inserts, and a program whose every line is hostile would stop everybody's logs."""
     try:
         _check_object(_decoder.decode(raw.decode()))
     except (ValueError, RecursionError):

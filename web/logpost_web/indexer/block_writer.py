@@ -1,8 +1,8 @@
 """Put a block of rows into the store, whatever is in it.
 
-One row that the store cannot take fails its block. Then every row whose attributes look hostile gets them as text. If
-the block fails again it is halved until the row that nobody foresaw is alone, and that one goes in with its attributes
-as text. A row that fails even so is not the cause: the store is.
+One row that the store cannot take fails its block. Then the attributes of every row that look hostile are mended: what
+the store cannot hold becomes text. If the block fails again it is halved until the row that nobody foresaw is alone,
+and that one goes in with all its attributes as one text. A row that fails even so is not the cause: the store is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from logpost_web.indexer import metrics
 from logpost_web.indexer.attributes import is_refused
-from logpost_web.indexer.row import Row, encode, plain_attributes
+from logpost_web.indexer.row import Row, encode, mended_attributes, plain_attributes
 from logpost_web.indexer.stored import stored_offsets
 from logpost_web.store.store import QueryError, Store
 
@@ -31,7 +31,7 @@ def _disarmed(row: Row) -> Row:
     if not is_refused(bytes(row.LogAttributes)):
         return row
     metrics.POISON.inc()
-    return plain_attributes(row)
+    return mended_attributes(row)
 
 
 def _write_halves(store: Store, rows: Sequence[Row]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from logpost_web.indexer.row import ObservedRow, Row, parse_ns, plain_attributes
+from logpost_web.indexer.row import ObservedRow, Row, mended_attributes, parse_ns, plain_attributes
 
 Place = tuple[str, int]
 """The stream and the end of a line in it."""
@@ -87,7 +87,10 @@ def _is_same(known: Line, row: Row) -> bool:
     if known._replace(attributes="") != sent._replace(attributes=""):
         return False
     stored = flat(known.attributes)
-    return stored in (attributes, flat(bytes(plain_attributes(row).LogAttributes).decode()))
+    return stored == attributes or any(  # what the store refused it has in another form
+        stored == flat(bytes(other_form(row).LogAttributes).decode())
+        for other_form in (mended_attributes, plain_attributes)
+    )
 
 
 def flat(attributes: str) -> dict[str, str] | str:

@@ -1,8 +1,9 @@
 """A Kafka message → a row of `otel_logs`, as JSON. Pure.
 
 A message that is a log record keeps its attributes as the bytes that came: they are checked to be JSON but not taken
-apart, because that is where the time goes. Everything else (anyone may write to a topic) becomes a row whose body is
-the message's bytes and whose time is the message's own. What the store refuses all the same gets `plain_attributes`.
+apart, because that is where the time goes. Anyone may write to a topic: another JSON object is read as the JSON lines
+of files are, and everything else becomes a row whose body is the message's bytes and whose time is the message's own.
+What the store refuses all the same gets `mended_attributes`, at the worst `plain_attributes`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from logpost.formats.fields import read_document
+from logpost.formats.json_text import Document, read_json
 from logpost.formats.levels import LEVEL_OF
+from logpost.formats.times import Times
 from logpost.record import LEVELS, Src, format_ts
+from logpost_web.indexer.attributes import is_rewritten, mended
 from logpost_web.search.words import words_column
 from logpost_web.store.schema import MAX_NS, MIN_NS
 
@@ -25,6 +30,7 @@ SEVERITY_NUMBERS: dict[str, int] = {level: 1 + 4 * number for number, level in e
 MAX_STREAM_ID = 200
 """Characters; the ids of all streams that are read are kept in memory."""
 NO_ATTRIBUTES = msgspec.Raw(b"{}")
+_NO_RANGE = Src(id="", start=0, end=0)
 # A time that the store takes as it is: inside its years, and a day that every month has.
 _STORE_TIME = re.compile(
     r"(?:19|20|21)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z"
@@ -65,6 +71,7 @@ class Row(msgspec.Struct, omit_defaults=True, gc=False):
     TraceId: str = ""
     SpanId: str = ""
     LogAttributes: msgspec.Raw = NO_ATTRIBUTES
+    LogAttributesText: str = ""
     FilePath: str = ""
     StreamId: str = ""
     StreamFrom: int = 0
@@ -94,32 +101,37 @@ class _OurRecord(_Record, forbid_unknown_fields=True):
 
 
 _our_decoder = msgspec.json.Decoder(_OurRecord)
-_decoder = msgspec.json.Decoder(_Record)
-_fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder()
 
 
 def to_row(value: bytes | None, position: Position, now_seconds: int) -> Row:
     """Never raises: what is no record becomes a row of text."""
-    record = _record(value or b"")
-    if record is None:
-        return _plain_row(value or b"", position, now_seconds)
-    attributes = record.attrs
+    try:
+        record: _Record = _our_decoder.decode(value or b"")
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        record = _foreign_record(value or b"", position.timestamp_ns)
+    attributes = bytes(record.attrs)
     timestamp = record.ts
     if not _STORE_TIME.fullmatch(timestamp):
         timestamp, note = _store_time(timestamp, position.timestamp_ns)
-        attributes = _with(attributes, "logpost.ts", _encoder.encode(note)) if note else attributes
-    if not bytes(attributes).startswith(b"{"):
+        attributes = _with(attributes, "logpost.ts", note) if note else attributes
+    if attributes[:1] != b"{":
         attributes = _as_text(attributes)
+    if not attributes.isascii():
+        attributes = attributes.decode(errors="replace").encode()  # JSON is checked, UTF-8 in strings is not
     level = LEVEL_OF.get(record.level, record.level)
-    make = ObservedRow if record.src is not None and record.src.observed else Row
-    row = make(
+    src = record.src
+    make = Row if src is None or not src.observed else ObservedRow
+    if src is None or not _is_range(src):
+        src = _NO_RANGE
+    topic, partition, topic_id, offset, _ = position
+    return make(
         timestamp,
         record.message,
-        position.topic,
-        position.topic_id,
-        position.partition,
-        position.offset,
+        topic,
+        topic_id,
+        partition,
+        offset,
         now_seconds,
         record.host,
         record.service,
@@ -127,63 +139,81 @@ def to_row(value: bytes | None, position: Position, now_seconds: int) -> Row:
         SEVERITY_NUMBERS.get(level, 0),
         record.trace_id,
         record.span_id,
-        attributes,
+        msgspec.Raw(attributes),
+        attributes.decode() if is_rewritten(attributes) else "",
         record.file,
+        src.id,
+        src.start,
+        src.end,
     )
-    if record.src is not None and _is_range(record.src):
-        row.StreamId, row.StreamFrom, row.StreamTo = record.src.id, record.src.start, record.src.end
-    return row
 
 
-def _record(value: bytes) -> _Record | None:
-    """None for what is no record. Fields that our records do not have become attributes."""
-    try:
-        return _our_decoder.decode(value)
-    except (msgspec.DecodeError, RecursionError):
-        pass
-    try:
-        record, fields = _decoder.decode(value), _fields_decoder.decode(value)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    for name, field in fields.items():
-        if name not in _Record.__struct_fields__:
-            record.attrs = _with(record.attrs, name, bytes(field))
+def _foreign_record(value: bytes, arrived_ns: int) -> _Record:
+    """A JSON object as the JSON lines of files are read; anything else is text."""
+    text = value.decode(errors="replace")
+    document = read_json(text) if text.lstrip()[:1] == "{" else None
+    record = _Record(ts="", message=text) if document is None else _document_record(document, text, arrived_ns)
+    if "\ufffd" in text and not _is_utf8(value):
+        record.attrs = msgspec.Raw(_with(bytes(record.attrs), "logpost.encoding", "not utf-8"))
     return record
+
+
+def _document_record(document: Document, text: str, arrived_ns: int) -> _Record:
+    # A record of ours that is not quite as we write it: it has a field more, or one that is null.
+    is_ours = isinstance(document.get("ts"), str) and isinstance(document.get("message"), str)
+    src = _take_src(document) if is_ours else None
+    file = document.pop("file") if is_ours and isinstance(document.get("file"), str) else ""
+    parsed = read_document(document, text, Times(datetime.UTC), arrived_ns)
+    return _Record(
+        ts="" if parsed.ts_ns is None else format_ts(parsed.ts_ns),
+        message=parsed.message,
+        host=parsed.host,
+        service=parsed.service,
+        level=parsed.level,
+        trace_id=parsed.trace_id,
+        span_id=parsed.span_id,
+        attrs=msgspec.Raw(_encoder.encode(parsed.attrs)),
+        file=str(file),
+        src=src,
+    )
+
+
+def _take_src(document: Document) -> Src | None:
+    try:
+        src = msgspec.convert(document.get("src"), Src)
+    except msgspec.ValidationError:
+        return None
+    del document["src"]
+    return src
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_range(src: Src) -> bool:
     return 0 < len(src.id) <= MAX_STREAM_ID and 0 <= src.start <= src.end < 2**63
 
 
+def mended_attributes(row: Row) -> Row:
+    """The same row with attributes that the store takes: `logpost_web.indexer.attributes.mended`."""
+    attributes, text = mended(bytes(row.LogAttributes))
+    return msgspec.structs.replace(row, LogAttributes=msgspec.Raw(attributes), LogAttributesText=text.decode())
+
+
 def plain_attributes(row: Row) -> Row:
-    """The same row with its attributes as one text, for a store that cannot take them apart: a key twice, `a.b` beside
-    `{"a":{"b":…}}`, a number beyond 64 bits, a depth of thousands."""
-    return msgspec.structs.replace(row, LogAttributes=_as_text(row.LogAttributes))
+    """The same row with its attributes as one text."""
+    attributes = _as_text(bytes(row.LogAttributes))
+    return msgspec.structs.replace(row, LogAttributes=msgspec.Raw(attributes), LogAttributesText=attributes.decode())
 
 
 def encode(rows: Sequence[Row]) -> bytes:
     """Lines of JSON, one row each."""
     return _encoder.encode_lines(list(rows))
-
-
-def _plain_row(value: bytes, position: Position, now_seconds: int) -> Row:
-    timestamp, _ = _store_time("", position.timestamp_ns)
-    attributes = NO_ATTRIBUTES
-    try:
-        body = value.decode()
-    except UnicodeDecodeError:
-        body = value.decode(errors="replace")
-        attributes = msgspec.Raw(b'{"logpost.encoding":"not utf-8"}')
-    return Row(
-        timestamp,
-        body,
-        position.topic,
-        position.topic_id,
-        position.partition,
-        position.offset,
-        now_seconds,
-        LogAttributes=attributes,
-    )
 
 
 def _store_time(text: str, otherwise_ns: int) -> tuple[str, str]:
@@ -212,14 +242,14 @@ def parse_ns(text: str) -> int | None:
     return (whole.days * 86_400 + whole.seconds) * 10**9 + nanoseconds
 
 
-def _with(attributes: msgspec.Raw, key: str, value: bytes) -> msgspec.Raw:
-    """Attributes with one more, `value` being JSON; as a text first when they are no object."""
-    raw = bytes(attributes).strip()
+def _with(attributes: bytes, key: str, text: str) -> bytes:
+    """Attributes with one more; as a text first when they are no object."""
+    raw = attributes.strip()
     if not raw.startswith(b"{"):
-        raw = bytes(_as_text(attributes))
+        raw = _as_text(raw)
     inside = raw[1:-1].strip()
-    return msgspec.Raw(b"{" + inside + (b"," if inside else b"") + _encoder.encode(key) + b":" + value + b"}")
+    return b"{" + inside + (b"," if inside else b"") + _encoder.encode(key) + b":" + _encoder.encode(text) + b"}"
 
 
-def _as_text(attributes: msgspec.Raw) -> msgspec.Raw:
-    return msgspec.Raw(_encoder.encode({"logpost.attrs": bytes(attributes).decode(errors="replace")}))
+def _as_text(attributes: bytes) -> bytes:
+    return _encoder.encode({"logpost.attrs": attributes.decode(errors="replace")})

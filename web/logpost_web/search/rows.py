@@ -50,7 +50,7 @@ _COLUMNS = (
     "TraceId",
     "SpanId",
     "FilePath",
-    "toJSONString(LogAttributes)",
+    "if(LogAttributesText = '', toJSONString(LogAttributes), LogAttributesText)",
 )
 
 

@@ -174,9 +174,13 @@ class Store:
 
     def insert(self, rows: bytes, table: str = TABLE) -> None:
         """Insert lines of JSON, one row each, all or none of them. Blocks; any thread. Raises QueryError."""
-        # Times may be RFC 3339. A block is far below these limits and becomes one part: that makes it atomic.
+        # Times may be RFC 3339, but what is text among the attributes stays text. A block is far below these limits and
+        # becomes one part: that makes it atomic.
         settings = {
             "date_time_input_format": "best_effort",
+            "input_format_try_infer_dates": 0,
+            "input_format_try_infer_datetimes": 0,
+            "input_format_json_try_infer_numbers_from_strings": 0,
             "input_format_parallel_parsing": 0,
             "min_insert_block_size_rows": 1_048_576,
             "min_insert_block_size_bytes": 1 << 30,
