@@ -1,22 +1,27 @@
-"""The background thread of a handler: owns the Kafka producer, moves records from the outbox to the broker."""
+"""What sends for a handler, in the background: owns the Kafka producer, moves records from the outbox to the broker."""
 
 from __future__ import annotations
 
+import itertools
 import logging
+import math
+import os
 import sys
-import threading
+import time
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from logpost.config import KafkaConfig
+from logpost.handler.native import Bell, start_thread, wait_until
 from logpost.handler.outbox import Outbox
 from logpost.kafka import MAX_MESSAGE_BYTES, client_settings, ensure_logs_topic
 
 _POLL_SECONDS = 0.05
 """How often acknowledgements are looked for while some are due and nothing else is to send."""
 _RETRY_SECONDS = 1.0
+_ASK_SECONDS = (0.1, 0.2, 0.4, 1.0)
 _PAUSE_SECONDS = 0.1
 """How long a producer that pauses waits for what is on its way. What stays goes out twice, under one number."""
 _REFUSED = frozenset(
@@ -33,8 +38,8 @@ _REFUSED = frozenset(
 is sent again by a new producer."""
 
 
-class Sender(threading.Thread):
-    """Runs until `stop`.
+class Sender:
+    """Runs in a thread of its own until `stop`; or in the caller's, where no thread can be had (`drain`).
 
     The producer is a local of the thread, made in it: in a forked child, where the thread is gone, nothing refers to
     librdkafka's half copied state, and so nothing ever tries to end it. Around a fork there should be no producer at
@@ -43,63 +48,95 @@ class Sender(threading.Thread):
     """
 
     def __init__(self, outbox: Outbox, config: KafkaConfig, key: bytes) -> None:
-        super().__init__(name="logpost", daemon=True)
-        self._outbox = outbox
+        self.outbox = outbox
+        self.servers = config.bootstrap_servers
+        self.process = os.getpid()
         self._config = config
         self._key = key
-        self._stopping = threading.Event()
-        self._may_connect = threading.Event()
-        self._may_connect.set()
+        self._changed = Bell()
+        self._is_stopping = False
+        self._may_connect = True
         self._is_connected = False
+        self._has_ended = False
+        self._until = math.inf
+        self._is_retired = False
         self._topic_exists = False
-        self._disconnected = threading.Condition()
         self._broken = False
         self._complaints: set[int] = set()
 
+    def start(self) -> None:
+        """Raises RuntimeError where there can be no more threads."""
+        start_thread(self._run)
+
     def stop(self) -> None:
-        self._stopping.set()
-        self._may_connect.set()
-        self._outbox.wake()
+        self._is_stopping = True
+        self._wake()
+
+    def retire(self) -> None:
+        """Nobody offers any more: end as soon as all is acknowledged."""
+        self._is_retired = True
+        self._wake()
+
+    def drain(self, seconds: float) -> None:
+        """Instead of `start`: send what waits in the thread of the caller, for `seconds` at most."""
+        self._until = time.monotonic() + seconds
+        self.retire()
+        self._run()
+
+    def join(self, seconds: float) -> bool:
+        """Whether it has ended; waits for that, at most `seconds`."""
+        return wait_until(lambda: self._has_ended, seconds)
 
     def pause(self) -> None:
         """Ask for the end of the producer and its threads; `paused` waits for it."""
-        self._may_connect.clear()
-        self._outbox.wake()
+        self._may_connect = False
+        self._wake()
 
     def paused(self, seconds: float) -> bool:
         """Whether they have ended; waits for that, at most `seconds`."""
-        with self._disconnected:
-            return self._disconnected.wait_for(lambda: not self._is_connected, seconds)
+        return wait_until(lambda: not self._is_connected, seconds)
 
     def resume(self) -> None:
-        self._may_connect.set()
+        self._may_connect = True
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.ring()
+        self.outbox.wake()
+
+    @property
+    def _is_over(self) -> bool:
+        if self._is_stopping or time.monotonic() >= self._until:
+            return True
+        return self._is_retired and self.outbox.pending == 0
 
     @property
     def _goes_on(self) -> bool:
-        return self._may_connect.is_set() and not self._stopping.is_set()
+        return self._may_connect and not self._is_over
 
-    def run(self) -> None:
-        while not self._stopping.is_set():
-            with self._disconnected:
-                self._is_connected = self._may_connect.is_set()
-            if self._is_connected:
+    def _run(self) -> None:
+        while not self._is_over:
+            self._is_connected = True  # said before it is asked whether it may be: `pause` does the reverse
+            if self._may_connect:
                 self._send()
-            with self._disconnected:
-                self._is_connected = False
-                self._disconnected.notify_all()
-            if self._broken:
-                self._stopping.wait(_RETRY_SECONDS)
-            self._may_connect.wait()
+            self._is_connected = False
+            if self._broken and not self._is_over:
+                self._changed.wait(_RETRY_SECONDS)
+            while not self._may_connect and not self._is_over:
+                self._changed.wait(_RETRY_SECONDS)
+        self._has_ended = True
 
     def _send(self) -> None:
         """With a producer that lives as long as this call."""
         if not self._topic_exists:
             self._create_topic()
+        if not self._goes_on:
+            return
         self._broken = False
         producer = Producer(self._settings())
         while self._goes_on and not self._broken:
             self._step(producer)
-        if not self._stopping.is_set() and not self._broken:
+        if not self._is_over and not self._broken:
             producer.flush(_PAUSE_SECONDS)
         # Everything in the producer is reported now, and so goes back to the outbox.
         producer.purge()
@@ -111,15 +148,17 @@ class Sender(threading.Thread):
         Waits for a broker. One that does not let us create the topic is left to answer to the first record.
         """
         admin = AdminClient(self._client())
-        while self._goes_on:
+        # A call cannot be ended, and a fork waits for it: mostly short ones, and now and then one for a slow network.
+        for seconds in itertools.cycle(_ASK_SECONDS):
             try:
-                admin.list_topics(timeout=_RETRY_SECONDS)
+                admin.list_topics(timeout=seconds)
                 self._ensure_topic(admin)
                 self._topic_exists = True
-                return
             except KafkaException:
-                admin.poll(0)  # calls error_cb, which knows the reason
-                self._stopping.wait(_RETRY_SECONDS / 4)
+                admin.poll(0)  # calls error_cb, which knows why there is no broker
+                self._changed.wait(_RETRY_SECONDS / 4)
+            if self._topic_exists or not self._goes_on:
+                return
 
     def _ensure_topic(self, admin: AdminClient) -> None:
         try:
@@ -148,7 +187,7 @@ class Sender(threading.Thread):
         }
 
     def _step(self, producer: Producer) -> None:
-        value = self._outbox.take(_POLL_SECONDS if len(producer) else None)
+        value = self.outbox.take(_POLL_SECONDS if len(producer) or self._is_retired else None)
         if value is not None:
             try:
                 producer.produce(self._config.topic, value, self._key, on_delivery=self._delivered)
@@ -160,19 +199,19 @@ class Sender(threading.Thread):
         value = message.value()
         assert isinstance(value, bytes)
         if error is None:
-            self._outbox.settle(value)
+            self.outbox.settle(value)
         else:
             self._failed(value, error)
 
     def _failed(self, value: bytes, error: KafkaError) -> None:
         if error.code() in _REFUSED:
             self._complain(error)
-            self._outbox.refuse(value, error.name())
+            self.outbox.refuse(value, error.name())
         else:
             # Of a producer that pauses nothing is wrong: what it could not deliver in time is only sent again.
-            self._broken = self._may_connect.is_set()
+            self._broken = self._may_connect
             self._topic_exists = self._topic_exists and not self._broken
-            self._outbox.put_back(value)
+            self.outbox.put_back(value)
 
     def _complain(self, error: KafkaError) -> None:
         """Each kind of trouble once, on stderr, as `logging` does with its own. Not through `logging`: its locks may

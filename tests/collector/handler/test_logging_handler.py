@@ -6,12 +6,9 @@ import logging
 import logging.config
 import logging.handlers
 import multiprocessing
-import os
 import queue
 import random
-import subprocess
 import sys
-import textwrap
 import uuid
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
@@ -25,6 +22,7 @@ from logpost.errors import ConfigError
 from logpost.handler import LogpostHandler
 from logpost.handler.logging_handler import kafka_config, program_name
 from logpost.handler.outbox import DROPPED
+from tests.collector.handler.programs import FORK_WARNING, run
 from tests.collector.handler.topics import Topic
 from tests.support.processes import Part, free_port
 
@@ -56,27 +54,6 @@ def log() -> Iterator[logging.Logger]:
     for handler in logger.handlers[:]:
         logger.removeHandler(handler)
         handler.close()
-
-
-# Python 3.12 warns of forks in programs with threads; that they go well is what these tests are about.
-FORK_WARNING = "ignore:This process:DeprecationWarning"
-
-
-def run(script: str, topic: Topic, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a program that logs through LogpostHandler; its settings come from the environment."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-W", FORK_WARNING, "-c", textwrap.dedent(script)],
-        env={
-            **os.environ,
-            "LOGPOST_KAFKA_BOOTSTRAP_SERVERS": topic.servers,
-            "LOGPOST_KAFKA_TOPIC": topic.name,
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def test_a_log_record_arrives_with_extra_and_exception(make: Make, log: logging.Logger, topic: Topic) -> None:

@@ -13,14 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logpost.handler.records import MAX_DEPTH, MAX_TEXT, level_of, plain, record_of
+from logpost.handler.records import level_of, record_of
+from logpost.handler.values import MAX_DEPTH, MAX_TEXT, Values
 from logpost.record import Record
 
 
 def made(level: int = logging.INFO, message: str = "hi", **attributes: object) -> Record:
     fields = {"name": "shop.cart", "levelno": level, "pathname": "/opt/cart.py", "lineno": 7, "funcName": "add"}
     fields |= {"created": 1795344667.123456, "threadName": "MainThread", "processName": "MainProcess", **attributes}
-    record = record_of(logging.makeLogRecord(fields), message, host="web-1", service="shop")
+    record = record_of(logging.makeLogRecord({"msg": message, **fields}), host="web-1", service="shop")
     msgspec.json.encode(record)
     return record
 
@@ -116,7 +117,7 @@ def test_a_value_that_json_does_not_know_becomes_text(value: object, expected: o
 def test_a_list_that_holds_itself_ends_at_the_deepest_level() -> None:
     endless: list[object] = [1]
     endless.append(endless)
-    found: object = plain(endless)
+    found: object = Values().plain(endless, "endless")
     for _ in range(MAX_DEPTH):
         assert isinstance(found, list)
         assert found[0] == 1
@@ -145,7 +146,55 @@ def test_an_exception_that_cannot_be_shown_is_named() -> None:
     except MuteError:
         attrs = made(exc_info=sys.exc_info()).attrs
     assert str(attrs["exception.type"]).endswith("test_an_exception_that_cannot_be_shown_is_named.<locals>.MuteError")
-    assert attrs["exception.message"] == "<MuteError>"
+    assert (attrs["exception.message"], attrs["not_encoded"]) == ("MuteError()", "exception.message: RuntimeError")
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "read", "unreadable"),
+    [
+        ("order of %s failed", (Hostile(),), "order of <Hostile> failed", "args[0]: RuntimeError"),
+        ("%s and %r of %d", ("a", Hostile(), 3), "a and '<Hostile>' of 3", "args[1]: RuntimeError"),
+        ("cart %s", ([1, Hostile()],), "cart [1, '<Hostile>']", "args[0]: RuntimeError, args[0][1]: RuntimeError"),
+        ("order of %(who)s", ({"who": Hostile()},), "order of <Hostile>", "args.who: RuntimeError"),
+        ("%d orders", (Hostile(),), "%d orders ('<Hostile>',)", "args[0]: RuntimeError"),
+        (Hostile(), (), "<Hostile>", "message: RuntimeError"),
+        (Hostile(), (1,), "<Hostile> (1,)", "message: RuntimeError"),
+    ],
+)
+def test_a_message_that_cannot_be_read_is_sent_with_what_can(
+    message: object, arguments: tuple[object, ...], read: str, unreadable: str
+) -> None:
+    misfits: list[logging.LogRecord] = []
+    record = logging.LogRecord("shop", 20, "x.py", 1, message, arguments, None)
+    made = record_of(record, host="web-1", service="shop", on_misfit=misfits.append)
+    assert (made.message, made.attrs["not_encoded"], misfits) == (read, unreadable, [])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "name"),
+    [
+        ({"cart": {"items": [Hostile()]}}, "cart.items[0]"),
+        ({"created": "yesterday"}, "created"),
+        ({"created": 1e30}, "created"),
+        ({"created": float("nan")}, "created"),
+        ({"name": Hostile()}, "name"),
+        ({"lineno": Hostile()}, "lineno"),
+        ({"stack_info": Hostile()}, "stack_info"),
+        ({"exc_text": Hostile()}, "exc_text"),
+    ],
+)
+def test_what_cannot_be_read_beside_the_message_is_named(attributes: dict[str, object], name: str) -> None:
+    record = made(**attributes)  # type: ignore[arg-type]  # as an application would
+    assert str(record.attrs["not_encoded"]).startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize("given", [True, "yes", (1, 2), (ValueError, "x", None), 17])
+def test_exc_info_that_is_none_costs_nothing(given: object) -> None:
+    assert "exception.type" not in made(exc_info=given).attrs
+
+
+def test_exc_info_may_be_the_exception_itself() -> None:
+    assert made(exc_info=LookupError("no such cart")).attrs["exception.message"] == "no such cart"
 
 
 def test_exc_info_without_an_exception_is_no_exception() -> None:
@@ -180,6 +229,6 @@ ANYTHING = st.recursive(
     ),
 )
 def test_any_message_and_any_extra_can_be_encoded(message: str, extra: dict[str, object]) -> None:
-    record = logging.makeLogRecord({"levelno": 20, "name": "\ud800"})
+    record = logging.makeLogRecord({"msg": message, "levelno": 20, "name": "\ud800"})
     vars(record).update(extra)
-    msgspec.json.encode(record_of(record, message, host="web-1", service="shop"))
+    msgspec.json.encode(record_of(record, host="web-1", service="shop"))
