@@ -142,6 +142,14 @@ class LogDirectory:
             raise
         return log
 
+    def reconfigure_all(self, config: BrokerConfig, topics: TopicRegistry) -> None:
+        """The broker's configuration has changed."""
+        self._config = config
+        for (name, _), log in self._logs.items():
+            topic = topics.by_name(name)
+            if topic is not None:
+                log.limits = self._roll_limits(topic)
+
     def reconfigure(self, topic: Topic) -> None:
         """The topic's configuration has changed."""
         for (name, _), log in self._logs.items():

@@ -35,6 +35,7 @@ from kio.schema.errors import ErrorCode
 from logpost.config import BrokerConfig
 from logpost.errors import StartError
 from logpost_broker.client_quotas import ClientQuotas
+from logpost_broker.configs.broker_settings import BrokerSettings
 from logpost_broker.configs.store import ResourceConfigs
 from logpost_broker.errors import ApiError
 from logpost_broker.fetch_sessions import MAX_INT, FetchSessions
@@ -155,7 +156,6 @@ class Node:
         """Open the metadata and recover the logs; `directory` is locked by the caller. `host` and `port` are where
         clients reach this broker. `files`, `clock` (Unix nanoseconds), `new_id` and `sync_pool` are the system's own
         unless a test brings others. Raises StartError when the directory cannot be read or written."""
-        self.config = config
         self.host = host
         self.port = port
         files = files or Files()
@@ -163,6 +163,9 @@ class Node:
         try:
             metadata = MetadataFile(directory, files)
             self.topics = TopicRegistry(metadata, new_id)
+            self.resource_configs = ResourceConfigs(metadata)
+            self.settings = BrokerSettings(config, NODE_ID, self.resource_configs)
+            self.config = config = self.settings.in_force()
             self.logs = LogDirectory(directory, files, config, metadata, self.topics, now_ms=self.now_ms())
             self.disk_reserve = DiskReserve(
                 config.disk_reserve_bytes, partial(files.space, directory), place=str(directory)
@@ -173,7 +176,6 @@ class Node:
         self.producer_ids = ProducerIds(metadata)
         self.client_quotas = ClientQuotas(metadata)
         self.scram_credentials = ScramCredentials(metadata)
-        self.resource_configs = ResourceConfigs(metadata)
         self.fetch_sessions = FetchSessions(lambda: random.randint(1, MAX_INT))
         self.flusher = Flusher(config, self.logs, self.now_ms, sync_pool)
         self.metrics = BrokerMetrics()
@@ -245,6 +247,11 @@ class Node:
         KAFKA_STORAGE_ERROR."""
         self.logs.reconfigure(self.topics.configure(topic, overrides))
         logger.info("topic %s is configured with %s", topic.name, overrides or "the broker's defaults")
+
+    def reconfigure(self) -> None:
+        """Clients have changed settings of the broker: they hold from now on."""
+        self.config = self.settings.in_force()
+        self.logs.reconfigure_all(self.config, self.topics)
 
     def delete_topic(self, topic: Topic) -> None:
         """Delete a topic, durably, with its logs and what the services hold of it. Raises ApiError

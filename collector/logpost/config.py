@@ -77,6 +77,14 @@ class BrokerConfig(Table, frozen=True):
     """Largest frame read from a connection (Kafka's `socket.request.max.bytes`)."""
     connections_max_idle_ms: Positive = 600_000
     """A connection over which nothing came or went for so long is closed (Kafka's `connections.max.idle.ms`)."""
+    group_max_size: Positive = 1_000
+    """Most members of a group of the classic protocol (Kafka's `group.max.size`, where it has no bound)."""
+    group_min_session_timeout_ms: Positive = 1_000
+    """Shortest session timeout that a member of such a group may ask for (Kafka's `group.min.session.timeout.ms`, 6 s
+    there)."""
+    group_initial_rebalance_delay_ms: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """How long the first member of such a group waits for more (Kafka's `group.initial.rebalance.delay.ms`, 3 s
+    there)."""
     consumer_session_timeout_ms: Positive = 45_000
     """After how long without a heartbeat a member of a consumer group of the new protocol is gone (Kafka's
     `group.consumer.session.timeout.ms`)."""

@@ -84,7 +84,8 @@ def _matches(entity: Entity, request: DescribeClientQuotasRequest) -> bool:
 
 def _described(entry: QuotaEntry) -> EntryData:
     return EntryData(
-        entity=tuple(EntityData(entity_type=kind, entity_name=name) for kind, name in entry.entity.items()),
+        # Kafka's order: the client before the user.
+        entity=tuple(EntityData(entity_type=kind, entity_name=name) for kind, name in sorted(entry.entity.items())),
         values=tuple(ValueData(key=name, value=f64(value)) for name, value in entry.limits.items()),
     )
 

@@ -14,18 +14,24 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.configs import loggers
 from logpost_broker.configs.broker import BROKER_CONFIGS, described_broker
+from logpost_broker.configs.broker_settings import (
+    ALL_BROKERS,
+    DYNAMIC,
+    FROM_ALL_BROKERS,
+    FROM_DEFAULT,
+    FROM_THIS_BROKER,
+)
 from logpost_broker.configs.client_metrics import CLIENT_METRICS_CONFIGS
 from logpost_broker.configs.definition import UNKNOWN, ConfigDefinition, DescribedConfig, Synonym, checked
 from logpost_broker.configs.group import ALTERABLE, group_configs
 from logpost_broker.configs.store import ResourceType
-from logpost_broker.configs.topic import FROM_DEFAULT, TOPIC_CONFIGS, TopicConfigs
+from logpost_broker.configs.topic import TOPIC_CONFIGS, TopicConfigs
 from logpost_broker.errors import ApiError
 from logpost_broker.node import NODE_ID, Node
 from logpost_broker.topics import Topic, check_name
 
-FROM_THIS_BROKER, FROM_ALL_BROKERS, FROM_LOGGER, FROM_CLIENT_METRICS, FROM_GROUP = 2, 3, 6, 7, 8
-"""Kafka's config sources, beside those of a topic."""
-ALL_BROKERS = ""
+FROM_LOGGER, FROM_CLIENT_METRICS, FROM_GROUP = 6, 7, 8
+"""Kafka's config sources, beside those of a topic and of a broker."""
 
 logger = logging.getLogger("broker")
 
@@ -86,7 +92,7 @@ class TopicResource:
         return self.topic.configs.overrides
 
     def described(self) -> Iterable[DescribedConfig]:
-        return TopicConfigs(self.overrides).described(self.node.config)
+        return TopicConfigs(self.overrides).described(self.node.settings)
 
     def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
         return checked(TOPIC_CONFIGS, wanted, "topic")
@@ -111,8 +117,8 @@ class KeptResource:
 
     def described(self) -> Iterable[DescribedConfig]:
         for name, definition in self.definitions.items():
-            default = Synonym(definition.default, FROM_DEFAULT)
-            own = [Synonym(self.overrides[name], self.source)] if name in self.overrides else []
+            default = Synonym(name, definition.default, FROM_DEFAULT)
+            own = [Synonym(name, self.overrides[name], self.source)] if name in self.overrides else []
             yield DescribedConfig(name, definition.type, [*own, default])
 
     def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
@@ -142,10 +148,13 @@ class BrokerResource(KeptResource):
         super().__init__(node, ResourceType.BROKER, name, BROKER_CONFIGS, source)
 
     def described(self) -> Iterable[DescribedConfig]:
+        node, is_this = self.node, self.name != ALL_BROKERS
         for name, value in self.overrides.items():
-            yield DescribedConfig(name, BROKER_CONFIGS[name].type, [Synonym(value, self.source)])
-        if self.name != ALL_BROKERS:
-            node = self.node
+            if name not in DYNAMIC or not is_this:
+                yield DescribedConfig(name, BROKER_CONFIGS[name].type, [Synonym(name, value, self.source)])
+        if is_this:
+            for name, setting in DYNAMIC.items():
+                yield DescribedConfig(name, setting.definition.type, node.settings.synonyms(name))
             yield from described_broker(
                 node.config, node_id=NODE_ID, host=node.host, port=node.port, directory=node.logs.directory
             )
@@ -157,7 +166,14 @@ class BrokerResource(KeptResource):
                 ErrorCode.invalid_request,
                 f"cannot change {', '.join(fixed)} while the broker runs: its settings are in its configuration file",
             )
-        return super().check(wanted)
+        try:
+            return super().check(wanted)
+        except ApiError as error:
+            raise ApiError(ErrorCode.invalid_request, error.message or "") from None  # as Kafka says it of brokers
+
+    def replace(self, wanted: Mapping[str, str]) -> None:
+        super().replace(wanted)
+        self.node.reconfigure()
 
 
 class LoggerResource:
@@ -171,7 +187,7 @@ class LoggerResource:
 
     def described(self) -> Iterable[DescribedConfig]:
         for name, level in loggers.levels().items():
-            yield DescribedConfig(name, UNKNOWN, [Synonym(level, FROM_LOGGER)])
+            yield DescribedConfig(name, UNKNOWN, [Synonym(name, level, FROM_LOGGER)])
 
     def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
         return checked(self.definitions, wanted, "logger")

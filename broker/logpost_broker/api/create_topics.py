@@ -76,7 +76,7 @@ def _create(node: Node, asked: CreatableTopic, *, validate_only: bool) -> Creata
                 config_source=i8(setting.source),
                 is_sensitive=False,
             )
-            for setting in configs.described(node.config)
+            for setting in configs.described(node.settings)
         ),
     )
 

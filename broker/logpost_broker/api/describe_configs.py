@@ -66,8 +66,9 @@ def _described(setting: DescribedConfig, *, with_synonyms: bool) -> DescribeConf
         config_source=i8(setting.source),
         is_sensitive=False,
         synonyms=tuple(
-            DescribeConfigsSynonym(name=setting.name, value=synonym.value, source=i8(synonym.source))
+            DescribeConfigsSynonym(name=synonym.name, value=synonym.value, source=i8(synonym.source))
             for synonym in (setting.synonyms if with_synonyms else ())
+            if synonym.name
         ),
         config_type=i8(setting.type),
         documentation=None,

@@ -53,7 +53,7 @@ def describe_groups(node: Node, request: DescribeGroupsRequest, context: Request
         group = service.describe(group_id)
         if group is None:
             is_other = service.kinds.of(group_id) is not None
-            groups.append(_not_found(group_id, context.version, is_other=is_other))
+            groups.append(_not_found(group_id, context.version, operations, is_other=is_other))
         else:
             groups.append(_described(group, operations))
     return DescribeGroupsResponse(throttle_time=NO_THROTTLE, groups=tuple(groups))
@@ -81,10 +81,12 @@ def _described(group: DescribedGroup, operations: i32) -> Described:
     )
 
 
-def _not_found(group_id: str, version: int, *, is_other: bool) -> Described:
-    """`is_other`: it is a group of another kind."""
+def _not_found(group_id: str, version: int, operations: i32, *, is_other: bool) -> Described:
+    """`is_other`: it is a group of another kind. Versions that know no such error are told what may be done with it."""
+    is_error = version >= FIRST_WITH_NOT_FOUND
     return Described(
-        error_code=ErrorCode.group_id_not_found if version >= FIRST_WITH_NOT_FOUND else ErrorCode.none,
+        error_code=ErrorCode.group_id_not_found if is_error else ErrorCode.none,
+        authorized_operations=NOT_ASKED_FOR if is_error else operations,
         error_message=f"Group {group_id} is not a classic group." if is_other else f"Group {group_id} not found.",
         group_id=GroupId(group_id),
         group_state=GroupState.DEAD.value,

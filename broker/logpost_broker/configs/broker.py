@@ -7,21 +7,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from logpost.config import BrokerConfig
+from logpost_broker.configs.broker_settings import DYNAMIC, FROM_DEFAULT
 from logpost_broker.configs.definition import (
     BOOLEAN,
-    DOUBLE,
     INT,
     LIST,
     LONG,
-    STRING,
     ConfigDefinition,
     DescribedConfig,
     Synonym,
     number,
 )
-from logpost_broker.configs.topic import FROM_BROKER, FROM_DEFAULT
+from logpost_broker.configs.topic import FROM_BROKER
 
-BROKER_CONFIGS: Mapping[str, ConfigDefinition] = dict.fromkeys(
+THROTTLES: Mapping[str, ConfigDefinition] = dict.fromkeys(
     (
         "follower.replication.throttled.rate",
         "leader.replication.throttled.rate",
@@ -29,6 +28,10 @@ BROKER_CONFIGS: Mapping[str, ConfigDefinition] = dict.fromkeys(
     ),
     number(2**63 - 1, 0),
 )
+BROKER_CONFIGS: Mapping[str, ConfigDefinition] = {
+    **THROTTLES,
+    **{name: setting.definition for name, setting in DYNAMIC.items()},
+}
 """What may be changed of a running broker."""
 
 
@@ -45,9 +48,9 @@ def described_broker(
         "node.id": (str(node_id), INT),
     }
     for name, (text, kind) in sorted((places | _from_file(broker)).items()):
-        yield DescribedConfig(name, kind, [Synonym(text, FROM_BROKER)], read_only=True)
+        yield DescribedConfig(name, kind, [Synonym(name, text, FROM_BROKER)], read_only=True)
     for name, (text, kind) in SINGLE_NODE.items():
-        yield DescribedConfig(name, kind, [Synonym(text, FROM_DEFAULT)], read_only=True)
+        yield DescribedConfig(name, kind, [Synonym(name, text, FROM_DEFAULT)], read_only=True)
 
 
 SINGLE_NODE = {
@@ -67,17 +70,13 @@ SINGLE_NODE = {
 def _from_file(broker: BrokerConfig) -> dict[str, tuple[str, int]]:
     return {
         "auto.create.topics.enable": (str(broker.auto_create_topics).lower(), BOOLEAN),
-        "compression.type": (broker.compression_type, STRING),
         "connections.max.idle.ms": (str(broker.connections_max_idle_ms), LONG),
         "group.consumer.heartbeat.interval.ms": (str(broker.consumer_heartbeat_interval_ms), INT),
+        "group.initial.rebalance.delay.ms": (str(broker.group_initial_rebalance_delay_ms), INT),
+        "group.max.size": (str(broker.group_max_size), INT),
+        "group.min.session.timeout.ms": (str(broker.group_min_session_timeout_ms), INT),
         "group.consumer.session.timeout.ms": (str(broker.consumer_session_timeout_ms), INT),
-        "log.cleaner.backoff.ms": (str(round(broker.cleaner_check_seconds * 1000)), LONG),
-        "log.cleaner.dedupe.buffer.size": (str(broker.cleaner_dedupe_buffer_bytes), LONG),
-        "log.cleaner.io.max.bytes.per.second": (str(float(broker.cleaner_io_bytes_per_second)), DOUBLE),
         "log.retention.check.interval.ms": (str(round(broker.retention_check_seconds * 1000)), LONG),
-        "log.retention.ms": (str(broker.retention_ms), LONG),
-        "log.segment.bytes": (str(broker.segment_bytes), INT),
-        "message.max.bytes": (str(broker.message_max_bytes), INT),
         "num.partitions": (str(broker.num_partitions), INT),
         "offsets.retention.check.interval.ms": (str(round(broker.offsets_retention_check_seconds * 1000)), LONG),
         "offsets.retention.minutes": (str(broker.offsets_retention_minutes), INT),

@@ -29,8 +29,9 @@ class ConfigDefinition:
 
 @dataclass(frozen=True, slots=True)
 class Synonym:
-    """One of the places that a value may come from."""
+    """One of the places that a value may come from. Without a name clients are not told of it."""
 
+    name: str
     value: str
     source: int
 

@@ -8,11 +8,12 @@ All are kept and described. This broker acts on `cleanup.policy`, `compression.*
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from logpost.config import BrokerConfig
+from logpost_broker.configs.broker_settings import DYNAMIC, FROM_DEFAULT, FROM_FILE, BrokerSettings
 from logpost_broker.configs.definition import (
     BOOLEAN,
     DOUBLE,
@@ -35,8 +36,8 @@ from logpost_broker.log.compression import CODECS
 from logpost_broker.log.produced import Rules
 from logpost_broker.log.recompress import Target
 
-FROM_TOPIC, FROM_BROKER, FROM_DEFAULT = 1, 4, 5
-"""Kafka's config sources: the topic's own, the broker's file, the default."""
+FROM_TOPIC, FROM_BROKER = 1, FROM_FILE
+"""Kafka's config sources: the topic's own, the broker's file."""
 RULES_KEPT = 1024
 REPLICAS = re.compile(r"\*|(\d+:\d+(,\d+:\d+)*)?", re.ASCII)
 
@@ -96,6 +97,46 @@ TOPIC_CONFIGS: Mapping[str, ConfigDefinition] = {
     "segment.ms": number(604_800_000, 1),
     "unclean.leader.election.enable": boolean("false"),
 }
+
+
+BROKER_NAMES: Mapping[str, str] = {
+    "cleanup.policy": "log.cleanup.policy",
+    "delete.retention.ms": "log.cleaner.delete.retention.ms",
+    "file.delete.delay.ms": "log.segment.delete.delay.ms",
+    "flush.messages": "log.flush.interval.messages",
+    "flush.ms": "log.flush.interval.ms",
+    "index.interval.bytes": "log.index.interval.bytes",
+    "local.retention.bytes": "log.local.retention.bytes",
+    "local.retention.ms": "log.local.retention.ms",
+    "max.compaction.lag.ms": "log.cleaner.max.compaction.lag.ms",
+    "max.message.bytes": "message.max.bytes",
+    "message.timestamp.after.max.ms": "log.message.timestamp.after.max.ms",
+    "message.timestamp.before.max.ms": "log.message.timestamp.before.max.ms",
+    "message.timestamp.type": "log.message.timestamp.type",
+    "min.cleanable.dirty.ratio": "log.cleaner.min.cleanable.ratio",
+    "min.compaction.lag.ms": "log.cleaner.min.compaction.lag.ms",
+    "preallocate": "log.preallocate",
+    "retention.bytes": "log.retention.bytes",
+    "retention.ms": "log.retention.ms",
+    "segment.bytes": "log.segment.bytes",
+    "segment.index.bytes": "log.index.size.max.bytes",
+    "segment.jitter.ms": "log.roll.jitter.ms",
+    "segment.ms": "log.roll.ms",
+    **{
+        name: name
+        for name in (
+            "compression.gzip.level",
+            "compression.lz4.level",
+            "compression.type",
+            "compression.zstd.level",
+            "min.insync.replicas",
+            "unclean.leader.election.enable",
+        )
+    },
+}
+"""A topic's setting → the broker's of which it is the default."""
+OTHER_UNITS = frozenset({"flush.ms", "retention.ms", "segment.jitter.ms", "segment.ms"})
+"""Kafka has their defaults in another unit, and names none."""
 
 
 def check_configs(overrides: Mapping[str, str | None]) -> dict[str, str]:
@@ -159,21 +200,20 @@ class TopicConfigs:
         level = self.number(f"compression.{name}.level", broker) if has_level else 0
         return Target(CODECS[name], level, is_strict)
 
-    def described(self, broker: BrokerConfig) -> list[DescribedConfig]:
+    def described(self, settings: BrokerSettings) -> list[DescribedConfig]:
         """All settings in force, by name."""
         return [
-            DescribedConfig(name, config.type, self._synonyms(name, config, broker))
+            DescribedConfig(name, config.type, list(self._synonyms(name, config, settings)))
             for name, config in TOPIC_CONFIGS.items()
         ]
 
-    def _synonyms(self, name: str, config: ConfigDefinition, broker: BrokerConfig) -> list[Synonym]:
-        found = [Synonym(config.default, FROM_DEFAULT)]
-        of_broker = _broker_value(name, broker)
-        if of_broker not in (None, config.default):
-            found.insert(0, Synonym(of_broker, FROM_BROKER))
+    def _synonyms(self, name: str, config: ConfigDefinition, settings: BrokerSettings) -> Iterator[Synonym]:
         if name in self.overrides:
-            found.insert(0, Synonym(self.overrides[name], FROM_TOPIC))
-        return found
+            yield Synonym(name, self.overrides[name], FROM_TOPIC)
+        of_broker = BROKER_NAMES.get(name, "")
+        if of_broker in DYNAMIC:
+            yield from (each for each in settings.synonyms(of_broker) if each.source != FROM_DEFAULT)
+        yield Synonym("" if name in OTHER_UNITS else of_broker, config.default, FROM_DEFAULT)
 
 
 def _broker_value(name: str, broker: BrokerConfig) -> str | None:

@@ -14,6 +14,7 @@ from typing import TypeVar, cast
 
 from kio.schema.errors import ErrorCode
 
+from logpost.config import BrokerConfig
 from logpost_broker.configs.group import consumer_limits, share_limits, streams_limits
 from logpost_broker.configs.store import ResourceType
 from logpost_broker.consumer_groups.coordinator import ConsumerGroups
@@ -77,8 +78,7 @@ class GroupService:
         consumers = ConsumerGroups(self._consumer_limits, self._topics_image)
         streams = StreamsGroups(self._streams_limits, self._topics_image)
         shares = ShareGroups(self.share_limits, self._topics_image)
-        kept_ms = node.config.offsets_retention_minutes * 60_000
-        self._core = GroupCoordinator(GroupLimits(offsets_retention_ms=kept_ms), consumers, streams, shares)
+        self._core = GroupCoordinator(_limits(node.config), consumers, streams, shares)
         self.kinds = self._core.kinds
         """Which kind of group an id stands for."""
         self.share_member_lost: Callable[[str, str], None] = lambda group_id, member_id: None
@@ -294,3 +294,12 @@ def _answer(outcome: Outcome, code: ErrorCode) -> None:
 
 def _code_of(durable: asyncio.Future[None]) -> ErrorCode:
     return ErrorCode.none if durable.exception() is None else ErrorCode.coordinator_not_available
+
+
+def _limits(config: BrokerConfig) -> GroupLimits:
+    return GroupLimits(
+        min_session_timeout_ms=config.group_min_session_timeout_ms,
+        initial_rebalance_delay_ms=config.group_initial_rebalance_delay_ms,
+        max_members=config.group_max_size,
+        offsets_retention_ms=config.offsets_retention_minutes * 60_000,
+    )

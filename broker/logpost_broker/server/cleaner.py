@@ -40,7 +40,6 @@ class _Candidate:
 class Cleaner:
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._check_seconds = node.config.cleaner_check_seconds
         self._pace = IoPace(node.config.cleaner_io_bytes_per_second)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="cleaner")
         self._stopped = asyncio.Event()
@@ -64,7 +63,8 @@ class Cleaner:
         """A compaction that runs finds its log offline."""
 
     async def _check_at_intervals(self) -> None:
-        while not await self._is_stopped_after(self._check_seconds):
+        while not await self._is_stopped_after(self._node.config.cleaner_check_seconds):
+            self._pace.bytes_per_second = self._node.config.cleaner_io_bytes_per_second
             try:
                 await self.check()
             except Exception:

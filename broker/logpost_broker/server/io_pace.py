@@ -17,7 +17,7 @@ class StoppedError(Exception):
 class IoPace:
     def __init__(self, bytes_per_second: int) -> None:
         """0 is no limit."""
-        self._bytes_per_second = bytes_per_second
+        self.bytes_per_second = bytes_per_second
         self._stopped = threading.Event()
         self._free_at = time.monotonic()
 
@@ -27,9 +27,9 @@ class IoPace:
 
     def __call__(self, size_bytes: int) -> None:
         """Wait until so much more may be read or written. Raises StoppedError."""
-        if self._bytes_per_second:
+        if self.bytes_per_second:
             now = time.monotonic()
-            self._free_at = max(self._free_at, now - BURST_SECONDS) + size_bytes / self._bytes_per_second
+            self._free_at = max(self._free_at, now - BURST_SECONDS) + size_bytes / self.bytes_per_second
             if self._free_at - now > SHORTEST_WAIT_SECONDS:
                 self._stopped.wait(self._free_at - now)
         if self._stopped.is_set():

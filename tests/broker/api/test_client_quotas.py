@@ -166,3 +166,9 @@ def test_quotas_outlive_the_broker(tmp_path: Path) -> None:
         assert alter(client, {"user": None}, {RATE: 1.0}) is ErrorCode.none
     with Broker(EMBEDDED, tmp_path) as broker, WireClient(broker.port) as client:
         assert found(ask(client)) == [({"user": None}, {RATE: 1.0})]
+
+
+def test_a_client_is_told_before_its_user(client: WireClient) -> None:
+    assert alter(client, {"user": "u", "client-id": "c"}, {RATE: 1.0}) is ErrorCode.none
+    [entry] = ask(client).entries
+    assert [part.entity_type for part in entry.entity] == ["client-id", "user"]

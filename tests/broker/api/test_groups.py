@@ -7,10 +7,12 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from kio.schema.errors import ErrorCode
 
 from logpost_broker import Broker
+from logpost_broker.broker import EMBEDDED
 from tests.broker.wire_client import WireClient, versions
 
 SESSION = datetime.timedelta(seconds=10)
@@ -340,3 +342,19 @@ def test_a_parked_join_of_a_closed_connection_is_cleared_away(shared_broker: Bro
         while members == 2:
             members = len(second.call("describe_groups", 6, {"groups": (group,)}).groups[0].members)
         assert members == 1
+
+
+@pytest.mark.parametrize(("version", "told"), [(4, 3400), (5, 3400), (6, -(2**31))])
+def test_what_may_be_done_with_a_group_that_is_not_there(client: WireClient, version: int, told: int) -> None:
+    asked = {"groups": ("nobody",), "include_authorized_operations": True}
+    assert client.call("describe_groups", version, asked).groups[0].authorized_operations == told
+
+
+def test_a_group_has_the_size_and_the_sessions_that_the_broker_allows() -> None:
+    config = msgspec.structs.replace(EMBEDDED, group_max_size=1, group_min_session_timeout_ms=10_001)
+    with Broker(config) as broker, WireClient(broker.port) as client:
+        assert join(client, "g", 9).error_code is ErrorCode.invalid_session_timeout
+    config = msgspec.structs.replace(config, group_min_session_timeout_ms=10_000)
+    with Broker(config) as broker, WireClient(broker.port) as client, WireClient(broker.port) as other:
+        assert join(client, "g", 9).error_code is ErrorCode.none
+        assert join(other, "g", 9).error_code is ErrorCode.group_max_size_reached
