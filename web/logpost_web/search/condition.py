@@ -6,17 +6,22 @@ Words and phrases are searched in the message's normal form (`words`), which the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from logpost.formats.levels import LEVEL_OF
 from logpost.record import LEVELS
 from logpost_web.search.ast import And, Compares, Equals, Everything, Field, Matches, Not, Or, Pattern, Query, Text
+from logpost_web.search.attribute import any_value, has_path
 from logpost_web.search.errors import QuerySyntaxError
 from logpost_web.search.fields import Attribute, Column, resolve
 from logpost_web.search.phrase import phrase
 from logpost_web.store.schema import SEARCHED_TEXT
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+
+MAX_SQL = 240_000
+"""Characters of a condition; ClickHouse reads no more than 262,144 of a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +33,11 @@ class Condition:
 
 
 def compile_condition(query: Query) -> Condition:
-    """Raises QuerySyntaxError for a comparison that its field cannot answer."""
+    """Raises QuerySyntaxError for a comparison that its field cannot answer, and above MAX_SQL."""
     compiler = _Compiler()
     sql = compiler.compile(query)
+    if len(sql) > MAX_SQL:
+        raise QuerySyntaxError("a query has fewer conditions on fields deep inside of objects", 0)
     return Condition(sql, compiler.parameters)
 
 
@@ -52,6 +59,7 @@ class _Compiler:
 
     def __init__(self) -> None:
         self.parameters: dict[str, object] = {}
+        self._names: dict[tuple[str | float, str], str] = {}
 
     def compile(self, query: Query) -> str:
         match query:
@@ -68,9 +76,8 @@ class _Compiler:
             case Or(terms):
                 return "(" + " OR ".join(self.compile(term) for term in terms) + ")"
 
-    def _parameter(self, value: str | float) -> str:
-        kind = "String" if isinstance(value, str) else "Float64"
-        name = f"p{len(self.parameters)}"
+    def _parameter(self, value: str | float, kind: str = "String") -> str:
+        name = self._names.setdefault((value, kind), f"p{len(self.parameters)}")
         self.parameters[name] = value
         return f"{{{name}:{kind}}}"
 
@@ -106,22 +113,27 @@ class _Compiler:
                 raise QuerySyntaxError(f"{field.name} is a text: {operator} compares numbers", field.at)
             case Equals(pattern) if pattern.is_any:
                 return f"{column} != ''"
+            case Equals(pattern) if pattern.pieces == ("",):
+                return f"{column} = ''"
             case test:
                 return self._value(column, test)
 
     def _message_field(self, column: Column, field: Field) -> str:
         """`message:word` is the same as `word`; only an expression is matched with case."""
         match field.test:
-            case Equals(pattern, quoted) if not pattern.is_any:
+            case Equals(pattern, quoted) if any(pattern.pieces):
                 return self._text(Text(pattern, quoted))
             case _:
                 return self._text_column(column.name, field)
 
     def _level(self, column: Column, field: Field) -> str:
-        """Levels are ours and lower case; `level:>=warn` compares by severity."""
+        """In any case; other names of our levels are theirs, as when they are indexed. `level:>=warn` compares them."""
         match field.test:
             case Equals(pattern) if not pattern.is_any:
-                return self._value(column.name, Equals(Pattern(tuple(piece.lower() for piece in pattern.pieces))))
+                pieces = tuple(piece.lower() for piece in pattern.pieces)
+                if pattern.is_exact:
+                    pieces = (LEVEL_OF.get(pieces[0], pieces[0]),)
+                return self._value(f"lowerUTF8({column.name})", Equals(Pattern(pieces)))
             case Compares(operator, than):
                 names = _levels(operator, than, field.at)
                 return f"{column.name} IN ({', '.join(self._parameter(name) for name in names)})" if names else "0"
@@ -133,21 +145,32 @@ class _Compiler:
             case Equals(pattern) if pattern.is_any:
                 return "1"
             case Compares(operator, than):
-                return f"{column.name} {operator} {self._parameter(_number(than, field.at))}"
+                return f"{column.name} {operator} {self._parameter(_number(than, field.at), 'Float64')}"
             case test:
                 return self._value(f"toString({column.name})", test)
 
     def _attribute(self, path: str, field: Field) -> str:
-        # A path is a parameter too. One that a row lacks is NULL, and its text is empty.
-        value = f"getSubcolumn(LogAttributes, {self._parameter(path)})"
         match field.test:
             case Equals(pattern) if pattern.is_any:
-                return f"isNotNull({value})"
+                return has_path(path, self._parameter)
             case Compares(operator, than):
-                number = self._parameter(_number(than, field.at))
-                return f"ifNull(toFloat64OrNull(toString({value})) {operator} {number}, 0)"
+                number = self._parameter(_number(than, field.at), "Float64")
+                return any_value(
+                    path,
+                    self._parameter,
+                    lambda text: f"ifNull(toFloat64OrNull({text}) {operator} {number}, 0)",
+                    lambda _: "",
+                )
             case test:
-                return f"(isNotNull({value}) AND {self._value(f'toString({value})', test)})"
+                is_equal = self._is_equal_number(test)
+                return any_value(path, self._parameter, lambda text: self._value(text, test), is_equal)
+
+    def _is_equal_number(self, test: Equals | Matches) -> Callable[[str], str]:
+        """`1.10` is `1.1`, and `1e+21` is `1e21`, where they were logged as numbers."""
+        if not (isinstance(test, Equals) and test.pattern.is_exact and _NUMBER.fullmatch(test.pattern.pieces[0])):
+            return lambda _: ""
+        number = self._parameter(float(test.pattern.pieces[0]), "Float64")
+        return lambda found: f"ifNull({found} = {number}, 0)"
 
     def _value(self, value: str, test: Equals | Matches) -> str:
         match test:
@@ -172,8 +195,9 @@ def _number(text: str, at: int) -> float:
 
 def _levels(operator: str, than: str, at: int) -> tuple[str, ...]:
     names: tuple[str, ...] = LEVELS
-    if than.lower() not in names:
+    level = LEVEL_OF.get(than.lower(), than.lower())
+    if level not in names:
         raise QuerySyntaxError(f"expected a level to compare with: {', '.join(names)}", at)
-    position = names.index(than.lower())
+    position = names.index(level)
     below = {"<": names[:position], "<=": names[: position + 1], ">": names[position + 1 :], ">=": names[position:]}
     return below[operator]

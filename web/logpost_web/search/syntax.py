@@ -101,7 +101,7 @@ _PARSER = Lark.open(
 
 
 def _field(name: Token, test: Test, at: int) -> Field:
-    return Field(name[:-1], test, at)
+    return Field(_unquote(name[:-1]) if name.type == "QUOTED_FIELD" else name[:-1], test, at)
 
 
 def _start(token: Token) -> int:

@@ -32,18 +32,38 @@ export function apiArguments({ q, start, end }) {
   return found;
 }
 
+const CONTROL = /[\p{Cc}\u2028\u2029]/u;
+const NAMED = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+const LONGEST = 2000;
 const FIELDS = new Set(["message", "service", "host", "level", "trace_id", "span_id", "file", "topic", "partition", "offset"]);
 
-/** How a query names an attribute; null where its name has characters that no field can have. */
+/** How a query names an attribute; null where no query can be typed that does: it has a line break or its like. */
 export function attributeField(path) {
-  if (FIELDS.has(path)) return `attrs.${path}`;
-  return /^[A-Za-z_][\w.@-]*$/.test(path) ? path : null;
+  const name = !path || FIELDS.has(path) || path.startsWith("attrs.") ? `attrs.${path}` : path;
+  if (/^[A-Za-z_@][\w.@-]*$/.test(name)) return name;
+  return CONTROL.test(name) ? null : quoted(name);
 }
 
-/** `field:value` as the query language writes it. */
+/** `field:value` as the query language writes it; of a very long value, what it begins with. */
 export function filterText(field, value) {
-  const plain = /^[^\s()"*<>/:][^\s()"*]*$/.test(value) && !/^(AND|OR|NOT)$/.test(value);
-  return `${field}:${plain ? value : `"${value.replace(/[\\"]/g, "\\$&")}"`}`;
+  // A search box holds no line break: an expression writes it as \n.
+  if (CONTROL.test(value) || value.length > LONGEST) return `${field}:/${expression(value)}/`;
+  const plain = /^[\p{L}\p{N}_][\p{L}\p{N}\p{M}_.:@+-]*$/u.test(value) && !/^(AND|OR|NOT)$/.test(value);
+  return `${field}:${plain ? value : quoted(value)}`;
+}
+
+function quoted(text) {
+  return `"${text.replace(/[\\"]/g, "\\$&")}"`;
+}
+
+/** A regular expression for this value, RE2's. */
+function expression(value) {
+  const whole = value.length <= LONGEST;
+  const text = whole ? value : value.slice(0, LONGEST).replace(/[\ud800-\udbff]$/, "");
+  const literal = text
+    .replace(/[\\^$.|?*+()[\]{}/]/g, "\\$&")
+    .replace(/[\p{Cc}\u2028\u2029]/gu, (one) => NAMED[one] ?? `\\x{${one.codePointAt(0).toString(16)}}`);
+  return `^${literal}${whole ? "$" : ""}`;
 }
 
 /** The query with one more condition; its opposite, if it is there, goes. */
@@ -56,12 +76,12 @@ export function withFilter(q, filter, exclude) {
   return [...rest, wanted].join(" ");
 }
 
-/** The query cut at spaces outside quotes and parentheses. */
+/** The query cut at spaces outside quotes, expressions and parentheses. */
 function splitTerms(q) {
   const terms = [];
   let term = "";
   let depth = 0;
-  for (const piece of q.match(/"(?:[^"\\]|\\.)*"?|\s+|[()]|[^\s()"]+/gs) ?? []) {
+  for (const piece of q.match(/(?<=:)\/(?:[^/\\\n]|\\.)+\/(?=[\s)]|$)|"(?:[^"\\]|\\.)*"?|\s+|[()]|[^\s()":]+|:/gs) ?? []) {
     if (piece === "(") depth += 1;
     if (piece === ")") depth -= 1;
     if (/^\s/.test(piece) && depth <= 0) {

@@ -1,0 +1,183 @@
+"""Every field can be asked for, whatever its name and wherever its values are."""
+
+from __future__ import annotations
+
+import pytest
+
+from logpost_web.search.ast import Compares, Equals, Field, Pattern
+from logpost_web.search.condition import compile_condition
+from logpost_web.search.syntax import parse
+from logpost_web.store.store import Store
+from tests.web.search.conftest import Find, insert
+
+ROWS: list[dict[str, object]] = [
+    {
+        "LogAttributes": {
+            "app.kubernetes.io/name": "shop",
+            "user name": "Ada L",
+            "$type": "x",
+            "@version": "1",
+            "@timestamp": "2026",
+            "5xx": 3,
+            'q"uote': 1,
+            "back`tick": 2,
+            "sl\\ash": "C:\\new",
+            "ключ": "да",
+            "^up": 5,
+            "d.:Int64": 4,
+            "": "nameless",
+        }
+    },
+    {
+        "LogAttributes": {
+            "tags": ["red", "green", "big blue"],
+            "nums": [1, 3, 1.5e30],
+            "flags": [True, None],
+            "items": [{"sku": "A1", "qty": 2, "parts": ["p1", "p2"], "by": {"name": "Bo"}}, {"sku": "B2", "qty": 0.5}],
+            "mixed": [1, "a", {"x": "y"}, None],
+            "none": [],
+            "deep": {"list": [{"a": {"b": "c"}}]},
+        }
+    },
+    {"LogAttributes": {"user": {"name": "Ada", "id": {"n": 7}}, "sp ace": {"in side": 1}}},
+    {"SeverityText": "Sev1", "Body": "own level"},
+    {"LogAttributes": {"stack": "Traceback\nValueError: x", "crlf": "a\r\nb", "tab": "a\tb"}},
+    {"LogAttributes": {"f": 1.10, "g": 1e21, "t": True, "big": 2**63 + 1, "text": "1.10", "i": 1000, "neg": -5}},
+    {"LogAttributes": {"a.b": "flat"}},
+    {"LogAttributes": {"a": {"b": "nested"}}},
+    {"SeverityText": "warn", "ServiceName": "s", "Body": "m"},
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rows(store: Store) -> None:
+    insert(store, *ROWS)
+
+
+@pytest.mark.parametrize(
+    ("query", "lines"),
+    [
+        ('"app.kubernetes.io/name":shop', [1]),
+        ('"app.kubernetes.io/name":*', [1]),
+        ('"user name":"Ada L"', [1]),
+        ('"user name":(x OR "Ada L")', [1]),
+        ('"user name":Ada*', [1]),
+        ('"user name":/^Ada/', [1]),
+        ('-"user name":* -"sp ace":* tags:*', [2]),
+        ('"$type":x', [1]),
+        ("@version:1", [1]),
+        ("@version:>0", [1]),
+        ("@timestamp:2026", [1]),
+        ("5xx:3", [1]),
+        ("5xx:>2", [1]),
+        ("5xx:(2 OR 3)", [1]),
+        ('"q\\"uote":1', [1]),
+        ('"q\\"uote":*', [1]),
+        ('"back`tick":2', [1]),
+        ('"back`tick":*', [1]),
+        ('"sl\\\\ash":"C:\\new"', [1]),
+        ('"ключ":да', [1]),
+        ('"^up":5', [1]),
+        ('"d.:Int64":4', [1]),
+        ('"level":Sev1', [4]),
+        # Arrays match by element.
+        ("tags:red", [2]),
+        ("tags:re*", [2]),
+        ("tags:re", []),
+        ("tags:/^gr/", [2]),
+        ('tags:"big blue"', [2]),
+        ("tags:(x OR green)", [2]),
+        ("-tags:red tags:*", []),
+        ("nums:>2", [2]),
+        ("nums:3", [2]),
+        ("nums:<0", []),
+        ("nums:1.5e30", [2]),
+        ("nums:1.5e+30", [2]),
+        ("flags:true", [2]),
+        ("mixed:a", [2]),
+        ("mixed:1", [2]),
+        ("mixed.x:y", [2]),
+        ("none:*", [2]),
+        ("none:x", []),
+        ("items.sku:A1", [2]),
+        ("items.sku:B*", [2]),
+        ("items.sku:*", [2]),
+        ("items.nothing:*", []),
+        ("items.qty:>1", [2]),
+        ("items.qty:>2", []),
+        ("items.qty:.5", [2]),
+        ("items.parts:p2", [2]),
+        ("items.by.name:Bo", [2]),
+        ("deep.list.a.b:c", [2]),
+        ("deep.list:*", [2]),
+        # Objects are there.
+        ("user:*", [3]),
+        ("user.id:*", [3]),
+        ("user.id.n:7", [3]),
+        ("use:*", []),
+        ("deep:*", [2]),
+        ('"sp ace":*', [3]),
+        ('"sp ace.in side":1', [3]),
+        ("a.b:*", [7, 8]),
+        ("a.b:flat", [7]),
+        ("a.b:nested", [8]),
+        ("a:*", [7, 8]),
+        # Levels that are not ours.
+        ("level:Sev1", [4]),
+        ("level:sev1", [4]),
+        ("level:SEV*", [4]),
+        ("level:/Sev\\d/", [4]),
+        ("level:warning", [9]),
+        ("level:>=WARNING", [9]),
+        ('level:""', [1, 2, 3, 5, 6, 7, 8]),
+        ('service:""', [1, 2, 3, 4, 5, 6, 7, 8]),
+        ('message:""', [1, 2, 3, 5, 6, 7, 8]),
+        ('-message:""', [4, 9]),
+        # Values as they were logged, and as JavaScript writes them.
+        ('stack:"Traceback\nValueError: x"', [5]),
+        ("stack:/^Traceback\\nValueError: x$/", [5]),
+        ("crlf:/^a\\r\\nb$/", [5]),
+        ("f:1.10", [6]),
+        ("f:1.1", [6]),
+        ('f:"1.1"', [6]),
+        ("text:1.1", []),
+        ("text:1.10", [6]),
+        ("g:1e+21", [6]),
+        ("g:1e21", [6]),
+        ("g:1000000000000000000000", [6]),
+        ("t:true", [6]),
+        (f"big:{2**63 + 1}", [6]),
+        (f"big:{2**63 + 2}", []),
+        ("neg:-5", [6]),
+        ("i:1000", [6]),
+    ],
+)
+def test_finds(query: str, lines: list[int], find: Find) -> None:
+    assert find(query) == lines
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10.0.0.1:80",
+        "2026-11-22T10:51:07",
+        "2a00:1450:4001::200e",
+        "00:1A:2B:3C",
+        "12:30",
+        '"a": 1',
+        '"Error: x":',
+        '"a"::b',
+    ],
+)
+def test_what_is_no_field(text: str) -> None:
+    assert "Field(" not in repr(parse(text))
+
+
+def test_names_in_quotes() -> None:
+    assert parse('"a \\"b\\" \\\\":"v w"') == Field('a "b" \\', Equals(Pattern.exactly("v w"), quoted=True), 13)
+    assert parse('"n":>=5') == Field("n", Compares(">=", "5"), 4)
+
+
+@pytest.mark.parametrize("levels", [11, 2000])
+def test_a_deep_path_costs_a_bounded_statement(levels: int) -> None:
+    assert len(compile_condition(parse(".".join("a" * levels) + ":x")).sql) < 30_000
