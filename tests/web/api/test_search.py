@@ -72,7 +72,10 @@ def test_large_integers_keep_all_digits(get: Get) -> None:
 
 
 def test_what_to_mark_comes_when_asked_for(get: Get) -> None:
-    assert len(get("/api/search", q='upstream "timed out"', highlight="true").json()["highlight"]) == 2
+    query = 'upstream "timed out"'
+    assert get("/api/search", q=query, highlight="true").json()["rows"][0]["marks"] == [[0, 8], [9, 18]]
+    assert get("/api/search", highlight="true").json()["rows"][0]["marks"] == []
+    assert "marks" not in get("/api/search", q=query).json()["rows"][0]
 
 
 @pytest.mark.parametrize(

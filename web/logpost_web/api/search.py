@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import anyio.to_thread
 import msgspec
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -13,14 +16,14 @@ from logpost_web.api.completeness import Completeness, completeness
 from logpost_web.api.services import now_ns, services
 from logpost_web.search.condition import compile_condition
 from logpost_web.search.cursor import Cursor, decode_cursor, encode_cursor
-from logpost_web.search.highlight import highlights
+from logpost_web.search.marks import Marker
 from logpost_web.search.rows import DEFAULT_LIMIT, MAX_LIMIT, FoundRow, rows_statement
 from logpost_web.store.store import QueryResult
 
 
 class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One record, addressed by topic, partition and offset. Trace, span and file are left out where there are
-    none."""
+    """One record, addressed by topic, partition and offset. Trace, span and file are left out where there are none.
+    `marks`, when asked for: the places in the message of what was searched, as start and end in UTF-16 units."""
 
     ts: str
     host: str
@@ -34,6 +37,7 @@ class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
     trace_id: str = ""
     span_id: str = ""
     file: str = ""
+    marks: list[tuple[int, int]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Stats(msgspec.Struct, kw_only=True):
@@ -45,14 +49,12 @@ class Stats(msgspec.Struct, kw_only=True):
 
 
 class SearchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """`cursor` asks for the rows behind these, null when there are none. `highlight`, when asked for: what to mark in
-    the messages, as JavaScript expressions (flags `giu`)."""
+    """`cursor` asks for the rows behind these, null when there are none."""
 
     rows: list[Row]
     cursor: str | None
     complete: Completeness
     stats: Stats
-    highlight: tuple[str, ...] | None = None
 
 
 async def search(request: Request) -> Response:
@@ -74,14 +76,21 @@ async def search(request: Request) -> Response:
     await queries.check_regexes(request, query)
     result = await queries.run(request, statement)
     found = [FoundRow(*row) for row in result.rows]
+    rows = [_row(row) for row in found[:limit]]
+    if wants_highlight:
+        await anyio.to_thread.run_sync(_mark, Marker(query), rows)
     answer = SearchAnswer(
-        rows=[_row(row) for row in found[:limit]],
+        rows=rows,
         cursor=encode_cursor(_cursor(found[limit - 1])) if len(found) > limit else None,
         complete=complete,
         stats=stats(result),
-        highlight=highlights(query) if wants_highlight else None,
     )
     return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
+def _mark(marker: Marker, rows: Sequence[Row]) -> None:
+    for row in rows:
+        row.marks = marker.marks(row.message)
 
 
 def stats(result: QueryResult) -> Stats:

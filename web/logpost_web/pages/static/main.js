@@ -3,7 +3,7 @@
 import { ApiError, get } from "./api.js";
 import { Histogram, levelCounts } from "./histogram.js";
 import { RangePanel } from "./range.js";
-import { element, filterButton, levelClass, marker, rowElement, rowKey } from "./rows.js";
+import { element, filterButton, levelClass, rowElement, rowKey } from "./rows.js";
 import { ALL, apiArguments, readState, withFilter, writeState } from "./state.js";
 import { age, inRange, shortTime } from "./times.js";
 
@@ -18,7 +18,6 @@ const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number 
 let state = readState(location.search);
 let asking = new AbortController();
 let cursor = null;
-let mark = null;
 let retry = 0;
 
 const histogram = new Histogram($("histogram"), (start, end) => go({ start: start.toISOString(), end: end.toISOString() }));
@@ -69,9 +68,8 @@ function ask(signal) {
 }
 
 function replaceRows(found) {
-  mark = marker(found.highlight);
   cursor = found.cursor;
-  $("rows").replaceChildren(...found.rows.map((row) => rowElement(row, mark)));
+  $("rows").replaceChildren(...found.rows.map(rowElement));
   showEnd(found.rows.length);
   if (found.rows.length) $("empty").hidden = true;
   else explainEmpty(asking.signal);
@@ -126,9 +124,9 @@ async function loadOlder() {
   $("older").disabled = true;
   const { signal } = asking;
   try {
-    const found = await get("api/search", { ...apiArguments(state), limit: PAGE, cursor }, signal);
+    const found = await get("api/search", { ...apiArguments(state), limit: PAGE, cursor, highlight: true }, signal);
     cursor = found.cursor;
-    $("rows").append(...found.rows.map((row) => rowElement(row, mark)));
+    $("rows").append(...found.rows.map(rowElement));
     showEnd($("rows").childElementCount);
     // Look again: it may still be near, and says so only when that changes.
     nearEnd.unobserve($("older"));
@@ -215,7 +213,7 @@ async function refresh() {
     const shown = new Set([...$("rows").children].map((row) => row.dataset.key));
     const fresh = found.rows.filter((row) => !shown.has(rowKey(row)));
     if (fresh.length === found.rows.length || shown.size > MOST_LIVE_ROWS) replaceRows(found);
-    else $("rows").prepend(...fresh.map((row) => rowElement(row, mark)));
+    else $("rows").prepend(...fresh.map(rowElement));
     showError(null);
     showCounts(found, counted);
   } catch (error) {

@@ -17,20 +17,7 @@ export function rowKey(row) {
   return `${row.topic}/${row.partition}/${row.offset}`;
 }
 
-/** What marks the matches of a search; expressions that this browser cannot read mark nothing. */
-export function marker(expressions) {
-  const readable = (expressions ?? []).filter((expression) => {
-    try {
-      return !new RegExp(expression, "giu").test("");
-    } catch {
-      return false;
-    }
-  });
-  return readable.length ? new RegExp(readable.map((one) => `(?:${one})`).join("|"), "giu") : null;
-}
-
-/** `mark`: of `marker`. */
-export function rowElement(row, mark) {
+export function rowElement(row) {
   const time = new Date(row.ts);
   const toggle = element("button", { type: "button", className: "toggle", title: "All fields" });
   toggle.setAttribute("aria-expanded", "false");
@@ -38,7 +25,7 @@ export function rowElement(row, mark) {
   const stamp = element("time", { dateTime: row.ts, title: `${row.ts.replace("T", " ").replace("Z", "")} UTC` },
     element("span", { className: "date", textContent: localDate(time) }), ` ${localTime(time, true)}`);
   const message = element("span", { className: "message" });
-  message.append(...marked(excerpt(row.message, mark), mark));
+  message.append(...excerpt(row.message, row.marks ?? []));
   const line = element("div", { className: "line" }, toggle, stamp,
     element("span", { className: "level" }, value("level", row.level)),
     element("span", { className: "service" }, value("service", row.service)),
@@ -50,7 +37,7 @@ export function rowElement(row, mark) {
     const open = toggle.getAttribute("aria-expanded") === "true";
     toggle.setAttribute("aria-expanded", String(!open));
     if (open) item.querySelector(".fields").remove();
-    else item.append(fields(row, mark));
+    else item.append(fields(row));
   };
   return item;
 }
@@ -71,33 +58,46 @@ export function filterButton(field, text, ...content) {
   return button;
 }
 
-function fields(row, mark) {
+function fields(row) {
   const table = element("dl", { className: "fields" });
   const add = (name, ...content) => {
     table.append(element("dt", { textContent: name }), element("dd", {}, ...content));
   };
   const whole = element("span", { className: "whole" });
-  whole.append(...marked(row.message, mark));
+  whole.append(...marked(row.message, row.marks ?? []));
   add("message", whole);
   add("time", `${row.ts.replace("T", " ").replace("Z", "")} UTC`);
   for (const name of ["level", "service", "host", "file", "trace_id", "span_id"]) {
     if (row[name]) add(name, value(name, row[name]));
   }
-  for (const [path, found] of flatten(row.attrs)) {
-    const field = attributeField(path);
-    add(path, field === null || typeof found === "object" ? textOf(found) : value(field, textOf(found)));
+  for (const [path, ...found] of flatten(row.attrs)) {
+    add(path, ...found.flatMap((one, number) => (number ? [", ", attribute(path, one)] : [attribute(path, one)])));
   }
   add("position", element("span", { className: "position", textContent: `${row.topic} / ${row.partition} / ${row.offset}`,
     title: "Topic, partition and offset: any Kafka client can read it there" }));
   return table;
 }
 
+/** Names and values as a query asks for them: of an array all of its values, of objects in it all of their fields. */
 function* flatten(object, prefix = "") {
   for (const [name, found] of Object.entries(object)) {
-    const nested = found !== null && typeof found === "object" && !Array.isArray(found);
-    if (nested) yield* flatten(found, `${prefix}${name}.`);
-    else yield [prefix + name, found];
+    const path = prefix + name;
+    const items = Array.isArray(found) ? found : [found];
+    const values = items.filter((one) => !isObject(one));
+    if (values.length || !items.length) yield [path, ...values];
+    for (const one of items.filter(isObject)) yield* flatten(one, `${path}.`);
   }
+}
+
+function isObject(found) {
+  return found !== null && typeof found === "object" && !Array.isArray(found);
+}
+
+/** What no query asks for is only text: null, which is like nothing, and arrays in arrays. */
+function attribute(path, found) {
+  const field = attributeField(path);
+  const text = textOf(found);
+  return field === null || typeof found === "object" ? text : filterButton(field, text, text || '""');
 }
 
 function textOf(found) {
@@ -105,22 +105,23 @@ function textOf(found) {
 }
 
 /** The part of a long message that a row shows: from its first match. */
-function excerpt(message, mark) {
-  if (message.length <= SHOWN) return message;
-  const first = mark ? message.search(mark) : -1;
-  const from = first > SHOWN - BEFORE_MATCH ? first - BEFORE_MATCH : 0;
-  return `${from ? "…" : ""}${message.slice(from, from + SHOWN)}…`;
+function* excerpt(message, marks) {
+  const first = marks[0]?.[0] ?? 0;
+  const from = message.length > SHOWN && first > SHOWN - BEFORE_MATCH ? first - BEFORE_MATCH : 0;
+  const to = message.length > SHOWN ? from + SHOWN : message.length;
+  if (from) yield "…";
+  yield* marked(message, marks, from, to);
+  if (to < message.length) yield "…";
 }
 
-function* marked(text, mark) {
-  let end = 0;
-  if (mark) {
-    for (const match of text.matchAll(mark)) {
-      if (!match[0]) continue;
-      yield text.slice(end, match.index);
-      yield element("mark", { textContent: match[0] });
-      end = match.index + match[0].length;
-    }
+/** A text from one place to another; `marks` are places in it, as the API names them. */
+function* marked(text, marks, from = 0, to = text.length) {
+  let at = from;
+  for (const [start, end] of marks) {
+    if (start < at || start >= to) continue;
+    yield text.slice(at, start);
+    yield element("mark", { textContent: text.slice(start, Math.min(end, to)) });
+    at = Math.min(end, to);
   }
-  yield text.slice(end);
+  yield text.slice(at, to);
 }
