@@ -176,6 +176,9 @@ class StoreConfig(Table, frozen=True):
     block_bytes: Positive = 32 * MIB
     block_seconds: Seconds = 0.5
     """A block is inserted when it has this many rows, bytes, or is this old."""
+    max_message_bytes: Positive = 4 * MIB
+    max_attributes_bytes: Positive = MIB
+    """What is longer is cut in the row, which says so; the topic has the whole."""
     max_memory_bytes: Positive = 2048 * MIB
     """Most that the embedded store may use."""
 

@@ -9,10 +9,11 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from prometheus_client import REGISTRY
 
-from logpost.config import Config, KafkaConfig
+from logpost.config import Config, KafkaConfig, StoreConfig
 from logpost.record import Record, Src
 from logpost_broker import Broker
 from logpost_web.indexer.indexer import Indexer
+from logpost_web.store.schema import MESSAGE_BYTES
 from logpost_web.store.store import Store
 
 SECONDS = 90.0
@@ -211,3 +212,21 @@ def test_a_topic_made_anew_is_indexed_from_its_first_offset(broker: Broker, stor
     admin.delete_topics(["logs"])["logs"].result(SECONDS)
     produce(broker, b"after 1", b"after 2", b"after 3")
     await_messages(store, ["before 1", "before 2", "after 1", "after 2", "after 3"])
+
+
+def test_what_is_too_large_is_cut_in_its_row_and_counted(broker: Broker, store: Store, config: Config) -> None:
+    before = REGISTRY.get_sample_value("logpost_indexer_truncated_total") or 0.0
+    small = msgspec.structs.replace(config, store=StoreConfig(max_message_bytes=1000, max_attributes_bytes=500))
+    large = Record(ts="2026-11-22T10:51:07Z", message="é" * 5000, attrs={"a": "x" * 800, "b": 1})
+    with running(small, store):
+        produce(broker, record("small"), msgspec.json.encode(large))
+        await_true(lambda: len(messages(store)) == 2, "2 rows")
+    columns = f"Body, {MESSAGE_BYTES}, toString(LogAttributes.truncated), toString(LogAttributes.b)"
+    found = store.query(f"SELECT {columns} FROM otel_logs ORDER BY Offset").rows
+    assert found == [("small", 5, "", ""), ("é" * 500, 10_000, "true", "1")]
+    assert REGISTRY.get_sample_value("logpost_indexer_truncated_total") == before + 1
+    with running(config, store) as indexer:  # another limit makes no other life of the log
+        produce(broker, record("later"))
+        await_true(lambda: len(messages(store)) == 3, "3 rows")
+        assert indexer.ready
+    assert len(messages(store)) == 3

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 
 from logpost.config import KafkaConfig
 from logpost_web.indexer import metrics
+from logpost_web.indexer.limits import UNLIMITED
 from logpost_web.indexer.manifest import CHUNK, Chunk, Last, Manifest, kafka_id
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.probe import Probe, mark
@@ -183,7 +184,8 @@ def _divergence(
 
 
 def _is_content(record: Received, topic_id: str, content: tuple[int, str, str, int]) -> bool:
-    row = to_row(record.value, Position(*record.partition, topic_id, record.offset, record.timestamp_ns), 0)
+    position = Position(*record.partition, topic_id, record.offset, record.timestamp_ns, record.size)
+    row = to_row(record.value, position, 0, UNLIMITED)
     body = hashlib.md5(row.Body.encode(), usedforsecurity=False).hexdigest()
     ns = row_time_ns(row) if record.has_time else content[0]
     return (ns, body, row.StreamId, row.StreamFrom) == content

@@ -19,13 +19,14 @@ from logpost_web.indexer import metrics
 from logpost_web.indexer.account import Account
 from logpost_web.indexer.block_writer import missing, write
 from logpost_web.indexer.intervals import IntervalSet
+from logpost_web.indexer.limits import Limits
 from logpost_web.indexer.lines import Lines
 from logpost_web.indexer.lives import Lives
 from logpost_web.indexer.planner import PartitionKey, Plan, Planner
 from logpost_web.indexer.progress import Progress
 from logpost_web.indexer.reading import Reading
 from logpost_web.indexer.received import Received
-from logpost_web.indexer.row import Position, Row, to_row
+from logpost_web.indexer.row import Position, Row, is_cut, to_row
 from logpost_web.indexer.source import Source
 from logpost_web.indexer.stored import stored_lines, stored_offsets, stored_ranges
 from logpost_web.store.store import QueryError, Store
@@ -42,6 +43,8 @@ class Indexer:
 
     def __init__(self, config: Config, store: Store) -> None:
         self._config = config.store
+        self._limits = Limits.of(config.store)
+        self._least = min(self._limits)
         self._servers = config.kafka.bootstrap_servers
         self._store = store
         self._planner = Planner()
@@ -115,7 +118,7 @@ class Indexer:
         rows: list[Row] = []
         passed: dict[PartitionKey, Reading] = {}
         for message in messages:
-            key, offset, timestamp_ns, value, _ = message
+            key, offset, timestamp_ns, value, _, size = message
             reading = self._account.readings.get(key)
             if reading is None:
                 continue  # taken away meanwhile
@@ -135,9 +138,12 @@ class Indexer:
                     return
                 rows = []
             reading.position = offset + 1
-            position = Position(*key, reading.manifest.topic_id_at(offset), offset, timestamp_ns)
-            rows.append(to_row(value, position, now))
-            self._bytes += len(value or b"")
+            position = Position(*key, reading.manifest.topic_id_at(offset), offset, timestamp_ns, size)
+            rows.append(row := to_row(value, position, now, self._limits))
+            length = len(value or b"")
+            if length > self._least and is_cut(row):
+                metrics.TRUNCATED.inc()
+            self._bytes += length
             self._account.look_at(message)
         if self._plan(rows):
             self._leap(passed)

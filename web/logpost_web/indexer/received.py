@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Message
 
+from logpost_web.indexer.limits import LARGEST_VALUE
 from logpost_web.indexer.planner import PartitionKey
 
 
@@ -19,6 +20,8 @@ class Received(NamedTuple):
     value: bytes | None
     has_time: bool = True
     """False where Kafka's record has none, and `timestamp_ns` is the time of reading."""
+    size: int = 0
+    """Bytes of a value that was too large to be kept whole, else 0."""
 
 
 def place(message: Message) -> tuple[PartitionKey, int]:
@@ -29,7 +32,10 @@ def place(message: Message) -> tuple[PartitionKey, int]:
 
 
 def received(message: Message) -> Received:
+    value, size = message.value(), 0
+    if value is not None and len(value) > LARGEST_VALUE:
+        value, size = value[:LARGEST_VALUE], len(value)
     _, milliseconds = message.timestamp()
     if milliseconds < 0:  # as messages of Kafka's oldest formats
-        return Received(*place(message), time.time_ns(), message.value(), has_time=False)
-    return Received(*place(message), milliseconds * 1_000_000, message.value())
+        return Received(*place(message), time.time_ns(), value, has_time=False, size=size)
+    return Received(*place(message), milliseconds * 1_000_000, value, size=size)

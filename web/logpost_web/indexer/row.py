@@ -21,6 +21,7 @@ from logpost.formats.levels import LEVEL_OF
 from logpost.formats.times import Times
 from logpost.record import LEVELS, Src, format_ts
 from logpost_web.indexer.attributes import is_rewritten, mended
+from logpost_web.indexer.limits import DEFAULT_LIMITS, TRUNCATED, Limits, cut_attributes, cut_text
 from logpost_web.search.words import words_column
 from logpost_web.store.schema import MAX_NS, MIN_NS
 
@@ -76,6 +77,7 @@ class Row(msgspec.Struct, omit_defaults=True, gc=False):
     StreamId: str = ""
     StreamFrom: int = 0
     StreamTo: int = 0
+    BodyBytes: int = 0
     Words: str = ""
 
     def __post_init__(self) -> None:
@@ -87,13 +89,15 @@ class ObservedRow(Row):
 
 
 class Position(NamedTuple):
-    """Where a message stands. `topic_id` tells a topic from a later one of the same name."""
+    """Where a message stands. `topic_id` tells a topic from a later one of the same name; `size`: bytes of a value that
+    was cut as it arrived, else 0."""
 
     topic: str
     partition: int
     topic_id: str
     offset: int
     timestamp_ns: int
+    size: int = 0
 
 
 class _OurRecord(_Record, forbid_unknown_fields=True):
@@ -104,12 +108,16 @@ _our_decoder = msgspec.json.Decoder(_OurRecord)
 _encoder = msgspec.json.Encoder()
 
 
-def to_row(value: bytes | None, position: Position, now_seconds: int) -> Row:
+def to_row(value: bytes | None, position: Position, now_seconds: int, limits: Limits = DEFAULT_LIMITS) -> Row:
     """Never raises: what is no record becomes a row of text."""
+    value = value or b""
     try:
-        record: _Record = _our_decoder.decode(value or b"")
+        record: _Record = _our_decoder.decode(value)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        record = _foreign_record(value or b"", position.timestamp_ns)
+        record = _foreign_record(value, position)
+    message_bytes = 0
+    if position.size or len(value) > limits.attributes or len(value) > limits.message:
+        message_bytes = _cut(record, position.size, limits)
     attributes = bytes(record.attrs)
     timestamp = record.ts
     if not _STORE_TIME.fullmatch(timestamp):
@@ -124,7 +132,7 @@ def to_row(value: bytes | None, position: Position, now_seconds: int) -> Row:
     make = Row if src is None or not src.observed else ObservedRow
     if src is None or not _is_range(src):
         src = _NO_RANGE
-    topic, partition, topic_id, offset, _ = position
+    topic, partition, topic_id, offset, *_ = position
     return make(
         timestamp,
         record.message,
@@ -145,14 +153,36 @@ def to_row(value: bytes | None, position: Position, now_seconds: int) -> Row:
         src.id,
         src.start,
         src.end,
+        message_bytes,
     )
 
 
-def _foreign_record(value: bytes, arrived_ns: int) -> _Record:
+def _cut(record: _Record, size: int, limits: Limits) -> int:
+    """Returns how many bytes the message had before it was cut, 0 when it is whole."""
+    attributes = bytes(record.attrs)
+    if len(attributes) > limits.attributes:
+        record.attrs = msgspec.Raw(cut_attributes(attributes, limits.attributes))
+    length = size or len(record.message.encode())
+    if not size and length <= limits.message:
+        return 0
+    record.message = cut_text(record.message, limits.message)
+    if TRUNCATED.encode() not in bytes(record.attrs):
+        record.attrs = msgspec.Raw(_with(bytes(record.attrs), TRUNCATED, True))
+    return length
+
+
+def is_cut(row: Row) -> bool:
+    return row.BodyBytes > 0 or bytes(row.LogAttributes).endswith(f'"{TRUNCATED}":true}}'.encode())
+
+
+def _foreign_record(value: bytes, position: Position) -> _Record:
     """A JSON object as the JSON lines of files are read; anything else is text."""
     text = value.decode(errors="replace")
-    document = read_json(text) if text.lstrip()[:1] == "{" else None
-    record = _Record(ts="", message=text) if document is None else _document_record(document, text, arrived_ns)
+    document = None if position.size or value.lstrip()[:1] != b"{" else read_json(text)
+    if document is None:
+        record = _Record(ts="", message=text)
+    else:
+        record = _document_record(document, text, position.timestamp_ns)
     if "\ufffd" in text and not _is_utf8(value):
         record.attrs = msgspec.Raw(_with(bytes(record.attrs), "logpost.encoding", "not utf-8"))
     return record
@@ -242,13 +272,13 @@ def parse_ns(text: str) -> int | None:
     return (whole.days * 86_400 + whole.seconds) * 10**9 + nanoseconds
 
 
-def _with(attributes: bytes, key: str, text: str) -> bytes:
+def _with(attributes: bytes, key: str, value: str | bool) -> bytes:
     """Attributes with one more; as a text first when they are no object."""
     raw = attributes.strip()
     if not raw.startswith(b"{"):
         raw = _as_text(raw)
     inside = raw[1:-1].strip()
-    return b"{" + inside + (b"," if inside else b"") + _encoder.encode(key) + b":" + _encoder.encode(text) + b"}"
+    return b"{" + inside + (b"," if inside else b"") + _encoder.encode(key) + b":" + _encoder.encode(value) + b"}"
 
 
 def _as_text(attributes: bytes) -> bytes:

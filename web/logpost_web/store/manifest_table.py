@@ -57,11 +57,12 @@ def contents(
     store: Store, topic: str, topic_id: str, partition: int, start: int, limit: int
 ) -> list[tuple[int, tuple[int, str, str, int]]]:
     """At most `limit` rows from offset `start` on, in order: offset, and what tells a row from others: its time in
-    Unix nanoseconds, the MD5 of its body, its stream and where in it. Raises QueryError."""
+    Unix nanoseconds, the MD5 of its body, its stream and where in it. Without rows that were cut: the limit may have
+    been another one then. Raises QueryError."""
     found = store.query(
         "SELECT Offset, toUnixTimestamp64Nano(Timestamp), lower(hex(MD5(Body))), StreamId, StreamFrom FROM otel_logs"
         " WHERE Topic = {topic:String} AND TopicId = {topic_id:String} AND Partition = {partition:Int32}"
-        " AND Offset >= {start:Int64} ORDER BY Offset LIMIT {limit:UInt32}",
+        " AND Offset >= {start:Int64} AND BodyBytes = 0 ORDER BY Offset LIMIT {limit:UInt32}",
         {"topic": topic, "topic_id": topic_id, "partition": partition, "start": start, "limit": limit},
     )
     return [(offset, (ns, body, stream, start)) for offset, ns, body, stream, start in found.rows]
