@@ -19,7 +19,7 @@ ALLOWED = {
     "logpost_web": {"logpost", "logpost_web"},
 }
 # What `pip install logpost`, without the server extra, brings along.
-COLLECTOR_DEPENDENCIES = {"confluent_kafka", "msgspec", "prometheus_client", "watchdog"}
+COLLECTOR_DEPENDENCIES = {"backports", "compression", "confluent_kafka", "msgspec", "prometheus_client", "watchdog"}
 
 
 def imports(package: Path) -> Iterator[tuple[Path, str]]:

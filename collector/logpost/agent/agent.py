@@ -29,8 +29,8 @@ SAVE_SECONDS = 1.0
 BLOCKED_SECONDS = 0.05
 IN_FLIGHT_SECONDS = 0.02
 SCAN_GAP_SECONDS = 0.05
-SCAN_SHARE = 5
-"""Between scans pass at least this many times what the last one took."""
+REST_SHARE = 20
+"""Between scans, and between saves, passes at least this many times what the last one took."""
 DRAIN_SECONDS = 10.0
 """How long a stop waits for acknowledgements; what is not acknowledged is sent again by the next start."""
 GC_THRESHOLD = 200_000
@@ -64,9 +64,9 @@ class Agent:
         self._files = sources.files
         self._log = logging.getLogger("agent")
         self._file = positions.PositionsFile(directory / "positions.json")
-        saved = positions.load(directory / "positions.json")
-        # Kept for the day when the journal is configured again.
+        saved = positions.load(self._file.path)
         self._saved_journal = saved.journal
+        """As it was saved last; kept for the day when the journal is configured again."""
         self._counts = counts
         self._stopped = threading.Event()
         self._wake = Wake()
@@ -78,6 +78,8 @@ class Agent:
             counts=counts,
             save=self._save_now,
             new_id=_new_id,
+            partial_line_seconds=config.agent.partial_line_seconds,
+            saved_ns=self._file.written_ns(),
         )
         self._journal = (
             Journal(
@@ -131,12 +133,12 @@ class Agent:
             self._publisher.poll(BLOCKED_SECONDS)  # returns with the next acknowledgement
         woken = self._wake.wait(self._idle_seconds() if may_read and not working else 0.0)
         now = time.monotonic()
-        if woken.names or self._tailer.wants_scan:
+        if woken.tree or self._tailer.wants_scan:
             self._due.scan = min(self._due.scan, self._due.earliest_scan)
         if now >= self._due.scan:
             self._scan(now)
-        elif woken.paths:
-            self._tailer.touch(woken.paths, now, time.time_ns())
+        elif woken.names or woken.paths:
+            self._tailer.touch(woken.names, woken.paths, now, time.time_ns())
         if may_read:
             self._read(now)
         self._publisher.poll()
@@ -146,8 +148,9 @@ class Agent:
                 self._tailer.tick(now, time.time_ns())
             self._tailer.measure()
         if now >= self._due.save:
-            self._due.save = now + SAVE_SECONDS
             self._save()
+            end = time.monotonic()
+            self._due.save = end + max(SAVE_SECONDS, REST_SHARE * (end - now))
 
     @property
     def _has_work(self) -> bool:
@@ -170,12 +173,14 @@ class Agent:
         self._tailer.scan(now, time.time_ns())
         end = time.monotonic()
         self._due.scan = end + self._config.agent.poll_seconds
-        self._due.earliest_scan = end + max(SCAN_GAP_SECONDS, SCAN_SHARE * (end - now))
+        self._due.earliest_scan = end + max(SCAN_GAP_SECONDS, REST_SHARE * (end - now))
 
     def _save(self) -> bool:
         """What cannot be saved is said once, and tried again."""
-        files = self._tailer.positions(int(time.time()))
         journal = self._journal.position() if self._journal is not None else self._saved_journal
+        if not self._tailer.may_have_moved and journal == self._saved_journal and self._can_save:
+            return True
+        files = self._tailer.positions(int(time.time()))
         try:
             self._file.save(positions.Saved(files=files, journal=journal))
         except OSError as error:
@@ -185,7 +190,7 @@ class Agent:
             return False
         if not self._can_save:
             self._log.info("%s can be written again", self._file.path)
-        self._can_save = True
+        self._can_save, self._saved_journal = True, journal
         return True
 
     def _save_now(self) -> None:

@@ -31,8 +31,12 @@ def fingerprint(read_at: ReadAt, position: int) -> Fingerprint:
     """The fingerprint of a file that was read up to `position`; a file shorter than HEAD_BYTES has a short one."""
     head = read_at(0, HEAD_BYTES)
     tail_length = min(TAIL_BYTES, position)
-    tail = read_at(position - tail_length, tail_length)
-    return Fingerprint(head_length=len(head), head=_hash(head), tail_length=tail_length, tail=_hash(tail))
+    return fingerprint_of(head, read_at(position - tail_length, tail_length))
+
+
+def fingerprint_of(head: bytes, tail: bytes) -> Fingerprint:
+    """`head`: the first bytes, HEAD_BYTES at most; `tail`: the last ones before the position, TAIL_BYTES at most."""
+    return Fingerprint(head_length=len(head), head=_hash(head), tail_length=len(tail), tail=_hash(tail))
 
 
 def is_same_file(known: Fingerprint, read_at: ReadAt, position: int) -> bool:

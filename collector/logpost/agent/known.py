@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from logpost.agent.fingerprint import HEAD_BYTES, ReadAt, fingerprint, identifies_copies, is_same_file
+from logpost.agent.fingerprint import HEAD_BYTES, ReadAt, fingerprint_of, identifies_copies, is_same_file
 from logpost.agent.positions import FilePosition
+from logpost.agent.rotation import originals
 
 EXPIRY_SECONDS = 30 * 24 * 3600
 """A stream whose file was not seen for this long is forgotten."""
 
 
 class KnownStreams:
-    """Positions by inode, and by how their files begin."""
+    """Positions by inode. Those of an earlier run also by name and by how their files begin, until they are found."""
 
     def __init__(self, positions: Iterable[FilePosition]) -> None:
         self._by_id: dict[str, FilePosition] = {}
         self._by_inode: dict[tuple[int, int], list[FilePosition]] = {}
-        self._by_head: dict[str, list[FilePosition]] = {}
+        self._missed: dict[str, FilePosition] = {}
+        self._missed_by_name: dict[str, list[FilePosition]] = {}
+        self._missed_by_head: dict[str, list[FilePosition]] = {}
         for position in positions:
             self.add(position)
+            if not position.packed:
+                self._miss(position)
+
+    def _miss(self, position: FilePosition) -> None:
+        self._missed[position.id] = position
+        for name in position.names:
+            self._missed_by_name.setdefault(str(name), []).append(position)
+        if identifies_copies(position.fingerprint):
+            self._missed_by_head.setdefault(position.fingerprint.head, []).append(position)
 
     def add(self, position: FilePosition) -> None:
         self._by_id[position.id] = position
         # Several lives of one inode: a file that was truncated, and its life before.
         self._by_inode.setdefault((position.device, position.inode), []).append(position)
-        if identifies_copies(position.fingerprint):
-            self._by_head.setdefault(position.fingerprint.head, []).append(position)
 
     def all(self) -> list[FilePosition]:
         return list(self._by_id.values())
@@ -38,31 +48,61 @@ class KnownStreams:
             if now_s - position.seen >= EXPIRY_SECONDS:
                 self._remove(position)
 
-    def paths(self) -> set[str]:
-        """Names that known files were first seen under."""
-        return {position.path for position in self._by_id.values()}
+    def knows(self, inode: tuple[int, int]) -> bool:
+        """A file with this device and inode was read."""
+        return inode in self._by_inode
 
     def take(self, status: os.stat_result, read_at: ReadAt) -> FilePosition | None:
-        """The stream of this file, no longer known then: it is being read. The position has the file's inode."""
-        candidates = [*self._by_inode.get((status.st_dev, status.st_ino), []), *self._alike(status, read_at)]
-        position = next((position for position in candidates if _is_file_of(position, status, read_at)), None)
-        if position is None:
-            return None
-        self._remove(position)
-        position.device, position.inode = status.st_dev, status.st_ino
-        return position
+        """The stream of this file, no longer known then: it is being read. `read_at` unpacks a compressed file."""
+        for position in self._by_inode.get((status.st_dev, status.st_ino), ()):
+            if is_same_file(position.fingerprint, read_at, position.offset):
+                self._remove(position)
+                return position
+        return None
 
-    def _alike(self, status: os.stat_result, read_at: ReadAt) -> list[FilePosition]:
-        if not self._by_head or status.st_size < HEAD_BYTES:
-            return []
-        return self._by_head.get(fingerprint(read_at, 0).head, [])
+    def has_packed(self, status: os.stat_result) -> bool:
+        """The file is a compressed copy that was read to its end."""
+        return any(position.packed for position in self._by_inode.get((status.st_dev, status.st_ino), ()))
+
+    def misses(self, path: str) -> bool:
+        """The file of a log that `path` may have been made of was not found."""
+        return any(position.id in self._missed for position in self._called(path))
+
+    def take_copy(self, path: str, read_at: ReadAt, written_ns: int, *, any_name: bool) -> FilePosition | None:
+        """The stream of an earlier run whose file is gone, and of whose bytes the file at `path` has all that were
+        read. Its name is one that rotation makes of the log's; `any_name`: or another, if enough bytes were read to be
+        sure of it. `written_ns`: when it was last written to, for a copy is not older than what it was made of."""
+        alike = self._missed_by_head.get(fingerprint_of(read_at(0, HEAD_BYTES), b"").head, []) if any_name else []
+        candidates = {
+            position.id: position
+            for position in (*self._called(path), *alike)
+            if position.id in self._missed and written_ns >= position.written_ns and _begins_alike(position, read_at)
+        }
+        # What was read furthest first: it has the most bytes to be told by.
+        for position in sorted(candidates.values(), key=_furthest_first):
+            if is_same_file(position.fingerprint, read_at, position.offset):
+                self._remove(position)
+                return position
+        return None
+
+    def _called(self, path: str) -> Iterator[FilePosition]:
+        for name in (path, *originals(path)):
+            yield from self._missed_by_name.get(name, ())
 
     def _remove(self, position: FilePosition) -> None:
         del self._by_id[position.id]
-        self._by_inode[position.device, position.inode].remove(position)
-        if identifies_copies(position.fingerprint):
-            self._by_head[position.fingerprint.head].remove(position)
+        self._missed.pop(position.id, None)
+        lives = self._by_inode[position.device, position.inode]
+        lives.remove(position)
+        if not lives:
+            del self._by_inode[position.device, position.inode]
 
 
-def _is_file_of(position: FilePosition, status: os.stat_result, read_at: ReadAt) -> bool:
-    return status.st_size >= position.offset and is_same_file(position.fingerprint, read_at, position.offset)
+def _furthest_first(position: FilePosition) -> int:
+    return -position.offset
+
+
+def _begins_alike(position: FilePosition, read_at: ReadAt) -> bool:
+    known = position.fingerprint
+    head = read_at(0, known.head_length)
+    return len(head) == known.head_length and fingerprint_of(head, b"").head == known.head

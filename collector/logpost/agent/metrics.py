@@ -27,7 +27,10 @@ class Counts:
     split: int = 0
     shrunk: int = 0
     in_flight: int = 0
+    files: int = 0
     files_open: int = 0
+    files_rotated: int = 0
+    rotated_dropped: int = 0
     backlog_bytes: int = 0
 
 
@@ -39,10 +42,13 @@ _COUNTERS = {
     "invalid_utf8": "Lines with bytes that are not UTF-8.",
     "split": "Pieces of lines longer than max_line_bytes.",
     "shrunk": "Records cut because the broker refused their size.",
+    "rotated_dropped": "Rotated files that are not looked at any more because there were too many.",
 }
 _GAUGES = {
     "in_flight": "Records sent and not yet acknowledged.",
+    "files": "Files that are read.",
     "files_open": "Files held open.",
+    "files_rotated": "Rotated files that are looked at without being open.",
     "backlog_bytes": "Bytes in files that are not yet acknowledged.",
 }
 

@@ -1,4 +1,4 @@
-"""Which files are read: globs, exclusions, and the names that a rotated file may have."""
+"""Which files are read: globs and exclusions. Strings, not paths: every name is looked at every second."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from logpost.agent.rotation import COMPRESSED
+
 _Part = str | re.Pattern[str]
 """Of a glob, between slashes: a name, `**`, or what a name must match."""
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip", ".Z", ".br", ".lzma", ".7z")
 _WILDCARD = re.compile(r"[*?\[]")
 
 
@@ -24,27 +25,31 @@ class PathRules:
         self._exclude = tuple(_compiled(pattern) for pattern in exclude)
         self._forbidden = tuple(f"{directory.absolute()}{os.sep}" for directory in forbidden)
 
-    def find(self) -> Iterator[Path]:
+    def find(self) -> Iterator[str]:
         """Paths that match now; a path that several patterns match comes several times."""
         for root, below in self._globs:
-            for path in _matching(root, below):
-                if self._allowed(path):
+            for path in _matching(str(root), below):
+                if not path.endswith(COMPRESSED) and self.allows(path):
                     yield path
 
-    def matches(self, path: Path) -> bool:
+    def matches(self, path: str) -> bool:
         """A file of this name would be read."""
-        return any(regex.match(str(path)) for regex in self._regexes) and self._allowed(path)
+        named = any(regex.match(path) for regex in self._regexes)
+        return named and not path.endswith(COMPRESSED) and self.allows(path)
+
+    def allows(self, path: str) -> bool:
+        """Nothing forbids to read a file of this name."""
+        if path.startswith(self._forbidden):
+            return False
+        if not self._exclude:
+            return True
+        name = path.rpartition("/")[2]
+        return not any(pattern.match(path) or pattern.match(name) for pattern in self._exclude)
 
     def watched(self) -> Iterator[tuple[Path, bool]]:
         """(directory, with all below it) that new files can appear in."""
         for root, below in self._globs:
             yield root, below[0] == "**" or len(below) > 1
-
-    def _allowed(self, path: Path) -> bool:
-        text = str(path)
-        if path.name.endswith(COMPRESSED) or text.startswith(self._forbidden):
-            return False
-        return not any(pattern.match(text) or pattern.match(path.name) for pattern in self._exclude)
 
 
 def _absolute(pattern: str) -> Path:
@@ -81,7 +86,7 @@ def _fixed_part(pattern: Path) -> tuple[Path, list[_Part]]:
     return Path(*parts[:fixed]), below
 
 
-def _matching(directory: Path, parts: Sequence[_Part]) -> Iterator[Path]:
+def _matching(directory: str, parts: Sequence[_Part]) -> Iterator[str]:
     """Paths below `directory`. A directory that goes meanwhile, or cannot be listed, hides nothing but what is in it
     (Path.glob ends there, until Python 3.13). `**` follows no symbolic links, as they may lead in circles."""
     if not parts:
@@ -90,19 +95,23 @@ def _matching(directory: Path, parts: Sequence[_Part]) -> Iterator[Path]:
         return
     first, rest = parts[0], parts[1:]
     if isinstance(first, re.Pattern):
+        match = first.match
         for entry in _entries(directory):
-            if first.match(entry.name):
-                yield from _matching(directory / entry.name, rest)
+            if match(entry.name):
+                if rest:
+                    yield from _matching(entry.path, rest)
+                else:
+                    yield entry.path
     elif first != "**":
-        yield from _matching(directory / first, rest)
+        yield from _matching(f"{directory.rstrip(os.sep)}{os.sep}{first}", rest)
     else:
         yield from _matching(directory, rest)
         for entry in _entries(directory):
             if entry.is_dir(follow_symlinks=False):
-                yield from _matching(directory / entry.name, parts)
+                yield from _matching(entry.path, parts)
 
 
-def _entries(directory: Path) -> list[os.DirEntry[str]]:
+def _entries(directory: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(directory) as entries:
             return list(entries)
@@ -124,13 +133,3 @@ def glob_regex(pattern: str) -> str:
         else:
             out += re.escape(part)
     return rf"(?s:{out})\Z"
-
-
-def files_beside(path: Path) -> list[Path]:
-    """The files in the directory of `path` that rotation may have made of it; what is compressed cannot be read on."""
-    try:
-        return sorted(
-            other for other in path.parent.iterdir() if not other.name.endswith(COMPRESSED) and other.is_file()
-        )
-    except OSError:
-        return []  # the directory went with its files

@@ -7,22 +7,28 @@ agent and stays as it is: to begin anew silently would ship everything twice.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
+from logpost.agent.file_names import as_text, exact, path_of
 from logpost.agent.fingerprint import Fingerprint
 from logpost.errors import StartError
 
 VERSION = 1
 
 
-class FilePosition(msgspec.Struct, kw_only=True):
+class FilePosition(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One life of one file."""
 
     id: str
     path: str
     """Its name when it was first seen: what records say."""
+    raw: str = ""
+    """The bytes of that name in hexadecimal, when it is not UTF-8."""
+    target: str = ""
+    """Where the name led, when it was a link: what rotation makes of the file stands there."""
     device: int
     inode: int
     offset: int
@@ -34,6 +40,17 @@ class FilePosition(msgspec.Struct, kw_only=True):
     """Taken at `offset`."""
     seen: int
     """When the file was last there, Unix seconds."""
+    written_ns: int = 0
+    """When the file was last written to, as it was when `offset` was taken; a copy of it is not older."""
+    packed: bool = False
+    """Device and inode are those of its compressed copy, which was read to its end."""
+
+    @property
+    def names(self) -> Iterator[Path]:
+        """Where it was, and where rotation may have left it."""
+        yield path_of(self.path, self.raw)
+        if self.target:
+            yield Path(self.target)
 
 
 class JournalPosition(msgspec.Struct, kw_only=True):
@@ -56,14 +73,18 @@ class Saved(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 def new_position(stream: str, path: Path, status: os.stat_result, offset: int, taken: Fingerprint) -> FilePosition:
     """A stream that begins at `offset` of the file that `status` describes."""
+    target = os.path.realpath(path)
     return FilePosition(
         id=stream,
-        path=str(path),
+        path=as_text(path),
+        raw=exact(path),
+        target="" if target == str(path) or exact(target) else target,
         device=status.st_dev,
         inode=status.st_ino,
         offset=offset,
         fingerprint=taken,
         seen=0,
+        written_ns=status.st_mtime_ns,
     )
 
 
@@ -90,6 +111,13 @@ class PositionsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._written = b""
+
+    def written_ns(self) -> int | None:
+        """When it was written last, by the file system's clock; None: never."""
+        try:
+            return self.path.stat().st_mtime_ns
+        except OSError:
+            return None
 
     def save(self, saved: Saved) -> None:
         """Durable on return. Raises OSError."""

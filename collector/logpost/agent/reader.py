@@ -8,12 +8,14 @@ truncated and has grown past the position again is noticed.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from logpost.agent.fingerprint import HEAD_BYTES, TAIL_BYTES, ReadAt, fingerprint
+from logpost.agent.fingerprint import HEAD_BYTES, TAIL_BYTES, fingerprint
 from logpost.agent.lines import Line, Mark, split
+from logpost.agent.opening import open_log
 from logpost.agent.positions import FilePosition
+from logpost.agent.source import Source
 from logpost.agent.stream import Stream
 
 CHUNK_BYTES = 256 * 1024
@@ -26,8 +28,7 @@ class FileReplacedError(Exception):
     """The file no longer has the bytes that were read: it was truncated, or another file has its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileId:
+class FileId(NamedTuple):
     """Device and inode."""
 
     device: int
@@ -38,27 +39,26 @@ class FileId:
         return cls(status.st_dev, status.st_ino)
 
 
-def reading(fd: int) -> ReadAt:
-    """The bytes of an open file."""
-    return lambda offset, length: os.pread(fd, length, offset)
-
-
 class FileReader:
     """Reads the file `position` stands for; `path` is where the file is now."""
 
-    def __init__(self, path: Path, position: FilePosition, stream: Stream, *, limit: int) -> None:
-        """`limit`: longest line in bytes."""
+    def __init__(self, path: Path, position: FilePosition, stream: Stream, source: Source) -> None:
         self.path = path
+        self.source = source
         self.position = position
         self.stream = stream
         self.present = True
-        """The last scan found the file under a name that is to be read."""
+        """The file was last found under a name that is to be read."""
+        self.scan = 0
+        """The number of the scan that found it last; the caller's."""
+        self.is_queued = False
+        """It waits for its turn; the caller's."""
         self.read_to = position.offset
         self.rest = b""
         """What followed the last whole line when the end of the file was last read."""
         self.grown_at = 0.0
         """When the file was last found changed, by the caller's clock."""
-        self._limit = limit
+        self._limit = source.max_line_bytes
         self._claimed = position.offset
         self._mid_line = False
         self.head = b""
@@ -82,6 +82,13 @@ class FileReader:
         return self.size > self.read_to + len(self.rest) or self.position.cut > self.read_to
 
     @property
+    def is_idle(self) -> bool:
+        """All of it is acknowledged, and its position says so."""
+        acks = self.stream.acks
+        done = acks.settled and acks.acknowledged == self.position.offset
+        return done and not self.rest and not self.has_more and not self.stream.has_drops
+
+    @property
     def backlog(self) -> int:
         """Bytes in the file that are not acknowledged, without those that no record stands for yet."""
         acks = self.stream.acks
@@ -89,7 +96,7 @@ class FileReader:
 
     def open(self) -> None:
         """Raises FileReplacedError when the name leads to another file or to other bytes, OSError."""
-        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_log(self.path)
         if FileId.of(os.fstat(fd)) != self.file_id:
             os.close(fd)
             raise FileReplacedError
@@ -125,9 +132,11 @@ class FileReader:
             os.close(self._fd)
             self._fd = -1
 
-    def look(self, now: float) -> bool:
-        """See whether the file has changed. Raises FileReplacedError; OSError when a closed one has lost its name."""
-        status = os.fstat(self._fd) if self.is_open else self.path.stat()
+    def look(self, now: float, status: os.stat_result | None = None) -> bool:
+        """See whether the file has changed; `status`: its own, if it is at hand. Raises FileReplacedError; OSError when
+        a closed one has lost its name."""
+        if status is None:
+            status = os.fstat(self._fd) if self.is_open else self.path.stat()
         changed = (status.st_size, status.st_mtime_ns)
         if changed == self._looked_at:
             return False
@@ -155,6 +164,9 @@ class FileReader:
         wanted = CHUNK_BYTES if stop is None else min(CHUNK_BYTES, stop - self.read_to)
         while True:
             data = self._next_bytes(wanted)
+            if len(data) == CHUNK_BYTES and not data.strip(b"\0"):
+                self._pass_hole(stop)
+                return []
             at_cut = stop is not None and self.read_to + len(data) == stop
             found = split(
                 data,
@@ -204,20 +216,31 @@ class FileReader:
             # Looked at after the fingerprint was taken: else it may be that of bytes which nobody has read.
             if self._is_unchanged():
                 self.position.offset, self.position.fingerprint = acknowledged, taken
+                if self._looked_at is not None:
+                    self.position.written_ns = max(self.position.written_ns, self._looked_at[1])
         except OSError:
             return  # the position stays behind; reading says what is wrong with the file
 
-    def is_copied_by(self, size: int, read_at: ReadAt) -> bool:
-        """Another file of `size` bytes that begins alike is a copy of this one so far: a rotation by copy that has yet
-        to truncate."""
-        end = max(0, size - TAIL_BYTES)
-        return self.is_open and size <= self.size and read_at(end, TAIL_BYTES) == self._read_at(end, TAIL_BYTES)
+    def whereabouts(self) -> tuple[Path, os.stat_result]:
+        """The name of the file, which is open, as it is now, and its status."""
+        return Path(f"/proc/self/fd/{self._fd}").readlink(), os.fstat(self._fd)
 
     def _next_bytes(self, wanted: int) -> bytes:
         data = self._read_at(self.read_to - len(self._tail), len(self._tail) + wanted)
         if not data.startswith((self._tail + self.rest)[: len(self._tail) + wanted]):
             raise FileReplacedError
         return data[len(self._tail) :]
+
+    def _pass_hole(self, stop: int | None) -> None:
+        """A chunk of NULs says nothing, and what was never written may be terabytes long."""
+        size, after = os.fstat(self._fd).st_size, self.read_to + CHUNK_BYTES
+        try:
+            after = os.lseek(self._fd, after, os.SEEK_DATA)
+        except OSError:
+            after = max(after, size)  # nothing was written from there to the end
+        self.read_to = after if stop is None else min(after, stop)
+        self._tail, self.rest = bytes(TAIL_BYTES), b""
+        self.head = self.head if len(self.head) == HEAD_BYTES else self._read_at(0, HEAD_BYTES)
 
     def _advance(self, data: bytes, read: int) -> None:
         used = data[: read - self.read_to]

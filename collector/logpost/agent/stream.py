@@ -52,6 +52,11 @@ class Stream:
             start, end = acks.sent, line.end
             send(key, encode(parsed, start, end, now_ns), acks, start, end)
 
+    @property
+    def has_drops(self) -> bool:
+        """Lines were dropped since the last record."""
+        return self._limit is not None and bool(self._limit.drops.lines)
+
     def ship_drops(self, now_ns: int) -> None:
         """Say how many lines the rate limit dropped since the last record, if any."""
         if self._limit is None or not self._limit.drops.lines:

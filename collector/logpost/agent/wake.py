@@ -41,10 +41,12 @@ WATCHED_EVENTS: list[type[FileSystemEvent]] = [
 
 @dataclass(frozen=True, slots=True)
 class Woken:
-    """What happened since the last wait. `paths`: files that were written to. `names`: files came, went or moved."""
+    """What happened since the last wait. `paths`: files that were written to. `names`: of files that came, went or
+    moved. `tree`: so did directories."""
 
-    paths: frozenset[Path]
-    names: bool
+    paths: frozenset[Path] = frozenset()
+    names: frozenset[Path] = frozenset()
+    tree: bool = False
 
 
 class Wake(FileSystemEventHandler):
@@ -54,7 +56,8 @@ class Wake(FileSystemEventHandler):
         self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._lock = threading.Lock()
         self._paths: set[Path] = set()
-        self._names = False
+        self._names: set[Path] = set()
+        self._tree = False
         self._observer = Observer()
         self._watches: dict[tuple[Path, bool], ObservedWatch] = {}
         self._poll = select.poll()  # select() ends at descriptor 1023, and each file that is tailed has one
@@ -83,12 +86,13 @@ class Wake(FileSystemEventHandler):
     def wait(self, timeout: float) -> Woken:
         """Until something happens, at most `timeout` seconds."""
         if not self._poll.poll(max(0.0, timeout) * 1000):
-            return Woken(frozenset(), False)
+            return Woken()
         os.eventfd_read(self._fd)
         with self._lock:
-            woken = Woken(frozenset(self._paths), self._names)
+            woken = Woken(frozenset(self._paths), frozenset(self._names), self._tree)
             self._paths.clear()
-            self._names = False
+            self._names.clear()
+            self._tree = False
         return woken
 
     def wake(self) -> None:
@@ -98,10 +102,12 @@ class Wake(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         with self._lock:
-            if isinstance(event, FileModifiedEvent):
+            if event.is_directory:
+                self._tree = True
+            elif isinstance(event, FileModifiedEvent):
                 self._paths.add(Path(os.fsdecode(event.src_path)))
             else:
-                self._names = True
+                self._names.update(Path(os.fsdecode(path)) for path in (event.src_path, event.dest_path) if path)
         self.wake()
 
     def close(self) -> None:

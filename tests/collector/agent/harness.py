@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import os
+import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -105,7 +107,14 @@ def lines_of(records: Iterable[Record]) -> Counter[str]:
 class Host:
     """An agent without its broker: `crash` forgets all that was not saved."""
 
-    def __init__(self, directory: Path, *patterns: str, max_open_files: int = 512, **config: object) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *patterns: str,
+        max_open_files: int = 512,
+        partial_line_seconds: float = 1.0,
+        **config: object,
+    ) -> None:
         self.directory = directory
         paths = patterns or (str(directory / "*.log"),)
         self.config = msgspec.convert({"paths": paths, "timezone": "UTC", **config}, FileSource)
@@ -116,6 +125,9 @@ class Host:
         self._saved = b'{"files":[]}'
         self._ids = (f"stream-{number}" for number in itertools.count(1))
         self._max_open_files = max_open_files
+        self._partial_line_seconds = partial_line_seconds
+        self._saved_ns: int | None = None
+        self._clock = tempfile.NamedTemporaryFile()  # noqa: SIM115 - as long as the host
         self.tailer = self._start()
 
     @property
@@ -131,6 +143,8 @@ class Host:
             counts=self.counts,
             save=self.save,
             new_id=lambda: next(self._ids),
+            partial_line_seconds=self._partial_line_seconds,
+            saved_ns=self._saved_ns,
             max_open_files=self._max_open_files,
         )
 
@@ -140,6 +154,8 @@ class Host:
 
     def save(self) -> None:
         self.saves += 1
+        os.utime(self._clock.fileno())
+        self._saved_ns = os.fstat(self._clock.fileno()).st_mtime_ns
         self._saved = msgspec.json.encode(Saved(files=self.tailer.positions(self.now_ns // 1_000_000_000)))
 
     def scan(self) -> None:
@@ -179,3 +195,4 @@ class Host:
 
     def close(self) -> None:
         self.tailer.close()
+        self._clock.close()

@@ -116,7 +116,7 @@ def test_lines_that_are_hard_to_read_arrive(tmp_path: Path, logs: Path, broker: 
     (logs / "a.log").write_bytes(
         b"caf\xe9\n\n\0\0hole\n" + b"\x01" * mebibyte + b"\n" + "é".encode() * 5 * mebibyte + b"\nlast"
     )
-    with configured(tmp_path, broker.bootstrap_servers):
+    with configured(tmp_path, broker.bootstrap_servers, agent="partial_line_seconds = 1.0"):
         records = topic.read_until(lambda records: bool(records) and records[-1].message == "last")
     assert records[0].message == "caf\N{REPLACEMENT CHARACTER}"
     assert records[0].attrs["encoding"] == "invalid utf-8"

@@ -266,7 +266,7 @@ def test_a_truncation_is_noticed_once_however_many_events_follow(host: Host, tmp
     host.read()
     log.write_text("uno\n")
     for _ in range(3):
-        host.tailer.touch([log], host.now, host.now_ns)
+        host.tailer.touch([], [log], host.now, host.now_ns)
     host.read()
     assert messages(host)[20:] == ["uno"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import tempfile
 from collections import Counter
@@ -27,6 +28,8 @@ ACTIONS = st.one_of(
                 "crash",
                 "stop",
                 "rename",
+                "rotate_while_down",
+                "compress_while_down",
                 "copytruncate",
                 "truncate",
                 "delete",
@@ -118,6 +121,25 @@ class World:
             self.rotations += 1
             self.log.rename(self.log.with_suffix(f".log.{self.rotations}"))
             self._end_of_line()
+
+    def rotate_while_down(self, _: int) -> Path | None:
+        """Rotation, as it may come several times before the agent runs again."""
+        self.host.scan()
+        if not self.log.exists() or not self.host.saved():
+            return None
+        self.crash(0)
+        self.rotations += 1
+        self._end_of_line()
+        return self.log.rename(self.log.with_suffix(f".log.{self.rotations}"))
+
+    def compress_while_down(self, _: int) -> None:
+        rotated = self.rotate_while_down(0)
+        if rotated is not None:
+            packed = rotated.with_name(rotated.name + ".gz")
+            packed.write_bytes(gzip.compress(rotated.read_bytes()))
+            shutil.copystat(rotated, packed)
+            rotated.unlink()
+            self.host.read()
 
     def copytruncate(self, _: int) -> None:
         """Rotation by copy. The agent has read what it needs to recognise the copy; the copy may have more."""
