@@ -16,6 +16,7 @@ from logpost_web.api.health import healthz, readyz
 from logpost_web.api.histogram import histogram
 from logpost_web.api.metrics import metrics
 from logpost_web.api.own_hosts import LOOPBACK, OwnHosts
+from logpost_web.api.record import record
 from logpost_web.api.search import search
 from logpost_web.api.services import Services
 from logpost_web.pages.headers import SecurityHeaders
@@ -31,6 +32,7 @@ def create_app(services: Services, hosts: frozenset[str] = LOOPBACK) -> ASGIApp:
             Route("/", search_page, methods=["GET"]),
             Route("/api/search", search, methods=["GET"]),
             Route("/api/histogram", histogram, methods=["GET"]),
+            Route("/api/record", record, methods=["GET"]),
             Route("/healthz", healthz, methods=["GET"]),
             Route("/readyz", readyz, methods=["GET"]),
             Route("/metrics", metrics, methods=["GET"]),

@@ -17,6 +17,7 @@ from logpost.service import bind, on_stop, start_logging
 from logpost_web.api.own_hosts import machine_names, own_hosts
 from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
+from logpost_web.api.topic_reader import TopicReader
 from logpost_web.app import create_app
 from logpost_web.connection import connection_class, connection_limit, open_file_limit
 from logpost_web.indexer.indexer import Indexer
@@ -41,7 +42,12 @@ def serve(config: Config) -> None:
     try:
         indexer = Indexer(config, store)
         REGISTRY.register(KafkaCollector(config.kafka))
-        services = Services(queries=Queries(store), indexer=indexer, bootstrap_servers=config.kafka.bootstrap_servers)
+        services = Services(
+            queries=Queries(store),
+            indexer=indexer,
+            topic_reader=TopicReader(config),
+            bootstrap_servers=config.kafka.bootstrap_servers,
+        )
         server = _Server(
             create_app(services, own_hosts(config.web, machine_names())),
             connection_class(connection_limit(config.web.max_connections, open_file_limit())),

@@ -24,6 +24,7 @@ from logpost.config import Config, KafkaConfig
 from logpost.service import bind
 from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
+from logpost_web.api.topic_reader import TopicReader
 from logpost_web.app import create_app
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.store.store import Store
@@ -88,7 +89,12 @@ def serving(app: ASGIApp) -> Iterator[str]:
 def address(store: Store) -> Iterator[str]:
     config = Config(kafka=KafkaConfig(bootstrap_servers=f"localhost:{free_port()}"))
     indexer = Indexer(config, store)
-    services = Services(queries=Queries(store), indexer=indexer, bootstrap_servers=config.kafka.bootstrap_servers)
+    services = Services(
+        queries=Queries(store),
+        indexer=indexer,
+        topic_reader=TopicReader(config),
+        bootstrap_servers=config.kafka.bootstrap_servers,
+    )
     indexer.start()
     with serving(create_app(services)) as address:
         yield address

@@ -13,6 +13,30 @@ from logpost_web.search.timerange import TimeRange
 from logpost_web.search.times import parse_time
 
 
+def check_names(parameters: QueryParams, known: Sequence[str]) -> None:
+    """Refuse what nobody reads: a misspelt `strat` would answer another question than the one that was asked."""
+    for name in parameters:
+        if name not in known:
+            raise BadArgumentError(f"there is no parameter {name!r}; there are {', '.join(known)}")
+        if len(parameters.getlist(name)) > 1:
+            raise BadArgumentError(f"{name} is given more than once")
+
+
+def required_argument(parameters: QueryParams, name: str) -> str:
+    text = parameters.get(name, "")
+    if not text:
+        raise BadArgumentError(f"{name} is missing")
+    return text
+
+
+def required_number_argument(parameters: QueryParams, name: str, most: int) -> int:
+    """A whole number from 0 to `most`."""
+    text = required_argument(parameters, name)
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
+        raise BadArgumentError(f"{name} is a number from 0 to {most:,}, not {text!r}")
+    return int(text)
+
+
 def query_argument(parameters: QueryParams) -> Query:
     return parse(parameters.get("q", ""))
 

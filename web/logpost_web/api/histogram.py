@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from logpost.record import format_ts
-from logpost_web.api.arguments import choice_argument, number_argument, query_argument, time_range_argument
+from logpost_web.api.arguments import check_names, choice_argument, number_argument, query_argument, time_range_argument
 from logpost_web.api.services import now_ns, services
 from logpost_web.search.condition import Condition, compile_condition
 from logpost_web.search.histogram import (
@@ -41,6 +41,7 @@ class HistogramAnswer(msgspec.Struct, kw_only=True):
 async def histogram(request: Request) -> Response:
     """`q`, `start`, `end`, `buckets`, `by` (level, service, host, topic)."""
     parameters = request.query_params
+    check_names(parameters, ("q", "start", "end", "buckets", "by"))
     query = query_argument(parameters)
     condition = compile_condition(query)
     time_range = time_range_argument(parameters, now_ns())

@@ -11,19 +11,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from logpost.record import format_ts
-from logpost_web.api.arguments import choice_argument, number_argument, query_argument, time_range_argument
+from logpost_web.api.answers import json_answer
+from logpost_web.api.arguments import check_names, choice_argument, number_argument, query_argument, time_range_argument
 from logpost_web.api.completeness import Completeness, completeness
 from logpost_web.api.services import now_ns, services
 from logpost_web.search.condition import compile_condition
 from logpost_web.search.cursor import Cursor, decode_cursor, encode_cursor
+from logpost_web.search.excerpt import texts
 from logpost_web.search.marks import Marker
-from logpost_web.search.rows import DEFAULT_LIMIT, MAX_LIMIT, FoundRow, rows_statement
-from logpost_web.store.store import QueryResult
+from logpost_web.search.rows import DEFAULT_LIMIT, MAX_LIMIT, FoundRow, Statement, rows_statement
+from logpost_web.store.store import QueryError, QueryResult
 
 
 class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One record, addressed by topic, partition and offset. Trace, span and file are left out where there are none.
-    `marks`, when asked for: the places in the message of what was searched, as start and end in UTF-16 units."""
+    `marks`, when asked for: the places in the message of what was searched, as start and end in UTF-16 units.
+    `message_bytes` is there when `message` is only a part: so long is all of it."""
 
     ts: str
     host: str
@@ -38,6 +41,7 @@ class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
     span_id: str = ""
     file: str = ""
     marks: list[tuple[int, int]] | msgspec.UnsetType = msgspec.UNSET
+    message_bytes: int = 0
 
 
 class Stats(msgspec.Struct, kw_only=True):
@@ -60,23 +64,25 @@ class SearchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
 async def search(request: Request) -> Response:
     """`q`, `start`, `end`, `limit`, `order` (desc, asc), `cursor`, `highlight` (false, true)."""
     parameters = request.query_params
+    check_names(parameters, ("q", "start", "end", "limit", "order", "cursor", "highlight"))
     query = query_argument(parameters)
     limit = number_argument(parameters, "limit", DEFAULT_LIMIT, MAX_LIMIT)
     statement = rows_statement(
         compile_condition(query),
         time_range_argument(parameters, now_ns()),
         order="asc" if choice_argument(parameters, "order", ("desc", "asc")) == "asc" else "desc",
-        limit=limit + 1,  # one more says whether there is a next page
+        limit=limit,
         after=_cursor_argument(parameters),
+        around=texts(query),
     )
     wants_highlight = choice_argument(parameters, "highlight", ("false", "true")) == "true"
     queries = services(request).queries
     # Read before the rows: what it promises must be in them.
     complete = completeness(services(request).indexer.progress())
     await queries.check_regexes(request, query)
-    result = await queries.run(request, statement)
+    limit, result = await _page(request, statement, limit)
     found = [FoundRow(*row) for row in result.rows]
-    rows = [_row(row) for row in found[:limit]]
+    rows = [answer_row(row) for row in found[:limit]]
     if wants_highlight:
         await anyio.to_thread.run_sync(_mark, Marker(query), rows)
     answer = SearchAnswer(
@@ -85,7 +91,19 @@ async def search(request: Request) -> Response:
         complete=complete,
         stats=stats(result),
     )
-    return Response(msgspec.json.encode(answer), media_type="application/json")
+    return await json_answer(request, answer)
+
+
+async def _page(request: Request, statement: Statement, limit: int) -> tuple[int, QueryResult]:
+    """At most `limit` rows, fewer where an answer does not hold them, and one more if there is one; the limit that it
+    came to."""
+    while True:
+        try:
+            return limit, await services(request).queries.run(request, statement.with_limit(limit + 1))
+        except QueryError as error:
+            if not error.too_large or limit == 1:
+                raise
+            limit = max(1, limit // 4)
 
 
 def _mark(marker: Marker, rows: Sequence[Row]) -> None:
@@ -106,7 +124,7 @@ def _cursor(row: FoundRow) -> Cursor:
     return Cursor(row.timestamp_ns, row.topic, row.partition, row.offset)
 
 
-def _row(row: FoundRow) -> Row:
+def answer_row(row: FoundRow) -> Row:
     return Row(
         ts=format_ts(row.timestamp_ns),
         host=row.host,
@@ -120,4 +138,5 @@ def _row(row: FoundRow) -> Row:
         trace_id=row.trace_id,
         span_id=row.span_id,
         file=row.file,
+        message_bytes=row.message_bytes,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from logpost_web.api.queries import Queries
+from logpost_web.api.topic_reader import TopicReader
 from logpost_web.indexer.indexer import Indexer
 
 
@@ -16,6 +17,7 @@ from logpost_web.indexer.indexer import Indexer
 class Services:
     queries: Queries
     indexer: Indexer
+    topic_reader: TopicReader
     bootstrap_servers: str
 
     def missing(self) -> Iterator[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from logpost_web.search.condition import Condition
 from logpost_web.search.cursor import Cursor
+from logpost_web.search.excerpt import MESSAGE_BYTES, attributes_sql, message_sql
 from logpost_web.search.timerange import TimeRange
 
 Order = Literal["asc", "desc"]
@@ -16,13 +17,14 @@ DEFAULT_LIMIT = 100
 MAX_LIMIT = 5000
 MAX_SECONDS = 30
 """A statement that runs longer is ended by the store, with an error that says so."""
-MAX_ANSWER_BYTES = 256 * 1024 * 1024
-"""A page of rows that is larger is refused: its limit must be lower."""
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""A page of rows that would be larger is shorter; a single row that is larger is refused."""
 LIMITS = f"SETTINGS max_execution_time = {MAX_SECONDS}, max_result_bytes = {MAX_ANSWER_BYTES}"
 
 
 class FoundRow(NamedTuple):
-    """A row of `rows_statement`. `attributes`: JSON text."""
+    """A row of `rows_statement` or `record_statement`. `attributes`: JSON text. `message_bytes`: 0 where `message` is
+    all of it."""
 
     timestamp_ns: int
     topic: str
@@ -36,8 +38,10 @@ class FoundRow(NamedTuple):
     span_id: str
     file: str
     attributes: str
+    message_bytes: int
 
 
+_ATTRIBUTES = "if(LogAttributesText = '', toJSONString(LogAttributes), LogAttributesText)"
 _COLUMNS = (
     "toUnixTimestamp64Nano(Timestamp)",
     "Topic",
@@ -46,12 +50,15 @@ _COLUMNS = (
     "HostName",
     "ServiceName",
     "SeverityText",
-    "Body",
+    message_sql(),
     "TraceId",
     "SpanId",
     "FilePath",
-    "if(LogAttributesText = '', toJSONString(LogAttributes), LogAttributesText)",
+    attributes_sql(_ATTRIBUTES),
+    MESSAGE_BYTES,
 )
+_WHOLE = {message_sql(): "Body", attributes_sql(_ATTRIBUTES): _ATTRIBUTES, MESSAGE_BYTES: "BodyBytes"}
+_WHOLE_COLUMNS = tuple(_WHOLE.get(column, column) for column in _COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,10 @@ class Statement:
 
     sql: str
     parameters: Mapping[str, object]
+
+    def with_limit(self, limit: int) -> Statement:
+        """The same with another value of its parameter `limit`."""
+        return Statement(self.sql, {**self.parameters, "limit": limit})
 
 
 def where(condition: Condition, time_range: TimeRange) -> tuple[str, dict[str, object]]:
@@ -76,9 +87,15 @@ def where(condition: Condition, time_range: TimeRange) -> tuple[str, dict[str, o
 
 
 def rows_statement(
-    condition: Condition, time_range: TimeRange, *, order: Order, limit: int, after: Cursor | None
+    condition: Condition,
+    time_range: TimeRange,
+    *,
+    order: Order,
+    limit: int,
+    after: Cursor | None,
+    around: Sequence[str] = (),
 ) -> Statement:
-    """At most `limit` rows behind `after` in this order."""
+    """At most `limit` rows behind `after` in this order; of a long message the part around the first of these texts."""
     clause, parameters = where(condition, time_range)
     if after is not None:
         side = "<" if order == "desc" else ">"
@@ -99,5 +116,16 @@ def rows_statement(
         f"SELECT {', '.join(_COLUMNS)} FROM otel_logs WHERE {clause}"
         f" ORDER BY Timestamp {direction}, Topic {direction}, Partition {direction}, Offset {direction}"
         f" LIMIT {{limit:UInt32}} {LIMITS}",
-        {**parameters, "limit": limit},
+        {**parameters, "limit": limit, "around": list(around)},
+    )
+
+
+def record_statement(topic: str, partition: int, offset: int) -> Statement:
+    """The row of a record, its message as the store has it; none where there is none."""
+    return Statement(
+        f"SELECT {', '.join(_WHOLE_COLUMNS)} FROM otel_logs"
+        " WHERE Topic = {topic:String} AND Partition = {partition:Int32} AND Offset = {offset:Int64}"
+        # A topic that was deleted and made again has these offsets twice.
+        f" ORDER BY IndexedAt DESC LIMIT 1 {LIMITS}",
+        {"topic": topic, "partition": partition, "offset": offset},
     )

@@ -36,6 +36,8 @@ OPEN_FILES = 65_536
 """The embedded store has two files for every column of every large part it reads; 1024 are usual and too few."""
 TIMED_OUT = 159
 """ClickHouse's code of a statement that ran into `max_execution_time`."""
+TOO_LARGE = 396
+"""That of one that ran into `max_result_bytes`."""
 
 
 class QueryError(LogpostError):
@@ -48,6 +50,10 @@ class QueryError(LogpostError):
     @property
     def timed_out(self) -> bool:
         return self.code == TIMED_OUT
+
+    @property
+    def too_large(self) -> bool:
+        return self.code == TOO_LARGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
