@@ -20,6 +20,12 @@ ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 REQUESTS = 180
 TIMEOUTS = 12
 MARKUP = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
+LONG = "start of it " + "x" * 900_000 + " needle " + "y" * 100 + " end of it"
+REVERSING = "pay \u202e001 rof\x00 me"
+ODD = tuple(
+    json.dumps({"ts": "2005-01-01T00:00:00Z", "service": service, "message": message}).encode()
+    for service, message in (("long", LONG), ("odd\u2066", REVERSING))
+)
 DONE = "document.querySelector('#results').getAttribute('aria-busy') === 'false'"
 ROWS = "document.querySelectorAll('#rows > .row').length"
 COUNT = "document.querySelector('#count').textContent"
@@ -47,6 +53,7 @@ def records() -> Iterator[bytes]:
     yield record(
         600, level="debug", service=MARKUP, host="web-3", message=MARKUP, attrs={MARKUP: MARKUP, "html": MARKUP}
     )
+    yield from ODD
     yield b'{"ts":"2005-06-03T15:42:50.675872Z","message":"instruction cache parity error corrected","service":"bgl"}'
 
 
@@ -55,7 +62,7 @@ def appliance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
     appliance = Appliance(tmp_path_factory.mktemp("page"), sources="")
     with appliance.broker, appliance.web:
         produce(appliance, *records())
-        appliance.await_total(REQUESTS + TIMEOUTS + 8 + 2)
+        appliance.await_total(REQUESTS + TIMEOUTS + 8 + 2 + len(ODD))
         assert appliance.get("/readyz") == {"ready": True, "reasons": []}
         yield appliance
 
@@ -177,6 +184,32 @@ def test_logs_that_are_markup_stay_text(page: Browser) -> None:
     assert page.run(f"return {COUNT}") == "1 line"
 
 
+def test_a_long_line_shows_its_match_and_all_of_it_on_demand(page: Browser, appliance: Appliance) -> None:
+    show(page, appliance, q="needle", start="all")
+    assert page.run("return document.querySelector('#rows mark').textContent") == "needle"
+    page.click("#rows .row .toggle")
+    assert "A part of 900," in page.run("return document.querySelector('.rest').innerText")
+    page.screenshot(ARTIFACTS / "search-page-long-line.png")
+    page.click(".rest button")
+    page.wait("document.querySelector('.rest').innerText.startsWith('All') || document.querySelector('.rest a')")
+    assert page.run("return document.querySelector('.whole').textContent.startsWith('start of it xxx')")
+
+
+def test_characters_that_turn_or_hide_text_are_shown(page: Browser, appliance: Appliance) -> None:
+    show(page, appliance, q="rof", start="all")
+    shown = page.run("return [...document.querySelectorAll('#rows .control-character')].map((one) => one.dataset.code)")
+    assert shown == ["U+2066", "U+202E", "U+0000"]
+    assert page.run("return document.querySelector('#rows .message').textContent") == REVERSING
+    # What is written behind the character stands to the right of what is before it.
+    assert page.run(
+        "const texts = [...document.querySelector('#rows .message').childNodes].filter((node) => node.nodeType === 3);"
+        "const left = (node) => { const range = document.createRange(); range.selectNodeContents(node);"
+        " return range.getBoundingClientRect().left; };"
+        "return left(texts[0]) < left(texts.at(-1))"
+    )
+    page.screenshot(ARTIFACTS / "search-page-controls.png")
+
+
 def test_dragging_over_bars_zooms_in(page: Browser) -> None:
     page.drag("#histogram svg", 0.5, 0.8)
     page.wait(f"location.search.includes('end=') && {DONE}")
@@ -219,6 +252,11 @@ def test_live_shows_a_new_line_on_top(page: Browser, appliance: Appliance) -> No
     produce(appliance, record(0, level="fatal", service="app", host="web-1", message="freshness guaranteed"))
     page.wait(f"{ROWS} === 1")
     assert page.run("return document.querySelector('mark').textContent") == "freshness"
+    late = record(60, level="info", service="app", host="web-1", message="fresh but late")
+    produce(appliance, late, record(0, level="info", service="app", host="web-1", message="freshest"))
+    page.wait(f"{ROWS} === 3")
+    messages = page.run("return [...document.querySelectorAll('#rows .message')].map((one) => one.textContent)")
+    assert messages == ["freshest", "freshness guaranteed", "fresh but late"]
     page.click("#live")
 
 

@@ -1,9 +1,10 @@
 // The search page: reads the address, asks the API, fills the page.
 
 import { ApiError, get } from "./api.js";
+import { visible } from "./controls.js";
 import { Histogram, levelCounts } from "./histogram.js";
 import { RangePanel } from "./range.js";
-import { element, filterButton, levelClass, rowElement, rowKey } from "./rows.js";
+import { element, filterButton, isAbove, levelClass, rowElement, rowKey } from "./rows.js";
 import { ALL, apiArguments, readState, withFilter, writeState } from "./state.js";
 import { age, inRange, shortTime } from "./times.js";
 
@@ -86,7 +87,7 @@ function showCounts(found, counted) {
   $("count").title = `Found in ${Math.ceil(found.stats.elapsed_ms)} ms`;
   $("legend").replaceChildren(...levelCounts(counted.buckets).map(([level, lines]) =>
     element("li", { className: levelClass(level) },
-      filterButton("level", level, element("i"), `${level || "no level"} ${lines.toLocaleString("en")}`))));
+      filterButton("level", level, element("i"), ...visible(level || "no level"), ` ${lines.toLocaleString("en")}`))));
   $("complete").textContent = completeness(found.complete);
   $("complete").title = whatIsMissing(found.complete);
   $("complete").classList.toggle("behind", isIncomplete(found.complete));
@@ -213,13 +214,22 @@ async function refresh() {
     const shown = new Set([...$("rows").children].map((row) => row.dataset.key));
     const fresh = found.rows.filter((row) => !shown.has(rowKey(row)));
     if (fresh.length === found.rows.length || shown.size > MOST_LIVE_ROWS) replaceRows(found);
-    else $("rows").prepend(...fresh.map(rowElement));
+    else insert(fresh);
     showError(null);
     showCounts(found, counted);
   } catch (error) {
     if (!signal.aborted) fail(error);
   } finally {
     refreshing = false;
+  }
+}
+
+/** Put rows, the newest first, where their time belongs: one that comes late does not stand on top. */
+function insert(rows) {
+  let below = $("rows").firstElementChild;
+  for (const row of rows) {
+    while (below && isAbove(below.record, row)) below = below.nextElementSibling;
+    $("rows").insertBefore(rowElement(row), below);
   }
 }
 

@@ -1,5 +1,7 @@
 // The list of lines: one row each, newest first, opened to all fields. Logs are hostile: text nodes only, never HTML.
 
+import { get } from "./api.js";
+import { visible } from "./controls.js";
 import { attributeField, filterText } from "./state.js";
 import { localDate, localTime } from "./times.js";
 
@@ -17,6 +19,14 @@ export function rowKey(row) {
   return `${row.topic}/${row.partition}/${row.offset}`;
 }
 
+/** Whether the first row stands above the second: the newest first, as the API orders them. */
+export function isAbove(row, other) {
+  for (const key of ["ts", "topic", "partition", "offset"]) {
+    if (row[key] !== other[key]) return row[key] > other[key];
+  }
+  return false;
+}
+
 export function rowElement(row) {
   const time = new Date(row.ts);
   const toggle = element("button", { type: "button", className: "toggle", title: "All fields" });
@@ -25,7 +35,7 @@ export function rowElement(row) {
   const stamp = element("time", { dateTime: row.ts, title: `${row.ts.replace("T", " ").replace("Z", "")} UTC` },
     element("span", { className: "date", textContent: localDate(time) }), ` ${localTime(time, true)}`);
   const message = element("span", { className: "message" });
-  message.append(...excerpt(row.message, row.marks ?? []));
+  message.append(...excerpt(row));
   const line = element("div", { className: "line" }, toggle, stamp,
     element("span", { className: "level" }, value("level", row.level)),
     element("span", { className: "service" }, value("service", row.service)),
@@ -33,6 +43,7 @@ export function rowElement(row) {
     message);
   const item = element("li", { className: `row ${levelClass(row.level)}` }, line);
   item.dataset.key = rowKey(row);
+  item.record = row;
   item.toggle = () => {
     const open = toggle.getAttribute("aria-expanded") === "true";
     toggle.setAttribute("aria-expanded", String(!open));
@@ -47,7 +58,7 @@ export function levelClass(level) {
 }
 
 function value(field, text) {
-  return text ? filterButton(field, text, text) : "";
+  return text ? filterButton(field, text, ...visible(text)) : "";
 }
 
 /** A button whose click adds `field:text` to the query. */
@@ -61,11 +72,11 @@ export function filterButton(field, text, ...content) {
 function fields(row) {
   const table = element("dl", { className: "fields" });
   const add = (name, ...content) => {
-    table.append(element("dt", { textContent: name }), element("dd", {}, ...content));
+    table.append(element("dt", {}, ...visible(name)), element("dd", {}, ...content));
   };
   const whole = element("span", { className: "whole" });
   whole.append(...marked(row.message, row.marks ?? []));
-  add("message", whole);
+  add("message", whole, ...(row.message_bytes ? [rest(row, whole)] : []));
   add("time", `${row.ts.replace("T", " ").replace("Z", "")} UTC`);
   for (const name of ["level", "service", "host", "file", "trace_id", "span_id"]) {
     if (row[name]) add(name, value(name, row[name]));
@@ -76,6 +87,28 @@ function fields(row) {
   add("position", element("span", { className: "position", textContent: `${row.topic} / ${row.partition} / ${row.offset}`,
     title: "Topic, partition and offset: any Kafka client can read it there" }));
   return table;
+}
+
+/** What says that a message is only a part, and fetches the whole into `whole`. */
+function rest(row, whole) {
+  const address = new URLSearchParams({ topic: row.topic, partition: row.partition, offset: row.offset });
+  const all = `${row.message_bytes.toLocaleString("en")} bytes`;
+  const button = element("button", { type: "button", className: "control", textContent: "Show all" });
+  const said = element("span", { textContent: `A part of ${all}` });
+  const box = element("div", { className: "rest" }, said, button);
+  button.onclick = async () => {
+    button.disabled = true;
+    try {
+      const record = await get("api/record", address);
+      whole.replaceChildren(...visible(record.message));
+      said.textContent = record.message_bytes ? `The index has the first part of ${all}` : `All ${all}`;
+      button.replaceWith(...(record.message_bytes ? [element("a", { href: `api/record?${address}&raw=true`, textContent: "Download the record" })] : []));
+    } catch (error) {
+      said.textContent = error.message;
+      button.disabled = false;
+    }
+  };
+  return box;
 }
 
 /** Names and values as a query asks for them: of an array all of its values, of objects in it all of their fields. */
@@ -97,7 +130,7 @@ function isObject(found) {
 function attribute(path, found) {
   const field = attributeField(path);
   const text = textOf(found);
-  return field === null || typeof found === "object" ? text : filterButton(field, text, text || '""');
+  return field === null || typeof found === "object" ? element("span", {}, ...visible(text)) : filterButton(field, text, ...visible(text || '""'));
 }
 
 function textOf(found) {
@@ -105,13 +138,13 @@ function textOf(found) {
 }
 
 /** The part of a long message that a row shows: from its first match. */
-function* excerpt(message, marks) {
+function* excerpt({ message, marks = [], message_bytes: isPart }) {
   const first = marks[0]?.[0] ?? 0;
   const from = message.length > SHOWN && first > SHOWN - BEFORE_MATCH ? first - BEFORE_MATCH : 0;
   const to = message.length > SHOWN ? from + SHOWN : message.length;
   if (from) yield "…";
   yield* marked(message, marks, from, to);
-  if (to < message.length) yield "…";
+  if (to < message.length || isPart) yield "…";
 }
 
 /** A text from one place to another; `marks` are places in it, as the API names them. */
@@ -119,9 +152,9 @@ function* marked(text, marks, from = 0, to = text.length) {
   let at = from;
   for (const [start, end] of marks) {
     if (start < at || start >= to) continue;
-    yield text.slice(at, start);
-    yield element("mark", { textContent: text.slice(start, Math.min(end, to)) });
+    yield* visible(text.slice(at, start));
+    yield element("mark", {}, ...visible(text.slice(start, Math.min(end, to))));
     at = Math.min(end, to);
   }
-  yield text.slice(at, to);
+  yield* visible(text.slice(at, to));
 }
