@@ -1,12 +1,15 @@
 """The command `logpost search`: the HTTP API from a terminal.
 
-Exit status as grep's: 0 lines were found, 1 none were, 2 the search could not be made.
+Exit status as grep's: 0 lines were found, 1 none were, 2 the search could not be made. Times are read and printed in
+the machine's zone.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
+import http.client
 import json
 import os
 import re
@@ -15,19 +18,36 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypedDict
+
+import msgspec
 
 from logpost.cli import Commands, add_parser
 from logpost.config import Config
 from logpost.errors import LogpostError
+from logpost_web.row_text import CONTROL, row_text, visible, zone_name
 from logpost_web.search.errors import BadArgumentError
 from logpost_web.search.times import parse_duration
 
 PAGE = 1000
 TIMEOUT_SECONDS = 60
-COLOURS = {"fatal": "35;1", "error": "31", "warn": "33", "info": "36", "debug": "90", "trace": "90"}
+_WITHOUT_ZONE = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d)?)?")
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+class _Page(TypedDict):
+    """An answer of `/api/search`, its rows as they came."""
+
+    rows: list[msgspec.Raw]
+    cursor: str | None
+    complete: dict[str, Any]
+
+
+class _Place(msgspec.Struct):
+    topic: str
+    partition: int
+    offset: int
+    attrs: msgspec.Raw
+    message_bytes: int = 0
 
 
 class SearchError(LogpostError):
@@ -39,27 +59,66 @@ class SearchError(LogpostError):
 def add_command(commands: Commands) -> None:
     parser = add_parser(commands, "search", run, "Search the logs; prints the newest matches, the last line newest.")
     parser.add_argument("query", metavar="QUERY", nargs="?", default="", help="see docs/search.md; default: everything")
-    parser.add_argument("--since", metavar="TIME", default="", help="30m, 1h, 7d ago, or a time (default: all time)")
+    parser.add_argument(
+        "--since", metavar="TIME", default="", help="30m, 1h, 7d ago, or a time: 2026-11-20 19:00 (default: all time)"
+    )
     parser.add_argument("--until", metavar="TIME", default="", help="the same (default: now)")
     parser.add_argument("--limit", metavar="N", type=_positive, default=100, help="most lines (default: 100)")
-    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line, the newest first")
     parser.add_argument("--url", default="", help="the server (default: http://localhost and web.port)")
 
 
 def run(parsed: argparse.Namespace, config: Config) -> int:
     server = (parsed.url or f"http://localhost:{config.web.port}").rstrip("/")
-    arguments = {"q": parsed.query, "start": _ago(parsed.since), "end": _ago(parsed.until)}
-    found: list[dict[str, Any]] = []
-    for answer in _pages(server, arguments, parsed.limit):
-        found += answer["rows"]
-    show = _as_json if parsed.json else _as_line
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    sys.stdout.writelines(show(row, colour) + "\n" for row in reversed(found))
-    sys.stdout.flush()
+    arguments = {"q": parsed.query, "start": _time(parsed.since), "end": _time(parsed.until)}
+    pages = _pages(server, arguments, parsed.limit)
+    try:
+        found = _print_json(server, pages) if parsed.json else _print_text(pages)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter tries again at its end
+        raise SearchError(f"cannot write the lines: {error.strerror}") from error
+    zone = "" if parsed.json or not found else f", times in {zone_name(datetime.datetime.now().astimezone())}"
+    _warn(f"{found:,} {'line' if found == 1 else 'lines'}{zone}" if found else "no lines")
     return 0 if found else 1
 
 
-def _pages(server: str, arguments: Mapping[str, str], limit: int) -> Iterator[dict[str, Any]]:
+def _print_text(pages: Iterator[_Page]) -> int:
+    rows = [row for page in pages for row in page["rows"]]
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    for row in reversed(rows):
+        text = row_text(msgspec.json.decode(row), colour=colour)
+        sys.stdout.buffer.write(text.encode(sys.stdout.encoding, "backslashreplace") + b"\n")
+    return len(rows)
+
+
+def _print_json(server: str, pages: Iterator[_Page]) -> int:
+    """A page at a time, so that memory does not grow, and as the server writes it: numbers keep their digits."""
+    found = 0
+    for page in pages:
+        for row in page["rows"]:
+            sys.stdout.buffer.write(_whole(server, row) + b"\n")
+        sys.stdout.buffer.flush()
+        found += len(page["rows"])
+    return found
+
+
+def _whole(server: str, row: msgspec.Raw) -> bytes:
+    """The row with all of its message and attributes, as far as the store has them."""
+    place = msgspec.json.decode(row, type=_Place)
+    if not place.message_bytes and not bytes(place.attrs).startswith(b'{"logpost.attrs_bytes"'):
+        return bytes(row)
+    arguments = {"topic": place.topic, "partition": place.partition, "offset": place.offset}
+    try:
+        return _read(f"{server}/api/record?{urllib.parse.urlencode(arguments)}")
+    except urllib.error.HTTPError as error:
+        error.close()
+        return bytes(row)
+
+
+def _pages(server: str, arguments: Mapping[str, str], limit: int) -> Iterator[_Page]:
     cursor = ""
     while limit > 0:
         answer = _get(server, {**arguments, "limit": str(min(limit, PAGE)), "cursor": cursor})
@@ -72,22 +131,28 @@ def _pages(server: str, arguments: Mapping[str, str], limit: int) -> Iterator[di
             return
 
 
-def _get(server: str, arguments: Mapping[str, str]) -> dict[str, Any]:
+def _get(server: str, arguments: Mapping[str, str]) -> _Page:
     """Raises SearchError."""
-    address = f"{server}/api/search?{urllib.parse.urlencode(arguments)}"
     try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as response:
-            answer = json.load(response)
+        return msgspec.json.decode(_read(f"{server}/api/search?{urllib.parse.urlencode(arguments)}"), type=_Page)
     except urllib.error.HTTPError as error:
         with error:
             raise SearchError(_refusal(error, arguments["q"])) from error
-    except ValueError as error:
+    except msgspec.MsgspecError as error:
         raise SearchError(f"{server} is not a server of logpost: {error}") from error
-    except OSError as error:
+
+
+def _read(address: str) -> bytes:
+    """Raises SearchError, and HTTPError for what the server refused."""
+    try:
+        with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as response:
+            return bytes(response.read())
+    except urllib.error.HTTPError:
+        raise
+    except (OSError, http.client.HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        server = address.partition("/api/")[0]
         raise SearchError(f"{server} does not answer ({reason}): is `logpost web` running?") from error
-    assert isinstance(answer, dict)
-    return answer
 
 
 def _refusal(error: urllib.error.HTTPError, query: str) -> str:
@@ -98,7 +163,7 @@ def _refusal(error: urllib.error.HTTPError, query: str) -> str:
     message = str(body["message"])
     if body["at"] is None:
         return message
-    return f"{message}\n  {_CONTROL.sub(' ', query)}\n  {' ' * int(body['at'])}^"
+    return f"{message}\n  {CONTROL.sub(' ', query)}\n  {' ' * int(body['at'])}^"
 
 
 def _warn_of_gaps(complete: Mapping[str, Any]) -> None:
@@ -115,31 +180,17 @@ def _warn_of_gaps(complete: Mapping[str, Any]) -> None:
 
 
 def _warn(text: str) -> None:
-    sys.stderr.write(f"logpost: {_visible(text)}\n")
+    sys.stderr.write(f"logpost: {visible(text)}\n")
 
 
-def _as_json(row: Mapping[str, Any], _: bool) -> str:
-    return json.dumps(row, ensure_ascii=False)
-
-
-def _as_line(row: Mapping[str, Any], colour: bool) -> str:
-    moment = datetime.datetime.fromisoformat(row["ts"][:26].rstrip("Z") + "+00:00").astimezone()
-    level = row["level"] or "-"
-    shown = f"{level:5}"
-    if colour and level in COLOURS:
-        shown = f"\x1b[{COLOURS[level]}m{shown}\x1b[0m"
-    source = "/".join(part for part in (row["host"], row["service"]) if part) or "-"
-    time = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}"
-    # A log line must not steer the terminal.
-    return f"{time} {shown} {_visible(source)} {_visible(row['message'])}"
-
-
-def _visible(text: str) -> str:
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-
-
-def _ago(text: str) -> str:
-    """`1h` → `-1h`; the server reads all other times itself."""
+def _time(text: str) -> str:
+    """`1h` → `-1h`, `2026-11-20 19:00` → that time in the machine's zone; the server reads all other times itself."""
+    text = text.strip()
+    if _WITHOUT_ZONE.fullmatch(text):
+        with contextlib.suppress(ValueError):
+            offset = datetime.datetime.fromisoformat(text.upper()).astimezone().strftime("%z")
+            clock = text if len(text) > len("2026-11-20") else f"{text} 00:00"
+            return f"{clock}{offset[:3]}:{offset[3:5]}"
     try:
         parse_duration(text)
     except BadArgumentError:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
+from pathlib import Path
 
-from logpost_web.search_command import _as_line
+import pytest
+
+from logpost_web.store.store import Store
 from tests.support.processes import free_port, run
 
 
@@ -37,7 +41,7 @@ def test_a_time_range(address: str) -> None:
 
 def test_nothing_found_ends_like_grep(address: str) -> None:
     done = search(address, "nosuchword", "--since", "1h")
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "logpost: no lines\n")
 
 
 def test_a_malformed_query_is_marked(address: str) -> None:
@@ -65,7 +69,48 @@ def test_no_server_is_one_clear_line() -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_a_line_cannot_steer_the_terminal() -> None:
-    row = {"ts": "2026-11-22T10:51:07.123456789Z", "host": "\x1b[2J", "service": "", "level": "error"}
-    shown = _as_line({**row, "message": "a\x1b]0;title\x07\tb\nc\x9b"}, False)
-    assert shown.endswith("\\x1b[2J a\\x1b]0;title\\x07\tb\nc\\x9b")
+@pytest.mark.parametrize(
+    ("zone", "shown", "name"),
+    [
+        ("UTC", "2026-11-22 10:51:01.000", "UTC, UTC+00:00"),
+        ("Asia/Kolkata", "2026-11-22 16:21:01.000", "IST, UTC+05:30"),
+        ("America/New_York", "2026-11-22 05:51:01.000", "E"),
+    ],
+)
+def test_times_are_printed_and_read_in_one_zone_that_is_named(address: str, zone: str, shown: str, name: str) -> None:
+    until = shown.replace("01.000", "02")
+    done = run("search", "--url", address, "--since", shown[:19], "--until", until, environment={"TZ": zone})
+    assert [line[:23] for line in done.stdout.splitlines()] == [shown]
+    assert done.stderr.startswith(f"logpost: 1 line, times in {name}")
+
+
+def test_a_day_begins_in_the_reader_s_zone(address: str) -> None:
+    arguments = ("search", "--url", address, "--since", "2026-11-23", "--json")
+    assert run(*arguments, environment={"TZ": "UTC"}).returncode == 1
+    assert run(*arguments, environment={"TZ": "Pacific/Kiritimati"}).returncode == 0  # 14 hours ahead
+
+
+def test_rows_for_programs_come_as_the_server_writes_them_over_all_pages(address: str) -> None:
+    done = search(address, "--json", "--limit", "2")
+    assert [json.loads(line)["offset"] for line in done.stdout.splitlines()] == [2, 1]
+    assert '"attrs":{"big":1152921504606846977}' in done.stdout
+    assert search(address, "nosuchword", "--json").stderr == "logpost: no lines\n"
+
+
+def test_rows_for_programs_have_all_of_a_long_message(address: str, store: Store) -> None:
+    message = "long " + "x" * 100_000
+    store.insert(json.dumps({"Topic": "logs-long-json", "Partition": 0, "Offset": 0, "Body": message}).encode())
+    try:
+        [line] = search(address, "topic:logs-long-json", "--json").stdout.splitlines()
+        [text] = search(address, "topic:logs-long-json").stdout.splitlines()
+    finally:
+        store.command("ALTER TABLE otel_logs DELETE WHERE Topic = 'logs-long-json' SETTINGS mutations_sync = 1")
+    assert json.loads(line)["message"] == message
+    assert text.endswith("xxx … (100,005 bytes)")
+
+
+def test_a_full_disk_is_one_clear_line(address: str) -> None:
+    command = [sys.executable, "-m", "logpost", "search", "--url", address]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (2, "logpost: cannot write the lines: No space left on device\n")

@@ -1,0 +1,52 @@
+"""A row as lines of text for a terminal. Pure: the zone of times is an argument.
+
+A log line must not steer the terminal, nor look like another row: a row begins with its time in the first column, and
+what a message has behind a line break begins with CONTINUATION.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping
+from typing import Any
+
+CONTINUATION = "  | "
+COLOURS = {"fatal": "35;1", "error": "31", "warn": "33", "info": "36", "debug": "90", "trace": "90"}
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+"""Controls (but for tab and newline), what terminals take for line breaks, and what turns or hides text."""
+
+
+def row_text(row: Mapping[str, Any], zone: datetime.tzinfo | None = None, *, colour: bool = False) -> str:
+    """A row of `/api/search`, without a newline at the end. `zone`: None is the machine's."""
+    moment = datetime.datetime.fromisoformat(row["ts"][:26].rstrip("Z") + "+00:00").astimezone(zone)
+    level = row["level"] or "-"
+    shown = f"{one_line(level):5}"
+    if colour and level in COLOURS:
+        shown = f"\x1b[{COLOURS[level]}m{shown}\x1b[0m"
+    source = "/".join(part for part in (row["host"], row["service"]) if part) or "-"
+    time = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}"
+    message = visible(row["message"]).replace("\n", "\n" + CONTINUATION)
+    part = f" … ({row['message_bytes']:,} bytes)" if row.get("message_bytes") else ""
+    return f"{time} {shown} {one_line(source)} {message}{part}"
+
+
+def visible(text: str) -> str:
+    """`\\x1b` and `\\u202e` as they are written here; newlines and tabs stay."""
+    return CONTROL.sub(_escaped, text)
+
+
+def one_line(text: str) -> str:
+    """As `visible`, without newlines and tabs."""
+    return re.sub("[\t\n]", _escaped, visible(text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def zone_name(moment: datetime.datetime) -> str:
+    """`CET, UTC+01:00`, of a time with a zone."""
+    offset = moment.strftime("%z")
+    return f"{moment:%Z}, UTC{offset[:3]}:{offset[3:5]}"
