@@ -5,12 +5,15 @@ import os
 import re
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from logpost.config import Config, load, settings
+from logpost.config import DEFAULTS, SHORT_KEYS, Config, load, settings
+from logpost.config_tree import unit_of
+from logpost.units import written
 from logpost_broker import Broker
 from logpost_web.search.syntax import parse
 
@@ -45,7 +48,7 @@ def test_configurations_load(page: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
 def test_settings_and_files_that_are_named_exist(page: Path) -> None:
-    known = settings(Config()).keys()
+    known = settings(Config()).keys() | SHORT_KEYS.keys()
     tables = "broker|kafka|agent|store|web"
     named = re.findall(rf"`((?:{tables})\.[a-z_]+)`", page.read_text())
     assert {name for name in named if name not in known and not name.endswith(".py")} == set()
@@ -55,6 +58,16 @@ def test_every_setting_is_documented_with_its_default() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text()
     documented = dict(re.findall(r"^\| `([a-z_.]+)` \| `(.*?)` \|", page, flags=re.MULTILINE))
     assert documented == {key: msgspec.json.encode(value).decode() for key, value in settings(Config()).items()}
+
+
+def test_every_short_name_is_documented_with_its_default() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    documented = re.findall(r"^\| `([a-z_.]+) = \"(.*?)\"` \| `([a-z_.]+)` \|", page, flags=re.MULTILINE)
+    assert sorted(documented) == sorted(
+        (short, written(Fraction(str(DEFAULTS[key])), unit_of(key)), key)
+        for short, keys in SHORT_KEYS.items()
+        for key in keys
+    )
 
 
 def test_readme_programs_run(broker: Broker) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from logpost.config import BrokerConfig
-from logpost.service import DirectoryLock, bind
+from logpost.service import DirectoryLock, bind, host_and_port, reachable_host
 from logpost_broker.groups.service import GroupService
 from logpost_broker.log.files import Files
 from logpost_broker.node import Node, Service
@@ -35,7 +35,6 @@ EMBEDDED = BrokerConfig(port=0, metrics_port=0, disk_reserve_bytes=0, retention_
 """For tests and programs: nothing goes while they run, whatever its timestamp, and nothing stays."""
 MEMORY = Path("/dev/shm")
 """Linux has a file system in memory here; elsewhere the usual temporary directory has to do."""
-WILDCARDS = ("0.0.0.0", "::")
 
 
 class Broker:
@@ -78,14 +77,12 @@ class Broker:
     @property
     def bootstrap_servers(self) -> str:
         """What a client is given as `bootstrap.servers`."""
-        return f"{self.host}:{self.port}"
+        return host_and_port(self.host, self.port)
 
     @property
     def host(self) -> str:
         """The name that clients are told to connect to."""
-        if self.config.advertised_host:
-            return self.config.advertised_host
-        return socket.gethostname() if self.config.listen in WILDCARDS else self.config.listen
+        return reachable_host(self.config.listen, self.config.advertised_host)
 
     def start(self) -> Broker:
         """Run in a thread; returns when clients can connect. Raises what `run` raises at its start."""

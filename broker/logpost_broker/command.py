@@ -9,7 +9,7 @@ from pathlib import Path
 
 from logpost.cli import Commands, add_parser
 from logpost.config import Config
-from logpost.service import on_stop, start_logging
+from logpost.service import keep_private, on_stop, start_logging
 
 GC_THRESHOLD = 50_000
 """What a request leaves is in no cycle, and a collection that finds nothing makes everybody wait."""
@@ -78,6 +78,7 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
 
     gc.enable()
     logger = start_logging("broker")
+    keep_private(config.data_directory(), "broker")
     directory = config.data_directory() / "broker"
     broker = Broker(config.broker, directory)
 

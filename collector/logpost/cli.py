@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         entry_point.load()(commands)
     parsed = parser.parse_args(arguments)
     try:
-        return int(parsed.run(parsed, loaded(parsed).config))
+        return int(parsed.run(parsed, parsed.configuration(parsed).config))
     except LogpostError as error:
         sys.stderr.write(f"logpost: {error}\n")
         return error.exit_status
@@ -59,10 +59,15 @@ def add_parser(
         help="configuration (default: /etc/logpost/logpost.toml)",
     )
     parser.add_argument("--data", metavar="DIR", default=unset, help="data directory")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, configuration=loaded)
     return parser
 
 
 def loaded(parsed: argparse.Namespace) -> Loaded:
     """The configuration that a parsed command line asks for. Raises ConfigError."""
-    return load(parsed.config, overrides={"data": parsed.data} if parsed.data else None)
+    return load(parsed.config, overrides=overrides(parsed))
+
+
+def overrides(parsed: argparse.Namespace) -> dict[str, object]:
+    """Settings that the command line has options for."""
+    return {"data": parsed.data} if parsed.data else {}

@@ -17,10 +17,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from logpost.config_tree import prune, short_keys, spell_out
 from logpost.errors import ConfigError
 
 SYSTEM_FILE = Path("/etc/logpost/logpost.toml")
 ENVIRONMENT_PREFIX = "LOGPOST_"
+_KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT(_.+)?)\Z|_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?\Z")
+_KUBERNETES_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 MIB = 1024 * 1024
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -228,23 +231,52 @@ def load(
     overrides: Mapping[str, object] | None = None,
 ) -> Loaded:
     """Read `file` (default: the system's, if there is one), then the environment, then `overrides`
-    (dotted key → value, from the command line). Raises ConfigError."""
+    (dotted key → value, from the command line). Raises ConfigError with the first mistake."""
+    loaded, mistakes = load_with_mistakes(file, environment, overrides)
+    if mistakes:
+        raise ConfigError(mistakes[0])
+    return loaded
+
+
+def load_with_mistakes(
+    file: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] | None = None,
+) -> tuple[Loaded, list[str]]:
+    """As `load`, but answers all mistakes, each with its source and key; where there is one, the default stands. Raises
+    ConfigError for a file that cannot be read at all."""
     tree: dict[str, object] = {}
     origins: dict[str, str] = {}
+    mistakes: list[str] = []
     if file is None and SYSTEM_FILE.exists():
         file = SYSTEM_FILE
     if file is not None:
         tree = _read_toml(file)
-        _convert(tree, strict=True, source=str(file))
-        origins.update(dict.fromkeys(_dotted(tree), str(file)))
-    for dotted, (variable, text) in _from_environment(environment).items():
-        _set(tree, dotted, text)
-        _convert(tree, strict=False, source=f"environment variable {variable}")
-        origins[dotted] = f"environment variable {variable}"
+        spelled, wrong = spell_out(tree, SHORT_KEYS, DEFAULTS)
+        mistakes += [f"{file}: {mistake}" for mistake in (*wrong, *prune(tree, Config, strict=True))]
+        origins.update({key: f"{file}{spelled.get(key, '')}" for key in _dotted(tree)})
+    for variable, text in environment.items():
+        source = f"environment variable {variable}"
+        if (key := _key_of(variable, text)) is None:
+            continue
+        if not key:
+            mistakes.append(f"{source} names no setting; `logpost config print` lists them")
+            continue
+        layer: dict[str, object] = {}
+        _set(layer, key, text)
+        spelled, wrong = spell_out(layer, SHORT_KEYS, DEFAULTS)
+        wrong += prune(layer, Config, strict=False)
+        for found in _dotted(layer):
+            if origins.get(found, "").startswith("environment"):
+                wrong.append(f"sets {found}, as does {origins[found].partition(' (')[0]}: keep one of them")
+            origins[found] = f"{source}{spelled.get(found, '')}"
+            _set(tree, found, _get(layer, found))
+        mistakes += [f"{source}: {mistake}" for mistake in wrong]
     for dotted, value in (overrides or {}).items():
         _set(tree, dotted, value)
         origins[dotted] = "command line"
-    return Loaded(config=_convert(tree, strict=False, source="command line"), origins=origins)
+    mistakes += [f"command line: {mistake}" for mistake in prune(tree, Config, strict=False)]
+    return Loaded(config=msgspec.convert(tree, Config, strict=False), origins=origins), mistakes
 
 
 def default_data_directory() -> Path:
@@ -267,6 +299,11 @@ def settings(table: Table, prefix: str = "") -> dict[str, object]:
     return flat
 
 
+DEFAULTS = settings(Config())
+SHORT_KEYS = short_keys(DEFAULTS)
+"""`broker.retention` → `broker.retention_ms`: keys that take a number with its unit, `"14d"`."""
+
+
 def _read_toml(file: Path) -> dict[str, object]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
@@ -276,37 +313,23 @@ def _read_toml(file: Path) -> dict[str, object]:
         raise ConfigError(f"{file} is not TOML: {error}") from error
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """`LOGPOST_BROKER_PORT` → `broker.port`. A variable of ours that names no setting is an error.
-
-    `LOGPOST_INTERNAL_*` is how the supervisor talks to its children and no setting.
-    """
-    names = {ENVIRONMENT_PREFIX + key.replace(".", "_").upper(): key for key in settings(Config())}
-    found: dict[str, tuple[str, str]] = {}
-    for variable, text in environment.items():
-        if not variable.startswith(ENVIRONMENT_PREFIX) or variable.startswith(ENVIRONMENT_PREFIX + "INTERNAL_"):
-            continue
-        if variable not in names or names[variable] == "agent.source":
-            raise ConfigError(f"environment variable {variable} names no setting; `logpost config print` lists them")
-        found[names[variable]] = (variable, text)
-    return found
+def _key_of(variable: str, text: str) -> str | None:
+    """`LOGPOST_BROKER_PORT` → `broker.port`; the empty text for a variable of ours that names no setting; None for one
+    that is none of ours. `LOGPOST_INTERNAL_*` is how the supervisor talks to its children and no setting."""
+    if not variable.startswith(ENVIRONMENT_PREFIX) or variable.startswith(ENVIRONMENT_PREFIX + "INTERNAL_"):
+        return None
+    if is_made_by_kubernetes(variable, text):
+        return None
+    name = variable.removeprefix(ENVIRONMENT_PREFIX)
+    keys = (*DEFAULTS, *SHORT_KEYS)
+    found = next((key for key in keys if key.replace(".", "_").upper() == name), "")
+    return "" if found == "agent.source" else found
 
 
-def _convert(tree: dict[str, object], *, strict: bool, source: str) -> Config:
-    try:
-        return msgspec.convert(tree, Config, strict=strict)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{source}: {_explain(str(error))}") from error
-
-
-def _explain(text: str) -> str:
-    """msgspec names the place as a path behind the message (`… - at `$.broker.port``): put it first."""
-    message, _, place = text.partition(" - at `$")
-    place = place.rstrip("`").lstrip(".")
-    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", message)
-    if unknown:
-        return f"unknown key {f'{place}.' if place else ''}{unknown[1]}"
-    return f"{place}: {message[0].lower()}{message[1:]}" if place else message
+def is_made_by_kubernetes(variable: str, text: str) -> bool:
+    """Every pod beside a Service named `logpost…` gets variables of its address: `LOGPOST_BROKER_PORT=tcp://10.0.0.1:9092`
+    is not the setting `broker.port`."""
+    return bool(_KUBERNETES.search(variable) or (variable.endswith("_PORT") and _KUBERNETES_ADDRESS.match(text)))
 
 
 def _dotted(tree: Mapping[str, object], prefix: str = "") -> list[str]:
@@ -323,3 +346,11 @@ def _set(tree: dict[str, object], dotted: str, value: object) -> None:
         assert isinstance(inner, dict)
         tree = inner
     tree[name] = value
+
+
+def _get(tree: Mapping[str, object], dotted: str) -> object:
+    value: object = tree
+    for name in dotted.split("."):
+        assert isinstance(value, Mapping)
+        value = value[name]
+    return value

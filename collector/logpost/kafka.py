@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -13,6 +14,7 @@ from logpost.errors import ConfigError
 # A line of 1 MiB can grow sixfold when JSON escapes it (control characters), so producer and topic take more than
 # Kafka's default of 1 MB.
 MAX_MESSAGE_BYTES = 8 * MIB
+_NODE_ERROR = re.compile(r"(?:[a-z_]+://)?(\S+)/[0-9]+: (.+)", re.DOTALL)
 RETENTION_MS = 14 * 24 * 3600 * 1000
 
 
@@ -37,11 +39,33 @@ def client_settings(config: KafkaConfig, client_id: str) -> dict[str, str | int 
 
 
 def _check(config: KafkaConfig) -> None:
+    if found := mistakes(config):
+        raise ConfigError(next(iter(found.values())))
+
+
+def mistakes(config: KafkaConfig) -> dict[str, str]:
+    """Key → what makes `[kafka]` useless to any client."""
+    found: dict[str, str] = {}
     protocol, ca = config.security_protocol, config.ssl_ca_location
     if protocol.startswith("SASL") and not (config.sasl_username and config.sasl_password):
-        raise ConfigError(f"kafka.security_protocol = {protocol} needs kafka.sasl_username and kafka.sasl_password")
+        found["kafka.security_protocol"] = (
+            f"kafka.security_protocol = {protocol} needs kafka.sasl_username and kafka.sasl_password"
+        )
     if protocol.endswith("SSL") and ca and not os.access(ca, os.R_OK):
-        raise ConfigError(f'kafka.ssl_ca_location = "{ca}" cannot be read')
+        found["kafka.ssl_ca_location"] = f'kafka.ssl_ca_location = "{ca}" cannot be read'
+    return found
+
+
+def unreachable(error: str, bootstrap_servers: str) -> str:
+    """What to say of librdkafka's `error` when it is about an address that a broker advertises, not one of ours:
+    the broker answers, and sends its clients where they cannot come. Else the empty text."""
+    found = _NODE_ERROR.match(error)
+    if found is None or found[1] in (server.strip() for server in bootstrap_servers.split(",")):
+        return ""
+    return (
+        f"the broker at {bootstrap_servers} advertises {found[1]}, which cannot be reached: set broker.advertised_host "
+        f"there to a name that reaches it from here ({found[2]})"
+    )
 
 
 def ensure_logs_topic(config: KafkaConfig, admin: AdminClient, timeout: float = 10.0) -> None:

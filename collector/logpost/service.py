@@ -3,12 +3,14 @@ SIGTERM, and end with its supervisor."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import ipaddress
 import logging
 import os
 import signal
 import socket
+import stat
 import sys
 import threading
 import time
@@ -20,6 +22,11 @@ from logpost.errors import ConfigError, StartError
 
 SUPERVISOR_FD = "LOGPOST_INTERNAL_SUPERVISOR_FD"
 LOOPBACK = ("127.0.0.1", "::1")
+WILDCARDS = ("0.0.0.0", "::")
+DIRECTORY_MODE = 0o750
+FILE_MODE = 0o640
+PARTS = frozenset({"broker", "store", "agent", "log"})
+"""Directories of the data directory."""
 
 
 class LineFormatter(logging.Formatter):
@@ -39,6 +46,27 @@ def start_logging(component: str, stream: TextIO | None = None) -> logging.Logge
     handler.setFormatter(LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     return logging.getLogger(component)
+
+
+def keep_private(data: Path, part: str) -> None:
+    """Let no other users read the data directory: what this process makes is for owner and group alone, and what an
+    older release made in `part` of it is set right."""
+    os.umask(0o777 & ~DIRECTORY_MODE)
+    directory = data / part
+    if directory.is_dir() and directory.stat().st_mode & 0o7777 & ~DIRECTORY_MODE:
+        for path in directory.rglob("*"):
+            _restrict(path)
+        _restrict(directory)  # last: a start that was interrupted here looks again
+    if data.is_dir() and {path.name for path in data.iterdir()} <= PARTS:
+        _restrict(data)
+
+
+def _restrict(path: Path) -> None:
+    with contextlib.suppress(OSError):  # gone meanwhile, or another user's
+        mode = path.lstat().st_mode
+        allowed = DIRECTORY_MODE if stat.S_ISDIR(mode) else FILE_MODE
+        if not stat.S_ISLNK(mode) and stat.S_IMODE(mode) & ~allowed:
+            path.chmod(stat.S_IMODE(mode) & allowed)
 
 
 def on_stop(stop: Callable[[], None]) -> None:
@@ -90,14 +118,9 @@ def bind(listen: str, port: int, *, insecure: bool, setting: str) -> list[socket
     `setting` (`broker.port`) is named in errors. Raises ConfigError for an address that is not loopback while
     `insecure` is false, StartError when the port is taken.
     """
-    table = setting.partition(".")[0]
+    if mistake := exposed(listen, insecure=insecure, table=setting.partition(".")[0]):
+        raise ConfigError(mistake)
     addresses = LOOPBACK if listen == "localhost" else (listen,)
-    for address in addresses:
-        if not insecure and not _is_loopback(address):
-            raise ConfigError(
-                f"{table}.listen = {listen!r} is not loopback and nothing authenticates clients: "
-                f"set {table}.insecure = true to accept that"
-            )
     bound: list[socket.socket] = []
     for address in addresses:
         try:
@@ -110,6 +133,26 @@ def bind(listen: str, port: int, *, insecure: bool, setting: str) -> list[socket
             raise StartError(f"cannot listen on {address} port {port}: {error.strerror} ({setting})") from error
         port = bound[0].getsockname()[1]
     return bound
+
+
+def exposed(listen: str, *, insecure: bool, table: str) -> str:
+    """What is wrong with an address to listen on, before anything is bound; the empty text for nothing."""
+    if insecure or listen == "localhost" or _is_loopback(listen):
+        return ""
+    return (
+        f"{table}.listen = {listen!r} is not loopback and nothing authenticates clients: "
+        f"set {table}.insecure = true to accept that"
+    )
+
+
+def reachable_host(listen: str, advertised: str = "") -> str:
+    """Where clients connect to for what listens on `listen`: this machine's name for all its addresses."""
+    return advertised or (socket.gethostname() if listen in WILDCARDS else listen)
+
+
+def host_and_port(host: str, port: int) -> str:
+    """`[::1]:9092`, `localhost:9092`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _bind_one(address: str, port: int) -> socket.socket:

@@ -1,12 +1,26 @@
 """Configuration: the environment wins over the file, and every mistake is named."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from logpost.cli import main
-from logpost.config import BrokerConfig, Config, FileSource, JournalSource, load, settings
+from logpost.config import (
+    DEFAULTS,
+    SHORT_KEYS,
+    BrokerConfig,
+    Config,
+    FileSource,
+    JournalSource,
+    KafkaConfig,
+    load,
+    settings,
+)
+from logpost.config_tree import unit_of
 from logpost.errors import ConfigError
+from logpost.handler.logging_handler import kafka_config
+from logpost.units import written
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -137,3 +151,176 @@ def test_a_password_inside_an_address_is_not_printed(
 def test_an_external_address_is_one_of_http(url: str) -> None:
     with pytest.raises(ConfigError, match=r"web\.external_url"):
         load(None, {"LOGPOST_WEB_EXTERNAL_URL": url})
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ('[broker]\nretention = "14d"\n', "broker.retention_ms", 14 * 86_400_000),
+        ("[broker]\nretention = -1\n", "broker.retention_ms", -1),
+        ('[broker]\nretention_check = "5m"\n', "broker.retention_check_seconds", 300.0),
+        ('[broker]\noffsets_retention = "7d"\n', "broker.offsets_retention_minutes", 10_080),
+        ('[broker]\ndisk_reserve = "50GB"\n', "broker.disk_reserve_bytes", 50 * 10**9),
+        ('[store]\nblock = "0.25s"\n', "store.block_seconds", 0.25),
+        ('[store]\nblock = "8MiB"\n', "store.block_bytes", 8 * 2**20),
+        ('[agent]\nmax_line = "64KiB"\n', "agent.max_line_bytes", 65_536),
+    ],
+)
+def test_a_setting_with_a_unit_has_a_name_without(tmp_path: Path, text: str, key: str, value: object) -> None:
+    file = write(tmp_path, text)
+    loaded = load(file, {})
+    assert settings(loaded.config)[key] == value
+    assert loaded.origins[key].startswith(f"{file} ({key.rpartition('_')[0]} = ")
+
+
+def test_such_a_name_is_read_from_the_environment_and_wins_over_the_file(tmp_path: Path) -> None:
+    file = write(tmp_path, "[broker]\nretention_ms = 1\n")
+    loaded = load(file, {"LOGPOST_BROKER_RETENTION": "2d", "LOGPOST_STORE_MAX_MEMORY": "1GB"})
+    assert (loaded.config.broker.retention_ms, loaded.config.store.max_memory_bytes) == (2 * 86_400_000, 10**9)
+    assert loaded.origins["broker.retention_ms"] == (
+        'environment variable LOGPOST_BROKER_RETENTION (broker.retention = "2d")'
+    )
+
+
+def test_no_setting_has_the_name_that_another_one_has_without_its_unit() -> None:
+    assert not set(SHORT_KEYS) & set(DEFAULTS)
+    assert {key for keys in SHORT_KEYS.values() for key in keys} == {
+        key for key in DEFAULTS if key.endswith(("_ms", "_seconds", "_minutes", "_bytes"))
+    }
+
+
+@pytest.mark.parametrize("key", sorted({key for keys in SHORT_KEYS.values() for key in keys}))
+def test_every_default_can_be_written_with_its_unit(tmp_path: Path, key: str) -> None:
+    table, _, name = key.rpartition("_")[0].partition(".")
+    text = written(Fraction(str(DEFAULTS[key])), unit_of(key))
+    assert load(write(tmp_path, f'[{table}]\n{name} = "{text}"\n'), {}).config == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (
+            '[broker]\nretention = "14d"\nretention_ms = 5\n',
+            "broker.retention and broker.retention_ms are one setting: keep one of them",
+        ),
+        (
+            '[broker]\nretention = "14"\n',
+            'broker.retention: expected a duration such as "14d", "1h30m" or "90s", got "14"',
+        ),
+        (
+            "[broker]\nretention = 14\n",
+            'broker.retention: expected a duration such as "14d", "1h30m" or "90s", got "14"',
+        ),
+        ('[broker]\nsegment = "5d"\n', 'broker.segment: expected a size such as "50GB" or "128MiB", got "5d"'),
+        (
+            '[broker]\nretention = "0.1ms"\n',
+            'broker.retention: "0.1ms" is finer than the setting: it counts milliseconds',
+        ),
+        ('[broker]\noffsets_retention = "0s"\n', "broker.offsets_retention_minutes: expected `int` >= 1"),
+        ("[broker]\nretention = true\n", "broker.retention: expected a duration"),
+    ],
+)
+def test_a_mistake_with_a_unit_is_named(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load(write(tmp_path, text), {})
+    assert named in str(raised.value)
+
+
+def test_two_variables_of_one_setting_are_a_mistake() -> None:
+    with pytest.raises(ConfigError, match=r"LOGPOST_BROKER_RETENTION.*LOGPOST_BROKER_RETENTION_MS|_MS.*RETENTION"):
+        load(None, {"LOGPOST_BROKER_RETENTION_MS": "1", "LOGPOST_BROKER_RETENTION": "2d"})
+
+
+def test_variables_that_kubernetes_makes_for_a_service_are_no_settings() -> None:
+    environment = {
+        "LOGPOST_SERVICE_HOST": "10.0.0.1",
+        "LOGPOST_SERVICE_PORT": "9092",
+        "LOGPOST_SERVICE_PORT_KAFKA": "9092",
+        "LOGPOST_PORT": "tcp://10.0.0.1:9092",
+        "LOGPOST_PORT_9092_TCP": "tcp://10.0.0.1:9092",
+        "LOGPOST_PORT_9092_TCP_PROTO": "tcp",
+        "LOGPOST_PORT_9092_TCP_PORT": "9092",
+        "LOGPOST_PORT_9092_TCP_ADDR": "10.0.0.1",
+        "LOGPOST_BROKER_SERVICE_HOST": "10.0.0.1",
+        "LOGPOST_BROKER_PORT": "tcp://10.0.0.1:9092",
+        "LOGPOST_WEB_PORT": "udp://10.0.0.1:9092",
+        "LOGPOST_WEB_PORT_53_UDP_ADDR": "10.0.0.1",
+    }
+    assert load(None, environment).config == Config()
+    assert kafka_config(
+        {"LOGPOST_KAFKA_PORT": "tcp://10.0.0.1:9092", "LOGPOST_KAFKA_SERVICE_HOST": "x"}, None, None
+    ) == (KafkaConfig())
+
+
+FOUR = """
+[broker]
+listen = "0.0.0.0"
+[store]
+url = "postgres://x"
+[[agent.source]]
+type = "file"
+paths = ["relative/*.log"]
+timezone = "Mars/Base"
+"""
+SEVEN = """
+surprise = 1
+[broker]
+port = "x"
+flush = "never"
+[web]
+prot = 1
+listen = "::"
+[kafka]
+security_protocol = "SASL_SSL"
+[[agent.source]]
+type = "file"
+paths = ["/x/**y/*.log", ""]
+servise = "x"
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (FOUR, ["broker.listen", "store.url", "agent.source[0].paths[0]", "agent.source[0].timezone"]),
+        (
+            SEVEN,
+            [
+                "unknown key surprise",
+                "broker.port: expected",
+                "broker.flush: invalid",
+                "unknown key web.prot",
+                "unknown key agent.source[0].servise",
+                "agent.source[0].paths[1]: expected",
+                "web.listen",
+                "kafka.security_protocol",
+            ],
+        ),
+        ('[[agent.source]]\ntype = "file"\npaths = ["/x/**y"]\n', ["agent.source[0].paths[0]"]),
+        ('[[agent.source]]\ntype = "journal"\n' * 2, ["only one source"]),
+    ],
+)
+def test_check_names_all_mistakes_with_key_and_file(
+    tmp_path: Path, text: str, named: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path, text)
+    assert main(["config", "check", "--config", str(file)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert all(line.startswith(f"logpost: {file}: ") for line in lines)
+    assert [name for name in named if not any(name in line for line in lines)] == []
+    assert len(lines) == len(named)
+
+
+def test_check_says_that_all_is_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path, '[broker]\nretention = "2d"\n[[agent.source]]\ntype = "file"\npaths = ["/x/*.log"]\n')
+    assert main(["config", "check", "--config", str(file)]) == 0
+    assert capsys.readouterr().out == "the configuration is good\n"
+
+
+def test_print_shows_both_spellings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path, '[broker]\nretention = "2 days"\nsegment_bytes = 1048576\n')
+    assert main(["config", "print", "--config", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert f'broker.retention_ms = 172800000  # {file} (broker.retention = "2 days")\n' in printed
+    assert f'broker.segment_bytes = 1048576  # {file} (broker.segment = "1MiB")\n' in printed
+    assert 'store.block_seconds = 0.5  # default (store.block = "500ms")\n' in printed

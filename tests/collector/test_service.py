@@ -4,12 +4,13 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from logpost.errors import ConfigError, StartError
-from logpost.service import SUPERVISOR_FD, DirectoryLock, bind, on_stop
+from logpost.service import SUPERVISOR_FD, DirectoryLock, bind, host_and_port, keep_private, on_stop
 from tests.support.processes import free_port
 
 
@@ -62,3 +63,46 @@ def test_a_child_stops_when_its_supervisor_is_gone(monkeypatch: pytest.MonkeyPat
     os.close(write_end)
     assert stopped.wait(10)
     os.close(read_end)
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    """Of this process, as it was."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def modes(directory: Path) -> dict[str, str]:
+    return {path.name: f"{path.lstat().st_mode & 0o7777:o}" for path in (directory, *directory.rglob("*"))}
+
+
+def test_what_is_made_in_the_data_directory_is_not_for_others(tmp_path: Path, umask: None) -> None:
+    keep_private(tmp_path / "data", "broker")
+    DirectoryLock(tmp_path / "data" / "broker").release()
+    assert modes(tmp_path / "data") == {"data": "750", "broker": "750", "lock": "640"}
+
+
+def test_what_an_older_release_made_is_set_right(tmp_path: Path, umask: None) -> None:
+    data = tmp_path / "data"
+    (data / "store" / "part").mkdir(parents=True)
+    (data / "store" / "part" / "file").touch()
+    (data / "store" / "strict").touch(0o600)
+    (data / "store" / "link").symlink_to(tmp_path)
+    data.chmod(0o755)
+    keep_private(data, "store")
+    found = modes(data)
+    del found["link"]
+    assert found == {"data": "750", "store": "750", "part": "750", "file": "640", "strict": "600"}
+
+
+def test_a_directory_that_holds_other_things_is_left_alone(tmp_path: Path, umask: None) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "broker").mkdir()
+    keep_private(tmp_path, "broker")
+    assert modes(tmp_path) == {tmp_path.name: "755", "home": "755", "broker": "750"}
+
+
+def test_an_address_of_ipv6_stands_in_brackets() -> None:
+    assert (host_and_port("::1", 80), host_and_port("localhost", 80)) == ("[::1]:80", "localhost:80")

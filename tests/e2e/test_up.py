@@ -85,6 +85,50 @@ def test_the_parts_end_when_the_supervisor_is_killed(up: Part) -> None:
     await_condition(lambda: not any(Path(f"/proc/{pid}").exists() for pid in parts), "parts are gone", SECONDS)
 
 
+def test_the_parts_follow_the_addresses_that_are_set_and_say_the_real_ones(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    settings = {
+        "broker.listen": "127.0.0.2",
+        "broker.port": 0,
+        "broker.metrics_port": 0,
+        "web.listen": "127.0.0.3",
+        "web.port": 0,
+        "agent.metrics_port": 0,
+    }
+    with Part("up", "--data", str(data), settings=settings).start(until="logpost is up: ") as up:
+        assert re.search(
+            r"logpost is up: http://127\.0\.0\.3:[1-9]\d+ \(Kafka at 127\.0\.0\.2:[1-9]\d+\)", up.await_line("is up: ")
+        )
+        await_condition(lambda: search(up, "service:logpost-broker") != [], "logpost's own logs", SECONDS)
+        [broker] = [pid for pid in children(up.process.pid) if " broker " in command_of(pid)]
+        os.kill(broker, signal.SIGKILL)
+        await_condition(lambda: sum(" broker: ready" in line for line in up.lines) == 2, "the broker is back", SECONDS)
+        assert len({line.partition("ready on ")[2] for line in up.lines if " broker: ready" in line}) == 1
+        open_to_others = [
+            path for path in (data, *data.rglob("*")) if not path.is_symlink() and path.stat().st_mode & 0o027
+        ]
+        assert open_to_others == []
+
+
+def test_a_broker_that_advertises_an_address_that_leads_nowhere_is_one_clear_line(tmp_path: Path) -> None:
+    ended = run(
+        "up",
+        "--data",
+        str(tmp_path / "data"),
+        environment={
+            "LOGPOST_BROKER_PORT": "0",
+            "LOGPOST_BROKER_METRICS_PORT": "0",
+            "LOGPOST_BROKER_ADVERTISED_HOST": "nowhere.invalid",
+        },
+    )
+    assert ended.returncode == 1
+    assert re.search(
+        r"^logpost: the broker advertises nowhere\.invalid:\d+, which cannot be reached .*: set broker\.advertised",
+        ended.stderr,
+        re.MULTILINE,
+    )
+
+
 def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     port = free_port()
     with socket.create_server(("127.0.0.1", port)):

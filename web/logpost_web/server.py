@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from logpost.config import Config
 from logpost.errors import LogpostError
-from logpost.service import bind, on_stop, start_logging
+from logpost.service import bind, host_and_port, keep_private, on_stop, reachable_host, start_logging
 from logpost_web.api.own_hosts import machine_names, own_hosts
 from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
@@ -38,6 +38,7 @@ def serve(config: Config) -> None:
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     sockets = bind(config.web.listen, config.web.port, insecure=config.web.insecure, setting="web.port")
+    keep_private(config.data_directory(), "store")
     store = Store.open(config.store, config.data_directory() / "store")
     try:
         indexer = Indexer(config, store)
@@ -52,6 +53,7 @@ def serve(config: Config) -> None:
             create_app(services, own_hosts(config.web, machine_names())),
             connection_class(connection_limit(config.web.max_connections, open_file_limit())),
             log,
+            reachable_host(config.web.listen),
         )
         on_stop(server.stop)
         indexer.start(on_failure=server.stop)
@@ -69,7 +71,7 @@ def serve(config: Config) -> None:
 class _Server(uvicorn.Server):
     """uvicorn on sockets that are bound already, quiet but for the line that says it is ready."""
 
-    def __init__(self, app: ASGIApp, connection: type[asyncio.Protocol], log: logging.Logger) -> None:
+    def __init__(self, app: ASGIApp, connection: type[asyncio.Protocol], log: logging.Logger, host: str) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         super().__init__(
             uvicorn.Config(
@@ -84,11 +86,12 @@ class _Server(uvicorn.Server):
             )
         )
         self._log = log
+        self._host = host
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         assert sockets
-        self._log.info("ready: http://localhost:%d", sockets[0].getsockname()[1])
+        self._log.info("ready: http://%s", host_and_port(self._host, sockets[0].getsockname()[1]))
 
     def stop(self) -> None:
         self.should_exit = True

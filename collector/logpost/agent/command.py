@@ -13,7 +13,7 @@ from logpost.agent.source import Source
 from logpost.cli import Commands, add_parser
 from logpost.config import Config, FileSource, JournalSource
 from logpost.errors import ConfigError
-from logpost.service import DirectoryLock, on_stop, start_logging
+from logpost.service import DirectoryLock, keep_private, on_stop, start_logging
 
 
 def add_command(commands: Commands) -> None:
@@ -26,6 +26,7 @@ def add_command(commands: Commands) -> None:
 def run(parsed: argparse.Namespace, config: Config) -> int:
     log = start_logging("agent")
     sources = _sources(config, host_logs=parsed.host_logs)
+    keep_private(config.data_directory(), "agent")
     lock = DirectoryLock(config.data_directory() / "agent")
     try:
         counts = metrics.Counts()

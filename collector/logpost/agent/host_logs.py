@@ -15,7 +15,7 @@ OWN_LINES_PER_SECOND = 50
 
 def host_files(data: Path, *, host: str, max_line_bytes: int, forbidden: Sequence[Path]) -> list[Source]:
     """The file sources; `data` is the data directory."""
-    own = FileSource(paths=(str(data / "log" / "*.log"),), max_lines_per_second=OWN_LINES_PER_SECOND)
+    own = FileSource(paths=(str(data.absolute() / "log" / "*.log"),), max_lines_per_second=OWN_LINES_PER_SECOND)
     system = FileSource(paths=SYSTEM_LOGS, start="end")
     return [
         Source(own, host=host, max_line_bytes=max_line_bytes, forbidden=forbidden, service_prefix="logpost-"),

@@ -54,9 +54,11 @@ class PathRules:
 
 def _absolute(pattern: str) -> Path:
     try:
-        path = Path(pattern).expanduser().absolute()
+        path = Path(pattern).expanduser()
     except RuntimeError as error:
         raise ValueError(f'"{pattern}": no such user') from error
+    if not path.is_absolute():
+        raise ValueError(f'"{pattern}" depends on where the agent is started: write the whole path, from / on')
     if any("**" in part and part != "**" for part in path.parts):
         raise ValueError(f'"{pattern}": ** must stand alone between slashes')
     if _is_directory(path):

@@ -20,7 +20,7 @@ from logpost.agent.metrics import Counts
 from logpost.agent.oversize import shrink
 from logpost.config import MIB, KafkaConfig
 from logpost.errors import ConfigError
-from logpost.kafka import MAX_MESSAGE_BYTES, client_settings
+from logpost.kafka import MAX_MESSAGE_BYTES, client_settings, unreachable
 
 LINGER_MS = 20
 MAX_IN_FLIGHT_BYTES = 64 * MIB
@@ -60,6 +60,7 @@ class Publisher:
         self._fatal = False
         self._away = False
         self._last_error = 0
+        self._unreachable = ""
         self._in_flight_bytes = 0
         self._producer = self._connect()
 
@@ -198,6 +199,10 @@ class Publisher:
             if self._counts.in_flight and not self._away:
                 self._away = True
                 self._log.warning("the broker at %s is away; reading waits for it", self._config.bootstrap_servers)
+        elif not self._counts.acknowledged and (said := unreachable(error.str(), self._config.bootstrap_servers)):
+            if said != self._unreachable:
+                self._log.warning("%s", said)
+            self._unreachable = said
         elif error.code() not in (KafkaError._TRANSPORT, self._last_error):
             self._log.warning("Kafka: %s", error.str())
         self._last_error = error.code()

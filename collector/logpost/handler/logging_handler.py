@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from logpost.config import MIB, KafkaConfig
+from logpost.config import MIB, KafkaConfig, is_made_by_kubernetes
 from logpost.errors import ConfigError
 from logpost.handler import endings
 from logpost.handler.outbox import Outbox
@@ -158,7 +158,11 @@ def kafka_config(environment: Mapping[str, str], bootstrap_servers: str | None, 
 
     The configuration file is not read: it is the appliance's, and an application is seldom allowed to.
     """
-    values = {name[len(_PREFIX) :].lower(): text for name, text in environment.items() if name.startswith(_PREFIX)}
+    values = {
+        name[len(_PREFIX) :].lower(): text
+        for name, text in environment.items()
+        if name.startswith(_PREFIX) and not is_made_by_kubernetes(name, text)
+    }
     if bootstrap_servers:
         values["bootstrap_servers"] = bootstrap_servers
     if topic:

@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 from logpost.config import KafkaConfig
 from logpost.handler.native import Bell, start_thread, wait_until
 from logpost.handler.outbox import Outbox
-from logpost.kafka import MAX_MESSAGE_BYTES, client_settings, ensure_logs_topic
+from logpost.kafka import MAX_MESSAGE_BYTES, client_settings, ensure_logs_topic, unreachable
 
 _POLL_SECONDS = 0.05
 """How often acknowledgements are looked for while some are due and nothing else is to send."""
@@ -219,4 +219,5 @@ class Sender:
         known = error.code() in self._complaints or error.code() == KafkaError._ALL_BROKERS_DOWN  # follows the reason
         if not known and logging.raiseExceptions and sys.stderr is not None:
             self._complaints.add(error.code())
-            sys.stderr.write(f"logpost: {self._config.bootstrap_servers}: {error.str()}\n")
+            servers = self._config.bootstrap_servers
+            sys.stderr.write(f"logpost: {unreachable(error.str(), servers) or f'{servers}: {error.str()}'}\n")

@@ -41,6 +41,8 @@ class Part:
         self._heard = heard
         self._process: asyncio.subprocess.Process | None = None
         self._ready = asyncio.Event()
+        self.ready_line = ""
+        """What it said when it was ready last."""
         self._last_error = ""
         self._supervision: asyncio.Task[None] | None = None
 
@@ -60,6 +62,10 @@ class Part:
         if not self._ready.is_set():
             raise StartError(self._last_error or f"{self.name} ended with status {ended.result()} before it was ready")
         self._supervision = asyncio.create_task(self._supervise(ended))
+
+    def keep(self, variable: str, value: str) -> None:
+        """From now on it is started with this in its environment."""
+        self._environment[variable] = value
 
     def let_end(self) -> None:
         """From now on an end is no reason to start again."""
@@ -118,6 +124,7 @@ class Part:
                     continue  # start() raises it; said once is enough
             self._heard(self.name, line)
             if f" {self.name}: ready" in line:
+                self.ready_line = line
                 self._ready.set()
         return await process.wait()
 

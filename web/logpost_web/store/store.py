@@ -18,8 +18,9 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from logpost.config import StoreConfig
-from logpost.errors import ConfigError, LogpostError, StartError
+from logpost.errors import LogpostError, StartError
 from logpost.service import DirectoryLock
+from logpost.store_url import scheme_and_rest
 from logpost_web.store.links import restore_links
 from logpost_web.store.schema import (
     ADDED_COLUMNS,
@@ -224,17 +225,13 @@ class Store:
 def _target(config: StoreConfig, directory: Path) -> dict[str, Any]:
     """Arguments of `clickhouse_connect.get_client`."""
     settings = {"max_memory_usage": config.max_memory_bytes}
-    scheme, _, rest = config.url.partition("://")
-    if not config.url or scheme == "chdb":
+    scheme, rest = scheme_and_rest(config.url)
+    if scheme == "chdb":
         _allow_open_files()
         path = rest or str(directory / "clickhouse")
         options = {"max_server_memory_usage": config.max_memory_bytes}
         return {"interface": "chdb", "path": path, "settings": settings, "chdb_options": options}
-    if scheme in ("clickhouse", "clickhouses"):
-        return {"dsn": f"clickhousedb://{rest}", "secure": scheme == "clickhouses" or ":8443" in rest}
-    # Not the address itself: it may hold a password.
-    found = f"the scheme {scheme!r}" if "://" in config.url else "an address without one"
-    raise ConfigError(f"store.url: expected chdb:///path or clickhouse://user@host:8443/database, got {found}")
+    return {"dsn": f"clickhousedb://{rest}", "secure": scheme == "clickhouses" or ":8443" in rest}
 
 
 def _allow_open_files() -> None:

@@ -1,0 +1,58 @@
+"""What the parts check of their settings when they start, beyond types and bounds; for `logpost config check`, all of
+it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from logpost.agent.paths import PathRules
+from logpost.agent.source import zone
+from logpost.config import Config, FileSource, JournalSource, Loaded
+from logpost.errors import ConfigError
+from logpost.kafka import mistakes as kafka_mistakes
+from logpost.service import exposed
+from logpost.store_url import scheme_and_rest
+
+
+def mistakes(loaded: Loaded) -> list[str]:
+    """Each with the file or variable that set the key."""
+    return [f"{_origin(loaded, key)}: {mistake}" for key, mistake in _mistakes(loaded.config)]
+
+
+def _origin(loaded: Loaded, key: str) -> str:
+    return loaded.origins.get(key, "default").partition(" (")[0]
+
+
+def _mistakes(config: Config) -> Iterator[tuple[str, str]]:
+    """(key, mistake)."""
+    for name, table in (("broker", config.broker), ("web", config.web)):
+        if mistake := exposed(table.listen, insecure=table.insecure, table=name):
+            yield f"{name}.listen", mistake
+    yield from kafka_mistakes(config.kafka).items()
+    if mistake := _raised(lambda: scheme_and_rest(config.store.url)):
+        yield "store.url", mistake
+    journals = 0
+    for place, source in enumerate(config.agent.source):
+        journals += isinstance(source, JournalSource)
+        if isinstance(source, FileSource):
+            yield from (("agent.source", mistake) for mistake in _of_files(source, f"agent.source[{place}]"))
+    if journals > 1:
+        yield "agent.source", 'agent.source: only one source can have type = "journal"'
+
+
+def _of_files(source: FileSource, key: str) -> Iterator[str]:
+    for name, patterns in (("paths", source.paths), ("exclude", source.exclude)):
+        for place, pattern in enumerate(patterns):
+            given = ((pattern,), ()) if name == "paths" else ((), (pattern,))
+            if mistake := _raised(lambda given=given: PathRules(*given, forbidden=())):  # type: ignore[misc]  # bound here
+                yield f"{key}.{name}[{place}]: {mistake}"
+    if mistake := _raised(lambda: zone(source.timezone)):
+        yield f"{key}.timezone: {mistake}"
+
+
+def _raised(check: Callable[[], object]) -> str:
+    try:
+        check()
+    except (ConfigError, ValueError) as error:
+        return str(error)
+    return ""
