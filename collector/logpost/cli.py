@@ -8,21 +8,36 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from logpost.config import Config, Loaded, load
 from logpost.errors import LogpostError
 
 Run = Callable[[argparse.Namespace, Config], int]
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # argparse has no public name for it
+    Commands = argparse._SubParsersAction["Parser"]  # argparse has no public name for it
 else:
     Commands = object
 
 
+class Parser(argparse.ArgumentParser):
+    """`dash_is_text`: an argument that begins with one dash is a text (`-level:info`), and no options of one letter."""
+
+    dash_is_text = False
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> tuple[Any, list[str]]:  # type: ignore[override]  # the namespace's type comes back
+        given = list(sys.argv[1:] if args is None else args)
+        if self.dash_is_text:
+            # A blank in front makes it no option, and means nothing in a query or a time.
+            given = [
+                f" {one}" if one[:1] == "-" and one[1:2] not in ("", "-") and one != "-h" else one for one in given
+            ]
+        return super().parse_known_args(given, namespace)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; answers the exit status: 0 done, 1 failed, 2 wrong usage or configuration."""
-    parser = argparse.ArgumentParser(prog="logpost", description="A post office for logs.")
+    parser = Parser(prog="logpost", description="A post office for logs.")
     parser.add_argument("--version", action="version", version=f"logpost {version('logpost')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for entry_point in sorted(entry_points(group="logpost.commands"), key=lambda found: found.name):
@@ -44,9 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def add_parser(
-    commands: Commands, name: str, run: Run, summary: str, *, nested: bool = False
-) -> argparse.ArgumentParser:
+def add_parser(commands: Commands, name: str, run: Run, summary: str, *, nested: bool = False) -> Parser:
     """A command's parser, with the options that all commands share. `nested`: `commands` are those of a command, before
     whose name the options may stand as well."""
     parser = commands.add_parser(name, help=summary, description=summary)

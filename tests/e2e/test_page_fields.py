@@ -183,3 +183,12 @@ def test_marks_are_where_the_words_are(page: Browser) -> None:
     page.click("#rows .toggle")
     assert page.run(marks, "#rows .whole mark") == ["needle", "超时", "timeout"]
     assert page.run("return document.querySelector('#rows .message').textContent.length") < 2010
+
+
+def test_a_hint_is_shown_and_goes_with_its_query(page: Browser) -> None:
+    query(page, "localhost:9092")
+    assert page.run("return document.querySelector('#hints').innerText") == (
+        'Read as the field localhost. Perhaps you mean "localhost:9092"'
+    )
+    query(page, "evil")
+    assert page.run("return document.querySelector('#hints').hidden")

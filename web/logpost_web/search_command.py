@@ -18,7 +18,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
@@ -40,6 +40,7 @@ class _Page(TypedDict):
     rows: list[msgspec.Raw]
     cursor: str | None
     complete: dict[str, Any]
+    hints: NotRequired[list[dict[str, Any]]]
 
 
 class _Place(msgspec.Struct):
@@ -58,6 +59,7 @@ class SearchError(LogpostError):
 
 def add_command(commands: Commands) -> None:
     parser = add_parser(commands, "search", run, "Search the logs; prints the newest matches, the last line newest.")
+    parser.dash_is_text = True
     parser.add_argument("query", metavar="QUERY", nargs="?", default="", help="see docs/search.md; default: everything")
     parser.add_argument(
         "--since", metavar="TIME", default="", help="30m, 1h, 7d ago, or a time: 2026-11-20 19:00 (default: all time)"
@@ -124,6 +126,8 @@ def _pages(server: str, arguments: Mapping[str, str], limit: int) -> Iterator[_P
         answer = _get(server, {**arguments, "limit": str(min(limit, PAGE)), "cursor": cursor})
         if not cursor:
             _warn_of_gaps(answer["complete"])
+            for hint in answer.get("hints", ()):
+                _warn(f"read as {hint['read_as']}; perhaps you mean {hint['instead']}")
         yield answer
         limit -= len(answer["rows"])
         cursor = answer["cursor"] or ""
@@ -199,6 +203,7 @@ def _time(text: str) -> str:
 
 
 def _positive(text: str) -> int:
+    text = text.strip()
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not 1 or more")
     return int(text)

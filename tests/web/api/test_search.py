@@ -71,6 +71,13 @@ def test_large_integers_keep_all_digits(get: Get) -> None:
     assert get("/api/search", q="big:*").json()["rows"][0]["attrs"] == {"big": 2**60 + 1}
 
 
+def test_hints_come_with_the_answer(get: Get) -> None:
+    for address in ("/api/search", "/api/histogram"):
+        [hint] = get(address, q="level:error,warn").json()["hints"]
+        assert hint == {"at": 0, "read_as": "the value error,warn", "instead": "level:(error OR warn)"}
+        assert "hints" not in get(address, q="level:error").json()
+
+
 def test_what_to_mark_comes_when_asked_for(get: Get) -> None:
     query = 'upstream "timed out"'
     assert get("/api/search", q=query, highlight="true").json()["rows"][0]["marks"] == [[0, 8], [9, 18]]

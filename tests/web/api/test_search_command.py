@@ -39,6 +39,22 @@ def test_a_time_range(address: str) -> None:
     assert len(done.stdout.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "arguments", [["-level:info"], ["--limit", "9", "-host:web-1"], ["-host:web-1", "--since", "-100w"]]
+)
+def test_a_query_may_begin_with_a_dash(address: str, arguments: list[str]) -> None:
+    done = search(address, *arguments)
+    assert done.returncode == 0
+    shown = arguments[0].removeprefix("-level:") if arguments[0].startswith("-level") else "web-1"
+    assert shown not in done.stdout
+
+
+def test_a_hint_for_what_is_read_otherwise(address: str) -> None:
+    done = search(address, "localhost:9092", "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert 'logpost: read as the field localhost; perhaps you mean "localhost:9092"\n' in done.stderr
+
+
 def test_nothing_found_ends_like_grep(address: str) -> None:
     done = search(address, "nosuchword", "--since", "1h")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "logpost: no lines\n")

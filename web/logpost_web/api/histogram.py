@@ -10,6 +10,7 @@ from logpost.record import format_ts
 from logpost_web.api.arguments import check_names, choice_argument, number_argument, query_argument, time_range_argument
 from logpost_web.api.services import now_ns, services
 from logpost_web.search.condition import Condition, compile_condition
+from logpost_web.search.hints import Hint, hints
 from logpost_web.search.histogram import (
     DEFAULT_BUCKETS,
     GROUPINGS,
@@ -30,12 +31,13 @@ class Bar(msgspec.Struct, kw_only=True):
     by: dict[str, int]
 
 
-class HistogramAnswer(msgspec.Struct, kw_only=True):
+class HistogramAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     """`interval`: width of a bar in seconds."""
 
     interval: float
     total: int
     buckets: list[Bar]
+    hints: list[Hint] = []
 
 
 async def histogram(request: Request) -> Response:
@@ -50,7 +52,7 @@ async def histogram(request: Request) -> Response:
     await services(request).queries.check_regexes(request, query)
     span = await _span(request, condition, time_range)
     if span is None:
-        return _answer(HistogramAnswer(interval=0, total=0, buckets=[]))
+        return _answer(HistogramAnswer(interval=0, total=0, buckets=[], hints=hints(parameters.get("q", ""))))
     bars = choose_bars(*span, buckets)
     statement = histogram_statement(condition, bars, TimeRange(start_ns=span[0], end_ns=span[1]), by)
     result = await services(request).queries.run(request, statement)
@@ -60,6 +62,7 @@ async def histogram(request: Request) -> Response:
             interval=bars.interval_ns / 1e9,
             total=sum(bucket.count for bucket in filled),
             buckets=[Bar(start=format_ts(one.start_ns), count=one.count, by=dict(one.by)) for one in filled],
+            hints=hints(parameters.get("q", "")),
         )
     )
 

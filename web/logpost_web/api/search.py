@@ -18,6 +18,7 @@ from logpost_web.api.services import now_ns, services
 from logpost_web.search.condition import compile_condition
 from logpost_web.search.cursor import Cursor, decode_cursor, encode_cursor
 from logpost_web.search.excerpt import texts
+from logpost_web.search.hints import Hint, hints
 from logpost_web.search.marks import Marker
 from logpost_web.search.rows import DEFAULT_LIMIT, MAX_LIMIT, FoundRow, Statement, rows_statement
 from logpost_web.store.store import QueryError, QueryResult
@@ -53,12 +54,13 @@ class Stats(msgspec.Struct, kw_only=True):
 
 
 class SearchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """`cursor` asks for the rows behind these, null when there are none."""
+    """`cursor` asks for the rows behind these, null when there are none. `hints` are there when there are some."""
 
     rows: list[Row]
     cursor: str | None
     complete: Completeness
     stats: Stats
+    hints: list[Hint] = []
 
 
 async def search(request: Request) -> Response:
@@ -90,6 +92,7 @@ async def search(request: Request) -> Response:
         cursor=encode_cursor(_cursor(found[limit - 1])) if len(found) > limit else None,
         complete=complete,
         stats=stats(result),
+        hints=hints(parameters.get("q", "")),
     )
     return await json_answer(request, answer)
 

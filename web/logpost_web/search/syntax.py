@@ -46,6 +46,11 @@ def parse(text: str) -> Query:
     return parsed
 
 
+def tokens(text: str) -> list[Token]:
+    """What a query that can be parsed is made of; without AND, OR and NOT nothing of it is left out."""
+    return list(_PARSER.parse_interactive(text).iter_parse())
+
+
 @v_args(inline=True)
 class _Builder(Transformer[Token, Any]):
     """Called as the parser reduces each rule, so that depth costs no recursion."""

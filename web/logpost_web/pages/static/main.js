@@ -51,6 +51,7 @@ async function run() {
   try {
     const [found, counted] = await ask(signal);
     showError(null);
+    showHints(found.hints);
     replaceRows(found);
     showCounts(found, counted);
   } catch (error) {
@@ -66,6 +67,12 @@ function ask(signal) {
     get("api/search", { ...common, limit: PAGE, highlight: true }, signal),
     get("api/histogram", { ...common, buckets }, signal),
   ]);
+}
+
+function showHints(hints = []) {
+  $("hints").hidden = !hints.length;
+  $("hints").replaceChildren(...hints.map(({ read_as: readAs, instead }) =>
+    element("li", {}, "Read as ", element("b", { textContent: readAs }), ". Perhaps you mean ", element("code", { textContent: instead }))));
 }
 
 function replaceRows(found) {
@@ -174,6 +181,7 @@ async function newestRow(query, signal) {
 function fail(error) {
   if (!(error instanceof ApiError)) throw error;
   showError(error);
+  showHints();
   if (!$("rows").childElementCount) $("count").textContent = "";
   if (error.status === 0 || error.status === 503) retry = setTimeout(run, LIVE_MS);
 }
