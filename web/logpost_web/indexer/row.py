@@ -26,7 +26,8 @@ from logpost_web.search.words import words_column
 from logpost_web.store.schema import MAX_NS, MIN_NS
 
 # OpenTelemetry's severity numbers: the first of each range.
-SEVERITY_NUMBERS: dict[str, int] = {level: 1 + 4 * number for number, level in enumerate(LEVELS)}
+_SEVERITY: dict[str, int] = {level: 1 + 4 * number for number, level in enumerate(LEVELS)}
+_LEVELS = {written: (level, _SEVERITY[level]) for written, level in LEVEL_OF.items()}
 
 MAX_STREAM_ID = 200
 """Characters; the ids of all streams that are read are kept in memory."""
@@ -80,9 +81,6 @@ class Row(msgspec.Struct, omit_defaults=True, gc=False):
     BodyBytes: int = 0
     Words: str = ""
 
-    def __post_init__(self) -> None:
-        self.Words = words_column(self.Body)
-
 
 class ObservedRow(Row):
     """A row whose time is not the line's: it is when an agent first saw it, or saw it again."""
@@ -118,7 +116,7 @@ def to_row(value: bytes | None, position: Position, now_seconds: int, limits: Li
     message_bytes = 0
     if position.size or len(value) > limits.attributes or len(value) > limits.message:
         message_bytes = _cut(record, position.size, limits)
-    attributes = bytes(record.attrs)
+    attributes = sent = bytes(record.attrs)
     timestamp = record.ts
     if not _STORE_TIME.fullmatch(timestamp):
         timestamp, note = _store_time(timestamp, position.timestamp_ns)
@@ -127,7 +125,8 @@ def to_row(value: bytes | None, position: Position, now_seconds: int, limits: Li
         attributes = _as_text(attributes)
     if not attributes.isascii():
         attributes = attributes.decode(errors="replace").encode()  # JSON is checked, UTF-8 in strings is not
-    level = LEVEL_OF.get(record.level, record.level)
+    level, severity = _LEVELS.get(record.level) or (record.level, 0)
+    message = record.message
     src = record.src
     make = Row if src is None or not src.observed else ObservedRow
     if src is None or not _is_range(src):
@@ -135,7 +134,7 @@ def to_row(value: bytes | None, position: Position, now_seconds: int, limits: Li
     topic, partition, topic_id, offset, *_ = position
     return make(
         timestamp,
-        record.message,
+        message,
         topic,
         topic_id,
         partition,
@@ -144,16 +143,17 @@ def to_row(value: bytes | None, position: Position, now_seconds: int, limits: Li
         record.host,
         record.service,
         level,
-        SEVERITY_NUMBERS.get(level, 0),
+        severity,
         record.trace_id,
         record.span_id,
-        msgspec.Raw(attributes),
-        attributes.decode() if is_rewritten(attributes) else "",
+        record.attrs if attributes is sent else msgspec.Raw(attributes),
+        attributes.decode() if len(attributes) > 2 and is_rewritten(attributes) else "",
         record.file,
         src.id,
         src.start,
         src.end,
         message_bytes,
+        words_column(message),
     )
 
 
