@@ -221,6 +221,23 @@ def test_dragging_over_bars_zooms_in(page: Browser) -> None:
     page.wait(f"{COUNT} === '201 lines' && {DONE}")
 
 
+def test_a_click_on_a_bar_shows_the_lines_that_it_counts(page: Browser, appliance: Appliance) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    start, end = (now - datetime.timedelta(minutes=minutes) for minutes in (50.3, 3.7))
+    show(page, appliance, start=start.isoformat(), end=end.isoformat())
+    bars = page.run("return document.querySelector('#histogram svg').viewBox.baseVal.width") / 10
+    for place in (0.5 / bars, 1 - 0.5 / bars):
+        page.drag("#histogram svg", place, place)
+        page.wait(f"new URLSearchParams(location.search).get('start') !== {json.dumps(start.isoformat())} && {DONE}")
+        shown = state_of(page)
+        assert start.isoformat() <= shown["start"] < shown["end"]
+        assert shown["end"][:23] <= end.isoformat()
+        tip = page.run("return document.querySelector('#range-label').textContent")
+        assert " to " in tip
+        page.back()
+        page.wait(f"new URLSearchParams(location.search).get('start') === {json.dumps(start.isoformat())} && {DONE}")
+
+
 def test_nothing_in_this_hour_offers_the_newest_match(page: Browser) -> None:
     query(page, "parity")
     page.wait("document.querySelector('#empty .actions')")

@@ -1,51 +1,35 @@
-"""Which bars are drawn, and the zeros between them."""
+"""Lines are counted under the bar that they lie in, and bars without lines are there too."""
 
 from __future__ import annotations
 
-import pytest
+import datetime
+from zoneinfo import ZoneInfo
 
-from logpost_web.search.histogram import DAY, HOUR, MINUTE, SECOND, STEPS, Bars, Bucket, choose_bars, fill
-
-START_NS = 1_763_895_067_123_456_789
-
-
-@pytest.mark.parametrize(
-    ("span", "buckets", "interval"),
-    [
-        (HOUR, 60, MINUTE),
-        (HOUR, 59, 2 * MINUTE),
-        (DAY, 60, 30 * MINUTE),
-        (15 * MINUTE, 60, 15 * SECOND),
-        (30 * DAY, 60, 12 * HOUR),
-        (20 * 365 * DAY, 60, 365 * DAY),
-        (1, 60, STEPS[0]),
-        (0, 60, STEPS[0]),
-    ],
-)
-def test_the_narrowest_easy_step_that_needs_no_more_bars(span: int, buckets: int, interval: int) -> None:
-    bars = choose_bars(START_NS, START_NS + span, buckets)
-    assert bars.interval_ns == interval
-    assert 1 <= bars.count <= buckets + 1
-
-
-@pytest.mark.parametrize("span", [1, 999, SECOND, 61 * SECOND, HOUR, 36 * HOUR, 400 * DAY])
-def test_bars_stand_on_borders_and_cover_the_span(span: int) -> None:
-    bars = choose_bars(START_NS, START_NS + span, 60)
-    assert bars.start_ns % bars.interval_ns == 0
-    assert bars.start_ns <= START_NS < bars.start_ns + bars.interval_ns
-    end_ns = bars.start_ns + bars.count * bars.interval_ns
-    assert end_ns - bars.interval_ns < START_NS + span <= end_ns
-
-
-def test_a_span_before_1970() -> None:
-    bars = choose_bars(-90 * SECOND, 0, 60)
-    assert bars == Bars(start_ns=-90 * SECOND, interval_ns=2 * SECOND, count=45)
+from logpost_web.search.bars import DAY, SECOND, Bars, choose_bars
+from logpost_web.search.condition import compile_condition
+from logpost_web.search.histogram import Bucket, fill, histogram_statement
+from logpost_web.search.syntax import parse
+from logpost_web.search.timerange import TimeRange
+from logpost_web.store.store import Store
+from tests.web.search.conftest import insert
 
 
 def test_bars_without_lines_are_there_too() -> None:
-    bars = Bars(start_ns=0, interval_ns=10, count=3)
+    bars = Bars(starts_ns=(0, 10, 20), interval_ns=10)
     assert fill(bars, [(20, "error", 2), (0, "info", 5), (20, "", 1)]) == (
         Bucket(start_ns=0, count=5, by={"info": 5}),
         Bucket(start_ns=10, count=0, by={}),
         Bucket(start_ns=20, count=3, by={"error": 2, "": 1}),
     )
+
+
+def test_a_day_of_23_hours_has_23_hours_of_lines(store: Store) -> None:
+    start = int(datetime.datetime(2026, 3, 26, 23, tzinfo=datetime.UTC).timestamp())
+    times = [start + hour * 3600 for hour in range(24 * 6)]
+    insert(store, *({"Timestamp": time, "ServiceName": "hourly", "Body": "tick"} for time in times))
+    span = TimeRange(start_ns=start * SECOND, end_ns=start * SECOND + 6 * DAY)
+    for zone, counts in (("Europe/Berlin", [24, 24, 23, 24, 24, 24, 1]), ("UTC", [1, 24, 24, 24, 24, 24, 23])):
+        bars = choose_bars(start * SECOND, start * SECOND + 6 * DAY, 6, ZoneInfo(zone))
+        statement = histogram_statement(compile_condition(parse("service:hourly")), bars, span, "service")
+        rows = store.query(statement.sql, statement.parameters).rows
+        assert [bucket.count for bucket in fill(bars, ((a, b, c) for a, b, c in rows))] == counts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import zoneinfo
 from collections.abc import Sequence
 
 from starlette.datastructures import QueryParams
@@ -66,6 +68,17 @@ def choice_argument(parameters: QueryParams, name: str, choices: Sequence[str]) 
     if text not in choices:
         raise BadArgumentError(f"{name} is one of {', '.join(choices)}, not {text!r}")
     return text
+
+
+def zone_argument(parameters: QueryParams) -> datetime.tzinfo | None:
+    """`tz`, an IANA name; None when it is missing."""
+    name = parameters.get("tz", "")
+    if not name:
+        return None
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise BadArgumentError(f"tz is a time zone such as Europe/Berlin, not {name!r}") from error
 
 
 def _time(parameters: QueryParams, name: str, now_ns: int) -> int | None:

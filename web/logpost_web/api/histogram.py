@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import datetime
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from logpost.record import format_ts
-from logpost_web.api.arguments import check_names, choice_argument, number_argument, query_argument, time_range_argument
+from logpost_web.api.arguments import (
+    check_names,
+    choice_argument,
+    number_argument,
+    query_argument,
+    time_range_argument,
+    zone_argument,
+)
 from logpost_web.api.services import now_ns, services
+from logpost_web.search.bars import choose_bars
 from logpost_web.search.condition import Condition, compile_condition
 from logpost_web.search.hints import Hint, hints
 from logpost_web.search.histogram import (
     DEFAULT_BUCKETS,
     GROUPINGS,
     MAX_BUCKETS,
-    choose_bars,
     extent_statement,
     fill,
     histogram_statement,
@@ -32,28 +41,32 @@ class Bar(msgspec.Struct, kw_only=True):
 
 
 class HistogramAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """`interval`: width of a bar in seconds."""
+    """`interval`: width of a bar in seconds. `start` and `end`, where `tz` is given: the span that is counted; the
+    first and the last bar may reach beyond."""
 
     interval: float
     total: int
     buckets: list[Bar]
+    start: str = ""
+    end: str = ""
     hints: list[Hint] = []
 
 
 async def histogram(request: Request) -> Response:
-    """`q`, `start`, `end`, `buckets`, `by` (level, service, host, topic)."""
+    """`q`, `start`, `end`, `buckets`, `by` (level, service, host, topic), `tz` (the zone on whose days bars lie)."""
     parameters = request.query_params
-    check_names(parameters, ("q", "start", "end", "buckets", "by"))
+    check_names(parameters, ("q", "start", "end", "buckets", "by", "tz"))
     query = query_argument(parameters)
     condition = compile_condition(query)
     time_range = time_range_argument(parameters, now_ns())
     buckets = number_argument(parameters, "buckets", DEFAULT_BUCKETS, MAX_BUCKETS)
+    zone = zone_argument(parameters)
     by = choice_argument(parameters, "by", GROUPINGS)
     await services(request).queries.check_regexes(request, query)
     span = await _span(request, condition, time_range)
     if span is None:
         return _answer(HistogramAnswer(interval=0, total=0, buckets=[], hints=hints(parameters.get("q", ""))))
-    bars = choose_bars(*span, buckets)
+    bars = choose_bars(*span, buckets, zone or datetime.UTC)
     statement = histogram_statement(condition, bars, TimeRange(start_ns=span[0], end_ns=span[1]), by)
     result = await services(request).queries.run(request, statement)
     filled = fill(bars, ((start_ns, value, count) for start_ns, value, count in result.rows))
@@ -62,6 +75,8 @@ async def histogram(request: Request) -> Response:
             interval=bars.interval_ns / 1e9,
             total=sum(bucket.count for bucket in filled),
             buckets=[Bar(start=format_ts(one.start_ns), count=one.count, by=dict(one.by)) for one in filled],
+            start=format_ts(span[0]) if zone else "",
+            end=format_ts(span[1]) if zone else "",
             hints=hints(parameters.get("q", "")),
         )
     )

@@ -15,7 +15,7 @@ const LABEL_SECONDS = [0.1, 0.5, 1, 5, 10, 30, MINUTE, 5 * MINUTE, 10 * MINUTE, 
 export const LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", ""];
 
 export class Histogram {
-  /** `zoom(start, end)`: called with two Dates. */
+  /** `zoom(start, end)`: called with two times as the API writes them. */
   constructor(section, zoom) {
     this.svg = section.querySelector("svg");
     this.tip = section.querySelector(".tip");
@@ -33,9 +33,10 @@ export class Histogram {
   }
 
   /** Draw an answer of /api/histogram. */
-  draw({ interval, total, buckets }) {
+  draw({ interval, total, buckets, start, end }) {
     this.buckets = buckets;
     this.interval = interval;
+    this.span = { start, end };
     const most = Math.max(0, ...buckets.map((bucket) => bucket.count));
     this.svg.setAttribute("viewBox", `0 0 ${Math.max(1, buckets.length) * BAR} ${HEIGHT}`);
     this.svg.setAttribute("aria-label", `Lines over time: ${total.toLocaleString("en")} in ${buckets.length} bars`);
@@ -99,8 +100,14 @@ export class Histogram {
   #zoomTo(from, to) {
     this.#select(-1);
     if (from === 0 && to === this.buckets.length - 1) return;
-    const end = new Date(this.buckets[to].start).getTime() + this.interval * 1000;
-    this.zoom(new Date(this.buckets[from].start), new Date(end));
+    this.zoom(...this.#spanOf(from, to));
+  }
+
+  /** From where to where the lines of these bars are: no more of the first and the last bar than is counted in them.
+   *  As texts of the API, which compare as their times do and are exact to the nanosecond. */
+  #spanOf(from, to) {
+    const { start } = this.buckets[from];
+    return [start > this.span.start ? start : this.span.start, this.buckets[to + 1]?.start ?? this.span.end];
   }
 
   /** Mark the bars from `index` to `other` and say what is in them. */
@@ -114,8 +121,7 @@ export class Histogram {
   }
 
   #describe(from, to) {
-    const start = new Date(this.buckets[from].start);
-    const end = new Date(new Date(this.buckets[to].start).getTime() + this.interval * 1000);
+    const [start, end] = this.#spanOf(from, to).map((text) => new Date(text));
     const fine = this.interval < 1;
     const title = `${localDate(start)} ${localTime(start, fine)} – ${fine ? localTime(end, true) : shortTime(end, start)}`;
     const counts = levelCounts(this.buckets.slice(from, to + 1));

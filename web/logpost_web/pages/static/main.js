@@ -11,6 +11,7 @@ import { age, inRange, shortTime } from "./times.js";
 const PAGE = 100;
 const MOST_LIVE_ROWS = 1000;
 const LIVE_MS = 2000;
+const TIME_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const AROUND_MS = 30 * 60 * 1000;
 
 const $ = (id) => document.getElementById(id);
@@ -21,7 +22,7 @@ let asking = new AbortController();
 let cursor = null;
 let retry = 0;
 
-const histogram = new Histogram($("histogram"), (start, end) => go({ start: start.toISOString(), end: end.toISOString() }));
+const histogram = new Histogram($("histogram"), (start, end) => go({ start, end }));
 const ranges = new RangePanel((start, end) => go({ start, end }));
 
 /** Change the query or the time range, into the history. */
@@ -65,7 +66,7 @@ function ask(signal) {
   const buckets = Math.min(120, Math.max(30, Math.round($("histogram").clientWidth / 12)));
   return Promise.all([
     get("api/search", { ...common, limit: PAGE, highlight: true }, signal),
-    get("api/histogram", { ...common, buckets }, signal),
+    get("api/histogram", { ...common, buckets, tz: TIME_ZONE }, signal),
   ]);
 }
 
