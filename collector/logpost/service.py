@@ -108,6 +108,14 @@ class DirectoryLock:
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
+    def renewed(self) -> DirectoryLock:
+        """The lock of the same directory, made again where it was removed while it was held."""
+        with contextlib.suppress(FileNotFoundError):
+            if (self.directory / "lock").stat().st_ino == os.fstat(self._fd).st_ino:
+                return self
+        self.release()
+        return DirectoryLock(self.directory)
+
     def release(self) -> None:
         os.close(self._fd)
 

@@ -1,6 +1,9 @@
 """A store that was lost, damaged or put back fills itself again; a broker that was put back is noticed."""
 
+import json
+import os
 import shutil
+import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from logpost.config import Config, KafkaConfig
 from logpost.record import Src
-from logpost_broker import Broker
+from logpost_broker.broker import EMBEDDED, Broker
 from logpost_web.indexer.manifest import CHUNK
 from logpost_web.store.store import Store
 from tests.support.appliance import await_condition
@@ -122,7 +125,7 @@ def await_found(box: Box, expected: list[str]) -> None:
     assert found(box) == sorted(expected)
 
 
-def test_a_store_that_was_removed_or_put_back_older_is_whole_again(box: Box) -> None:
+def test_a_store_that_was_put_back_older_is_whole_again(box: Box) -> None:
     send(box, lines(0, 200))
     await_found(box, texts(0, 200))
     box.web.stop()
@@ -133,35 +136,109 @@ def test_a_store_that_was_removed_or_put_back_older_is_whole_again(box: Box) -> 
     await_found(box, texts(0, 450))
     box.web.stop()
     shutil.rmtree(store)
-    box.web.start()
-    await_found(box, texts(0, 450))
-    box.web.stop()
-    shutil.rmtree(store)
     copy.rename(store)
     box.web.start()
     await_found(box, texts(0, 450))
 
 
-@pytest.mark.parametrize("web_runs", [True, False], ids=["the web runs", "the web is stopped"])
-def test_new_records_of_a_broker_that_was_put_back_are_found_beside_the_old(box: Box, web_runs: bool) -> None:
-    send(box, [f"old {number}".encode() for number in range(100)])
-    await_found(box, [f"old {number}" for number in range(100)])
+def old_texts(end: int) -> list[str]:
+    return [f"old {number}" for number in range(end)]
+
+
+def new_texts(end: int) -> list[str]:
+    return [f"new {number}" for number in range(end)]
+
+
+def test_a_broker_that_was_put_back_while_nobody_read(store: Store, tmp_path: Path) -> None:
+    def config(broker: Broker) -> Config:
+        return Config(kafka=KafkaConfig(bootstrap_servers=broker.bootstrap_servers, partitions=1))
+
+    with Broker(EMBEDDED, tmp_path / "broker") as broker:
+        produce(broker, *map(str.encode, old_texts(100)))
+    shutil.copytree(tmp_path / "broker", tmp_path / "older")
+    with Broker(EMBEDDED, tmp_path / "broker") as broker:
+        produce(broker, *map(str.encode, old_texts(300)[100:]))
+        with running(config(broker), store):
+            await_messages(store, old_texts(300))
+    shutil.copytree(tmp_path / "older", tmp_path / "oldest")
+    with Broker(EMBEDDED, tmp_path / "older") as broker:
+        produce(broker, *map(str.encode, new_texts(250)))  # more than were lost: the ends say nothing
+        with running(config(broker), store):
+            await_messages(store, old_texts(300) + new_texts(250))
+    with Broker(EMBEDDED, tmp_path / "oldest") as broker:
+        produce(broker, b"newest")
+        with running(config(broker), store):
+            await_messages(store, [*old_texts(300), *new_texts(250), "newest"])
+
+
+def test_a_broker_that_was_put_back_while_the_web_runs(box: Box) -> None:
+    send(box, list(map(str.encode, old_texts(100))))
+    await_found(box, old_texts(100))
     box.broker.stop()
     broker, copy = box.data / "broker", box.data / "copy"
     shutil.copytree(broker, copy)
     box.broker.start()
-    send(box, [f"old {number}".encode() for number in range(100, 300)])
-    await_found(box, [f"old {number}" for number in range(300)])
-    if not web_runs:
-        box.web.stop()
+    send(box, list(map(str.encode, old_texts(300)[100:])))
+    await_found(box, old_texts(300))
     box.broker.stop()
     shutil.rmtree(broker)
     copy.rename(broker)
     box.broker.start()
-    send(box, [f"new {number}".encode() for number in range(250)])  # more than were lost: the ends say nothing
-    if not web_runs:
-        box.web.start()
-    everything = [f"old {number}" for number in range(300)] + [f"new {number}" for number in range(250)]
-    await_condition(lambda: box.total() == len(everything), "old and new", SECONDS)
-    await_found(box, everything)
+    send(box, list(map(str.encode, new_texts(50))))
+    await_condition(lambda: box.total() == 350, "old and new", SECONDS)
+    await_found(box, old_texts(300) + new_texts(50))
     box.web.await_line("the topic is older than the store")
+
+
+def part_files(box: Box) -> list[Path]:
+    """The data of the rows, the largest first."""
+    files = (box.data / "store").glob("clickhouse/store/*/*/2*_*/data.bin")
+    return sorted(files, key=lambda file: -file.stat().st_size)
+
+
+def test_damage_is_noticed_and_mended(box: Box) -> None:
+    everything = [f"line {number} of a file with some words" for number in range(400)]
+    send(box, [text.encode() for text in everything])
+    await_found(box, everything)
+    box.web.stop()
+    largest = part_files(box)[0]
+    os.truncate(largest, largest.stat().st_size // 2)
+    box.web.start()
+    box.web.await_line("is damaged and set aside")
+    await_found(box, everything)
+    assert not list((box.data / "store").glob("clickhouse/store/*/*/detached/broken*"))
+    # While it runs: bytes of what a search reads.
+    for file in part_files(box):
+        content = bytearray(file.read_bytes())
+        content[::50] = bytes(255 - byte for byte in content[::50])
+        file.write_bytes(content)
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        box.get("/api/search", q="*ords*", limit=1000)
+    assert raised.value.code == 503
+    box.web.await_line("are set aside")
+    await_condition(lambda: total_or_damaged(box, "*ords*") == len(everything), "all is back", SECONDS)
+    await_found(box, everything)
+
+
+def total_or_damaged(box: Box, query: str) -> int:
+    """How many rows are found; -1 while what was asked for is damaged, and says so."""
+    try:
+        return len(box.get("/api/search", q=query, limit=1000)["rows"])
+    except urllib.error.HTTPError as error:
+        assert json.load(error)["error"]["code"] == "store_damaged"
+        return -1
+
+
+def test_a_store_that_is_removed_while_it_is_open_is_made_again(box: Box) -> None:
+    send(box, lines(0, 200))
+    await_found(box, texts(0, 200))
+    shutil.rmtree(box.data / "store" / "clickhouse", ignore_errors=True)  # the web writes into it meanwhile
+    box.web.await_line("was removed")
+    await_condition(lambda: total_or_damaged(box, "line") == 200, "all is back", SECONDS)
+    await_found(box, texts(0, 200))
+    shutil.rmtree(next((box.data / "store").glob("clickhouse/store/*/*/2*_*")))  # a single part of it
+    box.web.await_line("the store has lost")
+    await_condition(lambda: total_or_damaged(box, "line") == 200, "all is back", SECONDS)
+    await_found(box, texts(0, 200))
+    send(box, lines(200, 300))
+    await_found(box, texts(0, 300))

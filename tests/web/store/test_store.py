@@ -83,6 +83,21 @@ def test_a_copy_that_followed_the_links_can_be_opened(tmp_path: Path) -> None:
     store.close()
 
 
+def test_a_store_with_many_broken_parts_opens_and_serves_the_rest(tmp_path: Path) -> None:
+    store = Store.open(StoreConfig(), tmp_path)
+    store.command("SYSTEM STOP MERGES otel_logs")
+    for number in range(110):
+        insert(store, {"Body": "x" * 1000, "Offset": number, "IndexedAt": 1})
+    store.close()
+    files = sorted(tmp_path.glob("clickhouse/store/*/*/1*_*/data.bin"))
+    assert len(files) == 110
+    for file in files[:-1]:
+        file.write_bytes(file.read_bytes()[:-10])
+    store = Store.open(StoreConfig(), tmp_path)
+    assert store.query("SELECT count() FROM otel_logs").rows == [(1,)]
+    store.close()
+
+
 def test_a_second_process_is_told_who_has_the_store(tmp_path: Path, store: Store) -> None:
     program = f"""
         from pathlib import Path

@@ -25,6 +25,7 @@ LIMIT_ERRORS = {
     396: (400, "answer_limit", f"the answer is larger than {MAX_ANSWER_BYTES:,} bytes: choose a lower limit"),
 }
 """ClickHouse's error codes of a limit → status, code and message."""
+DAMAGED = "a part of the store is damaged: it is set aside, and its records are read again from the topic; search again"
 
 
 class ClientGoneError(Exception):
@@ -62,6 +63,8 @@ def _store_failed(_: Request, error: Exception) -> Response:
     if error.code in LIMIT_ERRORS:
         return error_response(*LIMIT_ERRORS[error.code])
     log.error("the store failed: %s", error)
+    if error.is_damage:
+        return error_response(503, "store_damaged", DAMAGED)
     return error_response(500, "store", str(error))
 
 

@@ -24,6 +24,8 @@ class Services:
         """Why a search would not find all that is sent; nothing when it would."""
         if not self.indexer.ready:
             yield f"the indexer reads no partitions: is a broker at {self.bootstrap_servers}?"
+        if paused := self.indexer.progress().paused:
+            yield paused.reason
         if refill := self.indexer.progress().refill_records:
             yield f"the store lacks {refill:,} records that it had: they are read again from the topic"
 

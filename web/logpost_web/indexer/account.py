@@ -28,6 +28,7 @@ class Account:
         self._store = store
         self._kafka = kafka
         self.readings: dict[PartitionKey, Reading] = {}
+        self._has_lost = False
         self._to_commit: set[PartitionKey] = set()
         self._kept: Counter[tuple[str, int, str, int]] = Counter()
         self._last: dict[PartitionKey, Received] = {}
@@ -35,7 +36,8 @@ class Account:
 
     def begin(self, bounds: Mapping[PartitionKey, Bounds]) -> dict[PartitionKey, int]:
         """Where each partition is to be read. Raises KafkaException too."""
-        self.readings = begin(self._store, self._kafka, bounds)
+        self.readings, lost = begin(self._store, self._kafka, bounds)
+        self._has_lost |= lost > 0
         return {key: reading.position for key, reading in self.readings.items()}
 
     def forget(self) -> None:
@@ -76,8 +78,9 @@ class Account:
         """Write it to the store."""
         save(self._store, (reading.manifest for reading in self.readings.values()))
 
-    def finish_refills(self, ends: Mapping[PartitionKey, int]) -> None:
-        """Where the store has again all that the topic has, say what it could not get."""
+    def finish_refills(self, ends: Mapping[PartitionKey, int]) -> bool:
+        """Where the store has again all that the topic has, say what it could not get. Whether that was the last such
+        partition, and all rows are back."""
         finished = False
         for key, reading in self.readings.items():
             if reading.refilled_at and self.next_offset(key, ends) >= reading.refilled_at:
@@ -87,8 +90,15 @@ class Account:
                 log.info("%s-%d: the store has again what the topic has", *key)
                 if lost:
                     say_lost(key, lost)
+                    self._has_lost = True
         if finished:
             self.save()
+        return finished and self.is_whole
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the store has all that its manifest says it had, since this process began."""
+        return not self._has_lost and not any(reading.refilled_at for reading in self.readings.values())
 
     def take_commits(self) -> dict[PartitionKey, tuple[int, str]]:
         """Offsets to commit, and for which life of the partition. While the store is refilled none: what was committed

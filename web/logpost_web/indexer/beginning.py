@@ -32,19 +32,21 @@ Counted = Mapping[manifest_table.ChunkKey, tuple[int, int]]
 log = logging.getLogger("indexer")
 
 
-def begin(store: Store, config: KafkaConfig, bounds: Mapping[PartitionKey, Bounds]) -> dict[PartitionKey, Reading]:
-    """How each partition is read on. Writes to the store what it found. Raises QueryError, KafkaException."""
+def begin(
+    store: Store, config: KafkaConfig, bounds: Mapping[PartitionKey, Bounds]
+) -> tuple[dict[PartitionKey, Reading], int]:
+    """How each partition is read on, and how many rows are lost for good. Writes to the store what it found. Raises
+    QueryError, KafkaException."""
     manifests = _manifests(store, bounds)
     counted = manifest_table.count_rows(store, CHUNK)
-    for key, manifest in manifests.items():
-        _find_losses(store, manifest, counted, bounds[key].start, key)
+    lost = sum(_find_losses(store, manifest, counted, bounds[key].start, key) for key, manifest in manifests.items())
     probe = Probe(config)
     try:
         _find_later_lives(store, probe, manifests, counted, bounds)
     finally:
         probe.close()
     save(store, manifests.values())
-    return {key: Reading(manifest, bounds[key]) for key, manifest in manifests.items()}
+    return {key: Reading(manifest, bounds[key]) for key, manifest in manifests.items()}, lost
 
 
 def save(store: Store, manifests: Iterable[Manifest]) -> None:
@@ -70,8 +72,8 @@ def _find_losses(
     counted: Counted,
     log_start: int,
     key: PartitionKey,
-) -> None:
-    """Chunks that have fewer rows in the store than the manifest says."""
+) -> int:
+    """Chunks that have fewer rows in the store than the manifest says; returns how many rows are lost for good."""
     lacking = lost = 0
     for chunk in manifest.chunks():
         place = (chunk.Topic, chunk.TopicId, chunk.Partition, chunk.Chunk)
@@ -86,6 +88,7 @@ def _find_losses(
         log.error("%s-%d: the store has lost %d rows: reading again what the topic has of them", *key, lacking)
     if lost:
         say_lost(key, lost)
+    return lost
 
 
 def say_lost(key: PartitionKey, rows: int) -> None:

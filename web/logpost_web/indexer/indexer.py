@@ -6,6 +6,7 @@ has inserted since. What is committed only tells others how far it is.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 import time
@@ -22,8 +23,9 @@ from logpost_web.indexer.intervals import IntervalSet
 from logpost_web.indexer.limits import Limits
 from logpost_web.indexer.lines import Lines
 from logpost_web.indexer.lives import Lives
+from logpost_web.indexer.mending import Mending
 from logpost_web.indexer.planner import PartitionKey, Plan, Planner
-from logpost_web.indexer.progress import Progress
+from logpost_web.indexer.progress import Pause, Progress
 from logpost_web.indexer.reading import Reading
 from logpost_web.indexer.received import Received
 from logpost_web.indexer.row import Position, Row, is_cut, to_row
@@ -50,6 +52,8 @@ class Indexer:
         self._planner = Planner()
         self._lives = Lives()
         self._account = Account(store, config.kafka)
+        self._mending = Mending(store, self._say_damage)
+        self._mended = False
         self._source = Source(config, store.directory, self._begin)
         self._rows: list[Row] = []
         self._bytes = 0
@@ -81,6 +85,7 @@ class Indexer:
 
     def _run(self) -> None:
         try:
+            self._retried(self._mending.say_broken)
             self._await_broker()
             while not self._stopping.is_set():
                 self._step()
@@ -106,6 +111,11 @@ class Indexer:
                 return
 
     def _step(self) -> None:
+        self._mend()
+        if self._mended:
+            self._source.look_again()
+            self._mended = False
+            self._publish_progress()
         room = max(1, min(CONSUME_ROWS, self._config.block_rows - len(self._rows)))
         self._take(self._source.consume(room, CONSUME_SECONDS))
         full = len(self._rows) >= self._config.block_rows or self._bytes >= self._config.block_bytes
@@ -228,6 +238,7 @@ class Indexer:
                 call()
             except (QueryError, KafkaException) as error:
                 metrics.FAILURES.inc()
+                self._mend()
                 if not self._failed:
                     log.error("trying again every %g s: %s", RETRY_SECONDS, error)
                 self._failed = True
@@ -239,6 +250,18 @@ class Indexer:
                 self._failed = False
                 return True
 
+    def _mend(self) -> None:
+        """Look for damage of the store; if there is any, it is soon compared with what it should have."""
+        try:
+            self._mended |= self._mending.mend(time.monotonic())
+        except QueryError as error:
+            log.warning("cannot look at the store: %s", error)
+
+    def _say_damage(self, what: str) -> None:
+        """No answer says that all is well until the store was compared with what it should have."""
+        pause = Pause(since_ns=time.time_ns(), reason=f"{what}: looking for what it lacks")
+        self._progress = dataclasses.replace(self._progress, paused=pause)
+
     def _begin(self, partitions: Collection[PartitionKey]) -> Mapping[PartitionKey, int] | None:
         """Where these partitions, which are all that are read from now on, are to be read. What was read and not
         inserted comes again, to whoever has its partition now."""
@@ -248,6 +271,8 @@ class Indexer:
             lambda: begins.update(self._account.begin(self._source.bounds(partitions)))
         ):
             return None
+        if partitions and self._account.is_whole:
+            self._retried(self._mending.clear)
         self._publish_progress()
         return begins
 
@@ -259,7 +284,14 @@ class Indexer:
         self._bytes = 0
 
     def _publish_progress(self) -> None:
-        if not self._retried(lambda: self._account.finish_refills(self._source.ends)):
+        if not self._retried(self._finish_refills):
             return
         log_ends = {key: self._source.end_offset(key) for key in self._account.readings}
-        self._progress = self._account.progress(self._source.ends, log_ends)
+        progress = self._account.progress(self._source.ends, log_ends)
+        # Until the store was compared again the partitions tell of what it had.
+        paused = self._progress.paused if self._mended else None
+        self._progress = dataclasses.replace(progress, paused=paused)
+
+    def _finish_refills(self) -> None:
+        if self._account.finish_refills(self._source.ends):
+            self._mending.clear()

@@ -14,6 +14,7 @@ CONFLICTS = Counter(
 POISON = Counter("logpost_indexer_poison", "Rows with attributes that the store could take as text only.")
 TRUNCATED = Counter("logpost_indexer_truncated", "Rows whose message or attributes were cut at a limit of [store].")
 FAILURES = Counter("logpost_indexer_failures", "Tries that the store or the broker failed; each was repeated.")
+DAMAGE = Counter("logpost_indexer_store_damage", "Damage of the store that was found, by what it is.", ["what"])
 STORE_LACKS = Counter(
     "logpost_indexer_store_lacks_rows", "Rows that the store had and has no more when it was looked at."
 )

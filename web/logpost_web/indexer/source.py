@@ -56,6 +56,7 @@ class Source:
         self._rebalanced = False
         self.away = False
         """No broker answers."""
+        self._met_again = False
         self._uncommitted = False
         self.assigned: dict[PartitionKey, int] = {}
         """Partitions of this member with the offset at which it began."""
@@ -124,11 +125,14 @@ class Source:
         another one took its identity."""
         messages = self._consumer.consume(limit, seconds)
         if self.away and any(_is_answer(message) for message in messages):
-            self.away = False
+            if not self._met_again:
+                # It may be another one, or an older state of it. Errors from before are still to come: it is away.
+                self._met_again = True
+                self.look_again()
+                self._rebalanced = False
+                return []
+            self.away = self._met_again = False
             log.info("the broker is back")
-            self.look_again()  # it may be another one, or an older state of it
-            self._rebalanced = False
-            return []
         if self._rebalanced:
             self._rebalanced = False
             if messages:

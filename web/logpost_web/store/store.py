@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +22,17 @@ from logpost.config import StoreConfig
 from logpost.errors import LogpostError, StartError
 from logpost.service import DirectoryLock
 from logpost.store_url import scheme_and_rest
+from logpost_web.store.damage import is_damage
+from logpost_web.store.gate import Gate
 from logpost_web.store.links import restore_links
 from logpost_web.store.schema import (
     ADDED_COLUMNS,
     CREATE_MANIFEST,
     CREATE_TABLE,
+    MANIFEST,
     REPLACED_INDEXES,
     TABLE,
+    TOLERANT,
     VERSION,
     version_comment,
     version_in,
@@ -35,10 +40,17 @@ from logpost_web.store.schema import (
 
 OPEN_FILES = 65_536
 """The embedded store has two files for every column of every large part it reads; 1024 are usual and too few."""
+GONE = 107
+"""ClickHouse's code of a file that is not there."""
 TIMED_OUT = 159
 """ClickHouse's code of a statement that ran into `max_execution_time`."""
 TOO_LARGE = 396
 """That of one that ran into `max_result_bytes`."""
+
+
+OPEN_TRIES = 10
+OPEN_PAUSE_SECONDS = 1.0
+"""A store that vanished while it was open is made again; whoever removes it may not be through with it."""
 
 
 class QueryError(LogpostError):
@@ -47,6 +59,11 @@ class QueryError(LogpostError):
     def __init__(self, message: str, code: int = 0) -> None:
         super().__init__(message)
         self.code = code
+
+    @property
+    def is_damage(self) -> bool:
+        """Whether bytes of the store are damaged or gone."""
+        return is_damage(self.code, str(self))
 
     @property
     def timed_out(self) -> bool:
@@ -88,6 +105,13 @@ class Store:
         self._target = target
         self._lock = lock
         self._idle: list[Client] = []
+        self._gate = Gate()
+        self._suspects: list[str] = []
+        self._open()
+
+    def _open(self) -> None:
+        self._place: tuple[Path, int] | None = None
+        target = self._target
         try:
             if "path" in target:
                 restore_links(Path(target["path"]))
@@ -98,6 +122,8 @@ class Store:
             for column in ADDED_COLUMNS:
                 self._anchor.command(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
             self._replace_indexes()
+            self._tolerate_broken_parts()
+            self._place = self._find_place()
             found = self.version
         except (ClickHouseError, QueryError, OSError) as error:
             raise StartError(f"cannot open the store {self.description}: {_first_line(error)}") from error
@@ -140,6 +166,65 @@ class Store:
                 # In the background: what is not yet done is read whole.
                 self._anchor.command(f"ALTER TABLE {TABLE} MATERIALIZE INDEX {index.split()[0]}")
 
+    def _tolerate_broken_parts(self) -> None:
+        """A store with many broken parts opens: what they held is read again."""
+        for table in (TABLE, MANIFEST):
+            of_table = "FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
+            [(created,)] = self.query(f"SELECT create_table_query {of_table}", {"table": table}).rows
+            if "max_compress_block_size" not in created:
+                self._anchor.command(f"ALTER TABLE {table} MODIFY SETTING {TOLERANT}")
+
+    def _find_place(self) -> tuple[Path, int] | None:
+        """The directory of the embedded table, and its inode."""
+        if "path" not in self._target:
+            return None
+        found = "SELECT data_paths[1] FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
+        directory = Path(self.query(found, {"table": TABLE}).rows[0][0])
+        return directory, directory.stat().st_ino
+
+    @property
+    def is_embedded(self) -> bool:
+        return "path" in self._target
+
+    def is_there(self) -> bool:
+        """Whether the directory is the one that was opened. The engine itself goes on without it, from memory."""
+        if self._place is None:
+            return True
+        directory, inode = self._place
+        try:
+            return directory.stat().st_ino == inode and (Path(self._target["path"]) / "metadata").exists()
+        except OSError:
+            return False
+
+    def _check_place(self) -> None:
+        if not self.is_there():
+            raise QueryError(f"the directory of the store {self.description} was removed", GONE)
+
+    def open_again(self) -> None:
+        """Close it and open what is in its directory now. Waits for the statements that run. Raises StartError."""
+        with self._gate.closed():
+            self._close_clients()
+            for left in reversed(range(OPEN_TRIES)):
+                try:
+                    self._lock = self._lock.renewed()
+                    self._open()
+                    return
+                except StartError:
+                    if not left:
+                        raise
+                    time.sleep(OPEN_PAUSE_SECONDS)
+
+    def take_suspects(self) -> list[str]:
+        """The errors by which statements found damage since the last call."""
+        suspects, self._suspects = self._suspects, []
+        return suspects
+
+    def _failed(self, error: ClickHouseError) -> QueryError:
+        failed = _query_error(error)
+        if failed.is_damage:
+            self._suspects.append(str(failed))
+        return failed
+
     def query(self, sql: str, parameters: Mapping[str, object] | None = None, tag: str = "") -> QueryResult:
         """Run a SELECT with `{name:Type}` parameters; `cancel(tag)` ends it. Blocks; any thread. Raises QueryError."""
         try:
@@ -147,8 +232,9 @@ class Store:
                 settings = {"log_comment": tag} if tag else {}
                 result = client.query(sql, parameters=dict(parameters or {}), settings=settings)
                 rows = result.result_rows
+            self._check_place()
         except ClickHouseError as error:
-            raise _query_error(error) from error
+            raise self._failed(error) from error
         summary = result.summary
         return QueryResult(
             columns=tuple(result.column_names),
@@ -165,6 +251,15 @@ class Store:
                 client.command(sql)
         except ClickHouseError as error:
             raise _query_error(error) from error
+
+    def ask(self, sql: str) -> list[str]:
+        """Run a statement that is no SELECT and has a row as its answer. Blocks; any thread. Raises QueryError."""
+        try:
+            with self._client() as client:
+                answer = client.command(sql)
+        except ClickHouseError as error:
+            raise _query_error(error) from error
+        return [str(value) for value in answer] if isinstance(answer, list) else [str(answer)]
 
     def cancel(self, tag: str) -> None:
         """End the statement with this tag soon, if it runs. Any thread. Raises QueryError."""
@@ -195,31 +290,36 @@ class Store:
         try:
             with self._client() as client:
                 client.raw_insert(table, insert_block=rows, fmt="JSONEachRow", settings=settings)
+            self._check_place()
         except ClickHouseError as error:
-            raise _query_error(error) from error
+            raise self._failed(error) from error
 
     def close(self) -> None:
         """Call it when no statement runs any more."""
+        self._close_clients()
+        self._lock.release()
+
+    def _close_clients(self) -> None:
         while self._idle:
             self._idle.pop().close()
         self._anchor.close()
-        self._lock.release()
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[Client]:
         """A client for one statement. One whose statement failed is not used again: in chDB 26.9 the rows that it had
         produced until then come out in front of the next answer."""
-        # list.pop and list.append are atomic: threads need no lock of ours.
-        try:
-            client = self._idle.pop()
-        except IndexError:
-            client = clickhouse_connect.get_client(**self._target)
-        try:
-            yield client
-        except BaseException:
-            client.close()
-            raise
-        self._idle.append(client)
+        with self._gate.inside():
+            # list.pop and list.append are atomic: threads need no lock of ours.
+            try:
+                client = self._idle.pop()
+            except IndexError:
+                client = clickhouse_connect.get_client(**self._target)
+            try:
+                yield client
+            except BaseException:
+                client.close()
+                raise
+            self._idle.append(client)
 
 
 def _target(config: StoreConfig, directory: Path) -> dict[str, Any]:

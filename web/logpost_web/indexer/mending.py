@@ -1,0 +1,85 @@
+"""Damage of the store while it is open: noticed, set aside, and said, so that what is lacking is read again.
+
+The engine says nothing of a directory that vanished, and answers from memory as long as it can. Of a damaged part it
+speaks in the errors of whoever meets it: a search, an insert, its own merges.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from logpost_web.indexer import metrics
+from logpost_web.store.damage import part_in
+from logpost_web.store.parts import (
+    Part,
+    broken_aside,
+    drop_aside,
+    met_in_errors,
+    set_aside,
+    unsound,
+    vanished,
+)
+from logpost_web.store.store import Store
+
+LOOK_SECONDS = 5.0
+"""How often parts and the engine's errors are looked at; the directory and failed statements at once."""
+
+log = logging.getLogger("indexer")
+
+
+class Mending:
+    """For one thread. Methods raise QueryError, and StartError when a store that vanished cannot be made again."""
+
+    def __init__(self, store: Store, say: Callable[[str], None]) -> None:
+        """`say` is called with what was found, before it is mended."""
+        self._store = store
+        self._say = say
+        self._seen: dict[int, int] = {}
+        self._looked_at = float("-inf")
+        self._aside: list[Part] = []
+
+    def mend(self, now: float) -> bool:
+        """Whether something was found: then the store is to be compared with its manifest. `now`: seconds of a clock
+        that never goes back."""
+        if not self._store.is_embedded:
+            return False
+        if not self._store.is_there():
+            metrics.DAMAGE.labels("directory").inc()
+            self._say("the directory of the store was removed")
+            log.error("the directory of the store %s was removed: making it again", self._store.description)
+            self._store.open_again()
+            return True
+        names = {part_in(message) or "" for message in self._store.take_suspects()}
+        if now - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = now
+            names |= met_in_errors(self._store, self._seen) | {part.name for part in vanished(self._store)}
+        return self._set_aside(names - {""})
+
+    def _set_aside(self, names: set[str]) -> bool:
+        """Those of the named parts that are damaged."""
+        found = list(unsound(self._store, names)) if names else []
+        if found:
+            self._say("parts of the store are damaged")
+        for part, reason in found:
+            metrics.DAMAGE.labels("part").inc()
+            log.error(
+                "the part %s of %s is damaged, its %d rows are set aside: %s", part.name, part.table, part.rows, reason
+            )
+            set_aside(self._store, part)
+            self._aside.append(part)
+        return bool(found)
+
+    def say_broken(self) -> None:
+        """Name the parts that the engine set aside when it opened the store."""
+        for table, name in broken_aside(self._store) if self._store.is_embedded else ():
+            metrics.DAMAGE.labels("part").inc()
+            log.error("a part of %s is damaged and set aside as detached/%s", table, name)
+
+    def clear(self) -> None:
+        """Remove the parts that were set aside: their rows are back."""
+        if not self._store.is_embedded:
+            return
+        for table, name in [*broken_aside(self._store), *((part.table, part.name) for part in self._aside)]:
+            drop_aside(self._store, table, name)
+        self._aside = []

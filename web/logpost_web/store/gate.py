@@ -1,0 +1,42 @@
+"""Statements of many threads, and a moment in which none runs."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+
+class Gate:
+    """Open for all at once, or closed by one who waits until all have left."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._closer: int | None = None
+
+    @contextlib.contextmanager
+    def inside(self) -> Iterator[None]:
+        """Waits while the gate is closed, but for the thread that closed it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closer in (None, threading.get_ident()))
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def closed(self) -> Iterator[None]:
+        """Nobody is inside. One thread closes at a time, and not from inside."""
+        with self._changed:
+            self._closer = threading.get_ident()
+            self._changed.wait_for(lambda: not self._inside)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._closer = None
+                self._changed.notify_all()

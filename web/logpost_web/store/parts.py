@@ -1,0 +1,90 @@
+"""The parts of the embedded store's tables: which are there, which are sound, which were set aside.
+
+A store on a server is its operator's: none of this touches it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from logpost_web.store.damage import DAMAGE_CODES, part_in
+from logpost_web.store.store import QueryError, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    table: str
+    name: str
+    directory: Path
+    rows: int
+
+
+def parts(store: Store) -> list[Part]:
+    """Raises QueryError."""
+    found = store.query(
+        "SELECT table, name, path, rows FROM system.parts WHERE database = currentDatabase() AND active"
+        " AND table LIKE 'otel_logs%' ORDER BY table, name"
+    )
+    return [Part(table, name, Path(path), rows) for table, name, path, rows in found.rows]
+
+
+def vanished(store: Store) -> list[Part]:
+    """Parts whose directory is not there. Raises QueryError."""
+    gone = [part for part in parts(store) if not part.directory.is_dir()]
+    # A merge may have replaced them since they were listed.
+    return [part for part in gone if part in parts(store)] if gone else []
+
+
+def met_in_errors(store: Store, seen: dict[int, int]) -> set[str]:
+    """Names of parts in which the engine met damage since `seen`, which is kept up to date: also what no statement of
+    ours met, as a merge. Raises QueryError."""
+    found = store.query(
+        "SELECT code, value, last_error_message FROM system.errors WHERE code IN {codes:Array(Int32)}",
+        {"codes": sorted(DAMAGE_CODES)},
+    )
+    names = set()
+    for code, value, message in found.rows:
+        if value > seen.get(code, 0):
+            seen[code] = value
+            names.add(part_in(str(message)) or "")
+    return names - {""}
+
+
+def unsound(store: Store, names: set[str]) -> Iterator[tuple[Part, str]]:
+    """Those of the named parts whose bytes are not what was written, and what is wrong. Raises QueryError."""
+    for part in parts(store):
+        if part.name in names and (reason := reason_against(store, part)):
+            yield part, reason
+
+
+def reason_against(store: Store, part: Part) -> str:
+    """What is wrong with a part; empty when it is sound. Reads all of it."""
+    if not part.directory.is_dir():
+        return "its directory is gone"
+    try:
+        answer = store.ask(f"CHECK TABLE {part.table} PART '{part.name}'")
+    except QueryError as error:
+        return str(error)
+    _, passed, reason = (*answer, "", "", "")[:3]
+    return "" if passed in ("", "1") else reason.strip() or "its checksums do not match"
+
+
+def set_aside(store: Store, part: Part) -> None:
+    """Move a part to the table's directory `detached`: no statement meets it any more. Raises QueryError."""
+    store.command(f"ALTER TABLE {part.table} DETACH PART '{part.name}'")
+
+
+def broken_aside(store: Store) -> list[tuple[str, str]]:
+    """(table, name) of the parts that the engine set aside because they were broken. Raises QueryError."""
+    found = store.query(
+        "SELECT table, name FROM system.detached_parts WHERE database = currentDatabase()"
+        " AND table LIKE 'otel_logs%' AND startsWith(name, 'broken')"
+    )
+    return [(table, name) for table, name in found.rows]
+
+
+def drop_aside(store: Store, table: str, name: str) -> None:
+    """Remove a part that was set aside. Raises QueryError."""
+    store.command(f"ALTER TABLE {table} DROP DETACHED PART '{name}' SETTINGS allow_drop_detached = 1")
