@@ -257,6 +257,8 @@ def test_older_lines_come_when_the_end_is_near(page: Browser) -> None:
 
 def test_a_time_range_is_chosen(page: Browser) -> None:
     page.click("#range")
+    zone = page.run("return Intl.DateTimeFormat().resolvedOptions().timeZone")
+    assert f"Your local time, {zone}." in page.run("return document.querySelector('#ranges').innerText")
     page.click("#ranges [data-start='-5m']")
     page.wait(f"location.search === '?start=-5m' && {DONE}")
     assert page.run("return document.querySelector('#range-label').textContent") == "Last 5 minutes"
@@ -275,6 +277,23 @@ def test_live_shows_a_new_line_on_top(page: Browser, appliance: Appliance) -> No
     messages = page.run("return [...document.querySelectorAll('#rows .message')].map((one) => one.textContent)")
     assert messages == ["freshest", "freshness guaranteed", "fresh but late"]
     page.click("#live")
+
+
+def test_live_never_has_two_requests_in_flight(page: Browser) -> None:
+    page.run(
+        "const [ask, every] = [window.fetch, window.setInterval];"
+        "window.requests = { now: 0, most: 0, all: 0 };"
+        "window.setInterval = (call, ms) => every(call, ms / 40);"  # five times while one answer is awaited
+        "window.fetch = async (...given) => {"
+        "  requests.now += 1; requests.all += 1; requests.most = Math.max(requests.most, requests.now);"
+        "  try { const answer = await ask(...given); await new Promise((go) => setTimeout(go, 250)); return answer; }"
+        "  finally { requests.now -= 1; }"
+        "};"
+    )
+    page.click("#live")
+    page.wait("requests.all >= 6")
+    page.click("#live")
+    assert page.run("return requests.most") == 1
 
 
 def test_the_keyboard_is_enough(page: Browser) -> None:

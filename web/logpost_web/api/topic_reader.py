@@ -14,8 +14,10 @@ from logpost.kafka import client_settings
 
 READS_AT_ONCE = 2
 """Each record is in memory as a whole."""
-SECONDS = 10.0
-"""How long the broker may take for each of three questions."""
+SECONDS = 60.0
+"""How long one record may take: librdkafka takes seconds to unpack one of hundreds of megabytes."""
+ASK_SECONDS = 10.0
+"""How long the broker may take to say whether it is there."""
 
 quiet = logging.getLogger("web.librdkafka")
 
@@ -59,10 +61,10 @@ class TopicReader:
 
     def _is_there(self, consumer: Consumer, place: TopicPartition) -> bool:
         # Asked for all topics: asked for one, the broker may create it.
-        topic = consumer.list_topics(timeout=self._seconds).topics.get(place.topic)
+        topic = consumer.list_topics(timeout=min(ASK_SECONDS, self._seconds)).topics.get(place.topic)
         if topic is None or place.partition not in topic.partitions:
             return False
-        low, high = consumer.get_watermark_offsets(place, timeout=self._seconds)
+        low, high = consumer.get_watermark_offsets(place, timeout=min(ASK_SECONDS, self._seconds))
         return bool(low <= place.offset < high)
 
     def _value_at(self, consumer: Consumer, place: TopicPartition) -> bytes | None:

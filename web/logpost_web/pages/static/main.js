@@ -50,7 +50,7 @@ async function run() {
   const { signal } = asking;
   $("results").setAttribute("aria-busy", "true");
   try {
-    const [found, counted] = await ask(signal);
+    const [found, counted] = await Promise.all([askForRows(signal), askForBars(signal)]);
     showError(null);
     showHints(found.hints);
     replaceRows(found);
@@ -61,13 +61,11 @@ async function run() {
   if (!signal.aborted) $("results").setAttribute("aria-busy", "false");
 }
 
-function ask(signal) {
-  const common = apiArguments(state);
+const askForRows = (signal) => get("api/search", { ...apiArguments(state), limit: PAGE, highlight: true }, signal);
+
+function askForBars(signal) {
   const buckets = Math.min(120, Math.max(30, Math.round($("histogram").clientWidth / 12)));
-  return Promise.all([
-    get("api/search", { ...common, limit: PAGE, highlight: true }, signal),
-    get("api/histogram", { ...common, buckets, tz: TIME_ZONE }, signal),
-  ]);
+  return get("api/histogram", { ...apiArguments(state), buckets, tz: TIME_ZONE }, signal);
 }
 
 function showHints(hints = []) {
@@ -213,13 +211,15 @@ function setLive(on) {
   $("live").setAttribute("aria-pressed", String(on));
 }
 
-/** Add what is new on top; what is open stays open. Never asks again before the answer is there. */
+/** Add what is new on top; what is open stays open. One request at a time, and none before the last is
+ *  answered. */
 async function refresh() {
   if (refreshing || document.hidden || $("results").getAttribute("aria-busy") === "true") return;
   const { signal } = asking;
   refreshing = true;
   try {
-    const [found, counted] = await ask(signal);
+    const found = await askForRows(signal);
+    const counted = await askForBars(signal);
     const shown = new Set([...$("rows").children].map((row) => row.dataset.key));
     const fresh = found.rows.filter((row) => !shown.has(rowKey(row)));
     if (fresh.length === found.rows.length || shown.size > MOST_LIVE_ROWS) replaceRows(found);

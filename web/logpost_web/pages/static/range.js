@@ -10,6 +10,7 @@ export class RangePanel {
     this.button = document.getElementById("range");
     this.from = document.getElementById("from");
     this.to = document.getElementById("to");
+    this.panel.querySelector(".zone").textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
     this.panel.addEventListener("beforetoggle", (event) => event.newState === "open" && this.#place());
     this.panel.querySelector(".quick").addEventListener("click", (event) => {
       const { start } = event.target.dataset;
