@@ -3,12 +3,14 @@ it at once."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from logpost.agent.paths import PathRules
 from logpost.agent.source import zone
 from logpost.config import Config, FileSource, JournalSource, Loaded
 from logpost.errors import ConfigError
+from logpost.kafka import check_client
 from logpost.kafka import mistakes as kafka_mistakes
 from logpost.service import exposed
 from logpost.store_url import scheme_and_rest
@@ -16,11 +18,11 @@ from logpost.store_url import scheme_and_rest
 
 def mistakes(loaded: Loaded) -> list[str]:
     """Each with the file or variable that set the key."""
-    return [f"{_origin(loaded, key)}: {mistake}" for key, mistake in _mistakes(loaded.config)]
+    return [f"{_source(loaded, key)}{mistake}" for key, mistake in _mistakes(loaded.config)]
 
 
-def _origin(loaded: Loaded, key: str) -> str:
-    return loaded.origins.get(key, "default").partition(" (")[0]
+def _source(loaded: Loaded, key: str) -> str:
+    return f"{loaded.origins[key].partition(' (')[0]}: " if key in loaded.origins else ""
 
 
 def _mistakes(config: Config) -> Iterator[tuple[str, str]]:
@@ -28,9 +30,16 @@ def _mistakes(config: Config) -> Iterator[tuple[str, str]]:
     for name, table in (("broker", config.broker), ("web", config.web)):
         if mistake := exposed(table.listen, insecure=table.insecure, table=name):
             yield f"{name}.listen", mistake
-    yield from kafka_mistakes(config.kafka).items()
+    unusable = kafka_mistakes(config.kafka)
+    yield from unusable.items()
     if mistake := _raised(lambda: scheme_and_rest(config.store.url)):
         yield "store.url", mistake
+    if not unusable and (mistake := _raised(lambda: check_client(config.kafka))):
+        yield "kafka.security_protocol", mistake
+    if mistake := _raised(lambda: re.compile(config.store.topics)):
+        yield "store.topics", f"store.topics: {mistake}"
+    if mistake := _raised(lambda: zone("")):
+        yield "TZ", mistake
     journals = 0
     for place, source in enumerate(config.agent.source):
         journals += isinstance(source, JournalSource)
@@ -46,13 +55,13 @@ def _of_files(source: FileSource, key: str) -> Iterator[str]:
             given = ((pattern,), ()) if name == "paths" else ((), (pattern,))
             if mistake := _raised(lambda given=given: PathRules(*given, forbidden=())):  # type: ignore[misc]  # bound here
                 yield f"{key}.{name}[{place}]: {mistake}"
-    if mistake := _raised(lambda: zone(source.timezone)):
+    if source.timezone and (mistake := _raised(lambda: zone(source.timezone))):
         yield f"{key}.timezone: {mistake}"
 
 
 def _raised(check: Callable[[], object]) -> str:
     try:
         check()
-    except (ConfigError, ValueError) as error:
+    except (ConfigError, ValueError, re.error) as error:
         return str(error)
     return ""

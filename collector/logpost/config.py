@@ -33,6 +33,9 @@ Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Pattern = Annotated[str, msgspec.Meta(pattern=r"^[^\0]+\Z")]
 HttpUrl = Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s/?#@\\]+(/\S*)?)?\Z")]
+Host = Annotated[str, msgspec.Meta(pattern=r"^[^\s/]*\Z")]
+Servers = Annotated[str, msgspec.Meta(pattern=r"^\s*[^\s,]+(\s*,\s*[^\s,]+)*\s*\Z")]
+TopicOrPattern = Annotated[str, msgspec.Meta(pattern=r"^(\^.+|[a-zA-Z0-9._-]{1,249})\Z")]
 TopicName = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{1,249}\Z")]
 
 
@@ -43,11 +46,11 @@ class Table(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=Tru
 class BrokerConfig(Table, frozen=True):
     """`[broker]`: the embedded broker."""
 
-    listen: str = "localhost"
+    listen: Host = "localhost"
     """Address to bind. `localhost` binds 127.0.0.1 and ::1."""
     port: Port = 9092
     """0 takes a free port."""
-    advertised_host: str = ""
+    advertised_host: Host = ""
     """Host name that clients are told to connect to; default: `listen`."""
     insecure: bool = False
     """Allow an address that is not loopback although nothing authenticates clients."""
@@ -115,7 +118,7 @@ class BrokerConfig(Table, frozen=True):
 class KafkaConfig(Table, frozen=True):
     """`[kafka]`: how agent, handler, indexer and exporter reach the broker, ours or any other Kafka."""
 
-    bootstrap_servers: Text = "localhost:9092"
+    bootstrap_servers: Servers = "localhost:9092"
     topic: TopicName = "logs"
     partitions: Positive = 8
     """Partitions of `topic` when logpost creates it."""
@@ -174,9 +177,9 @@ class StoreConfig(Table, frozen=True):
 
     url: str = ""
     """`chdb:///path` or `clickhouse://user@host:8443/database`; default: chDB under the data directory."""
-    topics: str = "^logs"
+    topics: TopicOrPattern = "^logs"
     """Topics that are indexed: a name, or a pattern that starts with `^`."""
-    group: str = "logpost-indexer"
+    group: Text = "logpost-indexer"
     block_rows: Positive = 50_000
     block_bytes: Positive = 32 * MIB
     block_seconds: Seconds = 0.5

@@ -56,6 +56,14 @@ def mistakes(config: KafkaConfig) -> dict[str, str]:
     return found
 
 
+def check_client(config: KafkaConfig) -> None:
+    """Raises ConfigError for settings that librdkafka refuses. Sends nothing."""
+    try:
+        AdminClient({**client_settings(config, "logpost-check"), "log_level": 0})
+    except KafkaException as error:
+        raise ConfigError(f"[kafka] cannot be used: {error.args[0].str()}") from error
+
+
 def unreachable(error: str, bootstrap_servers: str) -> str:
     """What to say of librdkafka's `error` when it is about an address that a broker advertises, not one of ours:
     the broker answers, and sends its clients where they cannot come. Else the empty text."""

@@ -75,8 +75,11 @@ def test_sources_are_told_apart_by_their_type(tmp_path: Path) -> None:
         ("[agent]\nmax_in_flight = 0\n", "agent.max_in_flight: expected `int` >= 1"),
         ("[agent]\npoll_seconds = nan\n", "agent.poll_seconds: expected `float` > 0.0"),
         ("[agent]\nmax_line_bytes = 100\n", "agent.max_line_bytes: expected `int` >= 1024"),
-        ('[kafka]\nbootstrap_servers = ""\n', "kafka.bootstrap_servers: expected `str` of length >= 1"),
+        ('[kafka]\nbootstrap_servers = ""\n', "kafka.bootstrap_servers: expected `str` matching"),
         ('[kafka]\ntopic = "a b"\n', "kafka.topic: expected `str` matching"),
+        ('[kafka]\nbootstrap_servers = ","\n', "kafka.bootstrap_servers: expected `str` matching"),
+        ('[broker]\nadvertised_host = "a b"\n', "broker.advertised_host: expected `str` matching"),
+        ('[store]\ntopics = ""\n', "store.topics: expected `str` matching"),
         ('[[agent.source]]\ntype = "file"\npaths = []\n', "agent.source[0].paths: expected `array` of length >= 1"),
         ('[[agent.source]]\ntype = "file"\npaths = [""]\n', "agent.source[0].paths[0]: expected `str` matching"),
         (
@@ -298,6 +301,8 @@ servise = "x"
         ),
         ('[[agent.source]]\ntype = "file"\npaths = ["/x/**y"]\n', ["agent.source[0].paths[0]"]),
         ('[[agent.source]]\ntype = "journal"\n' * 2, ["only one source"]),
+        ('[store]\ntopics = "^("\n', ["store.topics"]),
+        (f'[kafka]\nsecurity_protocol = "SSL"\nssl_ca_location = "{__file__}"\n', ["[kafka] cannot be used"]),
     ],
 )
 def test_check_names_all_mistakes_with_key_and_file(
@@ -309,6 +314,14 @@ def test_check_names_all_mistakes_with_key_and_file(
     assert all(line.startswith(f"logpost: {file}: ") for line in lines)
     assert [name for name in named if not any(name in line for line in lines)] == []
     assert len(lines) == len(named)
+
+
+def test_check_names_a_zone_that_only_the_environment_sets(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Mars/Base")
+    assert main(["config", "check"]) == 2
+    assert 'the environment variable TZ = "Mars/Base" is no time zone' in capsys.readouterr().err
 
 
 def test_check_says_that_all_is_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
