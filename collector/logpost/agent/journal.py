@@ -130,20 +130,19 @@ class Journal:
         return RecordWriter(origin)
 
     def _start(self) -> None:
-        self._thread = threading.Thread(target=self._read, args=(self._place(),), name="journal", daemon=True)
+        # Not `--after-cursor`: where the cursor's own entry was vacuumed, that skips the first one that is still there.
+        saved = self._position
+        cursor = self._read_to or (saved.cursor if saved is not None else "")
+        place = f"--cursor={cursor}" if cursor else f"--since={self._source.since}"
+        is_read = bool(self._read_to) or (saved is not None and saved.entries > 0)
+        arguments = (place, cursor if is_read else "")
+        self._thread = threading.Thread(target=self._read, args=arguments, name="journal", daemon=True)
         self._thread.start()
 
-    def _place(self) -> str:
-        """The option that makes journalctl begin where we stand."""
-        if self._read_to:
-            return f"--after-cursor={self._read_to}"
-        if self._position is None:
-            return f"--since={self._source.since}"
-        return f"--{'after-' if self._position.entries else ''}cursor={self._position.cursor}"
-
-    def _read(self, place: str) -> None:
-        """The pipe's thread."""
-        command = ["journalctl", "--output=json", "--follow", "--no-tail", "--no-pager", place]
+    def _read(self, place: str, read_to: str) -> None:
+        """The pipe's thread. `read_to`: the cursor of the last entry that was read."""
+        # Without `--all` a value above 4,096 bytes is null.
+        command = ["journalctl", "--output=json", "--all", "--follow", "--no-tail", "--no-pager", place]
         entries, remark = 0, ""
         try:
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
@@ -155,12 +154,22 @@ class Journal:
                     entry = decode(line)
                     if entry is not None:
                         entries += 1
-                        self._put(entry)
+                        if entries > 1 or not self._is_read(entry, read_to):
+                            self._put(entry)
                     elif line.strip():
                         remark = line.decode(errors="replace").strip()
         except OSError as error:
             remark = str(error)
         self._put(_Ended(entries, remark))
+
+    def _is_read(self, entry: Entry, read_to: str) -> bool:
+        """The first entry that is printed is the last one that was read. If it is another, that one is gone."""
+        cursor = text(entry.get("__CURSOR"))
+        if read_to and cursor != read_to:
+            self._log.warning(
+                "the journal has lost its entry %s, and perhaps entries behind it: read on from %s", read_to, cursor
+            )
+        return cursor == read_to
 
     def _put(self, item: Entry | _Ended) -> None:
         while not self._stopped.is_set():

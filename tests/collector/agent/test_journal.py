@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import stat
+import struct
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +22,10 @@ from logpost.config import JournalSource
 from logpost.formats import Parsed
 from logpost.record import Src
 from tests.collector.agent.harness import START_NS, Topic, range_of
+
+REAL = shutil.which("journalctl")
+REMOTE = "/lib/systemd/systemd-journal-remote"
+"""Writes journal files."""
 
 
 def plain(line: str, now_ns: int) -> Parsed:
@@ -104,12 +112,12 @@ class Journald:
 class Reading:
     """A journal reader, run until something is true."""
 
-    def __init__(self, saved: JournalPosition | None = None) -> None:
+    def __init__(self, saved: JournalPosition | None = None, since: str = "-1h") -> None:
         self.topic = Topic()
         self.woken = threading.Event()
         self.saves: list[JournalPosition | None] = []
         self.journal = Journal(
-            JournalSource(),
+            JournalSource(since=since),
             saved,
             host="web-1",
             sink=self.topic,
@@ -130,6 +138,9 @@ class Reading:
         self.until(lambda: len(self.topic.records) >= entries, now)
 
 
+Start = Callable[..., Reading]
+
+
 @pytest.fixture
 def journald(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journald:
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
@@ -137,19 +148,16 @@ def journald(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journald:
 
 
 @pytest.fixture
-def reading() -> Iterator[Callable[[JournalPosition | None], Reading]]:
+def reading() -> Iterator[Start]:
     started: list[Reading] = []
 
-    def start(saved: JournalPosition | None = None) -> Reading:
-        started.append(Reading(saved))
+    def start(saved: JournalPosition | None = None, since: str = "-1h") -> Reading:
+        started.append(Reading(saved, since))
         return started[-1]
 
     yield start
     for one in started:
         one.journal.close()
-
-
-Start = Callable[..., Reading]
 
 
 def test_entries_become_records_that_count(journald: Journald, reading: Start) -> None:
@@ -210,7 +218,7 @@ def test_journalctl_that_ends_is_started_again_where_it_was(
     journald.write(4)
     journal.count(4, now=1000.0)
     assert [record.message for record in journal.topic.records] == [f"message {number}" for number in range(4)]
-    assert journald.calls()[:2] == ["--since=-1h", "--after-cursor=c1"]
+    assert journald.calls()[:2] == ["--since=-1h", "--cursor=c1"]
 
 
 def test_no_permission_is_said_once_and_the_journal_is_off(
@@ -243,3 +251,84 @@ def test_without_journalctl_there_is_one_warning(
     journal = reading()
     journal.journal.turn(0.0, START_NS)
     assert [record.message for record in caplog.records] == ["journalctl is not there: the journal is not read"]
+
+
+class RealJournald:
+    """A directory of journal files, and a `journalctl` that is the real one and reads only them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.journals = directory / "journals"
+        self.journals.mkdir()
+        program = directory / "journalctl"
+        program.write_text(f'#!/bin/sh\nexec {REAL} --directory={self.journals} "$@"\n')
+        program.chmod(0o755)
+
+    def write(self, file: str, messages: dict[int, bytes]) -> None:
+        """Entries by number, which is their time."""
+        exported = b""
+        for number, message in messages.items():
+            microseconds = START_NS // 1000 + number * 1_000_000
+            exported += (
+                f"__REALTIME_TIMESTAMP={microseconds}\n__MONOTONIC_TIMESTAMP={number * 1_000_000}\n"
+                f"_BOOT_ID={'ab' * 16}\n_MACHINE_ID={'cd' * 16}\nPRIORITY=6\nSYSLOG_IDENTIFIER=test\n"
+            ).encode()
+            exported += b"MESSAGE\n" + struct.pack("<Q", len(message)) + message + b"\n\n"
+        subprocess.run(
+            [REMOTE, f"--output={self.journals}/{file}", "-"],
+            input=exported,
+            check=True,
+            capture_output=True,
+            env={**os.environ, "SYSTEMD_LOG_LEVEL": "err"},
+        )
+
+
+@pytest.fixture
+def real_journald(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RealJournald:
+    if REAL is None or not Path(REMOTE).exists():
+        pytest.skip("journalctl or systemd-journal-remote is not installed")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    return RealJournald(tmp_path)
+
+
+SINCE = "2026-01-01"
+
+
+def test_long_messages_and_any_bytes_come_whole(real_journald: RealJournald, reading: Start) -> None:
+    written = [
+        b"x" * 4095,
+        b"y" * 4096,
+        b"z" * 700_000,
+        b"\x1b[31mred\x1b[0m\tand tab\rand return",
+        b"caf\xe9",
+        "é".encode() * 5000,
+        b"first\nsecond\n\nlast",
+    ]
+    real_journald.write("a.journal", dict(enumerate(written)))
+    journal = reading(since=SINCE)
+    journal.count(len(written))
+    assert [record.message for record in journal.topic.records] == [
+        message.decode(errors="replace") for message in written
+    ]
+
+
+def test_nothing_is_skipped_where_the_cursors_entry_was_vacuumed(
+    real_journald: RealJournald, reading: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    real_journald.write("a.journal", {number: b"message %d" % number for number in range(1, 4)})
+    journal = reading(since=SINCE)
+    journal.count(3)
+    position = journal.journal.position()
+    journal.journal.close()
+    real_journald.write("b.journal", {number: b"message %d" % number for number in range(11, 16)})
+    again = reading(position)
+    again.count(5)
+    assert [record.message for record in again.topic.records] == [f"message {number}" for number in range(11, 16)]
+    assert range_of(again.topic.records[0]).start == 3
+    assert not caplog.records
+    again.journal.close()
+    (real_journald.journals / "a.journal").unlink()
+    vacuumed = reading(position)
+    vacuumed.count(5)
+    assert [record.message for record in vacuumed.topic.records] == [f"message {number}" for number in range(11, 16)]
+    [said] = [record.message for record in caplog.records]
+    assert "the journal has lost its entry" in said
