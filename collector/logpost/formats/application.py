@@ -13,6 +13,7 @@ from logpost.formats.times import (
     month_day,
     short_year_month_day,
 )
+from logpost.formats.zones import ZONE
 
 _ANDROID = re.compile(r"(\d\d-\d\d) (\d\d:\d\d):(\d\d)\.(\d{3,9}) +\d{1,9} +\d{1,9} ([VDIWEFA]) ", re.ASCII)
 _HDFS = re.compile(r"(\d{6}) (\d{4})(\d\d) (?=\d{1,10} [A-Z])", re.ASCII)
@@ -21,7 +22,7 @@ _PROXIFIER = re.compile(r"\[(\d\d\.\d\d) (\d\d:\d\d):(\d\d)\] ", re.ASCII)
 _KLOG = re.compile(r"([IWEF])(\d{4}|\d{8}) (\d\d:\d\d):(\d\d)\.(\d{1,9}) +\d{1,20} [^\s:\]]{1,200}:\d{1,9}\]", re.ASCII)
 _DAY_FIRST = re.compile(
     r"\[?(?:\d{1,10}:[A-Z] )?(\d\d[ /-][A-Z][a-z]{2}[ /-]\d{4})[ :](\d\d:\d\d):(\d\d)(?:[.,](\d{1,9})\d*+)?"
-    r"(?: (UTC|GMT|[+-]\d{4}))?(?: ([.*#-]) )?",
+    rf"({ZONE})?(?: ([.*#-]) )?",
     re.ASCII,
 )
 _REDIS_LEVEL = {".": "debug", "-": "debug", "*": "info", "#": "warn"}

@@ -34,8 +34,6 @@ def named_file_line(text: str, times: Times, now_ns: int) -> Parsed | None:
 
 def _read(match: re.Match[str], text: str, times: Times, now_ns: int) -> Parsed:
     date, minute, second, fraction, offset = match.groups()
-    if offset is not None:
-        offset = offset.lstrip()
     parsed = Parsed(
         message=text,
         ts_ns=times.at(year_month_day, date, minute, second, fraction, offset, now_ns),

@@ -35,7 +35,7 @@ def ruby_line(text: str, times: Times, now_ns: int) -> Parsed | None:
 def _time(groups: tuple[str | None, ...], times: Times, now_ns: int) -> int | None:
     date, minute, second, fraction, offset = groups
     assert date and minute and second
-    return times.at(year_month_day, date, minute, second, fraction, offset and offset.lstrip(), now_ns)
+    return times.at(year_month_day, date, minute, second, fraction, offset, now_ns)
 
 
 def time_of_day_line(text: str, times: Times, now_ns: int) -> Parsed | None:

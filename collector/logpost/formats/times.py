@@ -10,6 +10,8 @@ import datetime
 import re
 from collections.abc import Callable
 
+from logpost.formats.zones import ZONE, zone_of
+
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
 HOUR_NS = 60 * MINUTE_NS
@@ -24,7 +26,6 @@ MONTHS = {
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
     )
 }
-_UTC_NAMES = frozenset(("Z", "z", "UTC", "GMT"))
 _SCALE = tuple(10 ** (9 - digits) for digits in range(10))
 _LEAP_YEARS_APART = 8
 """1896 → 1904 is the longest wait for a February 29th."""
@@ -87,8 +88,8 @@ class Times:
     ) -> int | None:
         """Unix nanoseconds of a civil time, None for one that is not in the calendar.
 
-        `minute` is `10:51` or `1051`, `fraction` at most nine digits. `offset` is `Z`, `+01:00`, `-0500`, `+01`; a
-        zone's letters other than UTC and GMT are taken for the stream's own zone, because many have several meanings.
+        `minute` is `10:51` or `1051`, `fraction` at most nine digits. `offset` is what names a zone (see
+        zones.py). None, too, for a time whose zone has several meanings: a guess would be hours wrong.
         A date without a year gets the latest one that does not lie more than a day after now.
         """
         key = (calendar, date, minute, offset, now_ns // HOUR_NS)
@@ -106,23 +107,14 @@ class Times:
     def _resolve(self, calendar: Calendar, date: str, minute: str, offset: str | None, now_ns: int) -> int | None:
         try:
             year, month, day = calendar(date)
-            zone = _zone_of(offset) or self._zone
+            hours, minutes = int(minute[:2]), int(minute[-2:])
             if year is None:
-                return _latest(month, day, int(minute[:2]), int(minute[-2:]), zone, now_ns)
-            return _minute_ns(datetime.datetime(year, month, day, int(minute[:2]), int(minute[-2:]), tzinfo=zone))
+                return _latest(month, day, hours, minutes, self._zone, now_ns)
+            local = datetime.datetime(year, month, day, hours, minutes, tzinfo=self._zone)
+            zone = self._zone if offset is None else zone_of(offset.lstrip(), local)
+            return None if zone is None else _minute_ns(local.replace(tzinfo=zone))
         except (ValueError, KeyError, OverflowError):
             return None
-
-
-def _zone_of(offset: str | None) -> datetime.tzinfo | None:
-    if offset is None:
-        return None
-    if offset in _UTC_NAMES:
-        return datetime.UTC
-    if offset[0] not in "+-":
-        return None
-    ahead = datetime.timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]) if len(offset) > 3 else 0)
-    return datetime.timezone(ahead if offset[0] == "+" else -ahead)
 
 
 def _minute_ns(moment: datetime.datetime) -> int | None:
@@ -146,7 +138,7 @@ def _latest(month: int, day: int, hour: int, minute: int, zone: datetime.tzinfo,
 
 ISO_TIME = (
     r"(\d{4}[-/]\d\d[-/]\d\d)[T _]([ \d]\d:\d\d):(\d\d)(?:[.,](\d{1,9})\d*+)?"
-    r"(Z|[+-]\d\d(?::?\d\d)?(?!\d)| ?(?:UTC|GMT)\b| [+-]\d\d:?\d\d(?!\d)| [A-Z]{1,3}[SD]T\b| [CEW]ET\b)?"
+    rf"({ZONE})?"
 )
 """RFC 3339 and its many relatives: date, minute, second, fraction, offset. (MariaDB writes a blank for a zero.)"""
 _ISO = re.compile(ISO_TIME, re.ASCII)
@@ -159,7 +151,7 @@ def iso_time(text: str, times: Times, now_ns: int) -> int | None:
     if match is None:
         return None
     date, minute, second, fraction, offset = match.groups()
-    return times.at(year_month_day, date, minute, second, fraction, offset and offset.lstrip(), now_ns)
+    return times.at(year_month_day, date, minute, second, fraction, offset, now_ns)
 
 
 def epoch_time(number: float) -> int | None:

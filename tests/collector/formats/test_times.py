@@ -101,3 +101,55 @@ def test_a_number_that_is_too_small_or_too_large_is_no_time(number: float) -> No
 def test_any_number_is_a_time_that_a_record_can_write_or_none(number: float) -> None:
     ns = epoch_time(number)
     assert ns is None or 10**17 <= ns < 253_402_300_800 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("written", "utc"),
+    [
+        ("2026-11-28 11:20:30.123 CET [1234] LOG:  x", "10:20:30.123"),
+        ("2026-11-28 02:20:30 PST ERROR x", "10:20:30"),
+        ("2026-11-28 07:20:30.123 -03 [1234] LOG:  x", "10:20:30.123"),
+        ("2026-11-28 07:20:30-03 x", "10:20:30"),
+        ("2026-11-28T07:20:30-0300 x", "10:20:30"),
+        ("2026-11-28 15:50:30 +0530 x", "10:20:30"),
+        ("2026-11-28 12:20:30 UTC+2 x", "10:20:30"),
+        ("2026-11-28 12:20:30 GMT+02:00 x", "10:20:30"),
+        ("2026-11-28 10:20:30 UTC:203.0.113.7(51234):ada@shop:[1234]:ERROR:  x", "10:20:30"),
+        ("2026-11-28 13:20:30 EAT [1234] LOG:  x", "10:20:30"),
+        ("[28-Nov-2026 11:20:30 Europe/Berlin] PHP Warning:  x", "10:20:30"),
+        ("[28-Nov-2026 07:20:30 America/Argentina/Ushuaia] PHP Warning:  x", "10:20:30"),
+        ("28-Nov-2026 11:20:30 CET x", "10:20:30"),
+        ('{"time":"2026-11-28 11:20:30 CET","msg":"x"}', "10:20:30"),
+        ("2026-11-28 10:20:30 POST /x", "10:20:30"),
+        ("2026-11-28 10:20:30 TEST x", "10:20:30"),
+        ("2026-11-28 10:20:30 CAT has eaten", "10:20:30"),
+        ("2026-11-28 10:20:30 -12.5 degrees", "10:20:30"),
+    ],
+)
+def test_a_zone_is_read_right(written: str, utc: str) -> None:
+    assert time_of(written) == f"2026-11-28T{utc}Z"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-11-28 10:20:30 CST x",
+        "2026-11-28 10:20:30 IST [1] LOG:  x",
+        "[28-Nov-2026 10:20:30 Europe/Nowhere] x",
+        '{"time":"2026-11-28T10:20:30 BST","msg":"x"}',
+        "2026-11-28 10:20:30 UTC+99 x",
+    ],
+)
+def test_a_zone_with_several_meanings_or_none_leaves_the_time_unread(written: str) -> None:
+    assert time_of(written) is None
+
+
+def test_names_of_the_streams_own_zone_count_first() -> None:
+    assert time_of("2026-11-28 10:20:30 CST x", zone=ZoneInfo("Asia/Shanghai")) == "2026-11-28T02:20:30Z"
+    assert time_of("2026-11-28 10:20:30 CST x", zone=ZoneInfo("America/Chicago")) == "2026-11-28T16:20:30Z"
+    assert time_of("2026-11-28 10:20:30 CDT x", zone=ZoneInfo("America/Chicago")) is None
+    assert time_of("2026-11-28 10:20:30 IST x", zone=ZoneInfo("Asia/Kolkata")) == "2026-11-28T04:50:30Z"
+    # The hour that comes twice.
+    berlin = ZoneInfo("Europe/Berlin")
+    assert time_of("2026-10-25 02:30:00 CEST x", zone=berlin) == "2026-10-25T00:30:00Z"
+    assert time_of("2026-10-25 02:30:00 CET x", zone=berlin) == "2026-10-25T01:30:00Z"
