@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewTopic,
+    ResourceType,
+)
 
 from logpost.config import MIB, KafkaConfig
 from logpost.errors import ConfigError
@@ -15,6 +24,8 @@ from logpost.errors import ConfigError
 # Kafka's default of 1 MB.
 MAX_MESSAGE_BYTES = 8 * MIB
 _NODE_ERROR = re.compile(r"(?:[a-z_]+://)?(\S+)/[0-9]+: (.+)", re.DOTALL)
+# Hosts whose clocks are wrong must neither be refused nor move the retention: the broker's clock stamps.
+TIMESTAMP_TYPE, BY_ARRIVAL = "message.timestamp.type", "LogAppendTime"
 RETENTION_MS = 14 * 24 * 3600 * 1000
 
 
@@ -77,16 +88,22 @@ def unreachable(error: str, bootstrap_servers: str) -> str:
 
 
 def ensure_logs_topic(config: KafkaConfig, admin: AdminClient, timeout: float = 10.0) -> None:
-    """Create the logs topic if it is missing. Raises KafkaException when the broker cannot be asked, or refuses."""
+    """Create the logs topic if it is missing; let the broker's clock stamp its records, unless the topic has a setting
+    of its own. Raises KafkaException when the broker cannot be asked, or refuses."""
     # Asked first: a client may be allowed to write to a topic and not to create it. Asking for all topics, unlike
     # asking for one, never makes the broker create it.
     if config.topic in admin.list_topics(timeout=timeout).topics:
+        _stamp_by_broker(config.topic, admin, timeout)
         return
     topic = NewTopic(
         config.topic,
         num_partitions=config.partitions,
         replication_factor=-1,
-        config={"max.message.bytes": str(MAX_MESSAGE_BYTES), "retention.ms": str(RETENTION_MS)},
+        config={
+            "max.message.bytes": str(MAX_MESSAGE_BYTES),
+            "retention.ms": str(RETENTION_MS),
+            TIMESTAMP_TYPE: BY_ARRIVAL,
+        },
     )
     [future] = admin.create_topics([topic], operation_timeout=timeout, request_timeout=timeout).values()
     # The request times out by itself; a wait of the same length would race it to another kind of error.
@@ -95,3 +112,19 @@ def ensure_logs_topic(config: KafkaConfig, admin: AdminClient, timeout: float = 
     if error is not None and not exists:
         # A new one: raised from here, the future's own would hold on to this frame, and so to `admin` and its threads.
         raise KafkaException(*error.args)
+
+
+def _stamp_by_broker(topic: str, admin: AdminClient, timeout: float) -> None:
+    """For a topic that an older version has made, or the broker itself. Not everybody may: then it stays as it is."""
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    try:
+        [described] = admin.describe_configs([resource], request_timeout=timeout).values()
+        entry = described.result()[TIMESTAMP_TYPE]
+        if entry.value == BY_ARRIVAL or entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value:
+            return
+        change = ConfigEntry(TIMESTAMP_TYPE, BY_ARRIVAL, incremental_operation=AlterConfigOpType.SET)
+        changing = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[change])
+        [changed] = admin.incremental_alter_configs([changing], request_timeout=timeout).values()
+        changed.result()
+    except (KafkaException, KeyError) as error:
+        logging.getLogger("kafka").debug("%s of topic %s stays as it is: %s", TIMESTAMP_TYPE, topic, error)

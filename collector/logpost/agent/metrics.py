@@ -32,6 +32,7 @@ class Counts:
     files_rotated: int = 0
     rotated_dropped: int = 0
     backlog_bytes: int = 0
+    clock_offset_seconds: float = 0.0
 
 
 _COUNTERS = {
@@ -50,6 +51,7 @@ _GAUGES = {
     "files_open": "Files held open.",
     "files_rotated": "Rotated files that are looked at without being open.",
     "backlog_bytes": "Bytes in files that are not yet acknowledged.",
+    "clock_offset_seconds": "How far this host's clock is ahead of the broker's, the way of a record included.",
 }
 
 

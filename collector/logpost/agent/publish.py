@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
 
 from logpost.agent.acks import Acks
 from logpost.agent.metrics import Counts
@@ -30,6 +30,9 @@ RETRY_SECONDS = 1.0
 QUEUE_RECORDS = 10_000_000
 """The client's own limit, out of the way: `agent.max_in_flight` is the limit."""
 PURGE_SECONDS = 5.0
+CLOCK_ADVICE = "set the topic's message.timestamp.type to LogAppendTime"
+CLOCK_SECONDS = 60.0
+"""A clock that differs more from the broker's is worth a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,19 @@ class _Undelivered:
 class Publisher:
     """Used by one thread; delivery reports arrive inside `poll` and `flush`."""
 
-    def __init__(self, config: KafkaConfig, *, max_in_flight: int, counts: Counts) -> None:
+    def __init__(
+        self,
+        config: KafkaConfig,
+        *,
+        max_in_flight: int,
+        counts: Counts,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`clock`: this host's, Unix seconds."""
         self._config = config
+        self._clock = clock
+        self._compares_clocks = True
+        self._is_clock_off = False
         self._max_in_flight = max_in_flight
         self._counts = counts
         self._log = logging.getLogger("agent")
@@ -84,6 +98,7 @@ class Publisher:
 
     def poll(self, timeout: float = 0.0) -> None:
         """Take delivery reports, and send again what failed."""
+        self._compares_clocks = True
         self._serve(self._producer.poll, timeout)
         if self._fatal:
             self._reconnect()
@@ -161,6 +176,8 @@ class Publisher:
             self._counts.acknowledged += 1
             self._in_flight_bytes -= len(message)
             self._is_alone = False
+            if self._compares_clocks:
+                self._compare_clocks(message)
             if self._away:
                 self._away = False
                 self._log.info("the broker at %s is back", self._config.bootstrap_servers)
@@ -169,10 +186,28 @@ class Publisher:
         assert isinstance(key, bytes) and isinstance(value, bytes)
         self._failed(_Undelivered(key, value, acks, start, end), error)
 
+    def _compare_clocks(self, message: Message) -> None:
+        """Once a poll. The broker says when it has taken a record, if it stamps the topic's records."""
+        self._compares_clocks = False
+        kind, milliseconds = message.timestamp()
+        if kind != TIMESTAMP_LOG_APPEND_TIME:
+            return
+        ahead = self._counts.clock_offset_seconds = self._clock() - milliseconds / 1000
+        was_off, self._is_clock_off = self._is_clock_off, abs(ahead) >= CLOCK_SECONDS
+        if self._is_clock_off and not was_off:
+            side = "ahead of" if ahead > 0 else "behind"
+            self._log.warning(
+                "this host's clock is %.0f s %s the broker's: so are the times of lines that tell none",
+                abs(ahead),
+                side,
+            )
+
     def _failed(self, record: _Undelivered, error: KafkaError) -> None:
         self._fatal |= bool(error.fatal()) or error.code() == KafkaError._FATAL
         was_alone, self._is_alone = self._is_alone, False
-        if error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
+        if error.code() == KafkaError.INVALID_TIMESTAMP:
+            self._take_back(record, f"{error.str()} (the clocks of this host and of the broker differ: {CLOCK_ADVICE})")
+        elif error.code() != KafkaError.MSG_SIZE_TOO_LARGE:
             self._take_back(record, error.str())
         elif not was_alone:
             self._refused.append(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,3 +135,20 @@ def test_shrinking_ends() -> None:
         value = shrink(value)
     assert sizes == sorted(sizes, reverse=True)
     assert len(sizes) < 10
+
+
+@pytest.mark.parametrize(("hours", "side"), [(2, "ahead of"), (-48, "behind")])
+def test_how_far_the_clock_is_off_is_told(
+    broker: Broker, counts: Counts, caplog: pytest.LogCaptureFixture, hours: int, side: str
+) -> None:
+    make_topic(broker, **{"message.timestamp.type": "LogAppendTime"})
+    config = KafkaConfig(bootstrap_servers=broker.bootstrap_servers)
+    publisher = Publisher(config, max_in_flight=100, counts=counts, clock=lambda: time.time() + hours * 3600)
+    acks = Acks(0)
+    for number in range(2):
+        publisher.send(b"k", record("x", number, number + 1), acks, number, number + 1)
+        assert publisher.flush(20)
+    publisher.close()
+    assert -0.01 < counts.clock_offset_seconds - hours * 3600 < 30
+    [said] = [line.message for line in caplog.records if "clock" in line.message]
+    assert f" s {side} the broker's" in said
