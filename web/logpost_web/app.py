@@ -22,6 +22,8 @@ from logpost_web.api.services import Services
 from logpost_web.pages.headers import SecurityHeaders
 from logpost_web.pages.search_page import search_page
 
+# Answers of the API are packed in a thread (`answers.py`), and records go as they are.
+PACKED = (Middleware(GZipMiddleware, minimum_size=1000),)
 STATIC = Path(__file__).parent / "pages" / "static"
 
 
@@ -29,16 +31,15 @@ def create_app(services: Services, hosts: frozenset[str] = LOOPBACK) -> ASGIApp:
     """`hosts`: what this server is called, of `own_hosts`."""
     app = Starlette(
         routes=[
-            Route("/", search_page, methods=["GET"]),
+            Route("/", search_page, methods=["GET"], middleware=PACKED),
             Route("/api/search", search, methods=["GET"]),
             Route("/api/histogram", histogram, methods=["GET"]),
             Route("/api/record", record, methods=["GET"]),
             Route("/healthz", healthz, methods=["GET"]),
             Route("/readyz", readyz, methods=["GET"]),
-            Route("/metrics", metrics, methods=["GET"]),
-            Mount("/static", StaticFiles(directory=STATIC), name="static"),
+            Route("/metrics", metrics, methods=["GET"], middleware=PACKED),
+            Mount("/static", StaticFiles(directory=STATIC), name="static", middleware=PACKED),
         ],
-        middleware=[Middleware(GZipMiddleware, minimum_size=1000)],
         exception_handlers=HANDLERS,
     )
     app.state.services = services

@@ -81,6 +81,8 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # Addresses that a client claims for itself are nobody's: it would take more than its share.
+                proxy_headers=False,
                 lifespan="off",
                 timeout_graceful_shutdown=DRAIN_SECONDS,
             )

@@ -41,9 +41,15 @@ def test_only_get(get: Get, method: str) -> None:
 
 
 def test_answers_are_packed_for_clients_that_ask(get: Get) -> None:
-    answer = get("/", headers={"Accept-Encoding": "gzip"})
-    assert answer.headers["content-encoding"] == "gzip"
-    assert b"<!doctype html>" in answer.body
+    for path, text in (("/", b"<!doctype html>"), ("/static/main.js", b"import"), ("/metrics", b"# HELP")):
+        answer = get(path, headers={"Accept-Encoding": "gzip"})
+        assert answer.headers["content-encoding"] == "gzip"
+        assert text in answer.body
+    plenty = {"start": "2026-11-22T10:50:00Z", "end": "2026-11-22T10:52:00Z", "buckets": 60}
+    packed = get("/api/histogram", headers={"Accept-Encoding": "gzip"}, **plenty)
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["vary"] == "Accept-Encoding"
+    assert packed.json() == get("/api/histogram", **plenty).json()
 
 
 @pytest.mark.parametrize("path", ["/", "/static/main.js", "/api/search", "/nosuch"])

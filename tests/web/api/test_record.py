@@ -158,6 +158,7 @@ def test_the_bytes_of_a_record_come_as_they_stand_in_the_topic(raw_address: str)
     )
     assert answer.status == 200
     assert answer.body == bytes(range(256)) * 3000
+    assert "content-encoding" not in answer.headers
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["cache-control"] == "no-store"
     assert "attachment" in answer.headers["content-disposition"]

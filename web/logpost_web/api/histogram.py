@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from logpost.record import format_ts
+from logpost_web.api.answers import json_answer
 from logpost_web.api.arguments import (
     check_names,
     choice_argument,
@@ -65,12 +66,15 @@ async def histogram(request: Request) -> Response:
     await services(request).queries.check_regexes(request, query)
     span = await _span(request, condition, time_range)
     if span is None:
-        return _answer(HistogramAnswer(interval=0, total=0, buckets=[], hints=hints(parameters.get("q", ""))))
+        return await json_answer(
+            request, HistogramAnswer(interval=0, total=0, buckets=[], hints=hints(parameters.get("q", "")))
+        )
     bars = choose_bars(*span, buckets, zone or datetime.UTC)
     statement = histogram_statement(condition, bars, TimeRange(start_ns=span[0], end_ns=span[1]), by)
     result = await services(request).queries.run(request, statement)
     filled = fill(bars, ((start_ns, value, count) for start_ns, value, count in result.rows))
-    return _answer(
+    return await json_answer(
+        request,
         HistogramAnswer(
             interval=bars.interval_ns / 1e9,
             total=sum(bucket.count for bucket in filled),
@@ -78,7 +82,7 @@ async def histogram(request: Request) -> Response:
             start=format_ts(span[0]) if zone else "",
             end=format_ts(span[1]) if zone else "",
             hints=hints(parameters.get("q", "")),
-        )
+        ),
     )
 
 
@@ -92,7 +96,3 @@ async def _span(request: Request, condition: Condition, time_range: TimeRange) -
     if count == 0:
         return None
     return first_ns if start_ns is None else start_ns, last_ns + 1 if end_ns is None else end_ns
-
-
-def _answer(answer: HistogramAnswer) -> Response:
-    return Response(msgspec.json.encode(answer), media_type="application/json")

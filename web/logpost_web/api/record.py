@@ -50,7 +50,6 @@ async def _raw(request: Request, topic: str, partition: int, offset: int) -> Res
     headers = {
         "Content-Length": str(len(value)),
         "Content-Disposition": f'attachment; filename="{topic}-{partition}-{offset}"',
-        "Content-Encoding": "identity",  # whoever asks for the bytes gets these
     }
     return StreamingResponse(_pieces(value), media_type="application/octet-stream", headers=headers)
 
