@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from prometheus_client import REGISTRY
 from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from logpost.service import bind
 from logpost_web.connection import connection_class, connection_limit
@@ -18,14 +19,15 @@ from tests.support.appliance import await_condition
 
 WHOLE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PATIENT = 600.0
+ANSWER = PlainTextResponse("ok")
 
 
 @contextlib.contextmanager
-def serving(most: int = 100, request_seconds: float = PATIENT) -> Iterator[int]:
-    """An application that answers `ok`, on a free port."""
+def serving(most: int = 100, request_seconds: float = PATIENT, app: ASGIApp = ANSWER) -> Iterator[int]:
+    """An application, one that answers `ok` by default, on a free port."""
     sockets = bind("127.0.0.1", 0, insecure=False, setting="web.port")
     config = uvicorn.Config(
-        PlainTextResponse("ok"),
+        app,
         http=connection_class(most, request_seconds),
         ws="none",
         log_config=None,
@@ -109,6 +111,29 @@ def test_connections_above_the_limit_are_refused_and_those_below_are_served() ->
         assert status(first) == b"HTTP/1.1 200 OK"
         second.close()
         await_condition(lambda: is_served(port), "the place of the one that left is free", 30)
+
+
+@pytest.mark.parametrize("ahead", [b"", WHOLE, WHOLE * 3, WHOLE[:-4]])
+def test_a_client_that_goes_is_noticed_whatever_it_sent_ahead(ahead: bytes) -> None:
+    asked, gone = threading.Event(), threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    with serving(app=app) as port:
+        with connect(port) as connection:
+            connection.sendall(WHOLE + ahead)
+            assert asked.wait(30)
+        assert gone.wait(30)
+
+
+def test_requests_that_were_sent_ahead_are_answered_in_turn() -> None:
+    with serving() as port, connect(port) as connection:
+        connection.sendall(WHOLE * 2 + WHOLE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert read_to_the_end(connection).count(b"HTTP/1.1 200 OK") == 3
 
 
 def test_half_of_the_files_stay_the_store_s() -> None:

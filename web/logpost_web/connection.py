@@ -14,6 +14,8 @@ REQUEST_SECONDS = 10
 """From the first byte of a request, or from the connection, to the request's last byte."""
 SEND_SECONDS = 60
 """How long a client may take nothing of an answer that waits for it."""
+MOST_AHEAD_BYTES = 65_536
+"""What a client may send of its next requests before it has its answer."""
 REFUSAL = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Type: text/plain\r\n\r\n"
     b"more connections than web.max_connections\n"
@@ -59,6 +61,8 @@ class Connection(H11Protocol):
             return
         super().data_received(data)
         self._watch_request()
+        if self.conn.their_state is h11.DONE and self.flow.read_paused:
+            self._go_on_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         for deadline in (self._request_deadline, self._send_deadline):
@@ -82,6 +86,13 @@ class Connection(H11Protocol):
             self._request_deadline = None
         elif not is_whole and self._request_deadline is None:
             self._request_deadline = self.loop.call_later(self.request_seconds, self._end, "request")
+
+    def _go_on_reading(self) -> None:
+        """uvicorn stops to read when the next request comes before the answer: it would not see a client that goes."""
+        if len(self.conn.trailing_data[0]) > MOST_AHEAD_BYTES:
+            self.transport.abort()
+        else:
+            self.flow.resume_reading()
 
     def _end(self, late: str) -> None:
         TIMED_OUT.labels(late).inc()
