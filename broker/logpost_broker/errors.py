@@ -19,5 +19,15 @@ class ApiError(Exception):
         self.message = message
 
 
+def without_traces(error: ApiError) -> ApiError:
+    """The refusal to be kept as a value: where it was raised would keep the request, in a cycle with whoever has it."""
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)
+
+
 class ProtocolError(Exception):
     """Bytes that are no Kafka request this broker can answer. The text says why the connection is closed."""
+
+
+class MalformedError(ProtocolError):
+    """Bytes that no Kafka client sends, whatever its version: of no use to an operator, who can count them."""

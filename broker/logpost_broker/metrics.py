@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 
 from logpost.errors import StartError
 from logpost.service import LOOPBACK
+from logpost_broker.byte_budget import ByteBudget
 from logpost_broker.log.disk_reserve import DiskReserve
 from logpost_broker.log.partition_log import PartitionLog
 
@@ -61,6 +62,20 @@ class BrokerMetrics:
             "logpost_broker_connections_refused",
             "Connections closed because of what the client sent or because a request failed.",
             registry=self._registry,
+        )
+        self.above_limit = Counter(
+            "logpost_broker_connections_above_limit",
+            "Connections closed at once because there are as many as may be.",
+            registry=self._registry,
+        )
+        self._connection_limit = Gauge(
+            "logpost_broker_connections_limit", "So many connections may be open.", registry=self._registry
+        )
+        self._reading_bytes = Gauge(
+            "logpost_broker_reading_bytes", "Memory for requests that are not whole yet.", registry=self._registry
+        )
+        self._unsent_bytes = Gauge(
+            "logpost_broker_unsent_bytes", "Answers that clients have yet to read.", registry=self._registry
         )
         self.idle = Counter(
             "logpost_broker_connections_idle_closed",
@@ -141,6 +156,13 @@ class BrokerMetrics:
 
     def watch_sessions(self, sessions: Sized) -> None:
         self._fetch_sessions.set_function(lambda: len(sessions))
+
+    def watch_budgets(self, reading: ByteBudget, unsent: ByteBudget) -> None:
+        self._reading_bytes.set_function(lambda: reading.total_bytes)
+        self._unsent_bytes.set_function(lambda: unsent.total_bytes)
+
+    def limit_connections(self, limit: int) -> None:
+        self._connection_limit.set(limit)
 
     def watch_disk(self, reserve: DiskReserve) -> None:
         self._disk_free.set_function(lambda: reserve.free_bytes)

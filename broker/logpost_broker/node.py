@@ -4,7 +4,7 @@ For handlers
 - `node.topics`: the registry (`by_name`, `by_id`); `node.create_topic`, `node.delete_topic` change it durably.
 - `node.log(topic, partition)`: a partition's log. `node.durable(log)`: a future of everything appended to it so far
   being as safe as `broker.flush` says. Both raise ApiError.
-- `node.now_ms()`: the clock.
+- `node.now_ms()`: the clock. `node.turns`: who has work of more than a few milliseconds does it in steps.
 - `node.service(GroupCoordinator)`: a service, by its class.
 - `node.host`, `node.port`: where clients reach this broker, for FindCoordinator and Metadata; `NODE_ID` is its id.
 
@@ -34,6 +34,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost.config import BrokerConfig
 from logpost.errors import StartError
+from logpost_broker.byte_budget import ByteBudget
 from logpost_broker.client_quotas import ClientQuotas
 from logpost_broker.configs.broker_settings import BrokerSettings
 from logpost_broker.configs.store import ResourceConfigs
@@ -53,6 +54,7 @@ from logpost_broker.scram_credentials import ScramCredentials
 from logpost_broker.server.appender import Appender
 from logpost_broker.server.flusher import Flusher
 from logpost_broker.topics import ProducerIds, Topic, TopicRegistry
+from logpost_broker.turns import Turns
 
 NODE_ID = 1
 INTERNAL_SEGMENT_BYTES = 16 * 1024 * 1024
@@ -176,6 +178,9 @@ class Node:
         self.producer_ids = ProducerIds(metadata)
         self.client_quotas = ClientQuotas(metadata)
         self.scram_credentials = ScramCredentials(metadata)
+        self.turns = Turns()
+        self.reading = ByteBudget(config.queued_max_request_bytes, "broker.queued_max_request_bytes")
+        self.unsent = ByteBudget(config.queued_max_answer_bytes, "broker.queued_max_answer_bytes")
         self.fetch_sessions = FetchSessions(lambda: random.randint(1, MAX_INT))
         self.flusher = Flusher(config, self.logs, self.now_ms, sync_pool)
         self.metrics = BrokerMetrics()
@@ -183,6 +188,7 @@ class Node:
         self.metrics.watch_disk(self.disk_reserve)
         self.metrics.watch_logs(self.logs)
         self.metrics.watch_sessions(self.fetch_sessions)
+        self.metrics.watch_budgets(self.reading, self.unsent)
         self.is_stopping = False
         self.parked: set[Parked] = set()
         """Requests that wait for something that may not come before the broker stops."""

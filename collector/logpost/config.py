@@ -81,6 +81,12 @@ class BrokerConfig(Table, frozen=True):
     """Largest record batch that a topic takes unless its `max.message.bytes` says otherwise (Kafka's default)."""
     max_request_bytes: Positive = 100 * MIB
     """Largest frame read from a connection (Kafka's `socket.request.max.bytes`)."""
+    queued_max_request_bytes: Positive = 256 * MIB
+    """Most memory for requests that are not whole yet, of all connections (Kafka's `queued.max.request.bytes`)."""
+    queued_max_answer_bytes: Positive = 512 * MIB
+    """Most memory for answers that clients have yet to read."""
+    max_connections: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Most client connections (Kafka's `max.connections`); 0: as many as the limit of open files leaves room for."""
     connections_max_idle_ms: Positive = 600_000
     """A connection over which nothing came or went for so long is closed (Kafka's `connections.max.idle.ms`)."""
     group_max_size: Positive = 1_000

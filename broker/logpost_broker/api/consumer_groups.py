@@ -47,7 +47,9 @@ CLASSIC_MEMBER, CONSUMER_MEMBER = 0, 1
 async def consumer_group_heartbeat(
     node: Node, request: ConsumerGroupHeartbeatRequest, context: RequestContext
 ) -> ConsumerGroupHeartbeatResponse:
-    reply = await node.service(GroupService).consumer_heartbeat(_heartbeat(request, context))
+    service = node.service(GroupService)
+    await service.resolve(request.group_id, request.subscribed_topic_regex)
+    reply = await service.consumer_heartbeat(_heartbeat(request, context))
     return ConsumerGroupHeartbeatResponse(
         throttle_time=NO_THROTTLE,
         error_code=reply.code,

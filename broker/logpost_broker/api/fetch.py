@@ -46,6 +46,8 @@ from logpost_broker.wire.units import NO_THROTTLE, milliseconds
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 """Kafka's `fetch.max.bytes`: no answer is larger, but for one batch. It bounds what a slow reader costs."""
+MIN_RESPONSE_BYTES = 1024 * 1024
+"""An answer may be so large however many clients do not read theirs."""
 TOPIC_IDS_SINCE = 13
 """The first version that names topics by their ids."""
 UNKNOWN = i64(-1)
@@ -166,7 +168,7 @@ class ParkedFetch:
 
 
 def _read(node: Node, scope: Scope) -> Reading:
-    room = min(scope.request.max_bytes, MAX_RESPONSE_BYTES)
+    room = min(scope.request.max_bytes, MAX_RESPONSE_BYTES, max(MIN_RESPONSE_BYTES, node.unsent.left_bytes // 8))
     reading = Reading(scope, found=[], logs=[], total_bytes=0, failed=False)
     for partition in scope.partitions.values():
         if partition.quiet_log is not None and partition.is_quiet() and not scope.is_full:

@@ -49,7 +49,9 @@ MEMBER_ID_NAME_LENGTH = 249
 
 @handles(JoinGroupRequest, JoinGroupResponse)
 async def join_group(node: Node, request: JoinGroupRequest, context: RequestContext) -> JoinGroupResponse:
-    reply = await node.service(GroupService).join(_join(request, context))
+    service = node.service(GroupService)
+    await service.resolve(request.group_id)  # of a consumer group that takes members of this protocol too
+    reply = await service.join(_join(request, context))
     return JoinGroupResponse(
         throttle_time=NO_THROTTLE,
         error_code=reply.code,

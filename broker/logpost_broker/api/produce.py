@@ -25,7 +25,7 @@ from kio.schema.produce.v13.response import (
 )
 from kio.static.primitive import i32, i64
 
-from logpost_broker.errors import ApiError, ProtocolError
+from logpost_broker.errors import ApiError, ProtocolError, without_traces
 from logpost_broker.log.batch import TRANSACTIONAL, BatchHeader
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.produced import InvalidRecordsError, check_produced
@@ -130,7 +130,7 @@ def _append(
         node.admit(len(batch), now_ms)
         result = node.appender.append(log, header, batch, rules, now_ms=now_ms, connection=context.connection)
     except ApiError as error:
-        return Outcome(topic_id, data.index, error)
+        return Outcome(topic_id, data.index, without_traces(error))
     node.metrics.produced_bytes.inc(len(batch))
     if isinstance(result, Written):
         return Outcome(topic_id, data.index, result)

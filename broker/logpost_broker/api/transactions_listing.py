@@ -34,7 +34,7 @@ STATES = {state.value: state for state in TransactionState}
 
 
 @handles(ListTransactionsRequest, ListTransactionsResponse)
-def list_transactions(
+async def list_transactions(
     node: Node, request: ListTransactionsRequest, context: RequestContext
 ) -> ListTransactionsResponse:
     try:
@@ -50,7 +50,7 @@ def list_transactions(
     )
     found = node.service(TransactionService).listed(wanted)
     if request.transactional_id_pattern:
-        found = [transaction for transaction in found if pattern.matches(transaction.transactional_id)]
+        found = [each async for each in node.turns.each(found) if pattern.matches(each.transactional_id)]
     unknown = tuple(name for name in request.state_filters if name not in STATES)
     return _listed(ErrorCode.none, unknown, found)
 

@@ -78,6 +78,14 @@ class ConsumerGroups:
         draft.reply(waiter, reply)
         return draft.outcome()
 
+    def unresolved(self, group_id: str, regex: str | None) -> set[str]:
+        """The regular expressions that a heartbeat with `regex` may ask about every topic."""
+        group = self._groups.get(group_id)
+        used = set() if group is None else group.used_regexes()
+        if self._seen.get(group_id) == self._image().version and (not regex or regex in used):
+            return set()
+        return used | {regex} if regex else used
+
     def upgraded(self, classic: Group, draft: Draft) -> ConsumerGroup:
         """The consumer group that a classic group with members becomes, by events of the draft. Raises ApiError
         GROUP_ID_NOT_FOUND for one that cannot."""

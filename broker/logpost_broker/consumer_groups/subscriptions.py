@@ -20,7 +20,7 @@ from logpost_broker.groups.topics_image import TopicsImage
 from logpost_broker.regular_expression import RegularExpression
 
 REGEXES_KEPT = 256
-ANSWERS_KEPT = 65_536
+ANSWERS_KEPT = 262_144
 """A topic that comes or goes asks again about all the others."""
 
 
@@ -33,13 +33,22 @@ def check_regex(regex: str) -> None:
         raise ApiError(ErrorCode.invalid_regular_expression, message) from error
 
 
+def is_valid(regex: str) -> bool:
+    try:
+        check_regex(regex)
+    except ApiError:
+        return False
+    return True
+
+
 @lru_cache(REGEXES_KEPT)
 def _compiled(regex: str) -> RegularExpression:
     return RegularExpression(regex)
 
 
 @lru_cache(ANSWERS_KEPT)
-def _matches(regex: str, name: str) -> bool:
+def matches(regex: str, name: str) -> bool:
+    """Whether a topic is subscribed to by it. `check_regex` has passed it."""
     return _compiled(regex).matches(name)
 
 
@@ -91,7 +100,7 @@ def _resolve(work: Work) -> bool:
 
 def matching_topics(regex: str, image: TopicsImage) -> tuple[str, ...]:
     """Sorted; the broker's own topics too, as in Kafka."""
-    return tuple(sorted(name for name in image.topics if _matches(regex, name)))
+    return tuple(sorted(name for name in image.topics if matches(regex, name)))
 
 
 def _assign(work: Work) -> None:

@@ -21,6 +21,7 @@ from logpost_broker.consumer_groups.coordinator import ConsumerGroups
 from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
 from logpost_broker.consumer_groups.listing import DescribedConsumerGroup
 from logpost_broker.consumer_groups.messages import MemberHeartbeat, MemberHeartbeatReply
+from logpost_broker.consumer_groups.subscriptions import is_valid, matches
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.coordinator import GroupCoordinator
 from logpost_broker.groups.events import TransactionEnded
@@ -128,6 +129,13 @@ class GroupService:
 
     def join(self, request: Join) -> asyncio.Future[JoinReply]:
         return self._call(lambda waiter, now_ms: self._core.join(request, waiter, now_ms))
+
+    async def resolve(self, group_id: str, regex: str | None = None) -> None:
+        """Ask the regular expressions of a group, and that of a heartbeat, about all topics beforehand, in steps."""
+        for each in self._core.consumers.unresolved(group_id, regex):
+            if is_valid(each):
+                async for name in self._node.turns.each(self._topics_image().topics):
+                    matches(each, name)
 
     def consumer_heartbeat(self, request: MemberHeartbeat) -> asyncio.Future[MemberHeartbeatReply]:
         return self._call(lambda waiter, now_ms: self._core.consumer_heartbeat(request, waiter, now_ms))

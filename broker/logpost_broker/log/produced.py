@@ -1,7 +1,7 @@
 """What a produced batch must be before it enters a log, and how it is written.
 
-Checked by the header alone, with Kafka's error codes; the records are opened only where the topic is compacted, because
-its records need keys. Pure: the clock is handed in. `prepared` may run in a thread.
+The header is checked at once, with Kafka's error codes; then that the records can be read, as many as it says; of a
+compacted topic each by itself. Pure: the clock is handed in. `prepared` may run in a thread.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ from logpost_broker.log.batch import (
     read_header,
     stamped,
 )
-from logpost_broker.log.compression import ZSTD
+from logpost_broker.log.compression import NONE, ZSTD, decompress
 from logpost_broker.log.recompress import Target, recompressed
-from logpost_broker.log.records import records_of
+from logpost_broker.log.record_check import check_readable
+from logpost_broker.log.records import decoded_records
 
 MAX_RECORD_ERRORS = 100
 """How many bad records of a batch a producer is told."""
+MAX_BATCH_RECORDS = 1_000_000
+"""The most that librdkafka puts into a batch. A few bytes that claim more are no batch of logs."""
 RECORDS_A_TURN = 256
 """Opened in half a millisecond."""
 
@@ -55,9 +58,9 @@ class Rules:
         """The earliest and the latest timestamp that a record may have."""
         return max(0, now_ms - self.before_max_ms), now_ms + self.after_max_ms
 
-    def has_work(self, header: BatchHeader) -> bool:
-        """Whether `prepared` opens or compresses the batch."""
-        return self.needs_keys or (self.target is not None and self.target.applies_to(header))
+    def compresses(self, header: BatchHeader) -> bool:
+        """Whether `prepared` compresses the batch anew."""
+        return self.target is not None and self.target.applies_to(header)
 
 
 class InvalidRecordsError(ApiError):
@@ -120,6 +123,10 @@ def _check_fields(header: BatchHeader) -> None:
             ErrorCode.invalid_record,
             f"{header.record_count} records do not end at offset delta {header.last_offset_delta}",
         )
+    if header.record_count > MAX_BATCH_RECORDS:
+        raise ApiError(
+            ErrorCode.record_list_too_large, f"a batch of {header.record_count} records, {MAX_BATCH_RECORDS} are taken"
+        )
     if header.codec > ZSTD:
         raise ApiError(ErrorCode.unsupported_compression_type, f"unknown compression codec {header.codec}")
     if header.producer_id != NO_PRODUCER and (header.base_sequence < 0 or header.producer_epoch < 0):
@@ -142,36 +149,41 @@ def _out_of_range(timestamp_ms: int, earliest: int, latest: int) -> str:
 def prepared(
     header: BatchHeader, batch: Buffer, rules: Rules, *, now_ms: int, give_way: Callable[[], None] | None = None
 ) -> Buffer:
-    """The batch as it is written: its records checked where they need keys, compressed as its topic wants it, stamped
-    with `now_ms` where its topic is. `check_produced` has passed it. `give_way` is called every so many records.
+    """The batch as it is written: its records checked, compressed as its topic wants it, stamped with `now_ms` where
+    its topic is. `check_produced` has passed it. `give_way` is called every so many records.
 
     Raises ApiError: INVALID_RECORD (InvalidRecordsError where single records are to blame), INVALID_TIMESTAMP, and
     MESSAGE_TOO_LARGE for what another codec made too large.
     """
     stamp = now_ms if rules.is_stamped else None
     try:
+        records: Buffer = memoryview(batch)[HEADER_BYTES:]
+        if header.codec != NONE:
+            records = decompress(header.codec, records)
         if rules.needs_keys:
-            check_records(header, batch, rules, now_ms=now_ms, give_way=give_way)
-        if rules.target is not None and rules.target.applies_to(header):
-            batch = recompressed(header, batch, rules.target, stamp)
+            check_records(header, records, rules, now_ms=now_ms, give_way=give_way)
+        else:
+            check_readable(header, batch, records, give_way)
+        if rules.target is not None and rules.compresses(header):
+            batch = recompressed(header, records, rules.target, stamp)
         elif stamp is not None:
             batch = stamped(header, batch, stamp)
     except ValueError as error:
-        raise ApiError(ErrorCode.invalid_record, str(error)) from error
+        raise ApiError(ErrorCode.invalid_record, str(error)) from None
     if len(batch) > rules.max_batch_bytes:
         raise _too_large(len(batch), rules)
     return batch
 
 
 def check_records(
-    header: BatchHeader, batch: Buffer, rules: Rules, *, now_ms: int, give_way: Callable[[], None] | None = None
+    header: BatchHeader, records: Buffer, rules: Rules, *, now_ms: int, give_way: Callable[[], None] | None = None
 ) -> None:
-    """Open the batch of a compacted topic. Raises InvalidRecordsError as Kafka's LogValidator does, ValueError when its
-    inside is malformed."""
+    """Open the batch of a compacted topic; `records` are decompressed. Raises InvalidRecordsError as Kafka's
+    LogValidator does, ValueError when its inside is malformed."""
     earliest, latest = rules.times(now_ms)
     wrong: list[tuple[int, str]] = []
     code = ErrorCode.invalid_record
-    for index, record in enumerate(records_of(batch)):
+    for index, record in enumerate(decoded_records(header, bytes(records))):
         if give_way is not None and index % RECORDS_A_TURN == RECORDS_A_TURN - 1:
             give_way()
         timestamp_ms = record.timestamp_ms

@@ -20,7 +20,7 @@ from logpost_broker.log.batch import (
     BatchHeader,
     Buffer,
 )
-from logpost_broker.log.compression import NONE, compress, decompress
+from logpost_broker.log.compression import NONE, compress
 
 MIN_RECORDS_BYTES = 512
 """Smaller records stay as they are: of one or two log lines zstd takes away a seventh to two fifths
@@ -46,13 +46,11 @@ class Target:
         return self.is_strict
 
 
-def recompressed(header: BatchHeader, batch: Buffer, target: Target, append_time_ms: int | None = None) -> bytes:
-    """The batch in the target's codec, with the broker's time if `append_time_ms` gives one. Records that came
-    uncompressed stay so where compressing gains nothing. Raises ValueError when the records do not decompress."""
-    records = memoryview(batch)[HEADER_BYTES:]
-    plain = records if header.codec == NONE else decompress(header.codec, records)
+def recompressed(header: BatchHeader, records: Buffer, target: Target, append_time_ms: int | None = None) -> bytes:
+    """The batch of these records, which are decompressed, in the target's codec, with the broker's time if
+    `append_time_ms` gives one. Records that came uncompressed stay so where compressing gains nothing."""
     codec = target.codec
-    packed: Buffer = compress(codec, plain, target.level)
+    packed: Buffer = compress(codec, records, target.level)
     if header.codec == NONE and len(packed) >= len(records):
         codec, packed = NONE, records
     return _rewritten(header, packed, codec, append_time_ms)

@@ -94,7 +94,11 @@ def _batch(
 def records_of(batch: Buffer) -> Iterator[Record]:
     """The records of one whole batch. Raises ValueError when its inside is malformed."""
     header = read_header(batch)
-    body = decompress(header.codec, memoryview(batch)[HEADER_BYTES : header.size_bytes])
+    return decoded_records(header, decompress(header.codec, memoryview(batch)[HEADER_BYTES : header.size_bytes]))
+
+
+def decoded_records(header: BatchHeader, body: bytes) -> Iterator[Record]:
+    """The records of a batch, `body`, that are decompressed. Raises ValueError when they are malformed."""
     append_time = header.max_timestamp if header.attributes & LOG_APPEND_TIME else None
     position = 0
     for _ in range(header.record_count):

@@ -1,4 +1,4 @@
-"""From a checked batch to its place in the log: at once, or in a thread first where it is compressed or opened.
+"""From a checked batch to its place in the log: at once where it is quick to open and to compress, else by a thread.
 
 Each partition has a queue. A batch takes its turn in the order of arrival, so that sequences advance in that order
 however long each takes to compress; one that needs no work and finds the queue empty is appended at once. Duplicates
@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from logpost_broker.errors import ApiError
+from logpost_broker.errors import ApiError, without_traces
 from logpost_broker.log.batch import NO_PRODUCER, BatchHeader, Buffer
 from logpost_broker.log.compression import NONE
 from logpost_broker.log.partition_log import PartitionLog
@@ -28,6 +28,9 @@ from logpost_broker.wire.registry import Holdable
 INLINE_BYTES = 16 * 1024
 """A smaller batch is compressed on the event loop: zstd-1 takes 5 to 20 µs for it, handing it to a thread and back
 35 to 40 (docs/decisions/2026-11-23-zstd-1-at-rest.md)."""
+INLINE_RECORDS = 2_048
+INLINE_OPENED_BYTES = 2 * 1024 * 1024
+"""Up to here a batch that is only opened is so on the event loop: 0.3 ms, for which a thread would stop it as well."""
 GIVE_WAY_SECONDS = 1e-6
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 THREADS = max(1, min(4, os.cpu_count() or 1))
@@ -90,20 +93,18 @@ class Appender:
         """Append a batch that `check_produced` has passed; what it answers if it has to wait never fails but for a bug.
 
         Raises ApiError: what PartitionLog.append and `prepared` raise."""
-        has_work = rules.has_work(header)
         queue = self._queues.get(log)
         if queue is None:
-            if has_work:
-                log.require_online()
-                has_work = log.producers.check(header) is None
-            if not has_work:
+            log.require_online()
+            if log.producers.check(header) is not None:
                 return self._append(log, header, batch, rules, now_ms, rules.is_stamped)
             if _is_quick(header, rules):
-                return self._append(log, None, self._prepared(header, batch, rules, now_ms), rules, now_ms, False)
+                ready = self._prepared(header, batch, rules, now_ms)
+                return self._append(log, header if ready is batch else None, ready, rules, now_ms, False)
             queue = self._queues[log] = deque()
         answer: asyncio.Future[Written | ApiError] = asyncio.get_running_loop().create_future()
         waiting = _Waiting(log, header, batch, rules, now_ms, answer, len(batch))
-        if not has_work or any(_is_same(header, other.header) for other in queue):
+        if any(_is_same(header, other.header) for other in queue):
             waiting.is_ready = True
         else:
             self._pool.submit(self._work, waiting, asyncio.get_running_loop())
@@ -139,7 +140,9 @@ class Appender:
         try:
             waiting.batch = self._prepared(waiting.header, waiting.batch, waiting.rules, waiting.now_ms, _give_way)
             waiting.is_stamped = True
-        except Exception as error:  # noqa: BLE001  # told to whoever waits
+        except ApiError as error:
+            waiting.error = without_traces(error)
+        except Exception as error:  # noqa: BLE001  # a bug, told to whoever waits
             waiting.error = error
         self._done.append(waiting)
         if not self._is_collecting:
@@ -175,15 +178,18 @@ class Appender:
         self._metrics.waiting_bytes.set(self.waiting_bytes)
         rules = waiting.rules
         stamp = rules.is_stamped and not waiting.is_stamped
-        try:
-            if waiting.error is not None:
-                raise waiting.error
-            written = self._append(waiting.log, None, waiting.batch, rules, waiting.now_ms, stamp)
-            waiting.answer.set_result(written)
-        except ApiError as error:
-            waiting.answer.set_result(error)
-        except Exception as error:  # noqa: BLE001  # a bug: whoever waits raises it, the others go on
-            waiting.answer.set_exception(error)
+        if isinstance(waiting.error, ApiError):
+            waiting.answer.set_result(waiting.error)
+        elif waiting.error is not None:
+            waiting.answer.set_exception(waiting.error)  # a bug: whoever waits raises it, the others go on
+        else:
+            try:
+                written = self._append(waiting.log, None, waiting.batch, rules, waiting.now_ms, stamp)
+                waiting.answer.set_result(written)
+            except ApiError as error:
+                waiting.answer.set_result(without_traces(error))
+            except Exception as error:  # noqa: BLE001  # as above
+                waiting.answer.set_exception(error)
 
     def _waits(self, waiting: _Waiting, connection: Holdable) -> None:
         self.waiting_bytes += waiting.size_bytes
@@ -212,8 +218,13 @@ def _give_way() -> None:
 
 
 def _is_quick(header: BatchHeader, rules: Rules) -> bool:
-    """Not where the records are opened or decompressed: who knows how many there are."""
-    return header.size_bytes <= INLINE_BYTES and header.codec == NONE and not rules.needs_keys
+    """Not where records are decompressed, or decoded one by one: who knows how many there are."""
+    if header.codec != NONE or rules.needs_keys:
+        return False
+    if header.size_bytes <= INLINE_BYTES:
+        return True
+    is_short = header.record_count <= INLINE_RECORDS and header.size_bytes <= INLINE_OPENED_BYTES
+    return is_short and not rules.compresses(header)
 
 
 def _is_same(header: BatchHeader, other: BatchHeader) -> bool:

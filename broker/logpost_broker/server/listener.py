@@ -1,26 +1,47 @@
-"""The listening sockets and the connections they gave."""
+"""The listening sockets and the connections they gave: no more than leave the broker the descriptors that it needs."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import resource
 import socket
 from collections.abc import Sequence
 
 from logpost_broker.node import Node
 from logpost_broker.server.connection import Connection
 from logpost_broker.server.dispatcher import Dispatcher
+from logpost_broker.wire.framing import Chunk
 
 DRAIN_SECONDS = 5.0
 """How long open requests may take to be answered when the broker stops."""
+CONNECTION_SHARE = 0.4
+"""Of the descriptors that the process may have; half are for the logs (`log/descriptors.py`), the rest for what must
+not fail: syncs, the metadata file, checkpoints, compaction, scrapes."""
 IDLE_CHECKS = 10
 """How often a connection is looked at in the time that it may be idle."""
+
+
+logger = logging.getLogger("broker")
+
+
+def connection_limit(wanted: int) -> int:
+    """How many connections there may be: `wanted`, and no more than the process's limit of open files allows; 0: as
+    many as that allows."""
+    allowed = int(resource.getrlimit(resource.RLIMIT_NOFILE)[0] * CONNECTION_SHARE)
+    return min(wanted, allowed) if wanted else allowed
 
 
 class Listener:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._dispatcher = Dispatcher(node)
+        self._chunk = Chunk()
         self._connections: set[Connection] = set()
+        self._limit = connection_limit(node.config.max_connections)
+        node.metrics.limit_connections(self._limit)
+        self._is_told = False
+        self._is_stopping = False
         self._servers: list[asyncio.Server] = []
         self._all_lost = asyncio.Event()
         self._idle_seconds = node.config.connections_max_idle_ms / 1000
@@ -33,10 +54,22 @@ class Listener:
         self._check_later()
 
     def _connect(self) -> Connection:
-        connection = Connection(self._dispatcher, self._node.metrics, self._node.config.max_request_bytes, self._lost)
+        connection = Connection(self._node, self._dispatcher, self._chunk, self._lost)
+        if self._is_stopping or self._is_full():
+            connection.closed = True
         self._connections.add(connection)
         self._node.metrics.connections.set(len(self._connections))
         return connection
+
+    def _is_full(self) -> bool:
+        if len(self._connections) < self._limit:
+            self._is_told = False
+            return False
+        self._node.metrics.above_limit.inc()
+        if not self._is_told:
+            self._is_told = True
+            logger.warning("refusing connections: %d are open, as many as may be (broker.max_connections)", self._limit)
+        return True
 
     def _lost(self, connection: Connection) -> None:
         self._connections.discard(connection)
@@ -53,11 +86,12 @@ class Listener:
         for connection in tuple(self._connections):
             if connection.is_idle_since(before):
                 self._node.metrics.idle.inc()
-                connection.transport.abort()
+                connection.abort()
         self._check_later()
 
     async def stop(self) -> None:
         """Accept nothing more, answer what is open, close."""
+        self._is_stopping = True
         if self._next_check is not None:
             self._next_check.cancel()
         for server in self._servers:
@@ -71,4 +105,4 @@ class Listener:
                 await asyncio.wait_for(self._all_lost.wait(), DRAIN_SECONDS)
             except TimeoutError:
                 for connection in tuple(self._connections):
-                    connection.transport.abort()
+                    connection.abort()

@@ -10,7 +10,7 @@ from typing import Any
 from kio.serial import entity_reader, entity_writer
 from kio.serial.errors import SerialError
 
-from logpost_broker.errors import ProtocolError
+from logpost_broker.errors import MalformedError
 from logpost_broker.log.batch import Buffer
 from logpost_broker.wire.bounds import RequestBounds
 from logpost_broker.wire.convert import TopicNames, compile_conversion
@@ -51,11 +51,11 @@ class VersionCodec:
         self._lower = compile_conversion(api.response, response, api.lower, version)
 
     def read(self, frame: Frame, position: int, names: TopicNames) -> Any:
-        """The newest request that stands for the one at `position`. Raises ProtocolError."""
+        """The newest request that stands for the one at `position`. Raises MalformedError."""
         try:
             request, _ = self._read(*self._bounds.checked(frame, position))
         except (SerialError, LookupError, ValueError, OverflowError, struct.error) as error:
-            raise ProtocolError(f"a malformed {self.api.name} v{self.version} request: {error}") from error
+            raise MalformedError(f"a malformed {self.api.name} v{self.version} request: {error}") from error
         return request if self._lift is None else self._lift(request, names)
 
     def write(self, correlation_id: int, response: Any, names: TopicNames) -> list[Buffer]:

@@ -15,8 +15,16 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker import Broker
 from logpost_broker.broker import EMBEDDED
-from logpost_broker.log.batch import CONTROL, LOG_APPEND_TIME, MAGIC_POSITION, TRANSACTIONAL
-from logpost_broker.log.compression import ZSTD
+from logpost_broker.log.batch import (
+    CONTROL,
+    HEADER_BYTES,
+    LENGTH_PREFIX_BYTES,
+    LOG_APPEND_TIME,
+    MAGIC_POSITION,
+    TRANSACTIONAL,
+)
+from logpost_broker.log.compression import GZIP, LZ4, SNAPPY, ZSTD, compress
+from logpost_broker.log.produced import MAX_BATCH_RECORDS
 from logpost_broker.log.records import build_batch, records_in
 from tests.broker.api.conftest import NewTopic, create, produce, produce_values
 from tests.broker.log.logs import changed, idempotent
@@ -26,6 +34,17 @@ BATCH = build_batch([(b"k", b"v")], 1)
 HOUR_MS = 3_600_000
 LARGE = os.urandom(30_000).hex().encode()
 """Compressed in a thread: too large for the event loop."""
+
+
+def with_records(batch: bytes, records: bytes, **fields: int) -> bytes:
+    return changed(
+        batch[:HEADER_BYTES] + records, batch_length=HEADER_BYTES - LENGTH_PREFIX_BYTES + len(records), **fields
+    )
+
+
+def in_codec(batch: bytes, codec: int) -> bytes:
+    """As a producer with that codec sends it."""
+    return with_records(batch, compress(codec, batch[HEADER_BYTES:], 1), attributes=codec)
 
 
 def with_byte(position: int, value: int) -> bytes:
@@ -110,7 +129,7 @@ def test_a_failure_that_has_no_answer_closes_the_connection(client: WireClient, 
 
 def test_zstd_is_refused_from_clients_that_are_older_than_it(client: WireClient, new_topic: NewTopic) -> None:
     topic = new_topic()
-    batch = changed(BATCH, attributes=ZSTD)
+    batch = in_codec(BATCH, ZSTD)
     assert produce(client, topic, batch, version=6).error_code is ErrorCode.unsupported_compression_type
     assert produce(client, topic, batch, version=7).error_code is ErrorCode.none
 
@@ -131,13 +150,46 @@ def test_a_compacted_topic_names_the_records_that_have_no_key(client: WireClient
     assert produce(client, topic, build_batch([(b"k", b"v")], 1)).base_offset == 0
 
 
-def test_an_inside_that_makes_no_sense_stays_opaque_where_nothing_opens_it(
-    client: WireClient, new_topic: NewTopic
+PACKED = (GZIP, SNAPPY, LZ4, ZSTD)
+FIVE = build_batch([(b"k", b"v")] * 5, 1)
+UNREADABLE = {
+    "nothing but a header": with_records(BATCH, b""),
+    "random records": with_records(BATCH, os.urandom(100)),
+    "more records than said": changed(FIVE, record_count=1, last_offset_delta=0),
+    "fewer records than said": changed(FIVE, record_count=6, last_offset_delta=5),
+    "a large batch with a record too many": changed(
+        build_batch([(None, LARGE[:100])] * 3000, 1), record_count=2999, last_offset_delta=2998
+    ),
+    **{f"codec {codec} that is none": changed(build_batch([(None, LARGE)], 1), attributes=codec) for codec in PACKED},
+    **{
+        f"codec {codec}, cut short": with_records(
+            FIVE, compress(codec, FIVE[HEADER_BYTES:] * 50, 1)[:-8], attributes=codec
+        )
+        for codec in PACKED
+    },
+    "zstd, more records than said": changed(in_codec(FIVE, ZSTD), record_count=1, last_offset_delta=0),
+    "zstd, nothing": with_records(BATCH, compress(ZSTD, b"", 1), attributes=ZSTD),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+@pytest.mark.parametrize("acks", [1, -1])
+def test_what_no_reader_could_read_is_refused_and_what_follows_is_taken(
+    client: WireClient, new_topic: NewTopic, name: str, acks: int
 ) -> None:
-    malformed = changed(build_batch([(None, LARGE)], 1), attributes=ZSTD)
-    assert produce(client, new_topic(), malformed).error_code is ErrorCode.none
-    assert produce(client, new_topic(compression_type="lz4"), malformed).error_code is ErrorCode.invalid_record
-    assert produce(client, new_topic(cleanup_policy="compact"), malformed).error_code is ErrorCode.invalid_record
+    for settings in ({}, {"compression_type": "lz4"}, {"cleanup_policy": "compact"}):
+        topic = new_topic(**settings)
+        answer = produce(client, topic, UNREADABLE[name], acks=acks)
+        assert (answer.error_code, answer.base_offset) == (ErrorCode.invalid_record, -1)
+        assert produce(client, topic, build_batch([(b"k", b"v")], 1), acks=acks).base_offset == 0
+
+
+def test_a_few_bytes_that_claim_millions_of_records_are_refused(client: WireClient, new_topic: NewTopic) -> None:
+    records = compress(ZSTD, BATCH[HEADER_BYTES:] * (MAX_BATCH_RECORDS + 1), 1)
+    batch = with_records(
+        BATCH, records, attributes=ZSTD, record_count=MAX_BATCH_RECORDS + 1, last_offset_delta=MAX_BATCH_RECORDS
+    )
+    assert produce(client, new_topic(), batch).error_code is ErrorCode.record_list_too_large
 
 
 @pytest.mark.parametrize("acks", [1, -1])

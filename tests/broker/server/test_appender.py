@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kio.schema.errors import ErrorCode
@@ -15,7 +18,7 @@ from kio.schema.errors import ErrorCode
 from logpost_broker import Broker
 from logpost_broker.broker import EMBEDDED
 from logpost_broker.errors import ApiError
-from logpost_broker.log.batch import read_header, whole_batches
+from logpost_broker.log.batch import Buffer, read_header, whole_batches
 from logpost_broker.log.compression import GZIP, NONE, ZSTD
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.produced import Rules
@@ -26,7 +29,7 @@ from logpost_broker.metrics import BrokerMetrics
 from logpost_broker.server import appender as appender_module
 from logpost_broker.server.appender import INLINE_BYTES, Appender, Appending, Written
 from tests.broker.api.conftest import create
-from tests.broker.log.logs import NOW_MS, idempotent, open_log
+from tests.broker.log.logs import NOW_MS, changed, idempotent, open_log
 from tests.broker.wire_client import WireClient
 
 SLOW = Target(GZIP, 9, is_strict=True)
@@ -68,7 +71,7 @@ class Bench:
         self.told: list[PartitionLog] = []
         self.appender = Appender(BrokerMetrics(), self.told.append)
 
-    def append(self, batch: bytes, target: Target | None = SLOW, **options: bool) -> Appending:
+    def append(self, batch: Buffer, target: Target | None = SLOW, **options: bool) -> Appending:
         return self.appender.append(
             self.log, read_header(batch), batch, rules(target, **options), now_ms=NOW_MS, connection=self.client
         )
@@ -292,3 +295,36 @@ def test_what_was_answered_while_the_broker_stopped_is_in_the_log(tmp_path: Path
     log.close()
     assert len(kept) >= answered
     assert kept == values[: len(kept)]
+
+
+class Weak(bytearray):
+    """Bytes that tell when nobody has them any more."""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"target": None}, {"needs_keys": True}, {"is_stamped": True}],
+    ids=["recompressed", "opened", "keys", "stamped"],
+)
+def test_a_refused_batch_is_forgotten_at_once(tmp_path: Path, options: dict[str, Any]) -> None:
+    """Not by a collection of garbage, which is rare: a small request may have unpacked to much."""
+
+    async def story(bench: Bench) -> None:
+        malformed = changed(build_batch([(b"k", words(2 * INLINE_BYTES))], NOW_MS), attributes=ZSTD)
+        batch = Weak(malformed)
+        forgotten = weakref.ref(batch)
+        appending = bench.append(batch, **options)
+        del batch
+        async with asyncio.timeout(60):
+            error = await settled(appending)
+            assert isinstance(error, ApiError)
+            del appending
+            while forgotten() is not None:  # a thread or a callback may just be leaving
+                await asyncio.sleep(0.001)
+        assert error.__traceback__ is None
+
+    gc.disable()
+    try:
+        run(tmp_path, story)
+    finally:
+        gc.enable()

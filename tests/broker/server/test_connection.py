@@ -48,13 +48,15 @@ def is_closed_by_the_broker(peer: socket.socket) -> bool:
         (b"\0\0\0\x0a\0\0\0\0\0\0\0\1\0\0", "a produce request of version 0"),
         (b"\0\0\0\x0a\0\3\0\0\0\0\0\1\x7f\xff", "a client id that ends outside its request"),
         (b"\0\0\0\x0a\0\3\0\0\0\0\0\1\0\0", "a malformed metadata v0 request"),
+        (b"\0\0\0\x14\0\x12\0\3\0\0\0\1\xff\xff" + b"\xff" * 10, "a malformed request header"),
+        (b"\0\0\0\x0c\0\x12\0\3\0\0\0\1\xff\xff\1\1", "a malformed request header"),
     ],
 )
 def test_what_is_no_request_closes_its_connection_alone(
     client: WireClient, shared_broker: Broker, caplog: pytest.LogCaptureFixture, data: bytes, reason: str
 ) -> None:
     with (
-        caplog.at_level(logging.WARNING, "broker"),
+        caplog.at_level(logging.DEBUG, "broker"),
         socket.create_connection(("127.0.0.1", shared_broker.port), timeout=20) as peer,
     ):
         port = peer.getsockname()[1]

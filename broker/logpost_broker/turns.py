@@ -1,0 +1,74 @@
+"""Who gets the event loop next: long work is done in steps, and those who wait for their next step take turns.
+
+The loop has one thread. What takes longer than `STEP_SECONDS` stands in line here for its next step, and so does a
+connection that sent more requests than it may have answered at once. In each turn of the loop those in line get
+`TURN_SECONDS` together; all others (a client with one small request, a timer, a sync that ended) stand in no line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import TypeVar
+
+STEP_SECONDS = 0.005
+"""How long one step of long work may take."""
+TURN_SECONDS = 0.005
+"""What all in line get in one turn of the loop, but for the step that is begun when it ends."""
+
+T = TypeVar("T")
+
+
+class Turns:
+    """The line of one event loop."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._line: deque[Callable[[], None] | asyncio.Future[None]] = deque()
+        self._is_turn_due = False
+
+    def __len__(self) -> int:
+        return len(self._line)
+
+    def stand_in_line(self, step: Callable[[], None]) -> None:
+        """Call `step` when its turn comes, at the earliest in the next turn of the loop. It must not raise."""
+        self._join(step)
+
+    async def wait(self) -> None:
+        """Return when the turn of the caller has come."""
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._join(mine)
+        await mine
+
+    async def each(self, items: Iterable[T]) -> AsyncIterator[T]:
+        """The items, one by one; others are served whenever a step's time is used up."""
+        end = self._clock() + STEP_SECONDS
+        for item in items:
+            if self._clock() > end:
+                await self.wait()
+                end = self._clock() + STEP_SECONDS
+            yield item
+
+    def _join(self, one: Callable[[], None] | asyncio.Future[None]) -> None:
+        self._line.append(one)
+        if not self._is_turn_due:
+            self._is_turn_due = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        end = self._clock() + TURN_SECONDS
+        for _ in range(len(self._line)):
+            one = self._line.popleft()
+            if isinstance(one, asyncio.Future):
+                if not one.done():
+                    one.set_result(None)  # its step follows in the next turn of the loop, and is as long as all of this
+                    break
+            else:
+                one()
+            if self._clock() > end:
+                break
+        self._is_turn_due = bool(self._line)
+        if self._is_turn_due:
+            asyncio.get_running_loop().call_soon(self._turn)

@@ -1,0 +1,115 @@
+"""Batches that readers could not read, whatever makes them so: the fast check judges as the strict reader does."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logpost_broker.log.batch import HEADER, HEADER_BYTES, LENGTH_PREFIX_BYTES, BatchHeader, read_header
+from logpost_broker.log.compression import GZIP, LZ4, NONE, SNAPPY, ZSTD, compress
+from logpost_broker.log.record_check import RECORDS_A_STEP, check_readable
+from logpost_broker.log.records import build_batch, decoded_records, varint
+from tests.broker.log.logs import NOW_MS
+
+LEVELS = {NONE: 0, GZIP: 1, SNAPPY: 0, LZ4: 1, ZSTD: 1}
+
+
+def a_record(index: int, *, key: bytes | None = b"k", value: bytes | None = b"v", headers: bytes = b"\0") -> bytes:
+    inside = b"\0\0" + varint(index)
+    for part in (key, value):
+        inside += b"\1" if part is None else varint(len(part)) + part
+    inside += headers
+    return varint(len(inside)) + inside
+
+
+def header_of(count: int, codec: int = NONE) -> BatchHeader:
+    built = read_header(build_batch([(None, b"v")], NOW_MS))
+    return built._replace(attributes=codec, record_count=count, last_offset_delta=count - 1)
+
+
+def check(records: bytes, count: int, codec: int = NONE) -> None:
+    header = header_of(count, codec)._replace(batch_length=HEADER_BYTES - LENGTH_PREFIX_BYTES + len(records))
+    check_readable(header, HEADER.pack(*header) + records, records)
+
+
+def is_readable(records: bytes, count: int) -> bool:
+    try:
+        found = list(decoded_records(header_of(count), records))
+    except ValueError:
+        return False
+    return [record.offset for record in found] == list(range(count))
+
+
+@pytest.mark.parametrize("codec", LEVELS)
+def test_good_records_pass(codec: int) -> None:
+    pairs = [(os.urandom(number % 7) or None, os.urandom(number % 300)) for number in range(2 * RECORDS_A_STEP + 1)]
+    batch = build_batch(pairs, NOW_MS)
+    records = batch[HEADER_BYTES:]
+    header = read_header(batch)._replace(attributes=codec)
+    check_readable(header, batch[:HEADER_BYTES] + compress(codec, records, LEVELS[codec]), records)
+
+
+def test_names_of_headers_are_bytes_of_any_kind() -> None:
+    check(a_record(0, headers=b"\2\4\xff\xfe\2v"), 1)
+
+
+ONE = a_record(0)
+BAD = {
+    "nothing": (b"", 1),
+    "garbage": (os.urandom(100), 1),
+    "a negative length": (b"\1" + bytes(10), 1),
+    "a length of nothing": (b"\0", 1),
+    "a length beyond the end": (varint(1000) + ONE[1:], 1),
+    "a length that does not end": (b"\xff" * 20, 1),
+    "a length cut short": (b"\x80", 1),
+    "a length of 2 GB": (b"\xfe\xff\xff\xff\x0f", 1),
+    "more records than said": (b"".join(map(a_record, range(5))), 1),
+    "fewer records than said": (b"".join(map(a_record, range(5))), 6),
+    "bytes behind the records": (ONE + b"\0", 1),
+    "the same offset twice": (ONE + ONE, 2),
+    "offsets with a gap": (ONE + a_record(2), 2),
+    "an offset below the base": (a_record(-1), 1),
+    "offsets going down": (a_record(1) + ONE, 2),
+    "a key beyond the record": (b"\x0e\0\0\0\x28kv\0", 1),
+    "a key that takes the next record": (b"\x0a\0\0\0\x10k" + ONE, 1),
+    "a value beyond the record": (b"\x0e\0\0\0\2k\x28v\0", 1),
+    "fewer than no headers": (a_record(0, headers=b"\1"), 1),
+    "more headers than there are": (a_record(0, headers=b"\4\2n\2v"), 1),
+    "a header without a name": (a_record(0, headers=b"\2\1\2v"), 1),
+    "a header cut short": (a_record(0, headers=b"\2\2"), 1),
+    "a record longer than its fields": (b"\x12" + ONE[1:] + b"\0", 1),
+    "a record shorter than its fields": (b"\x0e" + ONE[1:], 1),
+    "wrong behind the first step": (b"".join(map(a_record, range(RECORDS_A_STEP))) + ONE, RECORDS_A_STEP + 1),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("codec", [NONE, ZSTD])
+def test_bad_records_are_found(name: str, codec: int) -> None:
+    records, count = BAD[name]
+    with pytest.raises(ValueError, match=r"."):
+        check(records, count, codec)
+
+
+RECORDS = st.lists(st.binary(max_size=80), min_size=1, max_size=6).map(
+    lambda values: [a_record(index, value=value) for index, value in enumerate(values)]
+)
+
+
+@given(RECORDS, st.data())
+def test_it_judges_as_the_strict_reader_does(records: list[bytes], data: st.DataObject) -> None:
+    changed = bytearray(b"".join(records))
+    for _ in range(data.draw(st.integers(0, 3))):
+        changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(changed[: data.draw(st.integers(0, len(changed)) | st.just(len(changed)))])
+    count = len(records) + data.draw(st.sampled_from([0, 0, 0, 1, -1]))
+    if count < 1:
+        return
+    if is_readable(cut, count):
+        check(cut, count)
+    else:
+        with pytest.raises(ValueError, match=r"."):
+            check(cut, count)
