@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from typing import Any, TypeVar
 
 STEP_SECONDS = 0.005
 """How long one step of long work may take."""
@@ -50,6 +50,21 @@ class Turns:
                 await self.wait()
                 end = self._clock() + STEP_SECONDS
             yield item
+
+    async def run(self, steps: Generator[Callable[[], Any] | None, Any, T]) -> T:
+        """What the steps come to. A call that they yield is made in a thread, and answered to them."""
+        end = self._clock() + STEP_SECONDS
+        answer = None
+        while True:
+            try:
+                call = steps.send(answer)
+            except StopIteration as last:
+                result: T = last.value
+                return result
+            answer = None if call is None else await asyncio.to_thread(call)
+            if call is not None or self._clock() > end:
+                await self.wait()
+                end = self._clock() + STEP_SECONDS
 
     def _join(self, one: Callable[[], None] | asyncio.Future[None]) -> None:
         self._line.append(one)

@@ -51,9 +51,10 @@ class Resource(Protocol):
 
 
 @handles(AlterConfigsRequest, AlterConfigsResponse)
-def alter_configs(node: Node, request: AlterConfigsRequest, context: RequestContext) -> AlterConfigsResponse:
+async def alter_configs(node: Node, request: AlterConfigsRequest, context: RequestContext) -> AlterConfigsResponse:
     answers = []
-    for resource, asked in zip(request.resources, _counted(request.resources), strict=True):
+    pairs = zip(request.resources, _counted(request.resources), strict=True)
+    async for resource, asked in node.turns.each(pairs):
         wanted = partial(_replaced, changes=resource.configs)
         code, message = _altered(node, resource, asked, wanted, validate_only=request.validate_only)
         answers.append(
@@ -68,11 +69,12 @@ def alter_configs(node: Node, request: AlterConfigsRequest, context: RequestCont
 
 
 @handles(IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse)
-def incremental_alter_configs(
+async def incremental_alter_configs(
     node: Node, request: IncrementalAlterConfigsRequest, context: RequestContext
 ) -> IncrementalAlterConfigsResponse:
     answers = []
-    for resource, asked in zip(request.resources, _counted(request.resources), strict=True):
+    pairs = zip(request.resources, _counted(request.resources), strict=True)
+    async for resource, asked in node.turns.each(pairs):
         wanted = partial(_changed, changes=resource.configs)
         code, message = _altered(node, resource, asked, wanted, validate_only=request.validate_only)
         answers.append(

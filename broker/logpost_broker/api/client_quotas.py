@@ -91,13 +91,13 @@ def _described(entry: QuotaEntry) -> EntryData:
 
 
 @handles(AlterClientQuotasRequest, AlterClientQuotasResponse)
-def alter_client_quotas(
+async def alter_client_quotas(
     node: Node, request: AlterClientQuotasRequest, context: RequestContext
 ) -> AlterClientQuotasResponse:
     entities = [{part.entity_type: part.entity_name for part in entry.entity} for entry in request.entries]
     asked = Counter(frozenset(entity.items()) for entity in entities)
     answers: dict[frozenset[tuple[str, str | None]], Changed] = {}
-    for entity, entry in zip(entities, request.entries, strict=True):
+    async for entity, entry in node.turns.each(zip(entities, request.entries, strict=True)):
         key = frozenset(entity.items())
         if key not in answers:
             answers[key] = _altered(node, entity, entry, is_once=asked[key] == 1, validate_only=request.validate_only)

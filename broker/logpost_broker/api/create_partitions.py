@@ -20,12 +20,12 @@ from logpost_broker.wire.units import NO_THROTTLE
 
 
 @handles(CreatePartitionsRequest, CreatePartitionsResponse)
-def create_partitions(
+async def create_partitions(
     node: Node, request: CreatePartitionsRequest, context: RequestContext
 ) -> CreatePartitionsResponse:
     asked = Counter(topic.name for topic in request.topics)
     results = []
-    for topic in request.topics:
+    async for topic in node.turns.each(request.topics):
         code, message = ErrorCode.none, None
         try:
             if asked[topic.name] > 1:

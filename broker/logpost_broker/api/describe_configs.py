@@ -26,12 +26,17 @@ from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 
-@handles(DescribeConfigsRequest, DescribeConfigsResponse)
-def describe_configs(node: Node, request: DescribeConfigsRequest, context: RequestContext) -> DescribeConfigsResponse:
+@handles(DescribeConfigsRequest, DescribeConfigsResponse, large_answers=True)
+async def describe_configs(
+    node: Node, request: DescribeConfigsRequest, context: RequestContext
+) -> DescribeConfigsResponse:
     return DescribeConfigsResponse(
         throttle_time=NO_THROTTLE,
         results=tuple(
-            _result(node, resource, with_synonyms=request.include_synonyms) for resource in request.resources
+            [
+                _result(node, resource, with_synonyms=request.include_synonyms)
+                async for resource in node.turns.each(request.resources)
+            ]
         ),
     )
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from kio.schema.errors import ErrorCode
 from kio.schema.list_offsets.v11.request import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
@@ -26,7 +26,7 @@ from kio.static.primitive import i32, i64
 
 from logpost_broker.errors import ApiError
 from logpost_broker.log.partition_log import NO_EPOCH, PartitionLog
-from logpost_broker.log.time_lookup import TimestampedOffset, first_at_or_after, newest_timestamp
+from logpost_broker.log.time_lookup import TimestampedOffset, highest_timestamp, lookup_of
 from logpost_broker.node import Node
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
@@ -43,16 +43,16 @@ NOTHING = TimestampedOffset(timestamp_ms=-1, offset=-1)
 @handles(ListOffsetsRequest, ListOffsetsResponse)
 async def list_offsets(node: Node, request: ListOffsetsRequest, context: RequestContext) -> ListOffsetsResponse:
     await node.shown(_asked_for_their_end(node, request))
-    return ListOffsetsResponse(
-        throttle_time=NO_THROTTLE,
-        topics=tuple(
-            ListOffsetsTopicResponse(
-                name=topic.name,
-                partitions=tuple(_partitions(node, topic, request.isolation_level, context.version)),
-            )
-            for topic in request.topics
-        ),
-    )
+    topics = [
+        ListOffsetsTopicResponse(
+            name=topic.name,
+            partitions=tuple(
+                [each async for each in _partitions(node, topic, request.isolation_level, context.version)]
+            ),
+        )
+        for topic in request.topics
+    ]
+    return ListOffsetsResponse(throttle_time=NO_THROTTLE, topics=tuple(topics))
 
 
 def _asked_for_their_end(node: Node, request: ListOffsetsRequest) -> Iterator[PartitionLog]:
@@ -66,20 +66,20 @@ def _asked_for_their_end(node: Node, request: ListOffsetsRequest) -> Iterator[Pa
                     yield node.log(topic, asked.partition_index)
 
 
-def _partitions(
+async def _partitions(
     node: Node, topic: ListOffsetsTopic, isolation_level: int, version: int
-) -> Iterator[ListOffsetsPartitionResponse]:
+) -> AsyncIterator[ListOffsetsPartitionResponse]:
     times = Counter(asked.partition_index for asked in topic.partitions)
-    for asked in {asked.partition_index: asked for asked in topic.partitions}.values():
+    async for asked in node.turns.each({asked.partition_index: asked for asked in topic.partitions}.values()):
         if times[asked.partition_index] > 1:
             yield _refused(asked, ErrorCode.invalid_request)
         elif asked.timestamp < 0 and version < SINCE.get(asked.timestamp, NEVER):
             yield _refused(asked, ErrorCode.unsupported_version)
         else:
-            yield _partition(node, topic.name, asked, isolation_level)
+            yield await _partition(node, topic.name, asked, isolation_level)
 
 
-def _partition(
+async def _partition(
     node: Node, name: str, asked: ListOffsetsPartition, isolation_level: int
 ) -> ListOffsetsPartitionResponse:
     try:
@@ -88,7 +88,7 @@ def _partition(
             raise ApiError(ErrorCode.unknown_topic_or_partition)
         log = node.log(topic, asked.partition_index)
         log.require_epoch(asked.current_leader_epoch)
-        found = _find(log, asked.timestamp, isolation_level)
+        found = await _find(node, log, asked.timestamp, isolation_level)
     except ApiError as error:
         return _refused(asked, error.code)
     epoch = None if found.offset < 0 else log.epochs.epoch_at(found.offset)
@@ -105,7 +105,7 @@ def _refused(asked: ListOffsetsPartition, code: ErrorCode) -> ListOffsetsPartiti
     return ListOffsetsPartitionResponse(partition_index=asked.partition_index, error_code=code)
 
 
-def _find(log: PartitionLog, timestamp: int, isolation_level: int) -> TimestampedOffset:
+async def _find(node: Node, log: PartitionLog, timestamp: int, isolation_level: int) -> TimestampedOffset:
     """Raises ApiError."""
     log.require_online()
     end = log.last_stable_offset if isolation_level == READ_COMMITTED else log.high_watermark
@@ -115,5 +115,6 @@ def _find(log: PartitionLog, timestamp: int, isolation_level: int) -> Timestampe
         return TimestampedOffset(timestamp_ms=NO_TIMESTAMP, offset=log.log_start_offset)
     if timestamp in (LATEST_TIERED, EARLIEST_PENDING_UPLOAD):
         return NOTHING
-    found = newest_timestamp(log) if timestamp == MAX_TIMESTAMP else first_at_or_after(log, timestamp)
+    wanted = highest_timestamp(log) if timestamp == MAX_TIMESTAMP else timestamp
+    found = None if wanted == NO_TIMESTAMP else await node.turns.run(lookup_of(log, wanted))
     return NOTHING if found is None or found.offset >= end else found

@@ -5,7 +5,8 @@
 - v5: offline replicas. v7: leader epoch. v8: authorized operations; those of the cluster only until v10, asked or not
 - v9: flexible. v10: topic ids. v12: topics asked by id. v13: a top-level error
 
-An unknown topic is created on first use (`broker.auto_create_topics`), and is there when the answer leaves. Authorized
+An unknown topic is created on first use (`broker.auto_create_topics`), and is there when the answer leaves: each is a
+write to the disk, and others are served between two of them. Authorized
 operations are all those of the resource, since nothing is forbidden. Offline partitions are shown as led: clients get
 the error from Produce and Fetch.
 """
@@ -39,30 +40,32 @@ TOPIC_OPERATIONS = i32(sum(1 << operation for operation in (3, 4, 5, 6, 7, 8, 10
     MetadataRequest,
     MetadataResponse,
     lift=[Adapted("topics", until=0, value=lambda request: request.topics or None)],
+    large_answers=True,
     lower=[Adapted("cluster_authorized_operations", until=10, value=lambda response: CLUSTER_OPERATIONS)],
 )
-def metadata(node: Node, request: MetadataRequest, context: RequestContext) -> MetadataResponse:
+async def metadata(node: Node, request: MetadataRequest, context: RequestContext) -> MetadataResponse:
     operations = TOPIC_OPERATIONS if request.include_topic_authorized_operations else OPERATIONS_NOT_ASKED
     if request.topics is None:
-        topics = tuple(_described(node, topic, operations) for topic in node.topics)
+        topics = [await _described(node, topic, operations) for topic in node.topics]
     else:
-        topics = tuple(
-            _asked(node, asked, operations, create=request.allow_auto_topic_creation)
-            for asked in dict.fromkeys(request.topics)
-        )
+        wanted = dict.fromkeys(request.topics)
+        topics = [
+            await _asked(node, asked, operations, create=request.allow_auto_topic_creation)
+            async for asked in node.turns.each(wanted)
+        ]
     return MetadataResponse(
         throttle_time=NO_THROTTLE,
         brokers=(MetadataResponseBroker(node_id=BROKER_ID, host=node.host, port=i32(node.port), rack=None),),
         cluster_id=node.cluster_id,
         controller_id=BROKER_ID,
-        topics=topics,
+        topics=tuple(topics),
         error_code=ErrorCode.none,
     )
 
 
-def _asked(node: Node, asked: MetadataRequestTopic, operations: i32, *, create: bool) -> MetadataResponseTopic:
+async def _asked(node: Node, asked: MetadataRequestTopic, operations: i32, *, create: bool) -> MetadataResponseTopic:
     try:
-        return _described(node, _find_or_create(node, asked, create=create), operations)
+        return await _described(node, _find_or_create(node, asked, create=create), operations)
     except ApiError as error:
         name = asked.name if asked.topic_id is None else None
         return MetadataResponseTopic(
@@ -83,16 +86,17 @@ def _find_or_create(node: Node, asked: MetadataRequestTopic, *, create: bool) ->
     if not (create and node.config.auto_create_topics) or asked.name in INTERNAL_TOPICS:
         check_name(asked.name)
         raise ApiError(ErrorCode.unknown_topic_or_partition)
+    node.require_running()
     return node.create_topic(asked.name, node.config.num_partitions)
 
 
-def _described(node: Node, topic: Topic, operations: i32) -> MetadataResponseTopic:
+async def _described(node: Node, topic: Topic, operations: i32) -> MetadataResponseTopic:
     return MetadataResponseTopic(
         error_code=ErrorCode.none,
         name=TopicName(topic.name),
         topic_id=topic.id,
         is_internal=topic.internal,
-        partitions=tuple(_partition(node, number) for number in range(topic.partitions)),
+        partitions=tuple([_partition(node, number) async for number in node.turns.each(range(topic.partitions))]),
         topic_authorized_operations=operations,
     )
 

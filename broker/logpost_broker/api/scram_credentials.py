@@ -65,7 +65,7 @@ def _refused(user: str, code: ErrorCode, message: str) -> DescribeUserScramCrede
 
 
 @handles(AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse)
-def alter_user_scram_credentials(
+async def alter_user_scram_credentials(
     node: Node, request: AlterUserScramCredentialsRequest, context: RequestContext
 ) -> AlterUserScramCredentialsResponse:
     asked = Counter([*(one.name for one in request.deletions), *(one.name for one in request.upsertions)])
@@ -74,10 +74,10 @@ def alter_user_scram_credentials(
         for user, times in asked.items()
         if times > 1
     }
-    for deletion in request.deletions:
+    async for deletion in node.turns.each(request.deletions):
         if deletion.name not in results:
             results[deletion.name] = _altered(deletion.name, _delete(node, deletion.name, deletion.mechanism))
-    for upsertion in request.upsertions:
+    async for upsertion in node.turns.each(request.upsertions):
         if upsertion.name not in results:
             wanted = Upsertion(
                 user=upsertion.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from logpost_broker.api.api_versions import API_VERSIONS_KEY, unsupported_versio
 from logpost_broker.errors import ProtocolError
 from logpost_broker.log.batch import Buffer
 from logpost_broker.node import Node
-from logpost_broker.wire.codec import VersionCodec
+from logpost_broker.wire.codec import VersionCodec, has_more_elements
 from logpost_broker.wire.convert import TopicNames
 from logpost_broker.wire.framing import Frame
 from logpost_broker.wire.header import read_api, read_request_header
@@ -20,6 +21,9 @@ from logpost_broker.wire.registry import ConnectionState, RequestContext
 from logpost_broker.wire.unserved import unserved_api
 
 Buffers = list[Buffer]
+
+ELEMENTS_AT_ONCE = 1_000
+"""An answer of so many elements is written on the event loop, in 5 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class Dispatcher:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._codecs: dict[tuple[int, int], VersionCodec] = {}
+        # One thread: more of them would only keep the event loop longer from Python's lock.
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encode")
 
     @staticmethod
     def has_large_answer(frame: Frame) -> bool:
@@ -63,10 +69,22 @@ class Dispatcher:
         def encode(response: Any) -> Buffers | None:
             return None if response is None else codec.write(header.correlation_id, response, names)
 
+        if asyncio.isfuture(response):
+            return Parked(response, encode, starts_next_turn=False)
         if isinstance(response, Awaitable):
-            starts_next_turn = not asyncio.isfuture(response)
-            return Parked(asyncio.ensure_future(response), encode, starts_next_turn)
+            encoded = asyncio.ensure_future(self._encoded(response, encode))
+            return Parked(encoded, lambda buffers: buffers, starts_next_turn=True)
         return encode(response)
+
+    async def _encoded(self, response: Awaitable[Any], encode: Callable[[Any], Buffers | None]) -> Buffers | None:
+        """One of many thousand elements takes up to seconds: a thread writes it, and others are served meanwhile."""
+        answer = await response
+        if not has_more_elements(answer, ELEMENTS_AT_ONCE):
+            return encode(answer)
+        return await asyncio.get_running_loop().run_in_executor(self._encoder, encode, answer)
+
+    def close(self) -> None:
+        self._encoder.shutdown(wait=False)
 
     def _load(self, key: int, version: int) -> VersionCodec:
         """The codec for a version. An ApiVersions request of a version that is not known is read no further than its

@@ -106,3 +106,4 @@ class Listener:
             except TimeoutError:
                 for connection in tuple(self._connections):
                     connection.abort()
+        self._dispatcher.close()

@@ -70,6 +70,22 @@ class VersionCodec:
         return [b"".join(out.parts)] if size < LARGE_BYTES else _joined(out.parts)
 
 
+def has_more_elements(response: Any, limit: int) -> bool:
+    """Whether an answer has more than `limit` elements in its arrays, and in those of their elements."""
+    count = 0
+    entities = [response]
+    while entities:
+        entity = entities.pop()
+        for name in getattr(entity, "__dataclass_fields__", ()):
+            value = getattr(entity, name)
+            if isinstance(value, tuple):
+                count += len(value)
+                if count > limit:
+                    return True
+                entities += value
+    return False
+
+
 def _joined(parts: list[Buffer]) -> list[Buffer]:
     """Small parts joined, large ones as they are."""
     joined: list[Buffer] = []

@@ -363,7 +363,7 @@ def test_transactions_are_listed(
         assert ids(transactional_id_pattern="id") == set()
 
 
-@pytest.mark.parametrize("pattern", ["(", "a{99999999999}", r"(a)\1"])
+@pytest.mark.parametrize("pattern", ["(", "a{1001}", r"(a)\1"])
 def test_what_cannot_be_listed_is_told(client: WireClient, pattern: str) -> None:
     assert client.call("list_transactions", 0, {"state_filters": ("Asleep",)}).unknown_state_filters == ("Asleep",)
     refused = client.call("list_transactions", 2, {"duration_filter": -1, "transactional_id_pattern": pattern})

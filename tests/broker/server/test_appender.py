@@ -312,15 +312,15 @@ def test_a_refused_batch_is_forgotten_at_once(tmp_path: Path, options: dict[str,
     async def story(bench: Bench) -> None:
         malformed = changed(build_batch([(b"k", words(2 * INLINE_BYTES))], NOW_MS), attributes=ZSTD)
         batch = Weak(malformed)
-        forgotten = weakref.ref(batch)
+        gone, loop = asyncio.Event(), asyncio.get_running_loop()
+        weakref.finalize(batch, loop.call_soon_threadsafe, gone.set)
         appending = bench.append(batch, **options)
         del batch
         async with asyncio.timeout(60):
             error = await settled(appending)
             assert isinstance(error, ApiError)
             del appending
-            while forgotten() is not None:  # a thread or a callback may just be leaving
-                await asyncio.sleep(0.001)
+            await gone.wait()  # a thread or a callback may just be leaving
         assert error.__traceback__ is None
 
     gc.disable()

@@ -1,0 +1,179 @@
+"""What one client may cost the others: their turn, the broker's memory, its descriptors. Judged by who is served before
+whom, not by the clock."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+
+import pytest
+import zstandard
+
+from logpost.config import BrokerConfig
+from logpost_broker import Broker
+from logpost_broker.broker import EMBEDDED
+from logpost_broker.log.batch import HEADER_BYTES, LENGTH_PREFIX_BYTES
+from logpost_broker.log.compression import ZSTD
+from logpost_broker.log.records import build_batch
+from tests.broker.api.conftest import produce, produce_values
+from tests.broker.log.logs import changed
+from tests.broker.wire_client import WireClient
+
+API_VERSIONS = b"\0\0\0\x0a\0\x12\0\0\0\0\0\1\xff\xff"
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    with Broker(EMBEDDED) as running:
+        yield running
+
+
+def has_answers(client: WireClient) -> bool:
+    return bool(select.select([client.socket], [], [], 0)[0])
+
+
+def served_meanwhile(busy: WireClient, other: WireClient) -> int:
+    """How many requests of another client are answered before the first answer of the busy one comes."""
+    served = 0
+    while not has_answers(busy):
+        assert other.call("api_versions", 0, {}).api_keys
+        served += 1
+    return served
+
+
+def test_who_sends_many_requests_takes_turns_with_the_others(broker: Broker) -> None:
+    with WireClient(broker.port) as busy, WireClient(broker.port) as other:
+        other.call("api_versions", 0, {})
+        busy.socket.sendall(API_VERSIONS * 4_000)
+        answers = 0
+        for _ in range(5):
+            assert other.call("api_versions", 0, {}).api_keys
+            while has_answers(busy):
+                busy.receive_frame()
+                answers += 1
+        assert answers < 4_000, "all requests of the busy client came first"
+        for _ in range(4_000 - answers):
+            busy.receive_frame()
+
+
+def test_others_are_served_while_topics_are_made_on_first_use(broker: Broker) -> None:
+    topics = [{"name": f"{uuid.uuid4().hex}-{number}"} for number in range(300)]
+    with WireClient(broker.port) as busy, WireClient(broker.port) as other:
+        busy.send("metadata", 4, {"topics": topics, "allow_auto_topic_creation": True})
+        assert served_meanwhile(busy, other) > 3
+        assert len(busy.receive().topics) == 300
+
+
+def test_others_are_served_while_large_answers_are_made(broker: Broker) -> None:
+    with WireClient(broker.port) as busy, WireClient(broker.port) as other:
+        made = [{"name": "wide", "num_partitions": 10_000, "replication_factor": 1}]
+        busy.call("create_topics", 7, {"topics": made, "timeout": datetime.timedelta(seconds=60)})
+        for _ in range(3):
+            busy.send("metadata", 4, {"topics": None})
+        assert served_meanwhile(busy, other) > 3
+        for _ in range(3):
+            assert sum(len(topic.partitions) for topic in busy.receive().topics) == 10_000
+
+
+def test_others_are_served_while_a_lookup_decodes_records(broker: Broker) -> None:
+    """A few kilobytes hold 100,000 records."""
+    now_ms = time.time_ns() // 1_000_000
+    plain = build_batch([(b"", None)] * 100_000, now_ms - 5000)
+    records = zstandard.ZstdCompressor().compress(plain[HEADER_BYTES:])
+    batch = changed(
+        plain[:HEADER_BYTES] + records,
+        attributes=ZSTD,
+        batch_length=HEADER_BYTES - LENGTH_PREFIX_BYTES + len(records),
+        max_timestamp=now_ms,
+    )
+    with WireClient(broker.port) as busy, WireClient(broker.port) as other:
+        busy.call("metadata", 4, {"topics": [{"name": "looked"}], "allow_auto_topic_creation": True})
+        assert produce(busy, "looked", batch).base_offset == 0
+        asked = {"partition_index": 0, "current_leader_epoch": -1, "timestamp": now_ms - 1000}
+        busy.send("list_offsets", 4, {"replica_id": -1, "topics": [{"name": "looked", "partitions": [asked]}]})
+        assert served_meanwhile(busy, other) > 3
+        assert busy.receive().topics[0].partitions[0].offset == -1
+
+
+def test_unfinished_requests_have_one_limit_and_the_oldest_goes() -> None:
+    config = BrokerConfig(port=0, metrics_port=0, queued_max_request_bytes=4_000_000)
+    with Broker(config) as broker, WireClient(broker.port) as other:
+        other.call("metadata", 4, {"topics": [{"name": "t"}], "allow_auto_topic_creation": True})
+        peers = [socket.create_connection(("127.0.0.1", broker.port), timeout=30) for _ in range(6)]
+        for peer in peers:
+            peer.sendall((50_000_000).to_bytes(4, "big") + bytes(900_000))
+            assert produce_values(other, "t", b"v") >= 0  # what was sent is read by now
+        assert peers[0].recv(1) == b""
+        assert not select.select([peers[-1]], [], [], 0)[0]
+        batch = build_batch([(None, os.urandom(900_000))], 1)
+        assert produce(other, "t", batch).base_offset == 6
+        for peer in peers:
+            peer.close()
+
+
+def test_connections_above_the_limit_are_refused_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    with Broker(BrokerConfig(port=0, metrics_port=0, max_connections=3)) as broker, WireClient(broker.port) as first:
+        first.call("metadata", 4, {"topics": [{"name": "t"}], "allow_auto_topic_creation": True})
+        more = [socket.create_connection(("127.0.0.1", broker.port), timeout=30) for _ in range(10)]
+        refused = [peer for peer in more if is_closed(peer)]
+        assert len(refused) == 8
+        assert produce_values(first, "t", b"v") == 0
+        for peer in more:
+            peer.close()
+        is_refused = True
+        while is_refused:  # until the broker knows that the others are gone
+            with socket.create_connection(("127.0.0.1", broker.port), timeout=30) as peer:
+                is_refused = is_closed(peer)
+    assert len([line for line in caplog.messages if "broker.max_connections" in line]) == 1
+
+
+def is_closed(peer: socket.socket) -> bool:
+    peer.sendall(API_VERSIONS)
+    try:
+        return peer.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+STORM = """
+import socket, sys
+taken = []
+while True:
+    try:
+        taken.append(socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=1))
+    except OSError:
+        sys.exit()
+    if len(taken) > 200:
+        taken.clear()
+"""
+
+
+def test_a_broker_stops_in_order_while_clients_connect(tmp_path_factory: pytest.TempPathFactory) -> None:
+    environment = {
+        **os.environ,
+        "LOGPOST_BROKER_PORT": "0",
+        "LOGPOST_BROKER_METRICS_PORT": "0",
+        "LOGPOST_DATA": str(tmp_path_factory.mktemp("storm")),
+    }
+    command = [sys.executable, "-m", "logpost", "broker"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        ready = next(line for line in running.stderr if " ready on " in line)
+        [port] = re.findall(r"127\.0\.0\.1 port (\d+)", ready)
+        with subprocess.Popen([sys.executable, "-c", STORM, port]) as storm:
+            with WireClient(int(port)) as client:
+                client.call("api_versions", 0, {})
+            running.send_signal(signal.SIGTERM)
+            rest = running.stderr.read()
+            assert running.wait(60) == 0, rest
+            assert "stopped" in rest
+            storm.kill()
