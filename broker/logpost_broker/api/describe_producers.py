@@ -29,17 +29,24 @@ NONE = -1
 
 
 @handles(DescribeProducersRequest, DescribeProducersResponse)
-def describe_producers(
+async def describe_producers(
     node: Node, request: DescribeProducersRequest, context: RequestContext
 ) -> DescribeProducersResponse:
     return DescribeProducersResponse(
         throttle_time=NO_THROTTLE,
         topics=tuple(
-            TopicResponse(
-                name=topic.name,
-                partitions=tuple(_partition(node, topic.name, number) for number in topic.partition_indexes),
-            )
-            for topic in request.topics
+            [
+                TopicResponse(
+                    name=topic.name,
+                    partitions=tuple(
+                        [
+                            _partition(node, topic.name, number)
+                            async for number in node.turns.each(topic.partition_indexes)
+                        ]
+                    ),
+                )
+                async for topic in node.turns.each(request.topics)
+            ]
         ),
     )
 

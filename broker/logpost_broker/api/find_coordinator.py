@@ -41,12 +41,16 @@ SHARE_KEY = re.compile(r"[^:]+:[A-Za-z0-9_-]{22}:\d+", re.ASCII)
         Adapted("port", 3, lambda response: response.coordinators[0].port),
     ],
 )
-def find_coordinator(node: Node, request: FindCoordinatorRequest, context: RequestContext) -> FindCoordinatorResponse:
+async def find_coordinator(
+    node: Node, request: FindCoordinatorRequest, context: RequestContext
+) -> FindCoordinatorResponse:
     return FindCoordinatorResponse(
         throttle_time=NO_THROTTLE,
         coordinators=tuple(
-            _this_broker(node, key) if _is_key(key, request.key_type, context.version) else _refused(key)
-            for key in request.coordinator_keys
+            [
+                _this_broker(node, key) if _is_key(key, request.key_type, context.version) else _refused(key)
+                async for key in node.turns.each(request.coordinator_keys)
+            ]
         ),
     )
 

@@ -44,12 +44,14 @@ READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS = 3, 6, 8, 10, 11
 ALL_OPERATIONS = i32(sum(1 << operation for operation in (READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS)))
 
 
-@handles(DescribeGroupsRequest, DescribeGroupsResponse)
-def describe_groups(node: Node, request: DescribeGroupsRequest, context: RequestContext) -> DescribeGroupsResponse:
+@handles(DescribeGroupsRequest, DescribeGroupsResponse, large_answers=True)
+async def describe_groups(
+    node: Node, request: DescribeGroupsRequest, context: RequestContext
+) -> DescribeGroupsResponse:
     service = node.service(GroupService)
     operations = ALL_OPERATIONS if request.include_authorized_operations else NOT_ASKED_FOR
     groups = []
-    for group_id in request.groups:
+    async for group_id in node.turns.each(request.groups):
         group = service.describe(group_id)
         if group is None:
             is_other = service.kinds.of(group_id) is not None
@@ -96,22 +98,25 @@ def _not_found(group_id: str, version: int, operations: i32, *, is_other: bool) 
     )
 
 
-@handles(ListGroupsRequest, ListGroupsResponse)
-def list_groups(node: Node, request: ListGroupsRequest, context: RequestContext) -> ListGroupsResponse:
+@handles(ListGroupsRequest, ListGroupsResponse, large_answers=True)
+async def list_groups(node: Node, request: ListGroupsRequest, context: RequestContext) -> ListGroupsResponse:
     states = {state.lower() for state in request.states_filter}
     types = {group_type.lower() for group_type in request.types_filter}
+    listed = [*node.service(GroupService).listed(), *node.service(ShareGroupService).listed()]
     return ListGroupsResponse(
         throttle_time=NO_THROTTLE,
         error_code=ErrorCode.none,
         groups=tuple(
-            ListedGroup(
-                group_id=GroupId(group.group_id),
-                protocol_type=group.protocol_type,
-                group_state=group.state,
-                group_type=group.kind.value,
-            )
-            for group in (*node.service(GroupService).listed(), *node.service(ShareGroupService).listed())
-            if (not states or group.state.lower() in states) and (not types or group.kind.value in types)
+            [
+                ListedGroup(
+                    group_id=GroupId(group.group_id),
+                    protocol_type=group.protocol_type,
+                    group_state=group.state,
+                    group_type=group.kind.value,
+                )
+                async for group in node.turns.each(listed)
+                if (not states or group.state.lower() in states) and (not types or group.kind.value in types)
+            ]
         ),
     )
 

@@ -27,17 +27,21 @@ UNKNOWN = EpochEnd(epoch=-1, end_offset=-1)
 
 
 @handles(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse)
-def offset_for_leader_epoch(
+async def offset_for_leader_epoch(
     node: Node, request: OffsetForLeaderEpochRequest, context: RequestContext
 ) -> OffsetForLeaderEpochResponse:
     return OffsetForLeaderEpochResponse(
         throttle_time=NO_THROTTLE,
         topics=tuple(
-            OffsetForLeaderTopicResult(
-                topic=topic.topic,
-                partitions=tuple(_partition(node, topic.topic, asked) for asked in topic.partitions),
-            )
-            for topic in request.topics
+            [
+                OffsetForLeaderTopicResult(
+                    topic=topic.topic,
+                    partitions=tuple(
+                        [_partition(node, topic.topic, asked) async for asked in node.turns.each(topic.partitions)]
+                    ),
+                )
+                async for topic in node.turns.each(request.topics)
+            ]
         ),
     )
 
