@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logpost_broker.log.batch import HEADER, HEADER_BYTES, LENGTH_PREFIX_BYTES, BatchHeader, read_header
@@ -99,6 +99,7 @@ RECORDS = st.lists(st.binary(max_size=80), min_size=1, max_size=6).map(
 )
 
 
+@settings(deadline=None)
 @given(RECORDS, st.data())
 def test_it_judges_as_the_strict_reader_does(records: list[bytes], data: st.DataObject) -> None:
     changed = bytearray(b"".join(records))
