@@ -1,9 +1,11 @@
 """Lines that nobody should write, through the whole pipeline: shipped, marked where changed, never lost."""
 
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
 from tests.support.appliance import Appliance
 
@@ -43,7 +45,7 @@ def test_a_line_of_ten_megabytes_arrives_in_pieces(appliance: Appliance, tailed:
     (tailed / "huge.log").write_bytes(line + b"\nafter\n")
     appliance.await_total(11, "service:huge")
     rows = sorted(appliance.rows("service:huge"), key=lambda row: int(row["offset"]))
-    assert "".join(row["message"] for row in rows[:-1]) == line.decode()
+    assert "".join(appliance.whole(row)["message"] for row in rows[:-1]) == line.decode()
     assert all(row["attrs"]["truncated"] is True for row in rows[:-2])
     assert all(row["attrs"]["continued"] is True for row in rows[1:-1])
     assert rows[-1]["message"] == "after"
@@ -52,7 +54,8 @@ def test_a_line_of_ten_megabytes_arrives_in_pieces(appliance: Appliance, tailed:
 def test_control_characters_fill_a_line_of_one_megabyte(appliance: Appliance, tailed: Path) -> None:
     (tailed / "control.log").write_bytes(b"\x01" * MIB + b"\nafter\n")
     appliance.await_total(2, "service:control")
-    assert {len(row["message"]) for row in appliance.rows("service:control")} == {MIB, len("after")}
+    rows = map(appliance.whole, appliance.rows("service:control"))
+    assert {len(row["message"]) for row in rows} == {MIB, len("after")}
 
 
 def test_a_last_line_without_a_newline_arrives(appliance: Appliance, tailed: Path) -> None:
@@ -77,3 +80,44 @@ def test_json_that_is_nearly_a_record_arrives(appliance: Appliance, tailed: Path
     (tailed / "nearly.log").write_bytes(b"\n".join(lines) + b"\n")
     appliance.await_total(len(lines), "service:nearly")
     assert len(list(appliance.rows("service:nearly"))) == len(lines)
+
+
+ATTRIBUTES = {
+    "due": '"01/02/2026"',
+    "when": '"2026-01-02T03:04:05+05:30"',
+    "day": '"2026-11-28 10:20:30"',
+    "retry": '"1"',
+    "code": '"0001"',
+    "power": '"1e3"',
+    "flag": '"true"',
+    "big": "9007199254740993",
+    "bigger": "28446744073709551615",
+    "exact": "0.1000000000000000055",
+    "price": "1.10",
+    "zero": "-0",
+    "none": "null",
+    "nothing": "{}",
+    "list": '["2026-01-01",1.50]',
+    "deep.name": '{"born":"1990-05-17T08:00:00+02:00"}',
+}
+
+
+def test_attributes_are_as_they_were_sent_by_agent_and_by_kafka(appliance: Appliance, tailed: Path) -> None:
+    """Also beside other values under the same names, and found by the text that was sent."""
+    attributes = ",".join(f'"{name}":{value}' for name, value in ATTRIBUTES.items())
+    sent = f'{{"time":"2026-11-22T10:51:07Z","level":"Sev1","service":"kept","msg":"as sent",{attributes}}}'
+    other = '{"service":"kept","msg":"another","due":"2026-01-02 10:00:00","retry":"2026-01-01","code":5,"flag":true}'
+    (tailed / "attributes.log").write_text(f"{other}\n{sent}\n{other}\n")
+    producer = Producer({"bootstrap.servers": appliance.bootstrap_servers})
+    for value in (other, sent, other):
+        producer.produce("logs", value.encode(), partition=0)
+    assert producer.flush(60) == 0
+    appliance.await_total(6, "service:kept")
+
+    rows = list(appliance.rows('"as sent" service:kept'))
+    assert [(row["ts"], row["level"]) for row in rows] == [("2026-11-22T10:51:07.000000000Z", "Sev1")] * 2
+    with urllib.request.urlopen(appliance.url("/api/search", q='"as sent" service:kept'), timeout=60) as answer:
+        assert answer.read().decode().count(f'"attrs":{{{attributes}}}') == 2
+    for name in ("due", "when", "day", "retry", "code", "power", "flag", "big", "bigger"):
+        value = ATTRIBUTES[name].strip('"')
+        assert appliance.total(f'message:"as sent" {name}:"{value}"') == 2, name

@@ -47,10 +47,12 @@ class Appliance:
         for part in (self.agent, self.web, self.broker):
             part.__exit__()
 
+    def url(self, path: str, **parameters: object) -> str:
+        return f"http://127.0.0.1:{self.web_port}{path}?{urllib.parse.urlencode(parameters)}"
+
     def get(self, path: str, **parameters: object) -> Any:
         """The JSON answer of `GET path?parameters`."""
-        query = urllib.parse.urlencode(parameters)
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}{path}?{query}", timeout=60) as answer:
+        with urllib.request.urlopen(self.url(path, **parameters), timeout=60) as answer:
             return json.load(answer)
 
     def total(self, query: str = "") -> int:
@@ -67,6 +69,12 @@ class Appliance:
             cursor = page["cursor"]
             if not cursor:
                 return
+
+    def whole(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A row as the store has it, where a page has only the beginning of its message."""
+        place = {name: row[name] for name in ("topic", "partition", "offset")}
+        record: dict[str, Any] = self.get("/api/record", **place)
+        return record
 
     def await_total(self, expected: int, query: str = "", seconds: float = SEARCHABLE_SECONDS) -> None:
         """Until at least `expected` rows match."""

@@ -10,6 +10,7 @@ from logpost_web.search.condition import compile_condition
 from logpost_web.search.histogram import Bucket, fill, histogram_statement
 from logpost_web.search.syntax import parse
 from logpost_web.search.timerange import TimeRange
+from logpost_web.store.schema import MAX_NS, MIN_NS
 from logpost_web.store.store import Store
 from tests.web.search.conftest import insert
 
@@ -33,3 +34,15 @@ def test_a_day_of_23_hours_has_23_hours_of_lines(store: Store) -> None:
         statement = histogram_statement(compile_condition(parse("service:hourly")), bars, span, "service")
         rows = store.query(statement.sql, statement.parameters).rows
         assert [bucket.count for bucket in fill(bars, ((a, b, c) for a, b, c in rows))] == counts
+
+
+def test_the_first_and_the_last_moment_are_counted_together(store: Store) -> None:
+    insert(
+        store,
+        *({"Timestamp": year, "ServiceName": "ends"} for year in ("1900-01-01T00:00:00Z", "2262-04-11T23:47:15Z")),
+    )
+    bars = choose_bars(MIN_NS, MAX_NS + 1, 10, ZoneInfo("UTC"))
+    span = TimeRange(start_ns=MIN_NS, end_ns=MAX_NS + 1)
+    statement = histogram_statement(compile_condition(parse("service:ends")), bars, span, "service")
+    rows = store.query(statement.sql, statement.parameters).rows
+    assert sum(bucket.count for bucket in fill(bars, ((a, b, c) for a, b, c in rows))) == 2

@@ -38,7 +38,7 @@ def histogram_statement(condition: Condition, bars: Bars, time_range: TimeRange,
     """Rows (bar start in Unix ns, value of `by`, count). `by` is one of GROUPINGS."""
     clause, parameters = where(condition, time_range)
     moment = "toUnixTimestamp64Nano(Timestamp)"
-    if bars.are_even:
+    if bars.are_even and bars.starts_ns[0] >= 0:  # from 1900 to 2262 a difference has more than 64 bits
         bar = f"{moment} - positiveModulo({moment} - {{first:Int64}}, {{interval:Int64}})"
         parameters |= {"first": bars.starts_ns[0], "interval": bars.interval_ns}
     else:

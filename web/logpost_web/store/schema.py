@@ -35,9 +35,6 @@ SEARCHED_TEXT = "if(empty(Words), lower(Body), Words)"
 """The normal form of a message. One expression: not every server answers an OR of two columns from their indexes. And
 `empty`, because the optimizer makes that of `Words = ''` and then knows the index no more."""
 
-MESSAGE_BYTES = "if(BodyBytes = 0, length(Body), BodyBytes)"
-"""Bytes of the message as it was sent, also where Body has only its beginning."""
-
 VERSION = 2
 """Of the layout that this release writes. It grows when rows that are in stores already would be written otherwise."""
 FIRST_VERSION = 1
