@@ -28,6 +28,7 @@ lint: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench.pipeline --lines $(LINES)
 	$(BIN)/python -m bench.broker
+	$(BIN)/python -m bench.search
 	$(BIN)/python -m bench.growth
 	$(BIN)/python -m bench.recovery
 	$(BIN)/python -m bench.embedding

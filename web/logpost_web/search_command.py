@@ -72,7 +72,7 @@ def add_command(commands: Commands) -> None:
 
 def run(parsed: argparse.Namespace, config: Config) -> int:
     server = (parsed.url or f"http://localhost:{config.web.port}").rstrip("/")
-    arguments = {"q": parsed.query, "start": _time(parsed.since), "end": _time(parsed.until)}
+    arguments = {"q": parsed.query.strip(), "start": _time(parsed.since), "end": _time(parsed.until)}
     pages = _pages(server, arguments, parsed.limit)
     try:
         found = _print_json(server, pages) if parsed.json else _print_text(pages)

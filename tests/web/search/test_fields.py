@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from logpost_web.search.ast import Compares, Equals, Field, Pattern
+from logpost_web.search.attribute import stored_number
 from logpost_web.search.condition import compile_condition
+from logpost_web.search.errors import QuerySyntaxError
 from logpost_web.search.syntax import parse
 from logpost_web.store.store import Store
 from tests.web.search.conftest import Find, insert
@@ -87,6 +91,8 @@ def rows(store: Store) -> None:
         ("tags:/^gr/", [2]),
         ('tags:"big blue"', [2]),
         ("tags:(x OR green)", [2]),
+        ('tags:x OR f:1.10 OR tags:red OR tags:"" OR "user name":Ada*', [1, 2, 6]),
+        ("f:(1 OR 1.10) OR text:(1.10 OR x)", [6]),
         ("-tags:red tags:*", []),
         ("nums:>2", [2]),
         ("nums:3", [2]),
@@ -178,6 +184,30 @@ def test_names_in_quotes() -> None:
     assert parse('"n":>=5') == Field("n", Compares(">=", "5"), 4)
 
 
+def test_many_values_of_a_field_cost_little_more_than_one() -> None:
+    many = " OR ".join(f"status:{number}" for number in range(200))
+    assert len(compile_condition(parse(many)).sql) < 10_000
+
+
+def test_a_query_with_too_many_conditions_is_refused() -> None:
+    with pytest.raises(QuerySyntaxError, match="fewer conditions"):
+        compile_condition(parse(" ".join(f"a.b.c.d.e.f{number}:x" for number in range(200))))
+
+
 @pytest.mark.parametrize("levels", [11, 2000])
 def test_a_deep_path_costs_a_bounded_statement(levels: int) -> None:
     assert len(compile_condition(parse(".".join("a" * levels) + ":x")).sql) < 30_000
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+@settings(max_examples=30, deadline=None)
+def test_a_number_is_written_as_the_store_writes_it(store: Store, numbers: list[float]) -> None:
+    [(written,)] = store.query("SELECT arrayMap(x -> toString(x), {n:Array(Float64)})", {"n": numbers}).rows
+    assert [stored_number(repr(number)) for number in numbers] == written
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"), [("1.10", "1.1"), ("1e+21", "1e21"), ("+5", "5"), (".5", "0.5"), ("1e999", "")]
+)
+def test_how_numbers_are_stored(text: str, stored: str) -> None:
+    assert stored_number(text) == stored

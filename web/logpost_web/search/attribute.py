@@ -3,8 +3,10 @@ array. A path is a parameter, as all texts of a user are."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 
 MAX_LEVELS = 10
 """Of a path with more, no arrays of objects are looked for."""
@@ -27,22 +29,33 @@ def has_path(path: str, parameter: Parameter) -> str:
     return _any(*conditions)
 
 
-def any_value(path: str, parameter: Parameter, test: Callable[[str], str], number_test: Callable[[str], str]) -> str:
-    """A value of this attribute passes `test`, which gets an SQL text; one that was logged as a number with a point or
-    an exponent may pass `number_test` instead, which gets an SQL number."""
+def any_value(path: str, parameter: Parameter, test: Callable[[str], str], number: str = "") -> str:
+    """A value of this attribute passes `test`, which gets an SQL text; or it was logged as a number with a point or an
+    exponent, and the store writes it as `number`."""
     value = _at(path, parameter)
-    number = f"if(dynamicType({value}) = 'Float64', toFloat64OrNull(toString({value})), NULL)"
-    scalar = f"isNotNull({value}) AND {_any(test(f'toString({value})'), number_test(number))}"
-    text = "if(startsWith(found, '\"'), JSONExtract(found, 'String'), found)"
-    number = "if(startsWith(found, '\"'), NULL, toFloat64OrNull(found))"
-    element = f"{_IS_THERE} AND {_any(test(text), number_test(number))}"
+    scalar, text = f"toString({value})", "if(startsWith(found, '\"'), JSONExtract(found, 'String'), found)"
+    scalars, elements = [test(scalar)], [test(text)]
+    if number:
+        scalars.append(f"{scalar} = {parameter(number, 'String')} AND dynamicType({value}) = 'Float64'")
+        elements.append(f"found = {parameter(number, 'String')}")
     arrays = [(value, f"JSONExtractArrayRaw({_json(value)})"), *_in_objects(path, parameter)]
     is_any_array = _any(*(_is_array(array) for array, _ in arrays))
-    elements = ", ".join(f"if({_is_array(array)}, {found}, [])" for array, found in arrays)
+    found = ", ".join(f"if({_is_array(array)}, {found}, [])" for array, found in arrays)
     return (
-        f"(if({_is_array(value)}, 0, {scalar})"
-        f" OR if({is_any_array}, arrayExists(found -> {element}, arrayConcat({elements})), 0))"
+        f"(if({_is_array(value)}, 0, isNotNull({value}) AND {_any(*scalars)})"
+        f" OR if({is_any_array}, arrayExists(found -> {_IS_THERE} AND {_any(*elements)}, arrayConcat({found})), 0))"
     )
+
+
+def stored_number(text: str) -> str:
+    """How the store writes the double that is nearest to this number, as JavaScript does but for a plus: `1.1`, `1e21`,
+    `1e-7`; empty for a number that no double holds."""
+    number = float(text)
+    if not math.isfinite(number):
+        return ""
+    if number == 0 or 1e-6 <= abs(number) < 1e21:
+        return f"{Decimal(repr(number)):f}".removesuffix(".0")
+    return re.sub(r"(?:\.0)?e([+-])0*", lambda found: "e" + found[1].strip("+"), repr(number))
 
 
 _IS_THERE = "found NOT IN ('', 'null')"
@@ -79,5 +92,4 @@ def _json(value: str) -> str:
 
 
 def _any(*conditions: str) -> str:
-    given = [condition for condition in conditions if condition]
-    return given[0] if len(given) == 1 else f"({' OR '.join(given)})"
+    return conditions[0] if len(conditions) == 1 else f"({' OR '.join(conditions)})"

@@ -6,13 +6,13 @@ Words and phrases are searched in the message's normal form (`words`), which the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from logpost.formats.levels import LEVEL_OF
 from logpost.record import LEVELS
 from logpost_web.search.ast import And, Compares, Equals, Everything, Field, Matches, Not, Or, Pattern, Query, Text
-from logpost_web.search.attribute import any_value, has_path
+from logpost_web.search.attribute import any_value, has_path, stored_number
 from logpost_web.search.errors import QuerySyntaxError
 from logpost_web.search.fields import Attribute, Column, resolve
 from logpost_web.search.phrase import phrase
@@ -74,7 +74,25 @@ class _Compiler:
             case And(terms):
                 return "(" + " AND ".join(self.compile(term) for term in terms) + ")"
             case Or(terms):
-                return "(" + " OR ".join(self.compile(term) for term in terms) + ")"
+                return "(" + " OR ".join(self._alternatives(terms)) + ")"
+
+    def _alternatives(self, terms: Sequence[Query]) -> Iterator[str]:
+        """Values of one attribute are asked for together: each alone would cost as much as all."""
+        values: dict[str, list[str]] = {}
+        for term in terms:
+            match term:
+                case Field(name, Equals(Pattern((value,)))) if isinstance(where := resolve(name), Attribute):
+                    if not _other_number(value):
+                        values.setdefault(where.path, []).append(value)
+                        continue
+            yield self.compile(term)
+        for path, texts in values.items():
+            yield any_value(path, self._parameter, self._one_of(texts))
+
+    def _one_of(self, values: Sequence[str]) -> Callable[[str], str]:
+        if len(values) == 1:
+            return lambda text: f"{text} = {self._parameter(values[0])}"
+        return lambda text: f"{text} IN ({', '.join(map(self._parameter, values))})"
 
     def _parameter(self, value: str | float, kind: str = "String") -> str:
         name = self._names.setdefault((value, kind), f"p{len(self.parameters)}")
@@ -156,21 +174,13 @@ class _Compiler:
             case Compares(operator, than):
                 number = self._parameter(_number(than, field.at), "Float64")
                 return any_value(
-                    path,
-                    self._parameter,
-                    lambda text: f"ifNull(toFloat64OrNull({text}) {operator} {number}, 0)",
-                    lambda _: "",
+                    path, self._parameter, lambda text: f"ifNull(toFloat64OrNull({text}) {operator} {number}, 0)"
                 )
             case test:
-                is_equal = self._is_equal_number(test)
-                return any_value(path, self._parameter, lambda text: self._value(text, test), is_equal)
-
-    def _is_equal_number(self, test: Equals | Matches) -> Callable[[str], str]:
-        """`1.10` is `1.1`, and `1e+21` is `1e21`, where they were logged as numbers."""
-        if not (isinstance(test, Equals) and test.pattern.is_exact and _NUMBER.fullmatch(test.pattern.pieces[0])):
-            return lambda _: ""
-        number = self._parameter(float(test.pattern.pieces[0]), "Float64")
-        return lambda found: f"ifNull({found} = {number}, 0)"
+                other = (
+                    _other_number(test.pattern.pieces[0]) if isinstance(test, Equals) and test.pattern.is_exact else ""
+                )
+                return any_value(path, self._parameter, lambda text: self._value(text, test), other)
 
     def _value(self, value: str, test: Equals | Matches) -> str:
         match test:
@@ -181,6 +191,12 @@ class _Compiler:
             case Equals(pattern):
                 like = "%".join(_escape_like(piece) for piece in pattern.pieces)
                 return f"{value} LIKE {self._parameter(like)}"
+
+
+def _other_number(text: str) -> str:
+    """How the store writes this number where it was logged as one, if otherwise: `1.10` is `1.1`."""
+    stored = stored_number(text) if _NUMBER.fullmatch(text) else ""
+    return stored if stored != text else ""
 
 
 def _escape_like(text: str) -> str:
