@@ -13,7 +13,6 @@ import pytest
 
 from tests.collector.handler.programs import environment, run
 from tests.collector.handler.topics import Topic
-from tests.support.processes import free_port
 
 HANDLER = """
     import logging, os, signal, sys
@@ -175,7 +174,7 @@ def test_what_a_program_of_uvicorn_logs_at_its_shutdown_arrives(
     topic: Topic, tmp_path: Path, options: list[str]
 ) -> None:
     (tmp_path / "server.py").write_text(SERVER)
-    command = [sys.executable, "-m", "uvicorn", "server:app", "--port", str(free_port()), "--log-level", "error"]
+    command = [sys.executable, "-m", "uvicorn", "server:app", "--port", "0", "--log-level", "error"]
     count = int(options[1]) if options else 1
     with subprocess.Popen(
         [*command, *options], cwd=tmp_path, env=environment(topic), stdout=subprocess.PIPE, text=True
