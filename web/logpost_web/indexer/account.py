@@ -16,7 +16,10 @@ from logpost_web.indexer.progress import PartitionProgress, Progress
 from logpost_web.indexer.reading import Bounds, Reading
 from logpost_web.indexer.received import Received
 from logpost_web.indexer.row import Row
+from logpost_web.indexer.stepped_over import SteppedOverRecords
 from logpost_web.store.store import Store
+
+RETENTION = "the topic no longer has them: they were removed before they were indexed"
 
 log = logging.getLogger("indexer")
 
@@ -29,6 +32,7 @@ class Account:
         self._kafka = kafka
         self.readings: dict[PartitionKey, Reading] = {}
         self._has_lost = False
+        self.stepped_over = SteppedOverRecords(store)
         self._to_commit: set[PartitionKey] = set()
         self._kept: Counter[tuple[str, int, str, int]] = Counter()
         self._last: dict[PartitionKey, Received] = {}
@@ -36,9 +40,19 @@ class Account:
 
     def begin(self, bounds: Mapping[PartitionKey, Bounds]) -> dict[PartitionKey, int]:
         """Where each partition is to be read. Raises KafkaException too."""
+        self.stepped_over.load()
         self.readings, lost = begin(self._store, self._kafka, bounds)
         self._has_lost |= lost > 0
+        for key, reading in self.readings.items():
+            removed = reading.removed_unread()
+            if removed is not None:
+                self.step_over(key, *removed, RETENTION)
+        self.stepped_over.save()
         return {key: reading.position for key, reading in self.readings.items()}
+
+    def step_over(self, key: PartitionKey, start: int, end: int, reason: str) -> None:
+        """Offsets [start, end) are no rows, and never will be."""
+        self.stepped_over.add(key, self.readings[key].manifest.topic_id_at(start), start, end, reason)
 
     def forget(self) -> None:
         """No partitions are read any more."""
@@ -75,7 +89,8 @@ class Account:
         self._last.clear()
 
     def save(self) -> None:
-        """Write it to the store."""
+        """Write it to the store, what was stepped over first."""
+        self.stepped_over.save()
         save(self._store, (reading.manifest for reading in self.readings.values()))
 
     def finish_refills(self, ends: Mapping[PartitionKey, int]) -> bool:
@@ -134,4 +149,4 @@ class Account:
                 refill += reading.refilled_at - next_offset - reading.taken_ahead(next_offset, reading.refilled_at)
         metrics.BEHIND.set(sum(one.behind for one in partitions))
         metrics.REFILL.set(refill)
-        return Progress(partitions=tuple(partitions), refill_records=refill)
+        return Progress(partitions=tuple(partitions), stepped_over=self.stepped_over.all(), refill_records=refill)

@@ -24,6 +24,7 @@ from logpost_web.indexer.limits import Limits
 from logpost_web.indexer.lines import Lines
 from logpost_web.indexer.lives import Lives
 from logpost_web.indexer.mending import Mending
+from logpost_web.indexer.passage import Passage, Step
 from logpost_web.indexer.planner import PartitionKey, Plan, Planner
 from logpost_web.indexer.progress import Pause, Progress
 from logpost_web.indexer.reading import Reading
@@ -55,6 +56,7 @@ class Indexer:
         self._mending = Mending(store, self._say_damage)
         self._mended = False
         self._source = Source(config, store.directory, self._begin)
+        self._passage = Passage(config.kafka, self._source, self._account)
         self._rows: list[Row] = []
         self._bytes = 0
         self.failure = ""
@@ -118,6 +120,7 @@ class Indexer:
             self._publish_progress()
         room = max(1, min(CONSUME_ROWS, self._config.block_rows - len(self._rows)))
         self._take(self._source.consume(room, CONSUME_SECONDS))
+        self._passage.clear_the_way(time.monotonic())
         full = len(self._rows) >= self._config.block_rows or self._bytes >= self._config.block_bytes
         if full or time.monotonic() - self._last_insert >= self._config.block_seconds:
             self._flush()
@@ -127,24 +130,24 @@ class Indexer:
         now = int(time.time())
         rows: list[Row] = []
         passed: dict[PartitionKey, Reading] = {}
+        watchful = self._passage.is_watchful
         for message in messages:
             key, offset, timestamp_ns, value, _, size = message
             reading = self._account.readings.get(key)
             if reading is None:
                 continue  # taken away meanwhile
-            if offset < reading.expected:
-                log.warning("%s-%d: the log went back to offset %d: looking at it again", *key, offset)
-                self._source.look_again()
-                return
+            if offset != reading.expected or watchful:
+                step = self._passage.meet(key, offset, reading)
+                if step is Step.BACK:
+                    return
+                if step is Step.OVER:
+                    continue
             reading.expected = offset + 1
             if offset >= reading.gap and reading.passes(offset):
                 passed[key] = reading
                 continue
             if not self._planner.is_continued(key, offset):
-                if not self._plan(rows):
-                    return
-                if not self._retried(partial(self._learn_partition, key, offset)):
-                    self._give_up()
+                if not (self._plan(rows) and self._retried_or_given_up(partial(self._learn_partition, key, offset))):
                     return
                 rows = []
             reading.position = offset + 1
@@ -177,12 +180,12 @@ class Indexer:
     def _plan(self, rows: Sequence[Row]) -> bool:
         """False when it is time to stop; the block is then given up."""
         streams = self._planner.unknown_streams(rows)
-        if streams and not self._retried(lambda: self._planner.learn_streams(stored_ranges(self._store, streams))):
-            self._give_up()
+        if streams and not self._retried_or_given_up(
+            lambda: self._planner.learn_streams(stored_ranges(self._store, streams))
+        ):
             return False
         plan = self._planner.plan(rows)
-        if plan.suspects and not self._retried(partial(self._settle, plan)):
-            self._give_up()
+        if plan.suspects and not self._retried_or_given_up(partial(self._settle, plan)):
             return False
         self._rows += plan.rows
         self._account.keep(plan.rows)
@@ -208,6 +211,7 @@ class Indexer:
         self._last_insert = time.monotonic()
         if not self._retried(self._check_topics) or not self._retried(self._insert):
             return
+        self._passage.explain_gaps()
         self._account.close_block()
         if self._retried(self._account.save):
             self._source.commit(self._account.take_commits())
@@ -262,6 +266,12 @@ class Indexer:
         pause = Pause(since_ns=time.time_ns(), reason=f"{what}: looking for what it lacks")
         self._progress = dataclasses.replace(self._progress, paused=pause)
 
+    def _retried_or_given_up(self, call: Callable[[], None]) -> bool:
+        if self._retried(call):
+            return True
+        self._give_up()
+        return False
+
     def _begin(self, partitions: Collection[PartitionKey]) -> Mapping[PartitionKey, int] | None:
         """Where these partitions, which are all that are read from now on, are to be read. What was read and not
         inserted comes again, to whoever has its partition now."""
@@ -280,6 +290,7 @@ class Indexer:
         """Forget what was read and not inserted, and what is known of its partitions."""
         self._planner.forget()
         self._account.forget()
+        self._passage.forget()
         self._rows = []
         self._bytes = 0
 

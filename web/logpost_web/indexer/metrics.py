@@ -23,3 +23,6 @@ LIVES = Counter("logpost_indexer_topic_lives", "Partitions whose log was put bac
 REFILL = Gauge("logpost_indexer_refill_records", "Records that the store lacks and had, and that are read again.")
 INSERT_SECONDS = Histogram("logpost_indexer_insert_seconds", "Time to insert a block.")
 BEHIND = Gauge("logpost_indexer_behind_records", "Records in the topics that are not in the store yet.")
+STEPPED_OVER = Counter(
+    "logpost_indexer_stepped_over_records", "Records that could not be indexed; `complete` names them."
+)

@@ -61,6 +61,14 @@ class Reading:
             del self._ahead[0]
         return False
 
+    def removed_unread(self) -> tuple[int, int] | None:
+        """Offsets that the topic lost before they were taken: between the last that was, and where the topic begins."""
+        return (self.manifest.end, self._start) if 0 < self.manifest.end < self._start else None
+
+    def step_to(self, offset: int) -> None:
+        """Go on at `offset`: what lies before it cannot be had."""
+        self.position = self.expected = offset
+
     def account(self, kept: Mapping[tuple[str, int], int], last: Last | None) -> None:
         """All below `position` was looked at, and what became rows is in the store."""
         self.manifest.take(self._accounted, self.position, kept, last)

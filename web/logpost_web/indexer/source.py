@@ -17,7 +17,7 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec
 
 from logpost.config import Config
 from logpost.kafka import client_settings, ensure_logs_topic
@@ -36,6 +36,20 @@ CLOSE_SECONDS = 5.0
 
 EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # the library's
 LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library's
+
+_OBSTACLES = frozenset(
+    {
+        KafkaError._AUTO_OFFSET_RESET,
+        KafkaError._BAD_COMPRESSION,
+        KafkaError._BAD_MSG,
+        KafkaError._NOT_IMPLEMENTED,
+        KafkaError._PARTIAL,
+        KafkaError._UNDERFLOW,
+        KafkaError.INVALID_MSG,
+        KafkaError.OFFSET_OUT_OF_RANGE,
+    }
+)
+"""What the client says of a record that it cannot read, or of an offset that is not there."""
 
 log = logging.getLogger("indexer")
 
@@ -58,6 +72,9 @@ class Source:
         """No broker answers."""
         self._met_again = False
         self._uncommitted = False
+        self.failed: dict[PartitionKey, str] = {}
+        """Partitions at whose next offset the client failed, and what it said."""
+        self._compacted: dict[str, bool] = {}
         self.assigned: dict[PartitionKey, int] = {}
         """Partitions of this member with the offset at which it began."""
         self.ends: dict[PartitionKey, int] = {}
@@ -75,7 +92,9 @@ class Source:
                 # A static member that was killed gets its partitions back at once (KIP-345).
                 "group.instance.id": _instance_id(directory),
                 "session.timeout.ms": SESSION_TIMEOUT_MS,
-                "auto.offset.reset": "earliest",
+                # Where it may begin is known; an offset that the log does not have is to be looked at.
+                "auto.offset.reset": "error",
+                "check.crcs": True,
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "topic.metadata.refresh.interval.ms": 1000,
@@ -111,6 +130,11 @@ class Source:
     def seek(self, partition: PartitionKey, offset: int) -> None:
         """Read on at `offset`. Raises KafkaException."""
         self._consumer.seek(TopicPartition(*partition, offset))
+
+    def read_on(self, offsets: Mapping[PartitionKey, int]) -> None:
+        """Begin all partitions again, at these offsets: after an error a seek alone may leave one of them standing.
+        Raises KafkaException."""
+        self._consumer.assign([TopicPartition(*key, offset) for key, offset in offsets.items()])
 
     def _subscribe(self) -> None:
         self._consumer.subscribe(
@@ -150,6 +174,9 @@ class Source:
             self.ends[key] = offset
         elif error.fatal() or error.code() == KafkaError._FATAL:
             raise KafkaException(error)
+        elif message.topic() is not None and error.code() in _OBSTACLES:
+            key, _ = place(message)
+            self.failed[key] = error.str()
         elif not error.retriable():
             log.warning("%s", error.str())
         return False
@@ -232,6 +259,21 @@ class Source:
                 found[key] = 0  # deleted meanwhile
         return found
 
+    def bounds_of(self, partition: PartitionKey) -> tuple[int, int]:
+        """Offsets [start, end) that the broker has of it. Raises KafkaException."""
+        asked = [TopicPartition(*partition)]
+        return self._offsets(asked, EARLIEST)[partition], self._offsets(asked, LATEST)[partition]
+
+    def are_compacted(self, topics: Collection[str]) -> dict[str, bool]:
+        """Whether records of these topics go where newer ones have their key. Raises KafkaException."""
+        unknown = [ConfigResource(ConfigResource.Type.TOPIC, one) for one in topics if one not in self._compacted]
+        if unknown:
+            described = self._admin.describe_configs(unknown, request_timeout=REQUEST_SECONDS)
+            for resource, future in described.items():
+                policy = future.result(REQUEST_SECONDS)["cleanup.policy"].value
+                self._compacted[resource.name] = "compact" in policy
+        return self._compacted
+
     def close(self) -> None:
         """Wait for the last commit, but not for a broker that is away."""
         closing = threading.Thread(target=self._consumer.close, name="indexer-close", daemon=True)
@@ -243,6 +285,8 @@ class Source:
 
     def _assign(self, consumer: Consumer, partitions: Collection[PartitionKey]) -> None:
         self.ends.clear()
+        self.failed.clear()
+        self._compacted.clear()
         self._rebalanced = True
         begins = self._begin(partitions)
         if begins is None:

@@ -137,6 +137,24 @@ SETTINGS {TOLERANT}
 """
 # What the store says of itself: see logpost_web/indexer/manifest.py.
 
+STEPPED_OVER = "otel_logs_stepped_over"
+
+CREATE_STEPPED_OVER = """
+CREATE TABLE IF NOT EXISTS otel_logs_stepped_over (
+    Topic LowCardinality(String),
+    TopicId String,
+    Partition Int32,
+    Start Int64,
+    End Int64,
+    Reason String,
+    Written DateTime64(6, 'UTC') DEFAULT now64(6)
+)
+ENGINE = ReplacingMergeTree(Written)
+ORDER BY (Topic, TopicId, Partition, Start)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+"""
+# Offsets that are no rows and why: see logpost_web/store/stepped_over_table.py.
+
 MIN_NS = -2_208_988_800 * 10**9
 """1900-01-01T00:00:00Z, the first moment that DateTime64(9) holds, in Unix nanoseconds."""
 MAX_NS = (2**63 - 1) // 10**9 * 10**9 - 1

@@ -28,6 +28,7 @@ from logpost_web.store.links import restore_links
 from logpost_web.store.schema import (
     ADDED_COLUMNS,
     CREATE_MANIFEST,
+    CREATE_STEPPED_OVER,
     CREATE_TABLE,
     MANIFEST,
     REPLACED_INDEXES,
@@ -119,6 +120,7 @@ class Store:
             self._anchor = clickhouse_connect.get_client(**target)
             self._anchor.command(CREATE_TABLE)
             self._anchor.command(CREATE_MANIFEST)
+            self._anchor.command(CREATE_STEPPED_OVER)
             for column in ADDED_COLUMNS:
                 self._anchor.command(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
             self._replace_indexes()
