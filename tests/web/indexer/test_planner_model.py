@@ -68,10 +68,12 @@ class Box:
         )
         plan = self.planner.plan(rows)
         known_lines = Lines(plan.places())
-        for row in self.stored:
-            known_lines.add(line_of(row))
         for row in self.block:
             known_lines.add_row(row)
+        doubtful = plan.doubtful(known_lines)
+        for row in self.stored:
+            if (row.StreamId, row.StreamTo) in doubtful:
+                known_lines.add(line_of(row))
         plan.settle(known_lines)
         self.block += plan.rows
         self.conflicts += len(plan.conflicts)

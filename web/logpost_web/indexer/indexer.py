@@ -24,7 +24,7 @@ from logpost_web.indexer.limits import Limits
 from logpost_web.indexer.lines import Lines
 from logpost_web.indexer.lives import Lives
 from logpost_web.indexer.mending import Mending
-from logpost_web.indexer.passage import Passage, Step
+from logpost_web.indexer.passage import Passage
 from logpost_web.indexer.planner import PartitionKey, Plan, Planner
 from logpost_web.indexer.progress import Pause, Progress
 from logpost_web.indexer.reading import Reading
@@ -130,18 +130,14 @@ class Indexer:
         now = int(time.time())
         rows: list[Row] = []
         passed: dict[PartitionKey, Reading] = {}
-        watchful = self._passage.is_watchful
+        passage = self._passage
         for message in messages:
             key, offset, timestamp_ns, value, _, size = message
             reading = self._account.readings.get(key)
             if reading is None:
                 continue  # taken away meanwhile
-            if offset != reading.expected or watchful:
-                step = self._passage.meet(key, offset, reading)
-                if step is Step.BACK:
-                    return
-                if step is Step.OVER:
-                    continue
+            if (offset != reading.expected or passage.is_watchful) and not passage.admits(key, offset, reading):
+                continue
             reading.expected = offset + 1
             if offset >= reading.gap and reading.passes(offset):
                 passed[key] = reading
@@ -158,7 +154,7 @@ class Indexer:
                 metrics.TRUNCATED.inc()
             self._bytes += length
             self._account.look_at(message)
-        if self._plan(rows):
+        if not passage.went_back and self._plan(rows):
             self._leap(passed)
 
     def _leap(self, passed: Mapping[PartitionKey, Reading]) -> None:
@@ -198,10 +194,10 @@ class Indexer:
     def _settle(self, plan: Plan) -> None:
         """Compare what is known already with what the store and the block have there."""
         known = Lines(plan.places())
-        for line in stored_lines(self._store, plan.places()):
-            known.add(line)
         for row in self._rows:
             known.add_row(row)
+        for line in stored_lines(self._store, plan.doubtful(known)):
+            known.add(line)
         plan.settle(known)
 
     def _flush(self) -> None:
@@ -211,7 +207,8 @@ class Indexer:
         self._last_insert = time.monotonic()
         if not self._retried(self._check_topics) or not self._retried(self._insert):
             return
-        self._passage.explain_gaps()
+        if not self._passage.explain_gaps():
+            return
         self._account.close_block()
         if self._retried(self._account.save):
             self._source.commit(self._account.take_commits())

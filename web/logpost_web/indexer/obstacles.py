@@ -24,6 +24,8 @@ LONGEST_STALL_SECONDS = 60.0
 """It is looked at again after twice the time, at most this: in a backlog others may come first for long."""
 MAX_FETCHES = 256
 """Of a megabyte each, to explain the gaps of a block; what lies behind is called unexplained."""
+MAX_FAILURES = 5
+"""Of the client, at a batch that can be read."""
 OUT_OF_RANGE = 1
 CORRUPT_MESSAGE = 2
 
@@ -47,6 +49,7 @@ class Obstacles:
         self._config = config
         self.gaps: dict[PartitionKey, list[tuple[int, int]]] = defaultdict(list)
         self._waits: dict[PartitionKey, _Wait] = {}
+        self._failures: dict[PartitionKey, tuple[int, int]] = {}
         self.overfull: dict[PartitionKey, int] = {}
         """Where a batch begins that holds more records than it says. The client gives out the rest under the offsets
         of others."""
@@ -84,7 +87,14 @@ class Obstacles:
         if bad is not None:
             return offset, *bad
         first = next((batch for batch in batches if batch.start <= offset < batch.end), None)
-        return (offset, first.end, said) if first is not None and said else None
+        return (offset, first.end, said) if first is not None and self._failed_often(key, offset, said) else None
+
+    def _failed_often(self, key: PartitionKey, offset: int, said: str) -> bool:
+        """Bytes may be spoiled on their way: the client is to fail more than once where we do not."""
+        last_offset, times = self._failures.get(key, (-1, 0))
+        times = (times if last_offset == offset else 0) + bool(said)
+        self._failures[key] = offset, times
+        return times >= MAX_FAILURES
 
     def _next_served(self, key: PartitionKey, offset: int) -> int:
         step = 1

@@ -6,7 +6,6 @@ A record that cannot be read stops none behind it, and no answer says that nothi
 from __future__ import annotations
 
 import contextlib
-import enum
 import logging
 
 from confluent_kafka import KafkaException
@@ -18,15 +17,8 @@ from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.reading import Reading
 from logpost_web.indexer.source import Source
 
-
-class Step(enum.Enum):
-    ON = enum.auto()
-    OVER = enum.auto()
-    """It is none of the log's: its offset is that of another record."""
-    BACK = enum.auto()
-    """All partitions are read again from where they stand in the store."""
-
-
+MAX_UNANSWERED = 20
+"""Questions about gaps, one a block, before they are taken for losses."""
 UNEXPLAINED = "the client gave out no records, and the log could not be asked why"
 
 log = logging.getLogger("indexer")
@@ -39,30 +31,36 @@ class Passage:
         self._source = source
         self._account = account
         self._obstacles = Obstacles(config)
-
-    @property
-    def is_watchful(self) -> bool:
-        """Every message is to be met, not only those with another offset than the expected one."""
-        return bool(self._obstacles.overfull)
+        self._unanswered = 0
+        self.went_back = False
+        """All partitions are read again from where they stand in the store; what was consumed before is not taken."""
+        self.is_watchful = False
+        """Every message is to be admitted, not only those with another offset than the expected one."""
 
     def forget(self) -> None:
         """What was read and not inserted comes again."""
         self._obstacles.forget()
 
-    def meet(self, key: PartitionKey, offset: int, reading: Reading) -> Step:
-        """What is to be done with the message at `offset`."""
+    def admits(self, key: PartitionKey, offset: int, reading: Reading) -> bool:
+        """Whether the message at `offset` is to be taken."""
+        if self.went_back:
+            return False
         limit = self._obstacles.overfull.get(key, offset + 1)
         if reading.expected < min(offset, limit):
             self._obstacles.gap(key, reading.expected, min(offset, limit))
             reading.expected = min(offset, limit)
         if offset >= limit:
-            return Step.OVER  # the rest is read again, behind that batch
+            return False  # what follows is read again, behind that batch
         if offset >= reading.expected:
-            return Step.ON
+            return True
         if not self._is_overfull_before(key, offset):
             log.warning("%s-%d: the log went back to offset %d: looking at it again", *key, offset)
+        self._look_again()
+        return False
+
+    def _look_again(self) -> None:
+        self.went_back = self.is_watchful = True
         self._source.look_again()
-        return Step.BACK
 
     def _is_overfull_before(self, key: PartitionKey, offset: int) -> bool:
         with contextlib.suppress(KafkaException):
@@ -71,23 +69,30 @@ class Passage:
 
     def clear_the_way(self, now: float) -> None:
         """To be called when all messages that were consumed are taken. `now`: monotonic seconds."""
+        self.went_back, self.is_watchful = False, bool(self._obstacles.overfull)
         readings = self._account.readings
         log_ends = {key: self._source.end_offset(key) for key in readings}
         failed, self._source.failed = self._source.failed, {}
         for key, reading in list(readings.items()):
             end = self._source.ends.get(key, 0)
-            if end > reading.expected:
+            if end > reading.expected and key not in self._obstacles.overfull:
                 self._obstacles.gap(key, reading.expected, end)
                 reading.expected = end
             if 0 <= log_ends[key] < reading.expected and self._is_overfull_before(key, log_ends[key]):
-                self._source.look_again()
+                self._look_again()
                 return
         stalled = () if self._source.away else self._obstacles.stalled(readings, log_ends, now)
-        for key in {*failed, *self._obstacles.overfull, *stalled}:
-            with contextlib.suppress(KafkaException):
-                if key in readings and not self._pass(key, readings[key], failed.get(key, "")):
-                    self._source.look_again()
-                    return
+        for key in {*failed, *self._obstacles.overfull, *stalled} & readings.keys():
+            said = failed.get(key, "")
+            try:
+                is_there = self._pass(key, readings[key], said)
+            except KafkaException:
+                if said:
+                    self._source.failed[key] = said
+                continue
+            if not is_there:
+                self._look_again()
+                return
 
     def _pass(self, key: PartitionKey, reading: Reading, said: str) -> bool:
         """Step over what stands in the way; False where the log has no such offset, and is to be looked at again."""
@@ -109,14 +114,20 @@ class Passage:
             self._source.read_on({one: reading.expected for one, reading in self._account.readings.items()})
         return True
 
-    def explain_gaps(self) -> None:
-        """Name what of the gaps is not as it must be."""
+    def explain_gaps(self) -> bool:
+        """Name what of the gaps is not as it must be; False when the broker could not be asked, and is to be asked
+        again."""
         try:
             compacted = self._source.are_compacted({topic for topic, _ in self._obstacles.gaps})
             for key, (start, end, reason) in self._obstacles.take_gaps(compacted):
                 self._account.step_over(key, start, end, reason)
         except KafkaException:
+            self._unanswered += 1
+            if self._unanswered < MAX_UNANSWERED:
+                return False
             for key, gaps in self._obstacles.gaps.items():
                 for start, end in gaps:
                     self._account.step_over(key, start, end, UNEXPLAINED)
             self._obstacles.gaps.clear()
+        self._unanswered = 0
+        return True

@@ -10,7 +10,7 @@ stream. `settle` tells them apart by what they say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from logpost_web.indexer.intervals import IntervalSet
@@ -47,18 +47,32 @@ class Plan:
         """Where the suspects stand: the lines that are known there have to be learned before `settle`."""
         return {(row.StreamId, row.StreamTo) for row in self.suspects}
 
+    def doubtful(self, known: Lines) -> set[Place]:
+        """Those of `places` for which neither the `known` lines nor this plan have the line."""
+        places = set()
+        for row, is_suspect in self._judged():
+            if not is_suspect:
+                known.add_row(row)
+            elif not known.has(row):
+                places.add((row.StreamId, row.StreamTo))
+        return places
+
     def settle(self, known: Lines) -> None:
         """Drop the suspects that are among the `known` lines, or the same as one before them in this plan."""
-        suspects = set(map(id, self.suspects))
-        rows, self.rows, self.suspects = self.rows, [], []
-        for row in rows:
-            if id(row) in suspects:
+        judged = list(self._judged())
+        self.rows, self.suspects = [], []
+        for row, is_suspect in judged:
+            if is_suspect:
                 if known.has(row):
                     self.known_ranges += 1
                     continue
                 self.conflicts.append(row)
             self.rows.append(row)
             known.add_row(row)
+
+    def _judged(self) -> Iterator[tuple[Row, bool]]:
+        suspects = set(map(id, self.suspects))
+        return ((row, id(row) in suspects) for row in self.rows)
 
 
 class Planner:
