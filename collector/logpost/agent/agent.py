@@ -58,13 +58,15 @@ class Sources:
 class Agent:
     """Ships what `sources` name until `stop` is called. The caller holds the lock on `directory`."""
 
-    def __init__(self, config: Config, sources: Sources, directory: Path, counts: Counts) -> None:
-        """Raises StartError when the saved positions cannot be used."""
+    def __init__(self, config: Config, sources: Sources, directory: Path, counts: Counts, *, machine: str = "") -> None:
+        """`machine`: see `machine_id`. Raises StartError when the saved positions cannot be used."""
         self._config = config
         self._files = sources.files
         self._log = logging.getLogger("agent")
         self._file = positions.PositionsFile(directory / "positions.json")
-        saved = positions.load(self._file.path)
+        saved_ns = self._file.written_ns()
+        saved = positions.load_on(self._file, machine, _new_id)
+        self._machine = saved.machine
         self._saved_journal = saved.journal
         """As it was saved last; kept for the day when the journal is configured again."""
         self._counts = counts
@@ -79,7 +81,7 @@ class Agent:
             save=self._save_now,
             new_id=_new_id,
             partial_line_seconds=config.agent.partial_line_seconds,
-            saved_ns=self._file.written_ns(),
+            saved_ns=saved_ns,
         )
         self._journal = (
             Journal(
@@ -182,7 +184,7 @@ class Agent:
             return True
         files = self._tailer.positions(int(time.time()))
         try:
-            self._file.save(positions.Saved(files=files, journal=journal))
+            self._file.save(positions.Saved(machine=self._machine, files=files, journal=journal))
         except OSError as error:
             if self._can_save:
                 self._log.error("%s cannot be written: %s", self._file.path, error.strerror)

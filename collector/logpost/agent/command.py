@@ -9,6 +9,7 @@ import socket
 from logpost.agent import metrics
 from logpost.agent.agent import Agent, Sources
 from logpost.agent.host_logs import host_files
+from logpost.agent.machine import machine_id
 from logpost.agent.source import Source
 from logpost.cli import Commands, add_parser
 from logpost.config import Config, FileSource, JournalSource
@@ -30,7 +31,7 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
     lock = DirectoryLock(config.data_directory() / "agent")
     try:
         counts = metrics.Counts()
-        agent = Agent(config, sources, lock.directory, counts)
+        agent = Agent(config, sources, lock.directory, counts, machine=machine_id())
         on_stop(agent.stop)
         port = config.agent.metrics_port
         stop_metrics = metrics.serve(counts, port) if port else None

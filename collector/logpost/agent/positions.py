@@ -6,8 +6,9 @@ agent and stays as it is: to begin anew silently would ship everything twice.
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,8 @@ from logpost.agent.fingerprint import Fingerprint
 from logpost.errors import StartError
 
 VERSION = 1
+
+log = logging.getLogger("agent")
 
 
 class FilePosition(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -67,8 +70,23 @@ class Saved(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The content of the positions file."""
 
     version: int = VERSION
+    machine: str = ""
+    """The machine that sent these streams; empty where it has no id."""
     files: list[FilePosition] = []
     journal: JournalPosition | None = None
+
+    def on(self, machine: str, new_id: Callable[[], str]) -> Saved:
+        """The same places on `machine`. On another one than before, a clone or what a golden image was put on, they
+        are of new streams: the original goes on in the old ones."""
+        if not machine or not self.machine or machine == self.machine:
+            return msgspec.structs.replace(self, machine=machine or self.machine)
+        journal = self.journal
+        return msgspec.structs.replace(
+            self,
+            machine=machine,
+            files=[msgspec.structs.replace(position, id=new_id()) for position in self.files],
+            journal=journal and msgspec.structs.replace(journal, id=new_id()),
+        )
 
 
 def new_position(stream: str, path: Path, status: os.stat_result, offset: int, taken: Fingerprint) -> FilePosition:
@@ -103,6 +121,19 @@ def load(path: Path) -> Saved:
     if saved.version != VERSION:
         raise StartError(f"the agent's positions {path} have version {saved.version}; this logpost knows {VERSION}")
     return saved
+
+
+def load_on(file: PositionsFile, machine: str, new_id: Callable[[], str]) -> Saved:
+    """The positions as this machine goes on from them; new streams are durable on return. Raises StartError."""
+    saved = load(file.path)
+    here = saved.on(machine, new_id)
+    if saved.machine and here.machine != saved.machine:
+        log.warning("these positions are of another machine: new streams begin where they end")
+        try:
+            file.save(here)
+        except OSError as error:
+            raise StartError(f"cannot write the agent's positions {file.path}: {error.strerror}") from error
+    return here
 
 
 class PositionsFile:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from logpost.agent.fingerprint import Fingerprint
-from logpost.agent.positions import FilePosition, JournalPosition, PositionsFile, Saved, load
+from logpost.agent.machine import machine_id
+from logpost.agent.positions import FilePosition, JournalPosition, PositionsFile, Saved, load, load_on
 from logpost.errors import StartError
 
 NOW = 1_795_000_000
@@ -46,3 +47,40 @@ def test_nothing_is_written_when_nothing_changed(tmp_path: Path) -> None:
     before = (tmp_path / "positions.json").stat()
     file.save(Saved(files=[position(1)]))
     assert (tmp_path / "positions.json").stat().st_ino == before.st_ino
+
+
+def on(path: Path, machine: str) -> Saved:
+    ids = iter(f"new-{number}" for number in range(9))
+    return load_on(PositionsFile(path), machine, lambda: next(ids))
+
+
+def test_a_clone_begins_new_streams_where_the_positions_end(tmp_path: Path) -> None:
+    path = tmp_path / "positions.json"
+    journal = JournalPosition(id="j", cursor="c", entries=3)
+    PositionsFile(path).save(Saved(machine="original", files=[position(1), position(2)], journal=journal))
+    here = on(path, "clone")
+    assert here.machine == "clone"
+    assert [(one.id, one.offset) for one in here.files] == [("new-0", 7), ("new-1", 7)]
+    assert here.journal == JournalPosition(id="new-2", cursor="c", entries=3)
+    assert load(path) == here  # before the first line is sent
+
+
+@pytest.mark.parametrize(("before", "now", "then"), [("a", "a", "a"), ("", "a", "a"), ("a", "", "a"), ("", "", "")])
+def test_on_the_same_machine_or_an_unknown_one_the_streams_go_on(
+    tmp_path: Path, before: str, now: str, then: str
+) -> None:
+    path = tmp_path / "positions.json"
+    PositionsFile(path).save(Saved(machine=before, files=[position(1)]))
+    assert on(path, now) == Saved(machine=then, files=[position(1)])
+
+
+def test_a_machine_is_known_by_a_hash_of_its_id(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert machine_id([first]) == ""
+    first.write_text("uninitialized\n")
+    assert machine_id([first]) == ""
+    second.write_text("0123456789abcdef0123456789abcdef\n")
+    made = machine_id([first, second])
+    assert len(made) == 32 and "0123456789abcdef" not in made
+    first.write_text("1123456789abcdef0123456789abcdef\n")
+    assert machine_id([first]) not in ("", made)
