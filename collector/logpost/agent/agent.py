@@ -174,8 +174,8 @@ class Agent:
             self._wake.watch(source.rules.watched())
         self._tailer.scan(now, time.time_ns())
         end = time.monotonic()
-        self._due.scan = end + self._config.agent.poll_seconds
         self._due.earliest_scan = end + max(SCAN_GAP_SECONDS, REST_SHARE * (end - now))
+        self._due.scan = max(end + self._config.agent.poll_seconds, self._due.earliest_scan)
 
     def _save(self) -> bool:
         """What cannot be saved is said once, and tried again."""

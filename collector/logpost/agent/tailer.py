@@ -241,9 +241,10 @@ class Tailer:
     def _see(self, path: str, source: Source, now: float, now_ns: int) -> None:
         try:
             status = os.stat(path)  # noqa: PTH116 - for every file, every second
-            if stat.S_ISDIR(status.st_mode):
+            if not stat.S_ISREG(status.st_mode):
+                if not stat.S_ISDIR(status.st_mode):
+                    refuse_other_kinds(status, Path(path))
                 return
-            refuse_other_kinds(status, Path(path))
         except FileNotFoundError:
             return  # gone between the listing and now
         except OSError as error:
