@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from logpost_broker.api import handled
@@ -21,6 +22,12 @@ from logpost_broker.wire.registry import ConnectionState, RequestContext
 from logpost_broker.wire.unserved import unserved_api
 
 Buffers = list[Buffer]
+Encode = Callable[[Any], Buffers | None]
+
+PRODUCE_KEY = 0
+"""Its large requests are few elements with many bytes."""
+FRAME_AT_ONCE = 64 * 1024
+"""A request of so many bytes is read on the event loop."""
 
 ELEMENTS_AT_ONCE = 1_000
 """An answer of so many elements is written on the event loop, in 5 ms."""
@@ -31,10 +38,18 @@ class Parked:
     """An answer that is still to come."""
 
     response: asyncio.Future[Any]
-    encode: Callable[[Any], Buffers | None]
+    encode: Encode
     starts_next_turn: bool
     """The handler is a coroutine whose first step the loop has yet to take: what follows on the connection waits for
     that, so that requests take effect in their order."""
+
+
+def _as_it_is(buffers: Buffers | None) -> Buffers | None:
+    return buffers
+
+
+def _encode(codec: VersionCodec, correlation_id: int, names: TopicNames, response: Any) -> Buffers | None:
+    return None if response is None else codec.write(correlation_id, response, names)
 
 
 class Dispatcher:
@@ -42,7 +57,7 @@ class Dispatcher:
         self._node = node
         self._codecs: dict[tuple[int, int], VersionCodec] = {}
         # One thread: more of them would only keep the event loop longer from Python's lock.
-        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="codec")
 
     @staticmethod
     def has_large_answer(frame: Frame) -> bool:
@@ -60,31 +75,45 @@ class Dispatcher:
         if codec.version != version:
             return codec.write(header.correlation_id, unsupported_version(), names)
         self._node.metrics.requests(codec.api.name).inc()
-        request = codec.read(frame, position, names)
         context = RequestContext(
             version=version, client_id=header.client_id, client_host=client_host, connection=connection
         )
-        response = codec.api.handler(self._node, request, context)
-
-        def encode(response: Any) -> Buffers | None:
-            return None if response is None else codec.write(header.correlation_id, response, names)
-
+        encode = partial(_encode, codec, header.correlation_id, names)
+        if len(frame) > FRAME_AT_ONCE and key != PRODUCE_KEY:
+            work = self._read_in_thread(codec, partial(codec.read, frame, position, names), context, encode)
+            return Parked(asyncio.ensure_future(work), _as_it_is, starts_next_turn=True)
+        response = codec.api.handler(self._node, codec.read(frame, position, names), context)
         if asyncio.isfuture(response):
             return Parked(response, encode, starts_next_turn=False)
         if isinstance(response, Awaitable):
             encoded = asyncio.ensure_future(self._encoded(response, encode))
-            return Parked(encoded, lambda buffers: buffers, starts_next_turn=True)
+            return Parked(encoded, _as_it_is, starts_next_turn=True)
         return encode(response)
 
-    async def _encoded(self, response: Awaitable[Any], encode: Callable[[Any], Buffers | None]) -> Buffers | None:
+    async def _read_in_thread(
+        self, codec: VersionCodec, read: Callable[[], Any], context: RequestContext, encode: Encode
+    ) -> Buffers | None:
+        """Of 100,000 elements reading takes 0.2 s. What follows on the connection waits until the handler has begun."""
+        context.connection.hold()
+        try:
+            request = await asyncio.get_running_loop().run_in_executor(self._threads, read)
+            response = codec.api.handler(self._node, request, context)
+            if isinstance(response, Awaitable):
+                response = asyncio.ensure_future(response)
+                await asyncio.sleep(0)
+        finally:
+            context.connection.go_on()
+        return await self._encoded(response, encode) if isinstance(response, Awaitable) else encode(response)
+
+    async def _encoded(self, response: Awaitable[Any], encode: Encode) -> Buffers | None:
         """One of many thousand elements takes up to seconds: a thread writes it, and others are served meanwhile."""
         answer = await response
         if not has_more_elements(answer, ELEMENTS_AT_ONCE):
             return encode(answer)
-        return await asyncio.get_running_loop().run_in_executor(self._encoder, encode, answer)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, encode, answer)
 
     def close(self) -> None:
-        self._encoder.shutdown(wait=False)
+        self._threads.shutdown(wait=False)
 
     def _load(self, key: int, version: int) -> VersionCodec:
         """The codec for a version. An ApiVersions request of a version that is not known is read no further than its

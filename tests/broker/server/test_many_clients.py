@@ -104,6 +104,26 @@ def test_others_are_served_while_a_lookup_decodes_records(broker: Broker) -> Non
         assert busy.receive().topics[0].partitions[0].offset == -1
 
 
+def test_a_large_request_takes_effect_before_those_behind_it(broker: Broker) -> None:
+    """A thread reads it, and no request overtakes it meanwhile."""
+    names = [f"{uuid.uuid4().hex}-{number}" for number in range(5_000)]
+    with WireClient(broker.port) as client:
+        client.send("delete_topics", 5, {"topic_names": tuple(names), "timeout": datetime.timedelta(seconds=60)})
+        client.send("metadata", 4, {"topics": [{"name": "behind"}], "allow_auto_topic_creation": True})
+        client.send("create_topics", 7, {"topics": [{"name": names[0], "num_partitions": 1, "replication_factor": 1}]})
+        assert len(client.receive().responses) == 5_000
+        assert client.receive().topics[0].name == "behind"
+        assert client.receive().topics[0].error_code == 0
+
+
+def test_a_large_request_that_is_malformed_closes_its_connection_alone(broker: Broker) -> None:
+    with socket.create_connection(("127.0.0.1", broker.port), timeout=60) as peer, WireClient(broker.port) as other:
+        body = b"\0\3\0\4\0\0\0\1\xff\xff" + (100_001).to_bytes(4, "big") + b"\0\1a" * 100_001 + b"\0"
+        peer.sendall(len(body).to_bytes(4, "big") + body)
+        assert peer.recv(1) == b""
+        assert other.call("api_versions", 0, {}).api_keys
+
+
 def test_unfinished_requests_have_one_limit_and_the_oldest_goes() -> None:
     config = BrokerConfig(port=0, metrics_port=0, queued_max_request_bytes=4_000_000)
     with Broker(config) as broker, WireClient(broker.port) as other:
