@@ -54,7 +54,7 @@ class LogpostHandler(logging.Handler):
         topic: str | None = None,
         service: str | None = None,
         host: str | None = None,
-        queue_size: int = 10_000,
+        queue_size: int = 50_000,
         flush_seconds: float = 5.0,
         level: int | str = logging.NOTSET,
     ) -> None:
