@@ -82,7 +82,7 @@ SCALARS = st.one_of(
     st.integers(-(2**63), 2**64 - 1),
     st.floats(allow_nan=False, allow_infinity=False),
     st.text('ab é\n"\\\x00'),
-    st.sampled_from(["1", "1.5", "true", "1e3", "-0.0"]),
+    st.sampled_from(["1", "1.5", "true", "1e3", "-0.0", "0001", "01/02/2026", "2026-01-02T03:04:05+05:30", "2000/1:1"]),
 )
 ATTRIBUTES = st.dictionaries(
     st.sampled_from(["a", "b", "c d", "é"]),
