@@ -6,10 +6,10 @@ import re
 
 _WORDS = {
     "trace": "trace finest verbose",
-    "debug": "debug debug1 debug2 debug3 debug4 debug5 finer fine config dbg",
+    "debug": "debug debug1 debug2 debug3 debug4 debug5 finer fine config dbg dbug",
     "info": "info information informational inf notice note log system audit",
     "warn": "warn warning wrn",
-    "error": "error err severe failure",
+    "error": "error err eror severe failure",
     "fatal": "fatal critical crit alert emerg emergency panic dpanic ftl",
 }
 _OTHER_WORDS = {f"trace{depth}": "trace" for depth in range(1, 9)}

@@ -57,3 +57,10 @@ def test_a_line_that_is_more_than_pairs_stays_whole(line: str) -> None:
 )
 def test_a_number_keeps_its_digits(number: str) -> None:
     assert read(f"msg=hi a={number}").attrs == {"a": number}
+
+
+@pytest.mark.parametrize(
+    ("written", "level"), [("eror", "error"), ("dbug", "debug"), ("crit", "fatal"), ("Sev1", "Sev1")]
+)
+def test_levels_of_four_letters_and_of_the_programs_own(written: str, level: str) -> None:
+    assert read(f't=2026-11-22T10:51:07Z lvl={written} msg="Request error"').level == level
