@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logpost_broker.log import record_check
 from logpost_broker.log.batch import HEADER, HEADER_BYTES, LENGTH_PREFIX_BYTES, BatchHeader, read_header
 from logpost_broker.log.compression import GZIP, LZ4, NONE, SNAPPY, ZSTD, compress
 from logpost_broker.log.record_check import RECORDS_A_STEP, check_readable
@@ -50,6 +51,14 @@ def test_good_records_pass(codec: int) -> None:
     records = batch[HEADER_BYTES:]
     header = read_header(batch)._replace(attributes=codec)
     check_readable(header, batch[:HEADER_BYTES] + compress(codec, records, LEVELS[codec]), records)
+
+
+@pytest.mark.parametrize("count", [1, RECORDS_A_STEP - 1, RECORDS_A_STEP, RECORDS_A_STEP + 1])
+def test_good_records_need_no_second_look(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Which takes 25 times as long."""
+    monkeypatch.delattr(record_check, "decoded_records")
+    for codec in (NONE, ZSTD):
+        check(b"".join(map(a_record, range(count))), count, codec)
 
 
 def test_names_of_headers_are_bytes_of_any_kind() -> None:
