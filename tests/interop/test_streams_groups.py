@@ -45,12 +45,12 @@ def leader(tmp_path: Path) -> Iterator[Broker]:
         yield broker
 
 
-def options(words: Words, state: Path) -> list[str]:
+def options(words: Words, state: Path, transaction_timeout_ms: int = 5_000) -> list[str]:
     values = {
         "bootstrap.servers": words.servers,
         "group.protocol": "streams",
         "processing.guarantee": "exactly_once_v2",
-        "transaction.timeout.ms": 5_000,
+        "transaction.timeout.ms": transaction_timeout_ms,
         "state.dir": state,
     }
     return [f"{name}={value}" for name, value in values.items()]
@@ -130,7 +130,8 @@ def test_a_broker_that_is_killed_knows_its_groups(class_path: str, tmp_path: Pat
     with Part("broker", "--data", str(tmp_path / "data"), settings=settings).start() as broker:
         words = Words(f"127.0.0.1:{port}")
         log = tmp_path / "log"
-        first, second = (options(words, tmp_path / f"state-{number}") for number in range(2))
+        # An instance whose transaction times out while the broker is away joins again.
+        first, second = (options(words, tmp_path / f"state-{number}", 300_000) for number in range(2))
         with running(class_path, "WordCount", *first, log=log), running(class_path, "WordCount", *second, log=log):
             words.feed()
             await_that(words.are_counted, log, 0.2)  # all topics are there: they change the group's epoch
