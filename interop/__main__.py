@@ -12,6 +12,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -65,8 +66,12 @@ def compared(program: Program, libs: Path, known: Sequence[Known]) -> Result:
     if reason is not None:
         print(f"left out, {reason}")
         return Result(name=program.name, reason=reason)
-    ours = transcript(program, "logpost", logpost, libs)
-    theirs = transcript(program, "kafka", partial(kafka, libs=libs), libs)
+    with ThreadPoolExecutor(2) as side_by_side:
+        runs = (
+            side_by_side.submit(transcript, program, "logpost", logpost, libs),
+            side_by_side.submit(transcript, program, "kafka", partial(kafka, libs=libs), libs),
+        )
+        ours, theirs = (run.result() for run in runs)
     lines = difference(ours, theirs)
     (ARTIFACTS / f"{program.name}.diff").write_text("".join(f"{line}\n" for line in lines))
     left = unexplained(program.name, lines, known)
@@ -79,7 +84,6 @@ def compared(program: Program, libs: Path, known: Sequence[Known]) -> Result:
 def transcript(program: Program, name: str, broker: Started, libs: Path) -> Transcript:
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory, broker(Path(directory) / name) as servers:
-        print(f"{name} … ", end="", flush=True)
         found = run(program, servers, libs, ARTIFACTS / f"{program.name}.{name}.stderr")
     (ARTIFACTS / f"{program.name}.{name}").write_text("".join(f"{line}\n" for line in found.lines))
     return found
