@@ -17,3 +17,7 @@ class ConfigError(LogpostError):
 
 class StartError(LogpostError):
     """A part that cannot start: a port taken, a directory not writable, a data directory in use."""
+
+
+class InUseError(StartError):
+    """A directory that another process holds."""

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from logpost.errors import ConfigError, StartError
+from logpost.errors import ConfigError, InUseError, StartError
 
 SUPERVISOR_FD = "LOGPOST_INTERNAL_SUPERVISOR_FD"
 LOOPBACK = ("127.0.0.1", "::1")
@@ -104,7 +104,7 @@ class DirectoryLock:
         except BlockingIOError as error:
             holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip()
             os.close(self._fd)
-            raise StartError(f"{directory} is in use by process {holder or 'unknown'}: stop it first") from error
+            raise InUseError(f"{directory} is in use by process {holder or 'unknown'}: stop it first") from error
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 

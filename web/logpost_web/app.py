@@ -19,6 +19,7 @@ from logpost_web.api.own_hosts import LOOPBACK, OwnHosts
 from logpost_web.api.record import record
 from logpost_web.api.search import search
 from logpost_web.api.services import Services
+from logpost_web.api.store import check_store, show_rebuild, start_rebuild
 from logpost_web.pages.headers import SecurityHeaders
 from logpost_web.pages.search_page import search_page
 
@@ -35,6 +36,9 @@ def create_app(services: Services, hosts: frozenset[str] = LOOPBACK) -> ASGIApp:
             Route("/api/search", search, methods=["GET"]),
             Route("/api/histogram", histogram, methods=["GET"]),
             Route("/api/record", record, methods=["GET"]),
+            Route("/api/store/check", check_store, methods=["POST"]),
+            Route("/api/store/rebuild", start_rebuild, methods=["POST"]),
+            Route("/api/store/rebuild", show_rebuild, methods=["GET"]),
             Route("/healthz", healthz, methods=["GET"]),
             Route("/readyz", readyz, methods=["GET"]),
             Route("/metrics", metrics, methods=["GET"], middleware=PACKED),

@@ -99,6 +99,27 @@ def test_what_the_topic_has_no_more_is_said_to_be_lost_once(
     assert store.query("SELECT min(Offset), uniqExact(Offset), count() FROM otel_logs").rows == [(55, 50, 50)]
 
 
+def test_a_rebuilt_store_has_the_rows_of_the_topic_and_those_that_only_it_had(
+    broker: Broker, store: Store, config: Config
+) -> None:
+    produce(broker, *lines(0, 200))
+    with running(config, store) as indexer:
+        await_messages(store, texts(0, 200))
+        await_true(lambda: indexer.progress().partitions[0].next_offset == 220, "all is accounted for")
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+        [deleted] = admin.delete_records([TopicPartition("logs", 0, 55)]).values()
+        deleted.result(SECONDS)
+        store.command("ALTER TABLE otel_logs UPDATE HostName = 'wrong' WHERE 1 SETTINGS mutations_sync = 1")
+        indexer.rebuild()
+        assert indexer.is_rebuilding
+        await_true(lambda: not indexer.is_rebuilding, "it is rebuilt")
+        await_messages(store, texts(0, 200))
+        assert store.query("SELECT max(Offset) FROM otel_logs WHERE HostName = 'wrong'").rows == [(54,)]
+        produce(broker, *lines(200, 210))
+        await_messages(store, texts(0, 210))
+    assert not store.has_table("otel_logs_before")
+
+
 @pytest.fixture
 def box(tmp_path: Path) -> Iterator[Box]:
     box = Box(tmp_path)

@@ -14,9 +14,9 @@ import pytest
 
 from logpost.config import StoreConfig
 from logpost.errors import ConfigError, StartError
+from logpost_web.store import rebuild
 from logpost_web.store.schema import (
     ADDED_COLUMNS,
-    FIRST_VERSION,
     MAX_NS,
     MIN_NS,
     SEARCHED_TEXT,
@@ -234,23 +234,29 @@ def test_a_table_of_an_older_layout_is_noticed_and_taken_along(tmp_path: Path) -
         store.command(f"ALTER TABLE otel_logs DROP COLUMN {column.split()[0]}")
     store.close()
 
-    older = Store.open(StoreConfig(), tmp_path)
-    assert older.version == FIRST_VERSION
-    insert(older, {"Body": "new", "Offset": 2})
-    assert older.query("SELECT Body FROM otel_logs ORDER BY Offset").rows == [("old",), ("new",)]
-    assert_served(older, f"hasToken({SEARCHED_TEXT}, 'needle')", "idx_words")
-    older.mark_current()
-    older.close()
-
-    current = Store.open(StoreConfig(), tmp_path)
-    assert current.version == VERSION
-    current.close()
+    for _ in range(2):  # killed before it is through, it goes on
+        store = Store.open(StoreConfig(), tmp_path)
+        assert store.version == VERSION
+        assert store.query("SELECT count() FROM otel_logs").rows == [(0,)]
+        assert rebuild.is_running(store)
+        store.close()
+    store = Store.open(StoreConfig(), tmp_path)
+    insert(store, {"Body": "new", "Offset": 2})
+    key = ("", "", 0, 0)
+    assert rebuild.copy(store, key, 65_536, 2) == 1
+    assert rebuild.copy(store, key, 65_536, 2) == 1
+    assert rebuild.copy_rest(store, 65_536) == 0
+    assert store.query("SELECT Body FROM otel_logs ORDER BY Offset").rows == [("old",), ("new",)]
+    assert not rebuild.is_running(store)
+    store.close()
 
 
 def test_a_table_of_a_newer_layout_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
     store = Store.open(StoreConfig(), tmp_path)
     store.command(f"ALTER TABLE otel_logs MODIFY COMMENT '{version_comment(VERSION + 1)}'")
     store.close()
+    files = {file: file.read_bytes() for file in (tmp_path / "clickhouse").rglob("*") if file.is_file()}
     for _ in range(2):  # the directory is free again
         with pytest.raises(StartError, match="start the newer release"):
             Store.open(StoreConfig(), tmp_path)
+    assert {file: file.read_bytes() for file in (tmp_path / "clickhouse").rglob("*") if file.is_file()} == files

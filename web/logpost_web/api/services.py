@@ -11,6 +11,7 @@ from starlette.requests import Request
 from logpost_web.api.queries import Queries
 from logpost_web.api.topic_reader import TopicReader
 from logpost_web.indexer.indexer import Indexer
+from logpost_web.store.room import problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Services:
         """Why a search would not find all that is sent; nothing when it would."""
         if not self.indexer.ready:
             yield f"the indexer reads no partitions: is a broker at {self.bootstrap_servers}?"
+        yield from problems(self.indexer.store.directory)
         if paused := self.indexer.progress().paused:
             yield paused.reason
         if refill := self.indexer.progress().refill_records:

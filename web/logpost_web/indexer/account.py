@@ -17,6 +17,7 @@ from logpost_web.indexer.reading import Bounds, Reading
 from logpost_web.indexer.received import Received
 from logpost_web.indexer.row import Row
 from logpost_web.indexer.stepped_over import SteppedOverRecords
+from logpost_web.store import rebuild
 from logpost_web.store.store import Store
 
 RETENTION = "the topic no longer has them: they were removed before they were indexed"
@@ -114,6 +115,15 @@ class Account:
     def is_whole(self) -> bool:
         """Whether the store has all that its manifest says it had, since this process began."""
         return not self._has_lost and not any(reading.refilled_at for reading in self.readings.values())
+
+    def has_all(self, ends: Mapping[PartitionKey, int]) -> bool:
+        """Whether all is indexed that the topics had when their reading began."""
+        return bool(self.readings) and all(self.next_offset(key, ends) >= one.end for key, one in self.readings.items())
+
+    def finish_rebuild(self) -> None:
+        """Copy what the topics did not give, and forget the rows of before."""
+        copied = rebuild.copy_rest(self._store, CHUNK)
+        log.info("the store is rebuilt: %d rows that the topics have no more were copied at the end", copied)
 
     def take_commits(self) -> dict[PartitionKey, tuple[int, str]]:
         """Offsets to commit, and for which life of the partition. While the store is refilled none: what was committed

@@ -21,7 +21,8 @@ from logpost_web.indexer.probe import Probe, mark
 from logpost_web.indexer.reading import Bounds, Reading
 from logpost_web.indexer.received import Received
 from logpost_web.indexer.row import Position, row_time_ns, to_row
-from logpost_web.store import manifest_table
+from logpost_web.store import manifest_table, rebuild
+from logpost_web.store.schema import BEFORE
 from logpost_web.store.store import Store
 
 COMPARED_ROWS = 2000
@@ -38,6 +39,8 @@ def begin(
     """How each partition is read on, and how many rows are lost for good. Writes to the store what it found. Raises
     QueryError, KafkaException."""
     manifests = _manifests(store, bounds)
+    if rebuild.is_running(store):
+        _copy_what_is_no_more(store, manifests, bounds)
     counted = manifest_table.count_rows(store, CHUNK)
     lost = sum(_find_losses(store, manifest, counted, bounds[key].start, key) for key, manifest in manifests.items())
     probe = Probe(config)
@@ -64,6 +67,22 @@ def _manifests(store: Store, bounds: Mapping[PartitionKey, Bounds]) -> dict[Part
         chunk = Chunk(*line)
         chunks[(chunk.Topic, chunk.Partition), kafka_id(chunk.TopicId)].append(chunk)
     return {key: Manifest(*key, found.topic_id, chunks.get((key, found.topic_id), [])) for key, found in bounds.items()}
+
+
+def _copy_what_is_no_more(
+    store: Store, manifests: Mapping[PartitionKey, Manifest], bounds: Mapping[PartitionKey, Bounds]
+) -> None:
+    """Of a store that is rebuilt, the rows that the topics have no more: before the rest is read, so that lines that
+    were sent twice are recognised."""
+    for chunk, (_, highest) in manifest_table.count_rows(store, CHUNK, BEFORE).items():
+        topic, topic_id, partition, number = chunk
+        key = (topic, partition)
+        if key not in bounds or bounds[key].topic_id != kafka_id(topic_id):
+            continue
+        start, end = number * CHUNK, min(bounds[key].start, (number + 1) * CHUNK, highest + 1)
+        if start < end and not manifests[key].taken.covers(start, end):
+            rows = rebuild.copy(store, chunk, CHUNK, end)
+            manifests[key].take(start, end, {(topic_id, number): rows}, None)
 
 
 def _find_losses(

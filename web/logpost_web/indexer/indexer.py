@@ -32,6 +32,7 @@ from logpost_web.indexer.received import Received
 from logpost_web.indexer.row import Position, Row, is_cut, to_row
 from logpost_web.indexer.source import Source
 from logpost_web.indexer.stored import stored_lines, stored_offsets, stored_ranges
+from logpost_web.store import rebuild
 from logpost_web.store.store import QueryError, Store
 
 CONSUME_ROWS = 10_000
@@ -55,6 +56,8 @@ class Indexer:
         self._account = Account(store, config.kafka)
         self._mending = Mending(store, self._say_damage)
         self._mended = False
+        self._is_rebuilding = False
+        self._rebuild_wanted = threading.Event()
         self._source = Source(config, store.directory, self._begin)
         self._passage = Passage(config.kafka, self._source, self._account)
         self._rows: list[Row] = []
@@ -80,6 +83,10 @@ class Indexer:
     def ready(self) -> bool:
         """Whether partitions are assigned, and read."""
         return self._thread.is_alive() and bool(self._source.assigned) and not self._source.away
+
+    @property
+    def store(self) -> Store:
+        return self._store
 
     def progress(self) -> Progress:
         """Any thread; at most about CONSUME_SECONDS old."""
@@ -114,8 +121,12 @@ class Indexer:
 
     def _step(self) -> None:
         self._mend()
+        if self._rebuild_wanted.is_set() and not self._mended and self._retried(self._store.begin_rebuild):
+            self._say_damage("the store is being rebuilt")
+            self._mended = True
         if self._mended:
             self._source.look_again()
+            self._rebuild_wanted.clear()
             self._mended = False
             self._publish_progress()
         room = max(1, min(CONSUME_ROWS, self._config.block_rows - len(self._rows)))
@@ -242,6 +253,8 @@ class Indexer:
                 self._mend()
                 if not self._failed:
                     log.error("trying again every %g s: %s", RETRY_SECONDS, error)
+                    if isinstance(error, QueryError):
+                        self._pause(f"the store fails: {error}")
                 self._failed = True
                 if self._stopping.wait(RETRY_SECONDS):
                     return False
@@ -258,10 +271,23 @@ class Indexer:
         except QueryError as error:
             log.warning("cannot look at the store: %s", error)
 
+    def _look_for_rebuild(self) -> None:
+        self._is_rebuilding = rebuild.is_running(self._store)
+
+    def rebuild(self) -> None:
+        """Fill the store again from the topics, as soon as may be. Any thread."""
+        self._rebuild_wanted.set()
+
+    @property
+    def is_rebuilding(self) -> bool:
+        return self._rebuild_wanted.is_set() or self._is_rebuilding
+
     def _say_damage(self, what: str) -> None:
         """No answer says that all is well until the store was compared with what it should have."""
-        pause = Pause(since_ns=time.time_ns(), reason=f"{what}: looking for what it lacks")
-        self._progress = dataclasses.replace(self._progress, paused=pause)
+        self._pause(f"{what}: looking for what it lacks")
+
+    def _pause(self, reason: str) -> None:
+        self._progress = dataclasses.replace(self._progress, paused=Pause(since_ns=time.time_ns(), reason=reason))
 
     def _retried_or_given_up(self, call: Callable[[], None]) -> bool:
         if self._retried(call):
@@ -274,6 +300,8 @@ class Indexer:
         inserted comes again, to whoever has its partition now."""
         self._give_up()
         begins: dict[PartitionKey, int] = {}
+        if not self._retried(self._look_for_rebuild):
+            return None
         if partitions and not self._retried(
             lambda: begins.update(self._account.begin(self._source.bounds(partitions)))
         ):
@@ -303,3 +331,6 @@ class Indexer:
     def _finish_refills(self) -> None:
         if self._account.finish_refills(self._source.ends):
             self._mending.clear()
+        if self._is_rebuilding and self._account.has_all(self._source.ends):
+            self._account.finish_rebuild()
+            self._is_rebuilding = False

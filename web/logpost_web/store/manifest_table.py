@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from logpost_web.store.schema import MANIFEST
+from logpost_web.store.schema import MANIFEST, TABLE
 from logpost_web.store.store import Store
 
 _COLUMNS = "Topic, TopicId, Partition, Chunk, Start, End, Rows, Lacks, Lost, LastOffset, LastMark, Version"
@@ -30,11 +30,11 @@ def write(store: Store, lines: Sequence[msgspec.Struct]) -> None:
     store.insert(msgspec.json.Encoder().encode_lines(list(lines)), MANIFEST)
 
 
-def count_rows(store: Store, chunk_size: int) -> dict[ChunkKey, tuple[int, int]]:
+def count_rows(store: Store, chunk_size: int, table: str = TABLE) -> dict[ChunkKey, tuple[int, int]]:
     """Rows of each chunk of offsets, and the highest offset. Raises QueryError."""
     counted = store.query(
-        "SELECT Topic, TopicId, Partition, intDiv(Offset, {size:Int64}), count(), max(Offset) FROM otel_logs"
-        " GROUP BY 1, 2, 3, 4",
+        "SELECT Topic, TopicId, Partition, intDiv(Offset, {size:Int64}), count(), max(Offset)"
+        f" FROM {table} GROUP BY 1, 2, 3, 4",
         {"size": chunk_size},
     )
     return {

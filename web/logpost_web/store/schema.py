@@ -114,6 +114,8 @@ COMMENT '{version_comment(VERSION)}'
 """
 # The two fsync settings: offsets are committed after the insert, so an insert that returned must survive a power cut.
 
+BEFORE = "otel_logs_before"
+"""The rows as they were, while the table is filled again."""
 MANIFEST = "otel_logs_manifest"
 
 CREATE_MANIFEST = f"""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import clickhouse_connect
+import msgspec
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
@@ -27,6 +28,7 @@ from logpost_web.store.gate import Gate
 from logpost_web.store.links import restore_links
 from logpost_web.store.schema import (
     ADDED_COLUMNS,
+    BEFORE,
     CREATE_MANIFEST,
     CREATE_STEPPED_OVER,
     CREATE_TABLE,
@@ -35,7 +37,6 @@ from logpost_web.store.schema import (
     TABLE,
     TOLERANT,
     VERSION,
-    version_comment,
     version_in,
 )
 
@@ -52,6 +53,10 @@ TOO_LARGE = 396
 OPEN_TRIES = 10
 OPEN_PAUSE_SECONDS = 1.0
 """A store that vanished while it was open is made again; whoever removes it may not be through with it."""
+
+
+class UnopenedError(StartError):
+    """A store that the engine, or the server, does not open."""
 
 
 class QueryError(LogpostError):
@@ -116,25 +121,57 @@ class Store:
         try:
             if "path" in target:
                 restore_links(Path(target["path"]))
+                self._refuse_newer(_version_on_disk(Path(target["path"])))
             # The engine ends with its last client: this one keeps it from starting anew after a statement that failed.
             self._anchor = clickhouse_connect.get_client(**target)
             self._anchor.command(CREATE_TABLE)
             self._anchor.command(CREATE_MANIFEST)
             self._anchor.command(CREATE_STEPPED_OVER)
+            self._refuse_newer(self.version)
+            if self.version < VERSION:
+                self.begin_rebuild()
             for column in ADDED_COLUMNS:
                 self._anchor.command(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
             self._replace_indexes()
             self._tolerate_broken_parts()
             self._place = self._find_place()
-            found = self.version
         except (ClickHouseError, QueryError, OSError) as error:
-            raise StartError(f"cannot open the store {self.description}: {_first_line(error)}") from error
+            raise UnopenedError(f"cannot open the store {self.description}: {_first_line(error)}") from error
+
+    def _refuse_newer(self, found: int) -> None:
         if found > VERSION:
-            self._anchor.close()
+            if hasattr(self, "_anchor"):
+                self._close_clients()
             raise StartError(
                 f"the store {self.description} has layout {found}, made by a newer logpost; this one knows {VERSION}"
                 " and older ones: start the newer release, or move the store away to fill a new one from the topic"
             )
+
+    def has_table(self, table: str) -> bool:
+        """Blocks. Raises QueryError."""
+        found = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
+        return bool(self.query(found, {"table": table}).rows[0][0])
+
+    def begin_rebuild(self) -> None:
+        """Put the rows aside and begin an empty table, which the indexer fills: see `rebuild.py`. Nothing happens
+        where that is under way. Blocks. Raises QueryError."""
+        if self.has_table(BEFORE):
+            return
+        # What the manifest says of rows is void; which lives partitions had is not.
+        lives = self.query(
+            f"SELECT Topic, TopicId, Partition, intDiv(min(Start), 65536), min(Start), min(Start), 1 FROM {MANIFEST}"
+            " WHERE position(TopicId, '@') > 0 GROUP BY Topic, TopicId, Partition"
+        ).rows
+        self.command(f"TRUNCATE TABLE {MANIFEST}")
+        names = ("Topic", "TopicId", "Partition", "Chunk", "Start", "End", "Version")
+        if lives:
+            self.insert(
+                msgspec.json.Encoder().encode_lines([dict(zip(names, one, strict=True)) for one in lives]), MANIFEST
+            )
+        self._place = None
+        self.command(f"RENAME TABLE {TABLE} TO {BEFORE}")
+        self.command(CREATE_TABLE)
+        self._place = self._find_place()
 
     @property
     def directory(self) -> Path:
@@ -154,10 +191,6 @@ class Store:
         Raises QueryError."""
         comment = "SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
         return version_in(self.query(comment, {"table": TABLE}).rows[0][0])
-
-    def mark_current(self) -> None:
-        """Say that all rows are written in the layout of this release. Blocks. Raises QueryError."""
-        self.command(f"ALTER TABLE {TABLE} MODIFY COMMENT '{version_comment(VERSION)}'")
 
     def _replace_indexes(self) -> None:
         of_table = "FROM system.data_skipping_indices WHERE database = currentDatabase() AND table = {table:String}"
@@ -216,6 +249,10 @@ class Store:
                         raise
                     time.sleep(OPEN_PAUSE_SECONDS)
 
+    def suspect(self, part: str) -> None:
+        """A part that may be damaged."""
+        self._suspects.append(f"/{part}/")
+
     def take_suspects(self) -> list[str]:
         """The errors by which statements found damage since the last call."""
         suspects, self._suspects = self._suspects, []
@@ -246,11 +283,11 @@ class Store:
             elapsed_ms=int(summary.get("elapsed_ns", 0)) / 1e6,
         )
 
-    def command(self, sql: str) -> None:
+    def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement without an answer. Blocks; any thread. Raises QueryError."""
         try:
             with self._client() as client:
-                client.command(sql)
+                client.command(sql, parameters=dict(parameters or {}))
         except ClickHouseError as error:
             raise _query_error(error) from error
 
@@ -334,6 +371,23 @@ def _target(config: StoreConfig, directory: Path) -> dict[str, Any]:
         options = {"max_server_memory_usage": config.max_memory_bytes}
         return {"interface": "chdb", "path": path, "settings": settings, "chdb_options": options}
     return {"dsn": f"clickhousedb://{rest}", "secure": scheme == "clickhouses" or ":8443" in rest}
+
+
+def put_aside(config: StoreConfig, directory: Path) -> Path | None:
+    """Rename the directory of an embedded store that cannot be opened; returns its new name, None where there is no
+    such directory."""
+    path = Path(str(_target(config, directory).get("path", "")))
+    if not path.is_dir() or path == Path():
+        return None
+    aside = path.with_name(f"{path.name}-unopened-{time.time_ns()}")
+    path.rename(aside)
+    return aside
+
+
+def _version_on_disk(path: Path) -> int:
+    """The layout of the embedded store, read before the engine touches it; 0 where there is none."""
+    definition = path / "metadata" / "default" / f"{TABLE}.sql"
+    return version_in(definition.read_text(errors="replace")) if definition.is_file() else 0
 
 
 def _allow_open_files() -> None:

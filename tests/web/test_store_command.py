@@ -1,0 +1,67 @@
+"""`logpost store`: on a box that is stopped, and through its web where it runs."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from confluent_kafka import Producer
+
+from tests.support.appliance import await_condition
+from tests.support.processes import run
+from tests.web.indexer.test_away import Box
+
+
+def store(box: Box, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = {"LOGPOST_WEB_PORT": str(box.web_port)}
+    return run("store", *arguments, "--data", str(box.data), environment=environment, timeout=120)
+
+
+def damage(box: Box) -> None:
+    for file in (box.data / "store").glob("clickhouse/store/*/*/2*_*/data.bin"):
+        content = bytearray(file.read_bytes())
+        content[::50] = bytes(255 - byte for byte in content[::50])
+        file.write_bytes(content)
+
+
+def test_check_and_rebuild(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    with box.broker.start():
+        producer = Producer({"bootstrap.servers": box.bootstrap_servers})
+        for number in range(100):
+            producer.produce("logs", f"line {number}".encode(), partition=0)
+        assert producer.flush(60) == 0
+        with box.web.start():
+            box.await_ready()
+            box.await_total(100, 60)
+            assert store(box, "check").returncode == 0
+            answer = store(box, "rebuild", "--json")
+            assert (answer.returncode, json.loads(answer.stdout)["state"]) == (0, "done")
+            assert box.total() == 100
+            damage(box)
+            answer = store(box, "check", "--json")
+            assert answer.returncode == 1
+            assert json.loads(answer.stdout)["damaged"]
+            await_condition(lambda: store(box, "check").returncode == 0, "it is mended", 60)
+        damage(box)
+        answer = store(box, "check")
+        assert answer.returncode == 1
+        assert "rows are missing" in answer.stdout
+        assert store(box, "rebuild").returncode == 0
+        with box.web.start():
+            box.await_total(100, 60)
+            box.await_ready()
+            assert box.total() == 100
+        for file in (box.data / "store" / "clickhouse" / "metadata").glob("default/*.sql"):
+            file.write_text("no definition")
+        assert store(box, "check").returncode == 1
+        assert store(box, "rebuild").returncode == 0
+        with box.web.start():
+            box.await_total(100, 60)
+
+
+def test_wrong_use_and_a_store_that_is_not_there(tmp_path: Path) -> None:
+    assert run("store", "mend").returncode == 2
+    assert run("store").returncode == 2
+    answer = run("store", "check", "--data", str(tmp_path))
+    assert answer.returncode == 1
+    assert "there is no store" in answer.stderr

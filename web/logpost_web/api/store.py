@@ -1,0 +1,53 @@
+"""`/api/store/…`: what `logpost store` asks a web that runs to do."""
+
+from __future__ import annotations
+
+import anyio.to_thread
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from logpost_web.api.services import services
+from logpost_web.store.check import check
+
+
+class Rebuild(msgspec.Struct, kw_only=True):
+    """`state`: `running` or `done`; `records_left`: records of the topics that are still to be read."""
+
+    state: str
+    records_left: int
+
+
+async def start_rebuild(request: Request) -> Response:
+    """Fill the store again from the topics; 202, and nothing more where that is under way."""
+    _refuse_other_sites(request)
+    services(request).indexer.rebuild()
+    return _rebuild(request, 202)
+
+
+async def show_rebuild(request: Request) -> Response:
+    return _rebuild(request, 200)
+
+
+async def check_store(request: Request) -> Response:
+    """Read all parts; those that are damaged are then set aside and filled again."""
+    _refuse_other_sites(request)
+    store = services(request).indexer.store
+    found = await anyio.to_thread.run_sync(check, store)
+    for damaged in found.damaged:
+        store.suspect(damaged.part)
+    return Response(msgspec.json.encode(found), media_type="application/json")
+
+
+def _rebuild(request: Request, status: int) -> Response:
+    indexer = services(request).indexer
+    left = sum(one.behind for one in indexer.progress().partitions)
+    body = Rebuild(state="running" if indexer.is_rebuilding else "done", records_left=left)
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """A page elsewhere may send a form here, but not hide that it does."""
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise HTTPException(403, "another site may not ask for this")

@@ -1,0 +1,60 @@
+"""Is all in the store that it should have: every byte of every part, and the rows that its manifest counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from logpost_web.store import manifest_table
+from logpost_web.store.parts import parts, reason_against
+from logpost_web.store.store import Store
+
+CHUNK = 65_536
+"""As `indexer.manifest.CHUNK`."""
+
+
+class Damaged(msgspec.Struct, kw_only=True):
+    table: str
+    part: str
+    rows: int
+    reason: str
+
+
+class Found(msgspec.Struct, kw_only=True):
+    """`lacking_rows`: rows that the manifest counts and that are not there, not counted where a part is damaged;
+    `lost_rows`: those that were given up because the topic had them no more."""
+
+    parts: int
+    damaged: list[Damaged]
+    lacking_rows: int
+    lost_rows: int
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.damaged and not self.lacking_rows
+
+
+def check(store: Store, say: Callable[[int, int], None] = lambda done, of: None) -> Found:
+    """`say` is told how many parts of how many were read. Raises QueryError."""
+    damaged = []
+    all_parts = parts(store) if store.is_embedded else []
+    for number, part in enumerate(all_parts, 1):
+        if reason := reason_against(store, part):
+            damaged.append(Damaged(table=part.table, part=part.name, rows=part.rows, reason=reason))
+        say(number, len(all_parts))
+    lacking, lost = (0, 0) if damaged else _lacking(store)
+    return Found(parts=len(all_parts), damaged=damaged, lacking_rows=lacking, lost_rows=lost)
+
+
+def _lacking(store: Store) -> tuple[int, int]:
+    lines = manifest_table.read(store)
+    counted = manifest_table.count_rows(store, CHUNK)
+    lacking = lost = 0
+    for topic, topic_id, partition, chunk, start, end, rows, _, given_up, *_ in lines:
+        lost += given_up
+        found, _ = counted.get((topic, topic_id, partition, chunk), (0, 0))
+        if found != rows:
+            found = manifest_table.count_offsets(store, topic, topic_id, partition, start, end) if found else 0
+            lacking += max(rows - found, 0)
+    return lacking, lost

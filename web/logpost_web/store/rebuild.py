@@ -1,0 +1,60 @@
+"""Filling the table again: the rows of before lie beside it in `otel_logs_before` until all are there again.
+
+What the topics still have is read from them. What they have no more is copied as it is. Each step may be killed: it is
+then done again, and adds nothing twice.
+"""
+
+from __future__ import annotations
+
+from logpost_web.store import manifest_table
+from logpost_web.store.manifest_table import ChunkKey
+from logpost_web.store.schema import BEFORE, TABLE
+from logpost_web.store.store import Store
+
+_WHERE = """
+WHERE Topic = {topic:String} AND TopicId = {topic_id:String} AND Partition = {partition:Int32}
+    AND Offset >= {start:Int64} AND Offset < {end:Int64}
+"""
+
+
+def is_running(store: Store) -> bool:
+    """Whether the rows of before are still needed. Raises QueryError."""
+    return store.has_table(BEFORE)
+
+
+def copy(store: Store, chunk: ChunkKey, size: int, below: int) -> int:
+    """Copy those rows of a chunk of `size` offsets that lie below offset `below` and are not in the table. Returns how
+    many offsets below it have a row then. Raises QueryError."""
+    topic, topic_id, partition, number = chunk
+    start, end = number * size, min((number + 1) * size, below)
+    bounds = {"topic": topic, "topic_id": topic_id, "partition": partition, "start": start, "end": end}
+    columns = ", ".join(_columns(store))
+    store.command(
+        f"INSERT INTO {TABLE} ({columns}) SELECT {columns} FROM {BEFORE} {_WHERE}"
+        f" AND Offset NOT IN (SELECT Offset FROM {TABLE} {_WHERE})",
+        bounds,
+    )
+    return manifest_table.count_offsets(store, topic, topic_id, partition, start, end)
+
+
+def copy_rest(store: Store, size: int) -> int:
+    """Copy all rows that are not in the table, and forget those of before. Returns how many the table lacked. Raises
+    QueryError."""
+    now = manifest_table.count_rows(store, size)
+    copied = 0
+    for chunk, (rows, highest) in manifest_table.count_rows(store, size, BEFORE).items():
+        found, _ = now.get(chunk, (0, 0))
+        if found < rows:
+            copied += copy(store, chunk, size, highest + 1) - found
+    store.command(f"DROP TABLE {BEFORE} SYNC")
+    return copied
+
+
+def _columns(store: Store) -> list[str]:
+    """The columns that both tables keep."""
+    found = store.query(
+        "SELECT name FROM system.columns WHERE database = currentDatabase() AND table IN ({one:String}, {other:String})"
+        " AND default_kind NOT IN ('ALIAS', 'MATERIALIZED') GROUP BY name HAVING count() = 2 ORDER BY name",
+        {"one": TABLE, "other": BEFORE},
+    )
+    return [name for (name,) in found.rows]

@@ -1,0 +1,140 @@
+"""The command `logpost store`: on the data directory of a box that is stopped, or through its web where it runs.
+
+Exit status: 0 done, and for `check` the store is sound; 1 not; 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from logpost.cli import Commands, add_parser
+from logpost.config import Config
+from logpost.errors import InUseError, LogpostError
+
+POLL_SECONDS = 1.0
+CHECK_SECONDS = 24 * 3600.0
+"""How long a web may take to read all of its store."""
+
+
+def add_command(commands: Commands) -> None:
+    parser = add_parser(commands, "store", _no_action, "Check the search store, or fill it again from the topics.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, run, summary in (
+        ("check", run_check, "Read all of the store; damaged parts are set aside and filled again."),
+        ("rebuild", run_rebuild, "Fill the store again; rows that the topics have no more are kept."),
+    ):
+        action = add_parser(actions, name, run, summary, nested=True)
+        action.add_argument("--json", action="store_true", help="the result as one JSON object")
+
+
+def _no_action(_: argparse.Namespace, __: Config) -> int:
+    raise AssertionError("argparse wants an action")
+
+
+def run_check(parsed: argparse.Namespace, config: Config) -> int:
+    found = _on_store(config, _check_stopped, lambda: _ask(config, "POST", "/api/store/check"))
+    damaged, lacking = found["damaged"], found["lacking_rows"]
+    lines = [f"{one['table']} {one['part']}: {one['rows']:,} rows: {one['reason']}" for one in damaged]
+    lines.append(f"{found['parts']:,} parts read, {len(damaged)} damaged; {lacking:,} rows are missing")
+    if damaged or lacking:
+        lines.append("they are read again from the topics while logpost web runs")
+    _show(parsed, found, lines)
+    return 1 if damaged or lacking else 0
+
+
+def run_rebuild(parsed: argparse.Namespace, config: Config) -> int:
+    result = _on_store(config, _rebuild_stopped, lambda: _await_rebuild(config))
+    done = result["state"] == "done"
+    _show(parsed, result, ["done" if done else "the store is filled again as soon as logpost web runs"])
+    return 0
+
+
+def _on_store(
+    config: Config, stopped: Callable[[Config, Path], dict[str, Any]], running: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Raises LogpostError when there is no store, or it can be neither opened nor asked."""
+    directory = config.data_directory() / "store"
+    if not directory.is_dir():
+        raise LogpostError(f"there is no store in {directory.parent}: name its data directory with --data")
+    try:
+        return stopped(config, directory)
+    except InUseError:
+        return running()
+
+
+def _check_stopped(config: Config, directory: Path) -> dict[str, Any]:
+    import msgspec  # the store takes a second to import, for this command only
+
+    from logpost_web.store.check import check
+    from logpost_web.store.parts import parts, set_aside
+    from logpost_web.store.store import Store
+
+    store = Store.open(config.store, directory)
+    try:
+        found = check(store, _say_parts)
+        damaged = {(one.table, one.part) for one in found.damaged}
+        for part in parts(store) if damaged else ():
+            if (part.table, part.name) in damaged:
+                set_aside(store, part)
+        return dict(msgspec.to_builtins(found))
+    finally:
+        store.close()
+
+
+def _rebuild_stopped(config: Config, directory: Path) -> dict[str, Any]:
+    from logpost_web.store.store import Store, UnopenedError, put_aside
+
+    try:
+        store = Store.open(config.store, directory)
+    except UnopenedError as error:
+        aside = put_aside(config.store, directory)
+        if aside is None:
+            raise
+        _say(f"{error}: it is kept as {aside}\n")
+        return {"state": "waiting"}
+    try:
+        store.begin_rebuild()
+    finally:
+        store.close()
+    return {"state": "waiting"}
+
+
+def _await_rebuild(config: Config) -> dict[str, Any]:
+    answer = _ask(config, "POST", "/api/store/rebuild")
+    while answer["state"] != "done":
+        _say(f"\r{answer['records_left']:,} records are to be read   ")
+        time.sleep(POLL_SECONDS)
+        answer = _ask(config, "GET", "/api/store/rebuild")
+    _say("\r")
+    return answer
+
+
+def _ask(config: Config, method: str, path: str) -> dict[str, Any]:
+    address = f"http://localhost:{config.web.port}{path}"
+    request = urllib.request.Request(address, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=CHECK_SECONDS) as response:
+            return dict(json.load(response))
+    except (OSError, ValueError) as error:
+        raise LogpostError(f"the store is in use, and {address} does not do it: {error}") from error
+
+
+def _say_parts(done: int, of: int) -> None:
+    _say(f"\r{done:,} of {of:,} parts" + ("\n" if done == of else ""))
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+def _show(parsed: argparse.Namespace, result: dict[str, Any], lines: list[str]) -> None:
+    sys.stdout.write((json.dumps(result) if parsed.json else "\n".join(lines)) + "\n")
