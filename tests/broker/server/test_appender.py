@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import random
+import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -328,3 +330,18 @@ def test_a_refused_batch_is_forgotten_at_once(tmp_path: Path, options: dict[str,
         run(tmp_path, story)
     finally:
         gc.enable()
+
+
+def test_a_batch_is_opened_under_a_clock_that_cannot_be_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With libfaketime preloaded `time.sleep` ends in EINVAL."""
+
+    def fails(_: float) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    async def story(bench: Bench) -> None:
+        monkeypatch.setattr(time, "sleep", fails)
+        assert isinstance(await settled(bench.append(build_batch([(None, words(200_000))], NOW_MS))), Written)
+
+    run(tmp_path, story)
