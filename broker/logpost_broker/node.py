@@ -1,7 +1,7 @@
 """A whole broker without sockets: topics, logs, and the services that live on them. What handlers talk to.
 
 For handlers
-- `node.topics`: the registry (`by_name`, `by_id`); `node.create_topic`, `node.delete_topic` change it durably.
+- `node.topics`: the registry (`by_name`, `by_id`); `node.create_topics`, `node.delete_topic` change it durably.
 - `node.log(topic, partition)`: a partition's log. `node.durable(log)`: a future of everything appended to it so far
   being as safe as `broker.flush` says. Both raise ApiError.
 - `node.now_ms()`: the clock. `node.turns`: who has work of more than a few milliseconds does it in steps.
@@ -53,7 +53,7 @@ from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.scram_credentials import ScramCredentials
 from logpost_broker.server.appender import Appender
 from logpost_broker.server.flusher import Flusher
-from logpost_broker.topics import ProducerIds, Topic, TopicRegistry
+from logpost_broker.topics import TOPICS_A_WRITE, NewTopic, ProducerIds, Topic, TopicRegistry
 from logpost_broker.turns import Turns
 
 NODE_ID = 1
@@ -238,10 +238,29 @@ class Node:
         self, name: str, partitions: int, configs: Mapping[str, str | None] | None = None, *, internal: bool = False
     ) -> Topic:
         """Create a topic durably. Raises ApiError: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS,
-        INVALID_CONFIG."""
-        topic = self.topics.create(name, partitions, configs or {}, internal=internal)
+        INVALID_CONFIG, KAFKA_STORAGE_ERROR."""
+        topic = self.topics.create(NewTopic(name, partitions, configs or {}, internal))
         logger.info("created topic %s with %d partitions", name, partitions)
         return topic
+
+    async def create_topics(self, wanted: Sequence[NewTopic]) -> dict[str, Topic | ApiError]:
+        """Create topics of different names durably, `TOPICS_A_WRITE` with each write; others are served between two
+        writes. Answers by name what became of each: an error of `create_topic`, or NOT_CONTROLLER when the broker
+        stops."""
+        outcomes: dict[str, Topic | ApiError] = {}
+        for begin in range(0, len(wanted), TOPICS_A_WRITE):
+            if begin:
+                await self.turns.wait()
+            some = wanted[begin : begin + TOPICS_A_WRITE]
+            if self.is_stopping:
+                outcomes |= {one.name: ApiError(ErrorCode.not_controller, "the broker stops") for one in some}
+                continue
+            made = self.topics.create_all(some)
+            outcomes |= made
+            for topic in made.values():
+                if isinstance(topic, Topic):
+                    logger.info("created topic %s with %d partitions", topic.name, topic.partitions)
+        return outcomes
 
     def grow_topic(self, topic: Topic, partitions: int) -> None:
         """Add partitions to a topic, durably. Raises ApiError: INVALID_PARTITIONS, KAFKA_STORAGE_ERROR."""

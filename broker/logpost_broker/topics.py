@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import msgspec
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.configs.topic import TopicConfigs, check_configs
-from logpost_broker.errors import ApiError
+from logpost_broker.errors import ApiError, without_traces
 from logpost_broker.ids import new_id
 from logpost_broker.metadata_file import MetadataFile, TopicEntry
 
@@ -19,6 +19,8 @@ LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__share_group_state", "__transaction_state"})
 """Made by the broker itself, never by a client."""
 MAX_PARTITIONS = 10_000
+TOPICS_A_WRITE = 100
+"""Topics that one write of the metadata file makes: a few milliseconds of work."""
 PRODUCER_ID_BLOCK = 1000
 """Producer ids reserved with one write of the metadata file."""
 
@@ -29,6 +31,16 @@ class Topic:
     id: uuid.UUID
     partitions: int
     configs: TopicConfigs
+    internal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewTopic:
+    """What a topic is to be."""
+
+    name: str
+    partitions: int
+    configs: Mapping[str, str | None] = field(default_factory=dict)
     internal: bool = False
 
 
@@ -44,6 +56,16 @@ def check_name(name: str) -> None:
 def _plain(name: str) -> str:
     """As monitoring tools write it: names that are the same there would share their metrics."""
     return name.replace(".", "_")
+
+
+def _entry(topic: Topic) -> TopicEntry:
+    return TopicEntry(
+        name=topic.name,
+        id=topic.id,
+        partitions=topic.partitions,
+        configs=dict(topic.configs.overrides),
+        internal=topic.internal,
+    )
 
 
 class TopicRegistry:
@@ -72,15 +94,17 @@ class TopicRegistry:
     def by_id(self, topic_id: uuid.UUID | None) -> Topic | None:
         return None if topic_id is None else self._by_id.get(topic_id)
 
-    def check_new(self, name: str, partitions: int, configs: Mapping[str, str | None]) -> dict[str, str]:
-        """Whether a topic may be created; answers its configuration. Raises ApiError as `create` does."""
-        check_name(name)
-        if name in self._by_name:
-            raise ApiError(ErrorCode.topic_already_exists, f"topic '{name}' already exists")
-        self._check_collision(name)
-        if not 1 <= partitions <= MAX_PARTITIONS:
+    def new(self, wanted: NewTopic) -> Topic:
+        """The topic that would be created. Raises ApiError: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS,
+        INVALID_PARTITIONS, INVALID_CONFIG."""
+        check_name(wanted.name)
+        if wanted.name in self._by_name:
+            raise ApiError(ErrorCode.topic_already_exists, f"topic '{wanted.name}' already exists")
+        self._check_collision(wanted.name)
+        if not 1 <= wanted.partitions <= MAX_PARTITIONS:
             raise ApiError(ErrorCode.invalid_partitions, f"a topic has 1 to {MAX_PARTITIONS} partitions")
-        return check_configs(configs)
+        configs = TopicConfigs(check_configs(wanted.configs))
+        return Topic(wanted.name, self._new_id(), wanted.partitions, configs, internal=wanted.internal)
 
     def _check_collision(self, name: str) -> None:
         """Two names that only a monitoring tool would confuse."""
@@ -88,22 +112,40 @@ class TopicRegistry:
         if taken is not None:
             raise ApiError(ErrorCode.invalid_topic_exception, f"topic '{name}' collides with topic '{taken.name}'")
 
-    def create(self, name: str, partitions: int, configs: Mapping[str, str | None], *, internal: bool = False) -> Topic:
-        """Raises ApiError: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS, INVALID_CONFIG,
-        KAFKA_STORAGE_ERROR."""
-        checked = self.check_new(name, partitions, configs)
-        topic = Topic(name, self._new_id(), partitions, TopicConfigs(checked), internal=internal)
-        entry = TopicEntry(name=name, id=topic.id, partitions=partitions, configs=checked, internal=internal)
-        self._save([*self._metadata.content.topics, entry])
-        self._add(topic)
-        return topic
+    def create(self, wanted: NewTopic) -> Topic:
+        """Raises ApiError as `new`, and KAFKA_STORAGE_ERROR."""
+        outcome = self.create_all([wanted])[wanted.name]
+        if isinstance(outcome, ApiError):
+            raise outcome
+        return outcome
+
+    def create_all(self, wanted: Iterable[NewTopic]) -> dict[str, Topic | ApiError]:
+        """Create topics of different names with one write; answers by name what became of each: the errors are those
+        of `create`."""
+        outcomes: dict[str, Topic | ApiError] = {}
+        made: list[Topic] = []
+        for one in wanted:
+            try:
+                topic = self.new(one)
+            except ApiError as error:
+                outcomes[one.name] = without_traces(error)
+            else:
+                self._add(topic)  # the next one may collide with it
+                outcomes[one.name] = topic
+                made.append(topic)
+        if made:
+            try:
+                self._save([*self._metadata.content.topics, *map(_entry, made)])
+            except ApiError as error:
+                for topic in made:
+                    self._remove(topic)
+                    outcomes[topic.name] = without_traces(error)
+        return outcomes
 
     def delete(self, topic: Topic) -> None:
         """Raises ApiError KAFKA_STORAGE_ERROR."""
         self._save([entry for entry in self._metadata.content.topics if entry.id != topic.id])
-        del self._by_name[topic.name]
-        del self._by_id[topic.id]
-        self._by_plain_name.pop(_plain(topic.name), None)
+        self._remove(topic)
 
     def check_growth(self, topic: Topic, partitions: int) -> None:
         """Whether a topic may have so many partitions. Raises ApiError as `grow` does."""
@@ -138,6 +180,11 @@ class TopicRegistry:
         self._by_name[topic.name] = topic
         self._by_id[topic.id] = topic
         self._by_plain_name[_plain(topic.name)] = topic
+
+    def _remove(self, topic: Topic) -> None:
+        del self._by_name[topic.name]
+        del self._by_id[topic.id]
+        self._by_plain_name.pop(_plain(topic.name), None)
 
 
 class ProducerIds:

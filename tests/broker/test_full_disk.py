@@ -18,6 +18,7 @@ from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.node import Node
 from logpost_broker.server import flusher
+from logpost_broker.topics import NewTopic, Topic
 from tests.broker.log.logs import NOW_MS, append, close_cleanly, idempotent, open_log, sync, values_from
 from tests.support.system import RealSystem
 
@@ -158,3 +159,27 @@ def test_a_snapshot_that_cannot_be_saved_costs_nothing_else(
     assert "cannot save the producer states" in caplog.text
     assert (log.recovery_point, values_from(log, 0)) == (1, [b"v"])
     assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_topics_that_one_write_would_have_made_are_all_refused_without_it(tmp_path: Path, disk: SmallDisk) -> None:
+    wanted = [NewTopic(name, 1) for name in ("a.b", "a_b", "c", "no name")]
+
+    async def story(node: Node, _: PartitionLog) -> None:
+        disk.room = 0
+        codes = {name: getattr(error, "code", None) for name, error in (await node.create_topics(wanted)).items()}
+        storage, illegal = ErrorCode.kafka_storage_error, ErrorCode.invalid_topic_exception
+        assert codes == {"a.b": storage, "a_b": illegal, "c": storage, "no name": illegal}
+        assert [topic.name for topic in node.topics] == ["t"]
+        disk.room = None
+        made = await node.create_topics(wanted[::-1])
+        assert [name for name, topic in made.items() if isinstance(topic, Topic)] == ["c", "a_b"]
+
+    on_a_node(tmp_path, disk, story)
+    on_a_node(tmp_path, disk, names_are("a_b", "c", "t"))
+
+
+def names_are(*names: str) -> Callable[[Node, PartitionLog], Awaitable[None]]:
+    async def story(node: Node, _: PartitionLog) -> None:
+        assert [topic.name for topic in node.topics] == list(names)
+
+    return story

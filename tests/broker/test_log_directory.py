@@ -17,7 +17,7 @@ from logpost_broker.checkpoints import CLEAN_SHUTDOWN
 from logpost_broker.log.files import Files
 from logpost_broker.log_directory import LogDirectory
 from logpost_broker.metadata_file import MetadataFile
-from logpost_broker.topics import ProducerIds, Topic, TopicRegistry
+from logpost_broker.topics import NewTopic, ProducerIds, Topic, TopicRegistry
 from tests.broker.log.logs import NOW_MS, append, sync, values_from
 
 CONFIG = BrokerConfig(segment_bytes=2000)
@@ -33,7 +33,7 @@ class Data:
         self.producer_ids = ProducerIds(self.metadata)
 
     def topic(self) -> Topic:
-        return self.topics.by_name("t") or self.topics.create("t", 2, {})
+        return self.topics.by_name("t") or self.topics.create(NewTopic("t", 2))
 
 
 @contextmanager
@@ -195,7 +195,7 @@ def test_a_topic_whose_files_could_not_be_removed_is_made_again_empty(tmp_path: 
 def test_a_topic_with_the_longest_name_is_set_aside_too(tmp_path: Path) -> None:
     name = "n" * 249
     with opened(tmp_path, crash=True) as data:
-        topic = data.topics.create(name, 1, {})
+        topic = data.topics.create(NewTopic(name, 1))
         append(data.logs.get(topic, 0), b"old")
         data.topics.delete(topic)
     with opened(tmp_path):

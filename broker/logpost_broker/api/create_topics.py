@@ -4,12 +4,11 @@
 - v7: the answer has the topic id
 
 One node holds one replica: another replication factor is INVALID_REPLICATION_FACTOR. Replica assignments may only name
-this node. Each topic is a write to the disk: others are served between two of them.
+this node. Each hundred topics is a write to the disk, and others are served between two of them.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 
 from kio.schema.create_topics.v7.request import CreatableTopic, CreateTopicsRequest
@@ -22,10 +21,9 @@ from kio.schema.errors import ErrorCode
 from kio.schema.types import TopicName
 from kio.static.primitive import i8, i16, i32
 
-from logpost_broker.configs.topic import TopicConfigs
-from logpost_broker.errors import ApiError
+from logpost_broker.errors import ApiError, without_traces
 from logpost_broker.node import NODE_ID, Node
-from logpost_broker.topics import INTERNAL_TOPICS
+from logpost_broker.topics import INTERNAL_TOPICS, NewTopic, Topic
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
@@ -35,38 +33,49 @@ BROKERS_CHOICE = -1
 @handles(CreateTopicsRequest, CreateTopicsResponse)
 async def create_topics(node: Node, request: CreateTopicsRequest, context: RequestContext) -> CreateTopicsResponse:
     asked = Counter(topic.name for topic in request.topics)
-    results = []
-    for number, topic in enumerate(request.topics):
-        if number:
-            await asyncio.sleep(0)
+    outcomes: dict[str, Topic | ApiError] = {}
+    wanted = []
+    async for topic in node.turns.each(request.topics):
         try:
             node.require_running()
             if asked[topic.name] > 1:
                 raise ApiError(ErrorCode.invalid_request, f"topic '{topic.name}' is asked for more than once")
-            results.append(_create(node, topic, validate_only=request.validate_only))
+            one = _wanted(node, topic)
+            if request.validate_only:
+                outcomes[one.name] = node.topics.new(one)
+            else:
+                wanted.append(one)
         except ApiError as error:
-            results.append(_failed(topic.name, error))
+            outcomes[topic.name] = without_traces(error)
+    outcomes |= await node.create_topics(wanted)
+    results = [
+        _result(node, topic.name, outcomes[topic.name], request.validate_only)
+        async for topic in node.turns.each(request.topics)
+    ]
     return CreateTopicsResponse(throttle_time=NO_THROTTLE, topics=tuple(results))
 
 
-def _create(node: Node, asked: CreatableTopic, *, validate_only: bool) -> CreatableTopicResult:
+def _wanted(node: Node, asked: CreatableTopic) -> NewTopic:
+    """Raises ApiError."""
     if asked.name in INTERNAL_TOPICS:
         raise ApiError(ErrorCode.invalid_request, f"'{asked.name}' is made by the broker itself")
-    partitions = _partitions(node, asked)
     overrides = {config.name: config.value for config in asked.configs}
     if len(overrides) < len(asked.configs):
         raise ApiError(ErrorCode.invalid_request, "a configuration is set more than once")
-    if validate_only:
-        topic_id, configs = None, TopicConfigs(node.topics.check_new(asked.name, partitions, overrides))
-    else:
-        topic = node.create_topic(asked.name, partitions, overrides)
-        topic_id, configs = topic.id, topic.configs
+    return NewTopic(asked.name, _partitions(node, asked), overrides)
+
+
+def _result(node: Node, name: TopicName, outcome: Topic | ApiError, validate_only: bool) -> CreatableTopicResult:
+    if isinstance(outcome, ApiError):
+        return CreatableTopicResult(
+            name=name, topic_id=None, error_code=outcome.code, error_message=outcome.message, configs=None
+        )
     return CreatableTopicResult(
-        name=asked.name,
-        topic_id=topic_id,
+        name=name,
+        topic_id=None if validate_only else outcome.id,
         error_code=ErrorCode.none,
         error_message=None,
-        num_partitions=i32(partitions),
+        num_partitions=i32(outcome.partitions),
         replication_factor=i16(1),
         configs=tuple(
             CreatableTopicConfigs(
@@ -76,7 +85,7 @@ def _create(node: Node, asked: CreatableTopic, *, validate_only: bool) -> Creata
                 config_source=i8(setting.source),
                 is_sensitive=False,
             )
-            for setting in configs.described(node.settings)
+            for setting in outcome.configs.described(node.settings)
         ),
     )
 
@@ -98,9 +107,3 @@ def _partitions(node: Node, asked: CreatableTopic) -> int:
     if any(assignment.broker_ids != (NODE_ID,) for assignment in asked.assignments):
         raise ApiError(ErrorCode.invalid_replica_assignment, f"the only broker is {NODE_ID}")
     return len(indexes)
-
-
-def _failed(name: TopicName, error: ApiError) -> CreatableTopicResult:
-    return CreatableTopicResult(
-        name=name, topic_id=None, error_code=error.code, error_message=error.message, configs=None
-    )

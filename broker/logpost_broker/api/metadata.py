@@ -5,13 +5,17 @@
 - v5: offline replicas. v7: leader epoch. v8: authorized operations; those of the cluster only until v10, asked or not
 - v9: flexible. v10: topic ids. v12: topics asked by id. v13: a top-level error
 
-An unknown topic is created on first use (`broker.auto_create_topics`), and is there when the answer leaves: each is a
-write to the disk, and others are served between two of them. Authorized
-operations are all those of the resource, since nothing is forbidden. Offline partitions are shown as led: clients get
-the error from Produce and Fetch.
+An unknown topic is created on first use (`broker.auto_create_topics`), and is there when the answer leaves, but for
+those above `TOPICS_ON_FIRST_USE`: clients ask again for these. Each hundred topics is a write to the disk, and others
+are served between two of them.
+
+Authorized operations are all those of the resource, since nothing is forbidden. Offline partitions are shown as led:
+clients get the error from Produce and Fetch.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 
 from kio.schema.errors import ErrorCode
 from kio.schema.metadata.v13.request import MetadataRequest, MetadataRequestTopic
@@ -27,10 +31,12 @@ from kio.static.primitive import i32
 from logpost_broker.api.describe_cluster import CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED
 from logpost_broker.errors import ApiError
 from logpost_broker.node import NODE_ID, Node
-from logpost_broker.topics import INTERNAL_TOPICS, Topic, check_name
+from logpost_broker.topics import INTERNAL_TOPICS, NewTopic, Topic, check_name
 from logpost_broker.wire.registry import Adapted, RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
+TOPICS_ON_FIRST_USE = 1_000
+"""How many topics one request creates."""
 BROKER_ID = BrokerId(NODE_ID)
 TOPIC_OPERATIONS = i32(sum(1 << operation for operation in (3, 4, 5, 6, 7, 8, 10, 11)))
 """Read, write, create, delete, alter, describe, describe and alter configs, as Kafka numbers them."""
@@ -49,10 +55,9 @@ async def metadata(node: Node, request: MetadataRequest, context: RequestContext
         topics = [await _described(node, topic, operations) for topic in node.topics]
     else:
         wanted = dict.fromkeys(request.topics)
-        topics = [
-            await _asked(node, asked, operations, create=request.allow_auto_topic_creation)
-            async for asked in node.turns.each(wanted)
-        ]
+        may_create = request.allow_auto_topic_creation and node.config.auto_create_topics
+        refused = await _create_missing(node, wanted) if may_create else {}
+        topics = [await _asked(node, asked, operations, refused) async for asked in node.turns.each(wanted)]
     return MetadataResponse(
         throttle_time=NO_THROTTLE,
         brokers=(MetadataResponseBroker(node_id=BROKER_ID, host=node.host, port=i32(node.port), rack=None),),
@@ -63,9 +68,26 @@ async def metadata(node: Node, request: MetadataRequest, context: RequestContext
     )
 
 
-async def _asked(node: Node, asked: MetadataRequestTopic, operations: i32, *, create: bool) -> MetadataResponseTopic:
+async def _create_missing(node: Node, wanted: Iterable[MetadataRequestTopic]) -> dict[str, ApiError]:
+    """Create the topics that are not there; answers why some could not be."""
+    missing = [name async for asked in node.turns.each(wanted) if (name := _missing(node, asked)) is not None]
+    partitions = node.config.num_partitions
+    outcomes = await node.create_topics([NewTopic(name, partitions) for name in missing[:TOPICS_ON_FIRST_USE]])
+    return {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, ApiError)}
+
+
+def _missing(node: Node, asked: MetadataRequestTopic) -> str | None:
+    """The name of a topic that first use creates."""
+    if asked.topic_id is not None or asked.name in INTERNAL_TOPICS:
+        return None
+    return asked.name if asked.name is not None and node.topics.by_name(asked.name) is None else None
+
+
+async def _asked(
+    node: Node, asked: MetadataRequestTopic, operations: i32, refused: Mapping[str, ApiError]
+) -> MetadataResponseTopic:
     try:
-        return await _described(node, _find_or_create(node, asked, create=create), operations)
+        return await _described(node, _find(node, asked, refused), operations)
     except ApiError as error:
         name = asked.name if asked.topic_id is None else None
         return MetadataResponseTopic(
@@ -77,17 +99,15 @@ async def _asked(node: Node, asked: MetadataRequestTopic, operations: i32, *, cr
         )
 
 
-def _find_or_create(node: Node, asked: MetadataRequestTopic, *, create: bool) -> Topic:
+def _find(node: Node, asked: MetadataRequestTopic, refused: Mapping[str, ApiError]) -> Topic:
+    """Raises ApiError."""
     if asked.topic_id is not None or asked.name is None:  # Java's client sends an empty name with an id
         return node.topic_of(asked.topic_id)
     topic = node.topics.by_name(asked.name)
     if topic is not None:
         return topic
-    if not (create and node.config.auto_create_topics) or asked.name in INTERNAL_TOPICS:
-        check_name(asked.name)
-        raise ApiError(ErrorCode.unknown_topic_or_partition)
-    node.require_running()
-    return node.create_topic(asked.name, node.config.num_partitions)
+    check_name(asked.name)
+    raise refused.get(asked.name) or ApiError(ErrorCode.unknown_topic_or_partition)
 
 
 async def _described(node: Node, topic: Topic, operations: i32) -> MetadataResponseTopic:

@@ -35,7 +35,7 @@ from logpost_broker.streams_groups.messages import EndpointPartitions, StreamsHe
 from logpost_broker.streams_groups.statuses import Status, StatusCode
 from logpost_broker.streams_groups.tasks import TaskSet, by_subtopology
 from logpost_broker.streams_groups.topology import CopartitionGroup, InternalTopic, Subtopology, Topology
-from logpost_broker.topics import INTERNAL_TOPICS, check_name
+from logpost_broker.topics import INTERNAL_TOPICS, NewTopic, Topic, check_name
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, duration, milliseconds
 
@@ -55,7 +55,8 @@ async def streams_group_heartbeat(
     except ApiError as error:
         return _answer(StreamsHeartbeatReply(code=error.code, message=error.message))
     reply = await node.service(GroupService).streams_heartbeat(heartbeat)
-    return _answer(replace(reply, statuses=tuple(_with_failures(reply.statuses, _create(node, reply.missing_topics)))))
+    failures = await _create(node, reply.missing_topics)
+    return _answer(replace(reply, statuses=tuple(_with_failures(reply.statuses, failures))))
 
 
 def _check_names(topology: Topology) -> None:
@@ -78,21 +79,25 @@ def _is_valid(name: str) -> bool:
     return True
 
 
-def _create(node: Node, topics: Iterable[InternalTopic]) -> list[str]:
+async def _create(node: Node, topics: Sequence[InternalTopic]) -> list[str]:
     """Make them; answers what failed, in words."""
+    outcomes: dict[str, Topic | ApiError] = {}
+    wanted = []
+    for topic in topics:
+        if topic.replication_factor in (0, 1, BROKERS_CHOICE):
+            wanted.append(NewTopic(topic.name, topic.partitions, dict(topic.configs)))
+        else:
+            message = (
+                f"Unable to replicate the partition {topic.replication_factor} time(s): The target replication "
+                "factor is larger than the number of brokers, which is 1"
+            )
+            outcomes[topic.name] = ApiError(ErrorCode.invalid_replication_factor, message)
+    outcomes |= await node.create_topics(wanted)
     failures = []
     for topic in topics:
-        if node.topics.by_name(topic.name) is not None:
-            continue  # by a heartbeat that was decided at the same time
-        try:
-            if topic.replication_factor not in (0, 1, BROKERS_CHOICE):
-                message = (
-                    f"Unable to replicate the partition {topic.replication_factor} time(s): The target replication "
-                    "factor is larger than the number of brokers, which is 1"
-                )
-                raise ApiError(ErrorCode.invalid_replication_factor, message)
-            node.create_topic(topic.name, topic.partitions, dict(topic.configs))
-        except ApiError as error:
+        error = outcomes[topic.name]
+        # By now there may be one: of a heartbeat that was decided at the same time.
+        if isinstance(error, ApiError) and node.topics.by_name(topic.name) is None:
             logger.warning("cannot create %s for a streams group: %s", topic.name, error)
             failures.append(f"{topic.name} ({error})")
     return failures
