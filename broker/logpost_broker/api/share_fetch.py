@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -27,7 +27,7 @@ from kio.static.primitive import Records, i16, i32, i64
 
 from logpost_broker.api.fetch import MAX_RESPONSE_BYTES
 from logpost_broker.api.share_acknowledge import Acknowledged, acknowledge, acknowledgements_of
-from logpost_broker.errors import ApiError
+from logpost_broker.errors import ApiError, without_traces
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.node import NODE_ID, Node
 from logpost_broker.share_groups.delivery import NOTHING, Fetched, FetchLimits
@@ -116,8 +116,9 @@ async def _acquire(node: Node, request: ShareFetchRequest, session: ShareSession
     delivery = node.service(ShareGroupService).delivery
     loop = asyncio.get_running_loop()
     deadline = loop.time() + milliseconds(request.max_wait) / 1000
+    errors = await _begin(node, request, session)
     while not context.connection.closed:
-        found = _look(node, request, session)
+        found = _look(node, request, session, errors)
         is_over = loop.time() >= deadline or node.is_stopping
         if found.fetched or found.errors or not found.logs or is_over:
             return found
@@ -125,15 +126,32 @@ async def _acquire(node: Node, request: ShareFetchRequest, session: ShareSession
     return Found()
 
 
-def _look(node: Node, request: ShareFetchRequest, session: ShareSession) -> Found:
+async def _begin(node: Node, request: ShareFetchRequest, session: ShareSession) -> dict[TopicIdPartition, ApiError]:
+    """Begin with what the group has not read before, and only then acquire: a member that goes meanwhile has nothing.
+    Answers what cannot be read."""
     delivery = node.service(ShareGroupService).delivery
-    found = Found()
+    errors = {}
+    async for asked in node.turns.each(tuple(session.partitions)):
+        try:
+            await delivery.begin_if_new(Place(_group(request), *asked))
+        except ApiError as error:
+            errors[asked] = without_traces(error)
+    return errors
+
+
+def _look(
+    node: Node, request: ShareFetchRequest, session: ShareSession, errors: Mapping[TopicIdPartition, ApiError]
+) -> Found:
+    delivery = node.service(ShareGroupService).delivery
+    found = Found(errors=dict(errors))
     room: int = min(request.max_bytes, MAX_RESPONSE_BYTES)
     records: int = request.max_records
     session.rotate()
     for asked in tuple(session.partitions):
         if room <= 0 or records <= 0:
             break
+        if asked in errors:
+            continue
         place = Place(_group(request), *asked)
         limits = FetchLimits(
             max_bytes=room,

@@ -19,7 +19,7 @@ from logpost_broker.errors import ApiError
 from logpost_broker.journal import Journal
 from logpost_broker.log.batch import CONTROL, TRANSACTIONAL, BatchHeader, whole_batches
 from logpost_broker.log.partition_log import PartitionLog
-from logpost_broker.log.time_lookup import first_at_or_after
+from logpost_broker.log.time_lookup import lookup_of
 from logpost_broker.log.transactions import AbortedTransaction
 from logpost_broker.node import Node
 from logpost_broker.share_groups.events import Place, ShareDeleted, ShareEvent
@@ -118,9 +118,24 @@ class ShareDelivery:
         """Raises ApiError: UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR."""
         return self._node.log(self._node.topic_of(place.topic_id), place.partition)
 
+    async def begin_if_new(self, place: Place) -> None:
+        """Begin where the group's settings say, unless it has begun: others are served while a time is looked up.
+        Raises ApiError as `fetch`."""
+        log = self.log(place)
+        if self.states.get(place) is None:
+            self._require_group(place.group_id)
+            start_offset = await self._first_offset(place.group_id, log)
+            if self.states.get(place) is None:  # no other fetch was faster
+                self._require_group(place.group_id)
+                self.begin(place, start_offset)
+
+    def _require_group(self, group_id: str) -> None:
+        if not self._is_group(group_id):
+            raise ApiError(ErrorCode.unknown_server_error, f"there is no share group {group_id}")
+
     def fetch(self, place: Place, member_id: str, limits: FetchLimits) -> Fetched:
-        """Acquire records for a member. Raises ApiError: as `log`, KAFKA_STORAGE_ERROR, and UNKNOWN_SERVER_ERROR where
-        there is no such group, as Kafka does."""
+        """Acquire records for a member, once the group has begun. Raises ApiError: as `log`, KAFKA_STORAGE_ERROR, and
+        UNKNOWN_SERVER_ERROR where there is no such group, as Kafka does."""
         log = self.log(place)
         while True:
             partition = self._current(place, log)
@@ -143,24 +158,24 @@ class ShareDelivery:
     def _current(self, place: Place, log: PartitionLog) -> SharePartition:
         """The share partition, brought up to what happened to the log."""
         partition = self.states.get(place)
-        if partition is None:
-            if not self._is_group(place.group_id):
-                raise ApiError(ErrorCode.unknown_server_error, f"there is no share group {place.group_id}")
-            return self.begin(place, self._first_offset(place.group_id, log))
+        if partition is None:  # deleted since it began
+            raise ApiError(ErrorCode.unknown_server_error, f"share group {place.group_id} has not begun")
         if partition.end_offset > log.next_offset:
             # The log has lost records, which a crash can cost it without `flush = "commit"`. Others take their offsets.
             return self.begin(place, min(partition.start_offset, log.next_offset))
         self._carry_out(place, partition.move_start(log.log_start_offset))
         return partition
 
-    def _first_offset(self, group_id: str, log: PartitionLog) -> int:
+    async def _first_offset(self, group_id: str, log: PartitionLog) -> int:
         """Where a group begins that has not been here before."""
         configs = self._node.resource_configs.of(ResourceType.GROUP, group_id)
         reset = configs.get(SHARE_AUTO_OFFSET_RESET, LATEST)
         if reset == EARLIEST:
             return log.log_start_offset
         back_ms = duration_ms(reset)
-        found = None if back_ms is None else first_at_or_after(log, self._node.now_ms() - back_ms)
+        if back_ms is None:
+            return log.high_watermark
+        found = await self._node.turns.run(lookup_of(log, self._node.now_ms() - back_ms))
         return log.high_watermark if found is None else found.offset
 
     def begin(self, place: Place, start_offset: int) -> SharePartition:

@@ -27,6 +27,7 @@ from logpost_broker.log.batch import HEADER_BYTES, LENGTH_PREFIX_BYTES
 from logpost_broker.log.compression import ZSTD
 from logpost_broker.log.records import build_batch
 from tests.broker.api.conftest import produce, produce_values
+from tests.broker.api.test_share_groups import Member
 from tests.broker.log.logs import changed
 from tests.broker.wire_client import WireClient
 
@@ -103,24 +104,52 @@ def test_others_are_served_while_large_answers_are_made(broker: Broker) -> None:
             assert sum(len(topic.partitions) for topic in busy.receive().topics) == 10_000
 
 
-def test_others_are_served_while_a_lookup_decodes_records(broker: Broker) -> None:
-    """A few kilobytes hold 100,000 records."""
-    now_ms = time.time_ns() // 1_000_000
+def dense_batch(now_ms: int) -> bytes:
+    """A few kilobytes that hold 100,000 records of five seconds ago, and say that one is of now."""
     plain = build_batch([(b"", None)] * 100_000, now_ms - 5000)
     records = zstandard.ZstdCompressor().compress(plain[HEADER_BYTES:])
-    batch = changed(
-        plain[:HEADER_BYTES] + records,
-        attributes=ZSTD,
-        batch_length=HEADER_BYTES - LENGTH_PREFIX_BYTES + len(records),
-        max_timestamp=now_ms,
-    )
+    length = HEADER_BYTES - LENGTH_PREFIX_BYTES + len(records)
+    return changed(plain[:HEADER_BYTES] + records, attributes=ZSTD, batch_length=length, max_timestamp=now_ms)
+
+
+def test_others_are_served_while_a_lookup_decodes_records(broker: Broker) -> None:
+    now_ms = time.time_ns() // 1_000_000
     with WireClient(broker.port) as busy, WireClient(broker.port) as other:
         busy.call("metadata", 4, {"topics": [{"name": "looked"}], "allow_auto_topic_creation": True})
-        assert produce(busy, "looked", batch).base_offset == 0
+        assert produce(busy, "looked", dense_batch(now_ms)).base_offset == 0
         asked = {"partition_index": 0, "current_leader_epoch": -1, "timestamp": now_ms - 1000}
         busy.send("list_offsets", 4, {"replica_id": -1, "topics": [{"name": "looked", "partitions": [asked]}]})
         assert served_meanwhile(busy, other) > 3
         assert busy.receive().topics[0].partitions[0].offset == -1
+
+
+def test_others_are_served_while_a_share_group_looks_where_it_begins(broker: Broker) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    with WireClient(broker.port) as busy, WireClient(broker.port) as other:
+        busy.call("metadata", 4, {"topics": [{"name": "shared"}], "allow_auto_topic_creation": True})
+        assert produce(busy, "shared", dense_batch(now_ms)).base_offset == 0
+        reset = {"name": "share.auto.offset.reset", "config_operation": 0, "value": "by_duration:PT2S"}
+        group = {"resource_type": 32, "resource_name": "sharers", "configs": [reset]}
+        [altered] = busy.call("incremental_alter_configs", 1, {"resources": [group]}).responses
+        assert altered.error_code is ErrorCode.none
+        member = Member(busy, "sharers", "shared")
+        member.join()
+        partition = {"partition_index": 0, "acknowledgement_batches": []}
+        asked = {
+            "group_id": member.group,
+            "member_id": member.id,
+            "share_session_epoch": 0,
+            "max_bytes": 1_000_000,
+            "max_records": 10,
+            "topics": [{"topic_id": member.topic_id, "partitions": [partition]}],
+        }
+        busy.send("share_fetch", 2, asked)
+        assert served_meanwhile(busy, other) > 3
+        [begun] = busy.receive().responses[0].partitions
+        assert (begun.error_code, begun.acquired_records) == (ErrorCode.none, ())  # no record is young enough
+        assert produce_values(other, "shared", b"young", timestamp_ms=now_ms) == 100_000
+        member.session_epoch = 1
+        assert member.acquire() == [(100_000, 100_000, 1)]
 
 
 def test_a_large_request_takes_effect_before_those_behind_it(broker: Broker) -> None:
