@@ -124,6 +124,27 @@ def test_a_query_is_typed_and_lines_and_bars_are_seen(page: Browser) -> None:
     page.screenshot(ARTIFACTS / "search-page.png")
 
 
+def test_what_an_answer_lacks_is_said_in_words(page: Browser) -> None:
+    script = """
+        const { completeness, isIncomplete, whatIsMissing } = await import("/static/complete.js");
+        const nothing = { indexed_until: null, behind: [], missing: [], stepped_over: [], dropped: [], paused: null };
+        const lost = { ...nothing, dropped: [{ source: "store", reason: "lost", count: 1234 }] };
+        const gap = { topic: "logs", partition: 1, from: 4, to: 9, reason: "a damaged batch" };
+        const both = { ...lost, stepped_over: [gap] };
+        return [nothing, lost, both].map((one) => [isIncomplete(one), completeness(one), whatIsMissing(one)]);
+    """
+    begin = "Nothing has arrived since logpost started"
+    assert page.run(f"return (async () => {{{script}}})()") == [
+        [False, begin, ""],
+        [True, f"{begin}, but for 1,234 lines that are lost", "1,234 lines (store: lost)"],
+        [
+            True,
+            f"{begin}, but for 5 records that could not be indexed and 1,234 lines that are lost",
+            "logs-1, offsets 4 to 8: a damaged batch\n1,234 lines (store: lost)",
+        ],
+    ]
+
+
 def test_a_click_on_a_value_adds_a_filter_and_the_back_button_takes_it_away(page: Browser) -> None:
     query(page, "timed")
     page.click("#rows .level-error .service .value")

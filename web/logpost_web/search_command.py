@@ -125,7 +125,8 @@ def _pages(server: str, arguments: Mapping[str, str], limit: int) -> Iterator[_P
     while limit > 0:
         answer = _get(server, {**arguments, "limit": str(min(limit, PAGE)), "cursor": cursor})
         if not cursor:
-            _warn_of_gaps(answer["complete"])
+            for gap in gaps(answer["complete"]):
+                _warn(gap)
             for hint in answer.get("hints", ()):
                 _warn(f"read as {hint['read_as']}; perhaps you mean {hint['instead']}")
         yield answer
@@ -170,17 +171,19 @@ def _refusal(error: urllib.error.HTTPError, query: str) -> str:
     return f"{message}\n  {CONTROL.sub(' ', query)}\n  {' ' * int(body['at'])}^"
 
 
-def _warn_of_gaps(complete: Mapping[str, Any]) -> None:
+def gaps(complete: Mapping[str, Any]) -> Iterator[str]:
     """What the answer lacks, a line each."""
     if complete["paused"]:
-        _warn(f"indexing is paused since {complete['paused']['since']}: {complete['paused']['reason']}")
+        yield f"indexing is paused since {complete['paused']['since']}: {complete['paused']['reason']}"
     behind = complete["behind"]
     if behind:
         records = sum(partition["records"] for partition in behind)
-        _warn(f"{records:,} records in {len(behind)} partitions are not indexed yet")
+        yield f"{records:,} records in {len(behind)} partitions are not indexed yet"
     for gap in complete["stepped_over"]:
         offsets = f"offsets {gap['from']} to {gap['to'] - 1}"
-        _warn(f"not in any answer: {gap['topic']}-{gap['partition']}, {offsets}: {gap['reason']}")
+        yield f"not in any answer: {gap['topic']}-{gap['partition']}, {offsets}: {gap['reason']}"
+    for one in complete["dropped"]:
+        yield f"not in any answer: {one['count']:,} lines ({one['source']}: {one['reason']})"
 
 
 def _warn(text: str) -> None:

@@ -52,9 +52,10 @@ def test_a_partition_of_which_nothing_is_indexed_leaves_nothing_to_promise() -> 
     assert found.behind == [Behind(topic="logs", partition=1, records=3)]
 
 
-def test_what_was_stepped_over_and_a_pause_are_told_under_the_names_of_the_api() -> None:
+def test_what_was_stepped_over_or_lost_and_a_pause_are_told_under_the_names_of_the_api() -> None:
     gap = SteppedOver(topic="logs", partition=1, start=4, end=9, reason="a damaged batch")
-    found = completeness(Progress(stepped_over=(gap,), paused=Pause(since_ns=60 * SECOND_NS, reason="a full disk")))
+    pause = Pause(since_ns=60 * SECOND_NS, reason="a full disk")
+    found = completeness(Progress(stepped_over=(gap,), paused=pause, lost_rows=12))
     answer = msgspec.json.decode(msgspec.json.encode(found))
     assert answer == {
         "indexed_until": None,
@@ -62,6 +63,6 @@ def test_what_was_stepped_over_and_a_pause_are_told_under_the_names_of_the_api()
         "behind": [],
         "missing": [],
         "stepped_over": [{"topic": "logs", "partition": 1, "from": 4, "to": 9, "reason": "a damaged batch"}],
-        "dropped": [],
+        "dropped": [{"source": "store", "reason": "lost", "count": 12}],
         "paused": {"since": "1970-01-01T00:01:00.000000000Z", "reason": "a full disk"},
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from logpost_web.search_command import gaps
 from logpost_web.store.store import Store
 from tests.support.processes import free_port, run
 
@@ -53,6 +54,21 @@ def test_a_hint_for_what_is_read_otherwise(address: str) -> None:
     done = search(address, "localhost:9092", "--json")
     assert (done.returncode, done.stdout) == (1, "")
     assert 'logpost: read as the field localhost; perhaps you mean "localhost:9092"\n' in done.stderr
+
+
+def test_what_an_answer_lacks_is_said_a_line_each() -> None:
+    complete = {
+        "behind": [{"topic": "logs", "partition": 0, "records": 1200}],
+        "stepped_over": [{"topic": "logs", "partition": 1, "from": 4, "to": 9, "reason": "a damaged batch"}],
+        "dropped": [{"source": "store", "reason": "lost", "count": 1234}],
+        "paused": {"since": "2026-11-22T10:51:00Z", "reason": "a full disk"},
+    }
+    assert list(gaps(complete)) == [
+        "indexing is paused since 2026-11-22T10:51:00Z: a full disk",
+        "1,200 records in 1 partitions are not indexed yet",
+        "not in any answer: logs-1, offsets 4 to 8: a damaged batch",
+        "not in any answer: 1,234 lines (store: lost)",
+    ]
 
 
 def test_nothing_found_ends_like_grep(address: str) -> None:

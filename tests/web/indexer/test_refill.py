@@ -95,6 +95,7 @@ def test_what_the_topic_has_no_more_is_said_to_be_lost_once(
         caplog.clear()
         with running(config, store) as indexer:
             await_true(lambda: indexer.ready and not indexer.progress().refill_records, "the refill ends")
+            assert indexer.progress().lost_rows == 50
         assert sum("they are lost" in one for one in caplog.messages) == expected
     assert store.query("SELECT min(Offset), uniqExact(Offset), count() FROM otel_logs").rows == [(55, 50, 50)]
 
@@ -118,6 +119,42 @@ def test_a_rebuilt_store_has_the_rows_of_the_topic_and_those_that_only_it_had(
         produce(broker, *lines(200, 210))
         await_messages(store, texts(0, 210))
     assert not store.has_table("otel_logs_before")
+
+
+def test_what_was_lost_stays_named_when_the_store_is_rebuilt_and_the_topic_made_again(
+    broker: Broker, store: Store, config: Config
+) -> None:
+    produce(broker, *texts_of("a", 100))
+    with running(config, store) as indexer:
+        await_true(lambda: store.query("SELECT count() FROM otel_logs").rows == [(100,)], "all is stored")
+        await_true(lambda: indexer.progress().partitions[0].next_offset == 100, "all is accounted for")
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    [deleted] = admin.delete_records([TopicPartition("logs", 0, 60)]).values()
+    deleted.result(SECONDS)
+    store.command("DELETE FROM otel_logs WHERE Offset < 40")
+    with running(config, store) as indexer:
+        await_true(lambda: indexer.progress().lost_rows == 40, "they are named")
+        indexer.rebuild()
+        await_true(lambda: not indexer.is_rebuilding, "it is rebuilt")
+        assert indexer.progress().lost_rows == 40
+        assert store.query("SELECT count() FROM otel_logs").rows == [(60,)]
+        await_true(lambda: not indexer.progress().paused and not indexer.progress().refill_records, "all is back")
+    [gone] = admin.delete_topics(["logs"]).values()
+    gone.result(SECONDS)
+    produce(broker, b"new")
+    with running(config, store) as indexer:
+        await_true(lambda: store.query("SELECT count() FROM otel_logs").rows == [(61,)], "the new topic is read")
+        await_true(lambda: bool(indexer.progress().partitions), "partitions")
+        assert indexer.progress().lost_rows == 40
+    store.command("DELETE FROM otel_logs WHERE Offset BETWEEN 60 AND 69")
+    for _ in range(2):
+        with running(config, store) as indexer:
+            await_true(lambda: bool(indexer.progress().partitions), "partitions")
+            assert indexer.progress().lost_rows == 50
+
+
+def texts_of(name: str, count: int) -> list[bytes]:
+    return [f"{name} {number}".encode() for number in range(count)]
 
 
 @pytest.fixture

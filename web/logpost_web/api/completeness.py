@@ -99,6 +99,7 @@ def completeness(progress: Progress) -> Completeness:
             SteppedOver(topic=one.topic, partition=one.partition, start=one.start, end=one.end, reason=one.reason)
             for one in progress.stepped_over
         ],
+        dropped=[Dropped(source="store", reason="lost", count=progress.lost_rows)] if progress.lost_rows else [],
         paused=None
         if progress.paused is None
         else Paused(since=format_ts(progress.paused.since_ns), reason=progress.paused.reason),

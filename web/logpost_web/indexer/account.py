@@ -33,6 +33,7 @@ class Account:
         self._kafka = kafka
         self.readings: dict[PartitionKey, Reading] = {}
         self._has_lost = False
+        self._lost = 0
         self.stepped_over = SteppedOverRecords(store)
         self._to_commit: set[PartitionKey] = set()
         self._kept: Counter[tuple[str, int, str, int]] = Counter()
@@ -42,8 +43,9 @@ class Account:
     def begin(self, bounds: Mapping[PartitionKey, Bounds]) -> dict[PartitionKey, int]:
         """Where each partition is to be read. Raises KafkaException too."""
         self.stepped_over.load()
-        self.readings, lost = begin(self._store, self._kafka, bounds)
-        self._has_lost |= lost > 0
+        begun = begin(self._store, self._kafka, bounds)
+        self.readings, self._lost = begun.readings, begun.lost
+        self._has_lost |= begun.newly_lost > 0
         for key, reading in self.readings.items():
             removed = reading.removed_unread()
             if removed is not None:
@@ -106,6 +108,7 @@ class Account:
                 log.info("%s-%d: the store has again what the topic has", *key)
                 if lost:
                     say_lost(key, lost)
+                    self._lost += lost
                     self._has_lost = True
         if finished:
             self.save()
@@ -159,4 +162,9 @@ class Account:
                 refill += reading.refilled_at - next_offset - reading.taken_ahead(next_offset, reading.refilled_at)
         metrics.BEHIND.set(sum(one.behind for one in partitions))
         metrics.REFILL.set(refill)
-        return Progress(partitions=tuple(partitions), stepped_over=self.stepped_over.all(), refill_records=refill)
+        return Progress(
+            partitions=tuple(partitions),
+            stepped_over=self.stepped_over.all(),
+            refill_records=refill,
+            lost_rows=self._lost,
+        )

@@ -11,11 +11,12 @@ import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from logpost.config import KafkaConfig
 from logpost_web.indexer import metrics
 from logpost_web.indexer.limits import UNLIMITED
-from logpost_web.indexer.manifest import CHUNK, Chunk, Last, Manifest, kafka_id
+from logpost_web.indexer.manifest import CHUNK, ENDLESS, Chunk, Last, Manifest, kafka_id
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.probe import Probe, mark
 from logpost_web.indexer.reading import Bounds, Reading
@@ -33,23 +34,40 @@ Counted = Mapping[manifest_table.ChunkKey, tuple[int, int]]
 log = logging.getLogger("indexer")
 
 
-def begin(
-    store: Store, config: KafkaConfig, bounds: Mapping[PartitionKey, Bounds]
-) -> tuple[dict[PartitionKey, Reading], int]:
-    """How each partition is read on, and how many rows are lost for good. Writes to the store what it found. Raises
-    QueryError, KafkaException."""
-    manifests = _manifests(store, bounds)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """How each partition is read on. `newly_lost`: rows that were found to be gone for good; `lost`: with those that
+    were lost before, of topics that are no more, too."""
+
+    readings: dict[PartitionKey, Reading]
+    newly_lost: int
+    lost: int
+
+
+def begin(store: Store, config: KafkaConfig, bounds: Mapping[PartitionKey, Bounds]) -> Begun:
+    """Writes to the store what it found. Raises QueryError, KafkaException."""
+    chunks = _chunks(store)
+    manifests = {key: Manifest(*key, one.topic_id, chunks.pop((key, one.topic_id), [])) for key, one in bounds.items()}
+    # Of topics that were deleted, and perhaps made again since: nothing of them can be read again.
+    gone = [Manifest(*key, topic_id, found) for (key, topic_id), found in chunks.items() if key in bounds]
+    elsewhere = sum(one.Lost for (key, _), found in chunks.items() if key not in bounds for one in found)
     if rebuild.is_running(store):
         _copy_what_is_no_more(store, manifests, bounds)
     counted = manifest_table.count_rows(store, CHUNK)
-    lost = sum(_find_losses(store, manifest, counted, bounds[key].start, key) for key, manifest in manifests.items())
+    newly_lost = sum(_find_losses(store, one, counted, bounds[key].start) for key, one in manifests.items())
+    newly_lost += sum(_find_losses(store, one, counted, ENDLESS) for one in gone)
     probe = Probe(config)
     try:
         _find_later_lives(store, probe, manifests, counted, bounds)
     finally:
         probe.close()
-    save(store, manifests.values())
-    return {key: Reading(manifest, bounds[key]) for key, manifest in manifests.items()}, lost
+    every = [*manifests.values(), *gone]
+    save(store, every)
+    return Begun(
+        readings={key: Reading(manifest, bounds[key]) for key, manifest in manifests.items()},
+        newly_lost=newly_lost,
+        lost=elsewhere + sum(one.lost for one in every),
+    )
 
 
 def save(store: Store, manifests: Iterable[Manifest]) -> None:
@@ -61,12 +79,13 @@ def save(store: Store, manifests: Iterable[Manifest]) -> None:
         manifest.forget_changes()
 
 
-def _manifests(store: Store, bounds: Mapping[PartitionKey, Bounds]) -> dict[PartitionKey, Manifest]:
+def _chunks(store: Store) -> dict[tuple[PartitionKey, str], list[Chunk]]:
+    """What the manifest's table has, by partition and Kafka's id of its topic."""
     chunks: dict[tuple[PartitionKey, str], list[Chunk]] = defaultdict(list)
     for line in manifest_table.read(store):
         chunk = Chunk(*line)
         chunks[(chunk.Topic, chunk.Partition), kafka_id(chunk.TopicId)].append(chunk)
-    return {key: Manifest(*key, found.topic_id, chunks.get((key, found.topic_id), [])) for key, found in bounds.items()}
+    return chunks
 
 
 def _copy_what_is_no_more(
@@ -85,28 +104,23 @@ def _copy_what_is_no_more(
             manifests[key].take(start, end, {(topic_id, number): rows}, None)
 
 
-def _find_losses(
-    store: Store,
-    manifest: Manifest,
-    counted: Counted,
-    log_start: int,
-    key: PartitionKey,
-) -> int:
-    """Chunks that have fewer rows in the store than the manifest says; returns how many rows are lost for good."""
+def _find_losses(store: Store, manifest: Manifest, counted: Counted, log_start: int) -> int:
+    """Chunks that have fewer rows in the store than the manifest says; returns how many rows are lost for good.
+    `log_start`: ENDLESS where the topic is no more."""
     lacking = lost = 0
     for chunk in manifest.chunks():
         place = (chunk.Topic, chunk.TopicId, chunk.Partition, chunk.Chunk)
         rows, _ = counted.get(place, (0, 0))
-        if rows == chunk.Rows or _count(store, chunk, chunk.End, rows) == chunk.Rows:
+        if rows == chunk.Rows or (found := _count(store, chunk, chunk.End, rows)) >= chunk.Rows:
             continue
         readable_from = manifest.readable_from(chunk, log_start)
-        lacking += chunk.Rows - _count(store, chunk, chunk.End, rows)
+        lacking += chunk.Rows - found
         lost += manifest.lose(chunk, _count(store, chunk, readable_from, rows), readable_from)
     if lacking:
         metrics.STORE_LACKS.inc(lacking)
-        log.error("%s-%d: the store has lost %d rows: reading again what the topic has of them", *key, lacking)
+        log.error("%s-%d: the store has lost %d rows: reading again what the topic has of them", *manifest.key, lacking)
     if lost:
-        say_lost(key, lost)
+        say_lost(manifest.key, lost)
     return lost
 
 

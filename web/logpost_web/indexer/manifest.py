@@ -84,6 +84,11 @@ class Manifest:
         self._lives = sorted((life_of(one) for one in lives), key=lambda life: -life.number)
         self._count_taken()
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """Topic and partition."""
+        return self._topic, self._partition
+
     def _count_taken(self) -> None:
         self.taken = IntervalSet()
         """Offsets that need not be read again."""

@@ -55,3 +55,5 @@ class Progress:
     paused: Pause | None = None
     refill_records: int = 0
     """Records that the store had, or that its group says it had, and that are read again."""
+    lost_rows: int = 0
+    """Rows that the store had, and that neither it nor the topic has any more."""

@@ -157,16 +157,16 @@ class Store:
         where that is under way. Blocks. Raises QueryError."""
         if self.has_table(BEFORE):
             return
-        # What the manifest says of rows is void; which lives partitions had is not.
-        lives = self.query(
-            f"SELECT Topic, TopicId, Partition, intDiv(min(Start), 65536), min(Start), min(Start), 1 FROM {MANIFEST}"
-            " WHERE position(TopicId, '@') > 0 GROUP BY Topic, TopicId, Partition"
+        # What the manifest says of rows is void; which lives partitions had, and what was lost, is not.
+        kept = self.query(
+            f"SELECT Topic, TopicId, Partition, Chunk, End, End, Lacks, Lost, 1 FROM {MANIFEST} FINAL"
+            " WHERE position(TopicId, '@') > 0 OR Lacks > 0 OR Lost > 0"
         ).rows
         self.command(f"TRUNCATE TABLE {MANIFEST}")
-        names = ("Topic", "TopicId", "Partition", "Chunk", "Start", "End", "Version")
-        if lives:
+        names = ("Topic", "TopicId", "Partition", "Chunk", "Start", "End", "Lacks", "Lost", "Version")
+        if kept:
             self.insert(
-                msgspec.json.Encoder().encode_lines([dict(zip(names, one, strict=True)) for one in lives]), MANIFEST
+                msgspec.json.Encoder().encode_lines([dict(zip(names, one, strict=True)) for one in kept]), MANIFEST
             )
         self._place = None
         self.command(f"RENAME TABLE {TABLE} TO {BEFORE}")

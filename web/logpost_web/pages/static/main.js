@@ -1,6 +1,7 @@
 // The search page: reads the address, asks the API, fills the page.
 
 import { ApiError, get } from "./api.js";
+import { completeness, count, isIncomplete, whatIsMissing } from "./complete.js";
 import { visible } from "./controls.js";
 import { Histogram, levelCounts } from "./histogram.js";
 import { RangePanel } from "./range.js";
@@ -15,7 +16,6 @@ const TIME_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const AROUND_MS = 30 * 60 * 1000;
 
 const $ = (id) => document.getElementById(id);
-const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 
 let state = readState(location.search);
 let asking = new AbortController();
@@ -97,29 +97,6 @@ function showCounts(found, counted) {
   $("complete").textContent = completeness(found.complete);
   $("complete").title = whatIsMissing(found.complete);
   $("complete").classList.toggle("behind", isIncomplete(found.complete));
-}
-
-const isIncomplete = ({ behind, missing, stepped_over: steppedOver, dropped, paused }) =>
-  Boolean(behind.length || missing.length || steppedOver.length || dropped.length || paused);
-
-function completeness({ indexed_until: until, behind, stepped_over: steppedOver, paused }) {
-  const time = until && shortTime(new Date(until));
-  const said = [];
-  if (paused) said.push(`Indexing is paused: ${paused.reason}`);
-  if (behind.length) {
-    const records = behind.reduce((sum, one) => sum + one.records, 0);
-    said.push(`${count(behind.length, "partition")} ${behind.length === 1 ? "is" : "are"} ${count(records, "record")} behind${time ? `, complete up to ${time}` : ""}`);
-  } else {
-    said.push(time ? `Everything up to ${time} is here` : "Nothing has arrived since logpost started");
-  }
-  if (!steppedOver.length) return said.join(". ");
-  const lacking = steppedOver.reduce((sum, one) => sum + one.to - one.from, 0);
-  return `${said.join(". ")}, but for ${count(lacking, "record")} that could not be indexed`;
-}
-
-/** Each gap on a line of its own. */
-function whatIsMissing({ stepped_over: steppedOver }) {
-  return steppedOver.map((one) => `${one.topic}-${one.partition}, offsets ${one.from} to ${one.to - 1}: ${one.reason}`).join("\n");
 }
 
 // Older lines
