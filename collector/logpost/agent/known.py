@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from logpost.agent.fingerprint import HEAD_BYTES, ReadAt, fingerprint_of, identifies_copies, is_same_file
 from logpost.agent.positions import FilePosition
-from logpost.agent.rotation import originals
+from logpost.agent.rotation import is_older, originals
 
 EXPIRY_SECONDS = 30 * 24 * 3600
 """A stream whose file was not seen for this long is forgotten."""
@@ -76,7 +76,9 @@ class KnownStreams:
         candidates = {
             position.id: position
             for position in (*self._called(path), *alike)
-            if position.id in self._missed and written_ns >= position.written_ns and _begins_alike(position, read_at)
+            if position.id in self._missed
+            and not is_older(written_ns, position.written_ns)
+            and _begins_alike(position, read_at)
         }
         # What was read furthest first: it has the most bytes to be told by.
         for position in sorted(candidates.values(), key=_furthest_first):
@@ -84,6 +86,11 @@ class KnownStreams:
                 self._remove(position)
                 return position
         return None
+
+    def forget(self, position: FilePosition) -> None:
+        """It is being read elsewhere."""
+        if self._by_id.get(position.id) is position:
+            self._remove(position)
 
     def _called(self, path: str) -> Iterator[FilePosition]:
         for name in (path, *originals(path)):

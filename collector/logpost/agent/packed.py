@@ -129,6 +129,10 @@ class PackedReader:
     def close(self) -> None:
         self._unpacked.close()
 
+    def is_of(self, status: os.stat_result) -> bool:
+        """This is the compressed file's status."""
+        return os.path.samestat(status, self._unpacked.status)
+
     def __str__(self) -> str:
         return as_one_line(self.path)
 

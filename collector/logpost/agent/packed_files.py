@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
 
-from logpost.agent.packed import PackedReader
+from logpost.agent.fingerprint import is_same_file
+from logpost.agent.packed import PackedReader, Unpacked
 from logpost.agent.positions import FilePosition
+from logpost.agent.rotation import is_as_old, is_older
 
 
 class PackedFiles:
@@ -28,6 +33,10 @@ class PackedFiles:
     def add(self, reader: PackedReader) -> None:
         self._log.info("%s was compressed before it was read to its end: it is read on", reader)
         self._waiting.append(reader)
+
+    def reads(self, status: os.stat_result) -> bool:
+        """This copy is being read."""
+        return any(reader.is_of(status) for reader in (*self._waiting, *self._read))
 
     def turn(self, now_ns: int) -> int:
         """Ship the lines of one chunk; answers how many."""
@@ -62,3 +71,24 @@ class PackedFiles:
     def close(self) -> None:
         for reader in [*self._waiting, *self._read]:
             reader.close()
+
+
+def unread_copy(copies: Iterable[Path], position: FilePosition, read_ns: int | None) -> tuple[Path, Unpacked] | None:
+    """The one of the `copies` that is of the file `position` stands for, and may have bytes that nobody has read.
+    `read_ns`: when the file was last written to, if it was read to its end then. Raises OSError."""
+    for path in copies:
+        unpacked = Unpacked(path)
+        try:
+            written_ns = unpacked.status.st_mtime_ns
+            has_more = read_ns is None or not is_as_old(written_ns, read_ns)
+            if (
+                has_more
+                and not is_older(written_ns, position.written_ns)
+                and is_same_file(position.fingerprint, unpacked.read_at, position.offset)
+            ):
+                return path, unpacked
+        except OSError:
+            unpacked.close()
+            raise
+        unpacked.close()
+    return None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from logpost.agent.beside import Listings
 from logpost.agent.metrics import Counts
+from logpost.agent.positions import FilePosition
 from logpost.agent.reader import FileId
 from logpost.agent.source import Source
 
@@ -22,12 +23,18 @@ MAX_ROTATED_FILES = 1000
 
 
 @dataclass(slots=True)
-class _Rotated:
+class Rotated:
     path: Path
     source: Source
+    position: FilePosition
     looked_at: tuple[int, int]
     """Size and time of the last change."""
     grown_at: float
+
+    @property
+    def written_ns(self) -> int:
+        """When it was last written to, as far as it was seen."""
+        return self.looked_at[1]
 
 
 class RotatedFiles:
@@ -36,17 +43,23 @@ class RotatedFiles:
     def __init__(self, counts: Counts, *, limit: int = MAX_ROTATED_FILES) -> None:
         self._counts = counts
         self._limit = limit
-        self._files: dict[FileId, _Rotated] = {}
+        self._files: dict[FileId, Rotated] = {}
+        self._gone: list[Rotated] = []
 
     def __len__(self) -> int:
         return len(self._files)
 
-    def add(self, path: Path, status: os.stat_result, source: Source, grown_at: float) -> None:
+    def add(self, path: Path, status: os.stat_result, source: Source, position: FilePosition, grown_at: float) -> None:
         """Look at this file from now on."""
-        self._files[FileId.of(status)] = _Rotated(path, source, _look(status), grown_at)
+        self._files[FileId.of(status)] = Rotated(path, source, position, _look(status), grown_at)
         while len(self._files) > self._limit:
             del self._files[min(self._files, key=lambda file: self._files[file].grown_at)]
             self._counts.rotated_dropped += 1
+
+    def take_gone(self) -> list[Rotated]:
+        """Those that `changed` found no more."""
+        gone, self._gone = self._gone, []
+        return gone
 
     def changed(self, now: float) -> Iterator[tuple[Path, Source]]:
         """Those that were written to: no longer looked at here. Those that are gone, or rested for long, are let go."""
@@ -71,7 +84,7 @@ class RotatedFiles:
             if names:
                 rotated.path = names[0]
             else:
-                del self._files[file]
+                self._gone.append(self._files.pop(file))
 
 
 def _look(status: os.stat_result) -> tuple[int, int]:

@@ -12,9 +12,21 @@ from collections.abc import Iterator
 READABLE = (".gz", ".bz2", ".xz", ".zst")
 """Endings of compressed files that can be read on."""
 COMPRESSED = (*READABLE, ".lz4", ".zip", ".Z", ".br", ".lzma", ".7z")
+SECOND_NS = 1_000_000_000
 _SEPARATOR = re.compile(r"[.\-_]")
 _COUNTED = re.compile(r"(?:\d[\dTZ_.:\-]*|old|bak)(\.[A-Za-z]\w*)?", re.ASCII)
 """A number or a time, and the ending of a log that keeps it last."""
+
+
+def is_older(copy_ns: int, original_ns: int) -> bool:
+    """A copy last written to at `copy_ns` cannot have all of a file that was written to at `original_ns`. What keeps
+    the time of a file may keep whole seconds only: bzip2 does."""
+    return copy_ns // SECOND_NS < original_ns // SECOND_NS
+
+
+def is_as_old(copy_ns: int, original_ns: int) -> bool:
+    """The copy has the time of its original, or the whole seconds of it."""
+    return copy_ns in (original_ns, original_ns - original_ns % SECOND_NS)
 
 
 def unpacked_name(name: str) -> str:

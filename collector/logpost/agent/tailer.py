@@ -27,7 +27,7 @@ from logpost.agent.missed import Missed, MissedFiles, logs_of
 from logpost.agent.open_files import MAX_OPEN_FILES
 from logpost.agent.opening import bytes_of, refuse_other_kinds
 from logpost.agent.packed import PackedReader, Unpacked
-from logpost.agent.packed_files import PackedFiles
+from logpost.agent.packed_files import PackedFiles, unread_copy
 from logpost.agent.positions import FilePosition, new_position
 from logpost.agent.reader import FileId, FileReader, FileReplacedError
 from logpost.agent.readers import Readers
@@ -127,6 +127,8 @@ class Tailer:
         self._from_end = []
         for rotated, source in self._rotated.changed(now):
             self._resume(rotated, source, now, now_ns)
+        for gone in self._rotated.take_gone():
+            self._take_up_compressed(gone.position, gone.path, gone.source, gone.written_ns, now_ns)
         self._save_met()
 
     def touch(self, names: Iterable[Path], paths: Iterable[Path], now: float, now_ns: int) -> None:
@@ -354,7 +356,7 @@ class Tailer:
             self._known.add(position)
             rested = max(0.0, (now_ns - status.st_mtime_ns) / SECOND_NS)
             if rested < ROTATED_SECONDS:
-                self._rotated.add(path, status, missed.log.source, now - rested)
+                self._rotated.add(path, status, missed.log.source, position, now - rested)
             return
         reader = self._add(path, status, position, missed.log.source, now_ns)
         if reader is not None:
@@ -376,6 +378,31 @@ class Tailer:
                 self._known.add(position)
             raise
         self._met = self._changed = True
+
+    def _take_up_compressed(
+        self, position: FilePosition, path: Path, source: Source, read_ns: int | None, now_ns: int
+    ) -> bool:
+        """The file that was at `path` is gone: what nobody has read of it may stand in a compressed copy."""
+        names = [path, *position.names]
+        directories = list(dict.fromkeys(name.parent for name in names))
+        self._listings.renew(directories)
+        copies = [copy for directory in directories for copy in self._listings.of(directory).packed_copies(names)]
+        try:
+            copies = [copy for copy in copies if not self._is_taken_up(copy.stat())]
+            found = unread_copy(copies, position, read_ns)
+            if found is None:
+                return False
+            stream = self._stream(position, source, now_ns)
+            self._packed.add(PackedReader(*found, position, stream, limit=source.max_line_bytes))
+        except OSError as error:
+            self._report(Path(error.filename or path), error)
+            return False
+        self._known.forget(position)
+        self._changed = True
+        return True
+
+    def _is_taken_up(self, packed: os.stat_result) -> bool:
+        return self._packed.reads(packed) or self._known.has_packed(packed)
 
     def _resume(self, path: Path, source: Source, now: float, now_ns: int) -> None:
         """A rotated file has grown."""
@@ -412,6 +439,20 @@ class Tailer:
         """The file was truncated, or a closed file lost its name. The rest stands in a file beside it, or is gone."""
         self._readers.remove(reader)
         self.wants_scan = self._changed = True
+        if self._goes_on_beside(reader):
+            self._readers.add(reader)
+            return
+        self._readers.open.close(reader)
+        if self._take_up_compressed(reader.position, reader.path, reader.source, reader.read_ns, now_ns):
+            return
+        reader.stream.ship(reader.remainder(), now_ns)
+        self._replaced.append(reader)
+
+    def _goes_on_beside(self, reader: FileReader) -> bool:
+        directories = {name.parent for name in (reader.path, *reader.position.names)}
+        return self._moves(reader) or (self._listings.renew(directories) and self._moves(reader))
+
+    def _moves(self, reader: FileReader) -> bool:
         for path in self._whereabouts(reader):
             try:
                 if FileId.of(path.stat()) in self._readers:
@@ -419,11 +460,8 @@ class Tailer:
                 reader.move_to(path)
             except (OSError, FileReplacedError):
                 continue
-            self._readers.add(reader)
-            return
-        reader.stream.ship(reader.remainder(), now_ns)
-        self._readers.open.close(reader)
-        self._replaced.append(reader)
+            return True
+        return False
 
     def _whereabouts(self, reader: FileReader) -> Iterator[Path]:
         """Where the file may be by now, or a copy of it."""
@@ -447,7 +485,7 @@ class Tailer:
         reader.update_position(reader.position.seen)
         if not reader.is_deleted():
             self._known.add(reader.position)
-            self._rotated.add(*reader.whereabouts(), reader.source, reader.grown_at)
+            self._rotated.add(*reader.whereabouts(), reader.source, reader.position, reader.grown_at)
         self._readers.open.close(reader)
         self._readers.remove(reader)
         self._changed = True

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import os
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from logpost.agent.fingerprint import fingerprint_of
 from logpost.agent.metrics import Counts
+from logpost.agent.positions import new_position
 from logpost.agent.rotated import ROTATED_SECONDS, RotatedFiles
 from logpost.agent.source import Source
 from logpost.config import FileSource
 from tests.collector.agent.harness import Host, lines_of, range_of
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-PACKERS: dict[str, Callable[[bytes], bytes]] = {
-    ".gz": gzip.compress,
-    ".bz2": bz2.compress,
-    ".xz": lzma.compress,
-    ".zst": zstd.compress,
-}
+from tests.collector.agent.rotations import append, assert_each_once, messages, numbered, pack, renamed
 
 
 @pytest.fixture
@@ -42,38 +29,6 @@ def host(tmp_path: Path) -> Iterator[Host]:
     host = Host(tmp_path)
     yield host
     host.close()
-
-
-def messages(host: Host) -> list[str]:
-    return [record.message for record in host.topic.records]
-
-
-def append(path: Path, text: str) -> None:
-    with path.open("a") as file:
-        file.write(text)
-
-
-def numbered(first: int, last: int) -> str:
-    return "".join(f"line {number} of a log that is long enough\n" for number in range(first, last))
-
-
-def pack(path: Path, ending: str = ".gz") -> Path:
-    """Compress a file as gzip and its relatives do: the copy keeps the time."""
-    packed = path.with_name(path.name + ending)
-    packed.write_bytes(PACKERS[ending](path.read_bytes()))
-    shutil.copystat(path, packed)
-    path.unlink()
-    return packed
-
-
-def renamed(path: Path, ending: str) -> Path:
-    return path.rename(path.with_name(path.name + ending))
-
-
-def assert_each_once(host: Host, *texts: str) -> None:
-    """As sent, without what the indexer drops."""
-    assert sorted(messages(host)) == sorted("".join(texts).splitlines())
-    lines_of(host.topic.records)  # no gap
 
 
 # While the agent runs
@@ -124,7 +79,9 @@ def test_rotated_files_that_are_looked_at_are_bounded_and_the_oldest_goes_first(
     paths = [tmp_path / f"{number}.log.1" for number in range(3)]
     for path, grown_at in zip(paths, (2.0, 1.0, 3.0), strict=True):
         path.touch()
-        rotated.add(path, path.stat(), source, grown_at)
+        status = path.stat()
+        position = new_position(path.name, path, status, 0, fingerprint_of(b"", b""))
+        rotated.add(path, status, source, position, grown_at)
     assert (len(rotated), counts.rotated_dropped) == (2, 1)
     for path in paths:
         append(path, "late\n")
@@ -158,6 +115,26 @@ def test_files_that_begin_alike_are_shipped_at_once(host: Host, tmp_path: Path, 
     assert sorted(messages(host)) == sorted((numbered(0, 20) * 2 + numbered(0, 21)).splitlines())
     assert len(lines_of(host.topic.records)) == 21
     assert len({range_of(record).id for record in host.topic.records}) == 3
+
+
+def test_a_closed_log_that_is_renamed_after_its_directory_was_listed(tmp_path: Path, log: Path) -> None:
+    host = Host(tmp_path, max_open_files=1)
+    gone = log.with_name("gone.log")
+    for path in (log, gone):
+        append(path, numbered(0, 20))
+        host.read()
+    for number in range(2):
+        append(tmp_path / f"other-{number}.log", "other\n")
+        host.read()
+    append(log, numbered(20, 40))
+    gone.unlink()
+    host.tailer.scan(host.now, host.now_ns)
+    renamed(log, ".1")
+    while host.tailer.has_work:
+        host.tailer.turn(host.now, host.now_ns)
+    host.read()
+    assert lines_of(host.topic.records)["line 39 of a log that is long enough"] == 1
+    host.close()
 
 
 # While it does not
@@ -220,90 +197,6 @@ def test_several_rotations(host: Host, log: Path) -> None:
         host.stop()
         host.read()
     assert len(messages(host)) == 31
-
-
-@pytest.mark.parametrize("ending", PACKERS)
-@pytest.mark.parametrize("read", [20, 2, 0])
-def test_rotated_and_compressed(host: Host, log: Path, ending: str, read: int) -> None:
-    """`read`: lines that were read before; two of them are too short to be a fingerprint."""
-    text = numbered(0, 60)
-    append(log, numbered(0, read) or "\n")
-    host.read()
-    host.stop()
-    append(log, numbered(read, 40))
-    pack(renamed(log, ".1"), ending).rename(log.with_name("app.log.2" + ending))
-    append(log, numbered(40, 50))
-    pack(renamed(log, ".1"), ending)
-    append(log, numbered(50, 60))
-    host.read()
-    assert_each_once(host, text)
-    streams = {range_of(record).id for record in host.topic.records}
-    assert len(streams) == 3
-    assert sum(range_of(r).end - range_of(r).start for r in host.topic.records) == len(text) + (not read)
-    for _ in range(2):
-        host.stop()
-        host.read()
-    assert len(messages(host)) == 60
-
-
-def test_a_compressed_copy_is_read_on_after_a_crash(host: Host, log: Path) -> None:
-    append(log, numbered(0, 20))
-    host.read()
-    host.stop()
-    append(log, numbered(20, 9000))
-    pack(renamed(log, ".1"))
-    append(log, "new\n")
-    host.topic.acknowledges_at_once = False
-    host.scan()
-    for _ in range(4):
-        host.tailer.turn(host.now, host.now_ns)
-    host.topic.acknowledge(range(len(host.topic.pending) // 2))
-    host.save()
-    assert 20 < len(messages(host)) < 9000
-    for _ in range(2):
-        host.crash()
-        host.scan()
-        host.tailer.turn(host.now, host.now_ns)
-    host.topic.acknowledges_at_once = True
-    host.crash()
-    host.read()
-    assert lines_of(host.topic.records) == dict.fromkeys([*numbered(0, 9000).splitlines(), "new"], 1)
-    host.stop()
-    before = len(messages(host))
-    host.read()
-    assert len(messages(host)) == before
-
-
-def test_a_compressed_copy_that_is_damaged_is_read_as_far_as_it_goes(
-    host: Host, log: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    append(log, numbered(0, 20))
-    host.read()
-    host.stop()
-    append(log, "".join(os.urandom(40).hex() + "\n" for _ in range(5000)))
-    packed = pack(renamed(log, ".1"))
-    with packed.open("r+b") as file:
-        file.truncate(packed.stat().st_size // 2)
-    append(log, "new\n")
-    host.read()
-    assert 1000 < len(messages(host)) < 5000
-    assert "new" in messages(host)
-    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
-        f"{packed} is not read any further: it cannot be unpacked "
-        "(Compressed file ended before the end-of-stream marker was reached)"
-    ]
-
-
-def test_a_file_that_is_being_compressed_is_read_itself(host: Host, log: Path) -> None:
-    append(log, numbered(0, 20))
-    host.read()
-    host.stop()
-    append(log, numbered(20, 25))
-    rotated = renamed(log, ".1")
-    log.with_name("app.log.1.gz").write_bytes(gzip.compress(rotated.read_bytes())[:60])
-    append(log, "new\n")
-    host.read()
-    assert_each_once(host, numbered(0, 25), "new\n")
 
 
 def test_a_copy_of_the_log_as_it_is_is_not_read(host: Host, log: Path) -> None:
