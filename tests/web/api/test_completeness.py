@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
+import asyncio
+from collections.abc import Sequence
 
-from logpost_web.api.completeness import Behind, Completeness, Partition, completeness
+import msgspec
+import pytest
+
+from logpost_web.api.completeness import ASKED_AT_MOST, Behind, Completeness, Partition, ask_whole, completeness
 from logpost_web.indexer.progress import PartitionProgress, Pause, Progress, SteppedOver
+from logpost_web.store.store import QueryError
 
 SECOND_NS = 10**9
 
@@ -66,3 +71,35 @@ def test_what_was_stepped_over_or_lost_and_a_pause_are_told_under_the_names_of_t
         "dropped": [{"source": "store", "reason": "lost", "count": 12}],
         "paused": {"since": "1970-01-01T00:01:00.000000000Z", "reason": "a full disk"},
     }
+
+
+class Question:
+    """Asked once after another; while the n-th answer is awaited, damage is found `found[n]` times."""
+
+    def __init__(self, found: Sequence[int]) -> None:
+        self._found = iter(found)
+        self._progress = Progress()
+        self.asked = 0
+
+    def progress(self) -> Progress:
+        return self._progress
+
+    async def ask(self) -> str:
+        self.asked += 1
+        await asyncio.sleep(0)
+        self._progress = Progress(damages=self._progress.damages + next(self._found))
+        return f"answer {self.asked}"
+
+
+@pytest.mark.parametrize(("found", "damages", "answer"), [((0,), 0, "answer 1"), ((2, 0), 2, "answer 2")])
+def test_what_damage_overtook_is_asked_again(found: Sequence[int], damages: int, answer: str) -> None:
+    question = Question(found)
+    expected = (Progress(damages=damages), answer)
+    assert asyncio.run(ask_whole(question.progress, question.ask)) == expected
+
+
+def test_what_damage_overtakes_each_time_is_no_answer() -> None:
+    question = Question([1] * ASKED_AT_MOST)
+    with pytest.raises(QueryError) as raised:
+        asyncio.run(ask_whole(question.progress, question.ask))
+    assert raised.value.is_damage

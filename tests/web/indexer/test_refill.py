@@ -15,6 +15,7 @@ from logpost.config import Config, KafkaConfig
 from logpost.record import Src
 from logpost_broker.broker import EMBEDDED, Broker
 from logpost_web.indexer.manifest import CHUNK
+from logpost_web.indexer.progress import Progress
 from logpost_web.store.store import Store
 from tests.support.appliance import await_condition
 from tests.web.indexer.test_away import Box
@@ -101,10 +102,18 @@ def test_what_the_topic_has_no_more_is_said_to_be_lost_once(
 
 
 def test_a_rebuilt_store_has_the_rows_of_the_topic_and_those_that_only_it_had(
-    broker: Broker, store: Store, config: Config
+    broker: Broker, store: Store, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    said: list[Progress] = []
+    begin_rebuild = store.begin_rebuild
     produce(broker, *lines(0, 200))
     with running(config, store) as indexer:
+
+        def notice_and_begin() -> None:
+            said.append(indexer.progress())
+            begin_rebuild()
+
+        monkeypatch.setattr(store, "begin_rebuild", notice_and_begin)
         await_messages(store, texts(0, 200))
         await_true(lambda: indexer.progress().partitions[0].next_offset == 220, "all is accounted for")
         admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
@@ -115,6 +124,8 @@ def test_a_rebuilt_store_has_the_rows_of_the_topic_and_those_that_only_it_had(
         assert indexer.is_rebuilding
         await_true(lambda: not indexer.is_rebuilding, "it is rebuilt")
         await_messages(store, texts(0, 200))
+        [before] = said  # the rows leave the table after it was said
+        assert (before.paused is not None, before.damages) == (True, 1)
         assert store.query("SELECT max(Offset) FROM otel_logs WHERE HostName = 'wrong'").rows == [(54,)]
         produce(broker, *lines(200, 210))
         await_messages(store, texts(0, 210))

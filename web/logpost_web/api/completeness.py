@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 import msgspec
 
 from logpost.record import format_ts
 from logpost_web.indexer.progress import Progress
+from logpost_web.store.damage import CORRUPTED
+from logpost_web.store.store import QueryError
+
+T = TypeVar("T")
+
+ASKED_AT_MOST = 3
+"""Times that a question is asked when each time rows left the store meanwhile."""
 
 
 class Partition(msgspec.Struct, kw_only=True):
@@ -73,6 +83,18 @@ class Completeness(msgspec.Struct, kw_only=True):
     stepped_over: list[SteppedOver] = []
     dropped: list[Dropped] = []
     paused: Paused | None = None
+
+
+async def ask_whole(progress: Callable[[], Progress], ask: Callable[[], Awaitable[T]]) -> tuple[Progress, T]:
+    """What `ask` gives, and progress that holds for it: read before, so that what it promises is in the answer, and
+    with no damage found between, so that nothing has left the store unsaid. Raises QueryError (its `is_damage`) when
+    that cannot be had."""
+    for _ in range(ASKED_AT_MOST):
+        before = progress()
+        answer = await ask()
+        if progress().damages == before.damages:
+            return before, answer
+    raise QueryError("parts of the store were set aside while they were read", CORRUPTED)
 
 
 def completeness(progress: Progress) -> Completeness:

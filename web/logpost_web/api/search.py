@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import anyio.to_thread
 import msgspec
@@ -13,7 +14,7 @@ from starlette.responses import Response
 from logpost.record import format_ts
 from logpost_web.api.answers import json_answer
 from logpost_web.api.arguments import check_names, choice_argument, number_argument, query_argument, time_range_argument
-from logpost_web.api.completeness import Completeness, completeness
+from logpost_web.api.completeness import Completeness, ask_whole, completeness
 from logpost_web.api.services import now_ns, services
 from logpost_web.search.condition import compile_condition
 from logpost_web.search.cursor import Cursor, decode_cursor, encode_cursor
@@ -79,10 +80,10 @@ async def search(request: Request) -> Response:
     )
     wants_highlight = choice_argument(parameters, "highlight", ("false", "true")) == "true"
     queries = services(request).queries
-    # Read before the rows: what it promises must be in them.
-    complete = completeness(services(request).indexer.progress())
     await queries.check_regexes(request, query)
-    limit, result = await _page(request, statement, limit)
+    progress, (limit, result) = await ask_whole(
+        services(request).indexer.progress, partial(_page, request, statement, limit)
+    )
     found = [FoundRow(*row) for row in result.rows]
     rows = [answer_row(row) for row in found[:limit]]
     if wants_highlight:
@@ -90,7 +91,7 @@ async def search(request: Request) -> Response:
     answer = SearchAnswer(
         rows=rows,
         cursor=encode_cursor(_cursor(found[limit - 1])) if len(found) > limit else None,
-        complete=complete,
+        complete=completeness(progress),
         stats=stats(result),
         hints=hints(parameters.get("q", "")),
     )

@@ -121,9 +121,9 @@ class Indexer:
 
     def _step(self) -> None:
         self._mend()
-        if self._rebuild_wanted.is_set() and not self._mended and self._retried(self._store.begin_rebuild):
+        if self._rebuild_wanted.is_set() and not self._mended:
             self._say_damage("the store is being rebuilt")
-            self._mended = True
+            self._mended = self._retried(self._store.begin_rebuild)
         if self._mended:
             self._source.look_again()
             self._rebuild_wanted.clear()
@@ -285,6 +285,7 @@ class Indexer:
     def _say_damage(self, what: str) -> None:
         """No answer says that all is well until the store was compared with what it should have."""
         self._pause(f"{what}: looking for what it lacks")
+        self._progress = dataclasses.replace(self._progress, damages=self._progress.damages + 1)
 
     def _pause(self, reason: str) -> None:
         self._progress = dataclasses.replace(self._progress, paused=Pause(since_ns=time.time_ns(), reason=reason))
@@ -326,7 +327,7 @@ class Indexer:
         progress = self._account.progress(self._source.ends, log_ends)
         # Until the store was compared again the partitions tell of what it had.
         paused = self._progress.paused if self._mended else None
-        self._progress = dataclasses.replace(progress, paused=paused)
+        self._progress = dataclasses.replace(progress, paused=paused, damages=self._progress.damages)
 
     def _finish_refills(self) -> None:
         if self._account.finish_refills(self._source.ends):

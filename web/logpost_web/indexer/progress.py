@@ -55,5 +55,7 @@ class Progress:
     paused: Pause | None = None
     refill_records: int = 0
     """Records that the store had, or that its group says it had, and that are read again."""
+    damages: int = 0
+    """How often rows were about to leave the store, as damaged or to be written again: raised before they do."""
     lost_rows: int = 0
     """Rows that the store had, and that neither it nor the topic has any more."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+CORRUPTED = 246
+"""ClickHouse's code CORRUPTED_DATA."""
 DAMAGE_CODES = frozenset(
     {
         32,  # ATTEMPT_TO_READ_AFTER_EOF
@@ -16,7 +18,7 @@ DAMAGE_CODES = frozenset(
         117,  # INCORRECT_DATA
         226,  # NO_FILE_IN_DATA_PART
         228,  # BAD_SIZE_OF_FILE_IN_DATA_PART
-        246,  # CORRUPTED_DATA
+        CORRUPTED,
         271,  # CANNOT_DECOMPRESS
         1001,  # an error of the operating system, as "No such file or directory"
     }
