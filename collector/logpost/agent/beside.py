@@ -67,6 +67,10 @@ class Listings:
             self._listed[directory] = Beside(directory)
         return self._listed[directory]
 
+    def forget(self) -> None:
+        """List all again."""
+        self._listed.clear()
+
     def renew(self, directories: Iterable[Path]) -> bool:
         """Forget those of the directories that have changed since they were listed; answers whether any has."""
         changed = [directory for directory in directories if self.of(directory).has_changed]

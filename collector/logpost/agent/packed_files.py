@@ -8,16 +8,24 @@ from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
+from logpost.agent.beside import Listings
 from logpost.agent.fingerprint import is_same_file
+from logpost.agent.known import KnownStreams
 from logpost.agent.packed import PackedReader, Unpacked
 from logpost.agent.positions import FilePosition
+from logpost.agent.reports import Reports
 from logpost.agent.rotation import is_as_old, is_older
+from logpost.agent.source import NewStream, Source
 
 
 class PackedFiles:
     """Used by one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: KnownStreams, listings: Listings, reports: Reports, stream: NewStream) -> None:
+        self._known = known
+        self._listings = listings
+        self._reports = reports
+        self._stream = stream
         self._waiting: deque[PackedReader] = deque()
         self._read: list[PackedReader] = []
         self._log = logging.getLogger("agent")
@@ -34,9 +42,26 @@ class PackedFiles:
         self._log.info("%s was compressed before it was read to its end: it is read on", reader)
         self._waiting.append(reader)
 
-    def reads(self, status: os.stat_result) -> bool:
-        """This copy is being read."""
-        return any(reader.is_of(status) for reader in (*self._waiting, *self._read))
+    def take_up_copy(
+        self, position: FilePosition, path: Path, source: Source, read_ns: int | None, now_ns: int
+    ) -> bool:
+        """The file that was at `path` is gone: what nobody has read of it may stand in a compressed copy."""
+        names = [path, *position.names]
+        directories = list(dict.fromkeys(name.parent for name in names))
+        self._listings.renew(directories)
+        copies = [copy for directory in directories for copy in self._listings.of(directory).packed_copies(names)]
+        try:
+            copies = [copy for copy in copies if not self._has(copy.stat())]
+            found = unread_copy(copies, position, read_ns)
+            if found is None:
+                return False
+            stream = self._stream(position, source, now_ns)
+            self.add(PackedReader(*found, position, stream, limit=source.max_line_bytes))
+        except OSError as error:
+            self._reports.tell(Path(error.filename or path), error)
+            return False
+        self._known.forget(position)
+        return True
 
     def turn(self, now_ns: int) -> int:
         """Ship the lines of one chunk; answers how many."""
@@ -71,6 +96,10 @@ class PackedFiles:
     def close(self) -> None:
         for reader in [*self._waiting, *self._read]:
             reader.close()
+
+    def _has(self, copy: os.stat_result) -> bool:
+        """The copy was read to its end, or is under way."""
+        return self._known.has_packed(copy) or any(reader.is_of(copy) for reader in (*self._waiting, *self._read))
 
 
 def unread_copy(copies: Iterable[Path], position: FilePosition, read_ns: int | None) -> tuple[Path, Unpacked] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from logpost.agent.acks import Acks
@@ -74,3 +74,7 @@ def zone(name: str) -> datetime.tzinfo:
         return datetime.UTC
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ConfigError(f'{setting} = "{name}" is no time zone known here') from error
+
+
+NewStream = Callable[[FilePosition, Source, int], Stream]
+"""Makes the stream of a file of this source that stands at the position; the time now in Unix nanoseconds."""

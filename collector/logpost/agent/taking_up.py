@@ -1,0 +1,110 @@
+"""Rotated files that have more than was read of them: from before the agent ran, or written to since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from logpost.agent.fingerprint import fingerprint
+from logpost.agent.known import KnownStreams
+from logpost.agent.meeting import Meeting
+from logpost.agent.missed import Log, Missed, MissedFiles
+from logpost.agent.opening import bytes_of
+from logpost.agent.packed import PackedReader, Unpacked
+from logpost.agent.packed_files import PackedFiles
+from logpost.agent.positions import new_position
+from logpost.agent.reader import FileId
+from logpost.agent.reading import Reading
+from logpost.agent.reports import Reports
+from logpost.agent.rotated import ROTATED_SECONDS, RotatedFiles
+from logpost.agent.rotation import SECOND_NS
+from logpost.agent.source import NewStream, Source
+
+
+class TakingUp:
+    """Used by one thread."""
+
+    def __init__(
+        self,
+        reading: Reading,
+        *,
+        known: KnownStreams,
+        packed: PackedFiles,
+        rotated: RotatedFiles,
+        reports: Reports,
+        stream: NewStream,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._reading = reading
+        self._known = known
+        self._packed = packed
+        self._rotated = rotated
+        self._reports = reports
+        self._stream = stream
+        self._new_id = new_id
+
+    def missed(self, logs: Sequence[Log], saved_ns: int | None, meeting: Meeting, now: float, now_ns: int) -> None:
+        """What was rotated while the agent was not running, and not read to its end. `logs`: that an earlier run has
+        read; `saved_ns`: when it ended, by the file system's clock."""
+        missed_files = MissedFiles(self._known, logs, saved_ns=saved_ns, is_met=meeting.is_met, is_copy=meeting.is_copy)
+        for missed in missed_files:
+            try:
+                if missed.is_packed:
+                    self._take_up_packed(missed, now_ns)
+                else:
+                    self._take_up(missed, now, now_ns)
+            except OSError as error:
+                self._reports.tell(missed.path, error)
+
+    def rotated(self, now: float, now_ns: int) -> None:
+        """What was written to rotated files since they were let go, also if they were compressed then."""
+        for path, source in self._rotated.changed(now):
+            self._resume(path, source, now, now_ns)
+        for gone in self._rotated.take_gone():
+            if self._packed.take_up_copy(gone.position, gone.path, gone.source, gone.written_ns, now_ns):
+                self._reading.changed = True
+
+    def _take_up(self, missed: Missed, now: float, now_ns: int) -> None:
+        path, status, position = missed.path, missed.status, missed.position
+        if position is None:
+            with bytes_of(path) as (read_at, _):
+                position = new_position(self._new_id(), missed.log.name, status, 0, fingerprint(read_at, 0))
+        elif status.st_size == position.offset:
+            position.device, position.inode = FileId.of(status)
+            self._known.add(position)
+            rested = max(0.0, (now_ns - status.st_mtime_ns) / SECOND_NS)
+            if rested < ROTATED_SECONDS:
+                self._rotated.add(path, status, missed.log.source, position, now - rested)
+            return
+        reader = self._reading.add(path, status, position, missed.log.source, now_ns)
+        if reader is not None:
+            self._reading.look(reader, now, now_ns)
+
+    def _take_up_packed(self, missed: Missed, now_ns: int) -> None:
+        position = missed.position
+        unpacked = Unpacked(missed.path)
+        try:
+            if position is None:
+                begun = fingerprint(unpacked.read_at, 0)
+                position = new_position(self._new_id(), missed.log.name, missed.status, 0, begun)
+            stream = self._stream(position, missed.log.source, now_ns)
+            limit = missed.log.source.max_line_bytes
+            self._packed.add(PackedReader(missed.path, unpacked, position, stream, limit=limit))
+        except OSError:
+            unpacked.close()
+            if position is not None:
+                self._known.add(position)
+            raise
+        self._reading.begun()
+
+    def _resume(self, path: Path, source: Source, now: float, now_ns: int) -> None:
+        """A rotated file has grown."""
+        try:
+            with bytes_of(path) as (read_at, status):
+                position = self._known.take(status, read_at)
+            reader = self._reading.add(path, status, position, source, now_ns) if position is not None else None
+        except OSError as error:
+            self._reports.tell(path, error)
+            return
+        if reader is not None:
+            self._reading.look(reader, now, now_ns)
