@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 LINES ?= 500000
 CRASH_POINTS ?= 12000
 KILLS ?= 100
+RECORDS ?= 60000
 
 .PHONY: up test lint bench interop interop-tests interop-programs lock clean
 
@@ -33,6 +34,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench.recovery
 	$(BIN)/python -m bench.embedding
 	$(BIN)/python -m pytest tests/e2e/test_kill.py --lines $(LINES)
+	$(BIN)/python -m pytest tests/web/indexer/test_away.py --records $(RECORDS)
 	$(BIN)/python -m pytest tests/broker/transactions/test_copy_job.py --kills $(KILLS)
 	$(BIN)/python -m pytest tests/faults --crash-points $(CRASH_POINTS)
 	$(BIN)/python -m pytest -k 'exploration or model or against' --hypothesis-profile=wide

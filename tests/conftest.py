@@ -20,6 +20,7 @@ settings.load_profile("fixed")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--lines", type=int, default=60_000, help="lines that the kill -9 test writes")
+    parser.addoption("--records", type=int, default=8_000, help="records that the kill -9 test of the web sends")
     parser.addoption("--kills", type=int, default=3, help="how often the copy job and its broker are each killed")
     parser.addoption("--crash-points", type=int, default=900, help="crashes that the fault tests of the log begin with")
 

@@ -19,7 +19,7 @@ from logpost.cli import Commands, add_parser
 from logpost.config import Config
 from logpost.errors import InUseError, LogpostError
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.2
 CHECK_SECONDS = 24 * 3600.0
 """How long a web may take to read all of its store."""
 

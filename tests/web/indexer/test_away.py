@@ -1,5 +1,6 @@
 """Broker and web as processes that end at any moment: what is in the topic is in the store, once."""
 
+import itertools
 import json
 import random
 import threading
@@ -18,9 +19,8 @@ from logpost.record import Record, Src
 from tests.support.appliance import await_condition
 from tests.support.processes import Part, free_port
 
-RECORDS = 60_000
+RECORDS_A_KILL = 4_000
 BLOCK_ROWS = 200
-ROUNDS = 4
 STREAMS = 5
 PARTITIONS = 3
 
@@ -85,12 +85,13 @@ class Sender(threading.Thread):
     """Sends numbered lines. Every other is plain text, which only its offset tells from another; the rest are records
     of a few streams, some sent twice, as an agent that was killed does."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, bootstrap_servers: str, count: int) -> None:
         super().__init__(daemon=True)
+        self._count = count
         self._producer = Producer({"bootstrap.servers": bootstrap_servers, "acks": "all", "linger.ms": 5})
 
     def run(self) -> None:
-        for number in range(RECORDS):
+        for number in range(self._count):
             stream = number % STREAMS
             text = f"line {number}"
             src = Src(id=f"stream-{stream}", start=number * 10, end=number * 10 + 10)
@@ -100,20 +101,22 @@ class Sender(threading.Thread):
         assert self._producer.flush(60) == 0
 
 
-def test_kill_9_of_the_web_at_any_moment_indexes_everything_once(box: Box) -> None:
+def test_kill_9_of_the_web_at_any_moment_indexes_everything_once(box: Box, request: pytest.FixtureRequest) -> None:
+    """With `--records`, so many: `make bench` sends 60,000."""
+    count = int(request.config.getoption("--records"))
     seed = random.randrange(2**32)
     chance = random.Random(seed)
-    sender = Sender(box.bootstrap_servers)
+    sender = Sender(box.bootstrap_servers, count)
     sender.start()
-    for _ in range(ROUNDS):
+    for _ in range(count // RECORDS_A_KILL):
         threading.Event().wait(chance.uniform(0.1, 1.0))
         box.web.kill()
         box.web.start()
     sender.join(120)
-    box.await_total(RECORDS, 120)
+    box.await_total(count, 120)
     rows = list(box.rows())
-    assert len(rows) == RECORDS, f"seed {seed}"
-    assert {row["message"] for row in rows} == {f"line {number}" for number in range(RECORDS)}, f"seed {seed}"
+    assert len(rows) == count, f"seed {seed}"
+    assert {row["message"] for row in rows} == {f"line {number}" for number in range(count)}, f"seed {seed}"
 
 
 def test_a_broker_that_goes_away_is_waited_for_quietly(box: Box) -> None:
@@ -130,7 +133,11 @@ def test_a_broker_that_goes_away_is_waited_for_quietly(box: Box) -> None:
     assert producer.flush(30) == 0
     box.await_total(2, 30)
     box.web.await_line("the broker is back", after=said)
-    assert len(box.web.lines) == said + 2
+    # A broker that is slow to answer may be away twice; but a line comes when that changes, and not at each try.
+    changes = ("waiting for the broker", "the broker is back", "offsets are not committed yet")
+    told = [next((change for change in changes if change in line), line) for line in box.web.lines[said:]]
+    assert set(told) <= set(changes)
+    assert all(before != after for before, after in itertools.pairwise(told)), told
 
 
 def test_the_web_ends_while_the_broker_is_away(box: Box) -> None:
