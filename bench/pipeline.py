@@ -8,6 +8,7 @@ Every round starts broker, web and agent afresh over an empty directory with the
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import statistics
 import tempfile
@@ -120,7 +121,11 @@ def since(before: Usage | None, after: Usage) -> Usage:
 
 
 def size_of(directory: Path, pattern: str) -> int:
-    return sum(file.stat().st_size for file in directory.rglob(pattern) if file.is_file())
+    total = 0
+    for file in directory.rglob(pattern):
+        with contextlib.suppress(FileNotFoundError):  # the store takes parts away while it merges
+            total += file.stat().st_size if file.is_file() else 0
+    return total
 
 
 def report(rounds: list[Round]) -> None:
