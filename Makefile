@@ -14,8 +14,8 @@ RECORDS ?= 60000
 up: $(VENV)/installed-server
 	@exec $(BIN)/logpost up
 
-# On all cores, file by file.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+# Two at once on each core, since many wait for another process; file by file.
+PYTEST = $(BIN)/python -m pytest --numprocesses $(shell echo $$((2 * $$(nproc)))) --dist loadfile
 
 test: $(VENV)/installed-dev
 	@.ci/system-packages test
@@ -33,11 +33,11 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench.growth
 	$(BIN)/python -m bench.recovery
 	$(BIN)/python -m bench.embedding
-	$(BIN)/python -m pytest tests/e2e/test_kill.py --lines $(LINES)
-	$(BIN)/python -m pytest tests/web/indexer/test_away.py --records $(RECORDS)
-	$(BIN)/python -m pytest tests/broker/transactions/test_copy_job.py --kills $(KILLS)
-	$(BIN)/python -m pytest tests/faults --crash-points $(CRASH_POINTS)
-	$(BIN)/python -m pytest -k 'exploration or model or against' --hypothesis-profile=wide
+	$(BIN)/python -m pytest --timeout 0 tests/e2e/test_kill.py --lines $(LINES)
+	$(BIN)/python -m pytest --timeout 0 tests/web/indexer/test_away.py --records $(RECORDS)
+	$(BIN)/python -m pytest --timeout 0 tests/broker/transactions/test_copy_job.py --kills $(KILLS)
+	$(BIN)/python -m pytest --timeout 0 tests/faults --crash-points $(CRASH_POINTS)
+	$(BIN)/python -m pytest --timeout 0 -k 'exploration or model or against' --hypothesis-profile=wide
 
 # What needs Java or a second Kafka: tests, then the same programs of other makers against this broker and Apache Kafka.
 interop: interop-tests interop-programs
