@@ -14,7 +14,7 @@ from logpost.agent.known import KnownStreams
 from logpost.agent.packed import PackedReader, Unpacked
 from logpost.agent.positions import FilePosition
 from logpost.agent.reports import Reports
-from logpost.agent.rotation import is_as_old, is_older
+from logpost.agent.rotation import is_older
 from logpost.agent.source import NewStream, Source
 
 
@@ -104,12 +104,12 @@ class PackedFiles:
 
 def unread_copy(copies: Iterable[Path], position: FilePosition, read_ns: int | None) -> tuple[Path, Unpacked] | None:
     """The one of the `copies` that is of the file `position` stands for, and may have bytes that nobody has read.
-    `read_ns`: when the file was last written to, if it was read to its end then. Raises OSError."""
+    `read_ns`: when the file was last written to, if it has surely been read to its end since. Raises OSError."""
     for path in copies:
         unpacked = Unpacked(path)
         try:
             written_ns = unpacked.status.st_mtime_ns
-            has_more = read_ns is None or not is_as_old(written_ns, read_ns)
+            has_more = written_ns != read_ns
             if (
                 has_more
                 and not is_older(written_ns, position.written_ns)

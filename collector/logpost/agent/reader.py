@@ -153,11 +153,6 @@ class FileReader:
         """The next look finds the file changed, whether it is or not."""
         self._looked_at = (-1, -1)
 
-    @property
-    def read_ns(self) -> int | None:
-        """When the file was last written to, if it was read to its end then."""
-        return None if self._looked_at is None or self.has_more or self.rest else self._looked_at[1]
-
     def is_deleted(self) -> bool:
         """No name leads to the file."""
         return self.is_open and os.fstat(self._fd).st_nlink == 0

@@ -118,7 +118,8 @@ class Reading:
             return
         if changed:
             self.readers.active.add(reader)
-            if reader.has_more:
+            # What a closed file has now is seen when it is opened: another one may have its inode, name and size.
+            if reader.has_more or not reader.is_open:
                 self._queue(reader)
 
     def turn(self, now: float, now_ns: int) -> None:
@@ -201,7 +202,7 @@ class Reading:
             self.readers.add(reader)
             return
         self.readers.open.close(reader)
-        if self._packed.take_up_copy(reader.position, reader.path, reader.source, reader.read_ns, now_ns):
+        if self._packed.take_up_copy(reader.position, reader.path, reader.source, None, now_ns):
             return
         reader.stream.ship(reader.remainder(), now_ns)
         self._replaced.append(reader)

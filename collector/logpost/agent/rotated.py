@@ -61,7 +61,7 @@ class RotatedFiles:
         gone, self._gone = self._gone, []
         return gone
 
-    def changed(self, now: float) -> Iterator[tuple[Path, Source]]:
+    def changed(self, now: float) -> Iterator[Rotated]:
         """Those that were written to: no longer looked at here. Those that are gone, or rested for long, are let go."""
         moved: list[FileId] = []
         for file, rotated in list(self._files.items()):
@@ -71,7 +71,7 @@ class RotatedFiles:
                 moved.append(file)
             elif _look(status) != rotated.looked_at:
                 del self._files[file]
-                yield rotated.path, rotated.source
+                yield rotated
         if moved:
             self._follow(moved)
 

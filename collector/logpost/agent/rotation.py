@@ -24,11 +24,6 @@ def is_older(copy_ns: int, original_ns: int) -> bool:
     return copy_ns // SECOND_NS < original_ns // SECOND_NS
 
 
-def is_as_old(copy_ns: int, original_ns: int) -> bool:
-    """The copy has the time of its original, or the whole seconds of it."""
-    return copy_ns in (original_ns, original_ns - original_ns % SECOND_NS)
-
-
 def unpacked_name(name: str) -> str:
     """The name without the ending of a compressed file."""
     return next((name.removesuffix(ending) for ending in COMPRESSED if name.endswith(ending)), name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from logpost.agent.fingerprint import fingerprint
 from logpost.agent.known import KnownStreams
@@ -16,9 +15,9 @@ from logpost.agent.positions import new_position
 from logpost.agent.reader import FileId
 from logpost.agent.reading import Reading
 from logpost.agent.reports import Reports
-from logpost.agent.rotated import ROTATED_SECONDS, RotatedFiles
+from logpost.agent.rotated import ROTATED_SECONDS, Rotated, RotatedFiles
 from logpost.agent.rotation import SECOND_NS
-from logpost.agent.source import NewStream, Source
+from logpost.agent.source import NewStream
 
 
 class TakingUp:
@@ -58,11 +57,11 @@ class TakingUp:
 
     def rotated(self, now: float, now_ns: int) -> None:
         """What was written to rotated files since they were let go, also if they were compressed then."""
-        for path, source in self._rotated.changed(now):
-            self._resume(path, source, now, now_ns)
+        for rotated in self._rotated.changed(now):
+            if not self._resume(rotated, now, now_ns):
+                self._read_copy(rotated, now_ns)
         for gone in self._rotated.take_gone():
-            if self._packed.take_up_copy(gone.position, gone.path, gone.source, gone.written_ns, now_ns):
-                self._reading.changed = True
+            self._read_copy(gone, now_ns)
 
     def _take_up(self, missed: Missed, now: float, now_ns: int) -> None:
         path, status, position = missed.path, missed.status, missed.position
@@ -97,14 +96,21 @@ class TakingUp:
             raise
         self._reading.begun()
 
-    def _resume(self, path: Path, source: Source, now: float, now_ns: int) -> None:
-        """A rotated file has grown."""
+    def _resume(self, rotated: Rotated, now: float, now_ns: int) -> bool:
+        """A rotated file has grown; False when another file has its inode by now."""
         try:
-            with bytes_of(path) as (read_at, status):
+            with bytes_of(rotated.path) as (read_at, status):
                 position = self._known.take(status, read_at)
-            reader = self._reading.add(path, status, position, source, now_ns) if position is not None else None
+            if position is None:
+                return False
+            reader = self._reading.add(rotated.path, status, position, rotated.source, now_ns)
         except OSError as error:
-            self._reports.tell(path, error)
-            return
+            self._reports.tell(rotated.path, error)
+            return True
         if reader is not None:
             self._reading.look(reader, now, now_ns)
+        return True
+
+    def _read_copy(self, gone: Rotated, now_ns: int) -> None:
+        if self._packed.take_up_copy(gone.position, gone.path, gone.source, gone.written_ns, now_ns):
+            self._reading.changed = True

@@ -229,3 +229,39 @@ def test_copies_of_other_lives_are_not_read(small_host: Host, log: Path) -> None
         host.sleep(1)
     found = [message for message in messages(host) if message != "other"]
     assert sorted(found) == ["line 0", "line 1", "line 2", "started", "started", "started"]
+
+
+def test_another_file_has_the_inode_of_a_log_that_was_compressed(small_host: Host, log: Path) -> None:
+    """As long as what was read of the log, too."""
+    host = small_host
+    append(log, "first\n")
+    host.read()
+    crowd(host)
+    append(log, "second\n")
+    into_its_inode(log, "third\n")
+    for _ in range(2):
+        host.read()
+        host.sleep(1)
+    assert_each_once(host, "first\nsecond\nthird\n", "other\nother\n")
+
+
+def test_another_file_has_the_inode_of_a_rotated_log_that_was_compressed(host: Host, log: Path) -> None:
+    append(log, "first\n")
+    host.read()
+    rotated = renamed(log, ".1")
+    host.sleep(14)
+    append(rotated, "second\n")
+    into_its_inode(rotated, "third\n")
+    host.sleep(2)
+    assert sorted(messages(host)) == ["first", "second"]
+    rotated.rename(log)
+    host.sleep(2)
+    assert_each_once(host, "first\nsecond\nthird\n")
+
+
+def into_its_inode(log: Path, text: str) -> None:
+    """Compress the file as rotated; a file system may give its inode to the next file at once."""
+    copy = log.with_name("app.log.1.gz")
+    copy.write_bytes(gzip.compress(log.read_bytes()))
+    shutil.copystat(log, copy)
+    log.write_text(text)

@@ -85,7 +85,7 @@ def test_rotated_files_that_are_looked_at_are_bounded_and_the_oldest_goes_first(
     assert (len(rotated), counts.rotated_dropped) == (2, 1)
     for path in paths:
         append(path, "late\n")
-    assert [path for path, _ in rotated.changed(4.0)] == [paths[0], paths[2]]
+    assert [file.path for file in rotated.changed(4.0)] == [paths[0], paths[2]]
 
 
 def test_a_copy_that_is_not_followed_by_a_truncation_is_a_file_of_its_own(tmp_path: Path, log: Path) -> None:
