@@ -20,6 +20,9 @@ def tailed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def appliance(tmp_path_factory: pytest.TempPathFactory, tailed: Path) -> Iterator[Appliance]:
     sources = f"""
+    [agent]
+    partial_line = "1s"
+
     [[agent.source]]
     type = "file"
     paths = ["{tailed}/*.log"]
