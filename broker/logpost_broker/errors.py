@@ -20,7 +20,7 @@ class ApiError(Exception):
 
 
 def without_traces(error: ApiError) -> ApiError:
-    """The refusal to be kept as a value: where it was raised would keep the request, in a cycle with whoever has it."""
+    """The refusal to be kept as a value: where it was raised would keep the request, in a cycle with its holder."""
     error.__context__ = error.__cause__ = None
     return error.with_traceback(None)
 

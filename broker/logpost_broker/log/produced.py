@@ -59,7 +59,7 @@ class Rules:
         return max(0, now_ms - self.before_max_ms), now_ms + self.after_max_ms
 
     def compresses(self, header: BatchHeader) -> bool:
-        """Whether `prepared` compresses the batch anew."""
+        """Whether `prepared` compresses the batch again."""
         return self.target is not None and self.target.applies_to(header)
 
 

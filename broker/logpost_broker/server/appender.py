@@ -143,7 +143,7 @@ class Appender:
             waiting.is_stamped = True
         except ApiError as error:
             waiting.error = without_traces(error)
-        except Exception as error:  # noqa: BLE001  # a bug, told to whoever waits
+        except Exception as error:  # noqa: BLE001  # a bug, told to the request that waits
             waiting.error = error
         self._done.append(waiting)
         if not self._is_collecting:
@@ -182,7 +182,7 @@ class Appender:
         if isinstance(waiting.error, ApiError):
             waiting.answer.set_result(waiting.error)
         elif waiting.error is not None:
-            waiting.answer.set_exception(waiting.error)  # a bug: whoever waits raises it, the others go on
+            waiting.answer.set_exception(waiting.error)  # a bug: the request that waits raises it, the others go on
         else:
             try:
                 written = self._append(waiting.log, None, waiting.batch, rules, waiting.now_ms, stamp)

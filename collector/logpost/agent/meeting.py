@@ -134,6 +134,6 @@ class Meeting:
             self._reading.look(reader, now, now_ns)
 
     def _is_held(self, path: Path, read_at: ReadAt, status: os.stat_result, now: float) -> bool:
-        """The file is a copy of one that is being read, which may be truncated next: then it is read on, not anew."""
+        """The file is a copy of one that is being read, which may be truncated next: then it is read on, not again."""
         copied = any(self.is_copy(Path(name), read_at, status.st_size) for name in originals(str(path)))
         return copied and self._held.holds(FileId.of(status), path, status.st_size, now)

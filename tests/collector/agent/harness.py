@@ -196,3 +196,16 @@ class Host:
     def close(self) -> None:
         self.tailer.close()
         self._clock.close()
+
+
+def messages(host: Host) -> list[str]:
+    return [record.message for record in host.topic.records]
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def numbered(first: int, last: int) -> str:
+    return "".join(f"line {number} of a log that is long enough\n" for number in range(first, last))

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.collector.agent.harness import Host, lines_of
+from tests.collector.agent.harness import Host, lines_of, messages
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -23,19 +23,6 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".xz": lzma.compress,
     ".zst": zstd.compress,
 }
-
-
-def messages(host: Host) -> list[str]:
-    return [record.message for record in host.topic.records]
-
-
-def append(path: Path, text: str) -> None:
-    with path.open("a") as file:
-        file.write(text)
-
-
-def numbered(first: int, last: int) -> str:
-    return "".join(f"line {number} of a log that is long enough\n" for number in range(first, last))
 
 
 def pack(path: Path, ending: str = ".gz") -> Path:

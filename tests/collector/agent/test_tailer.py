@@ -11,7 +11,7 @@ import pytest
 
 from logpost.agent.known import EXPIRY_SECONDS
 from logpost.agent.reader import FileReader
-from tests.collector.agent.harness import Host, lines_of, range_of
+from tests.collector.agent.harness import Host, append, lines_of, messages, numbered, range_of
 
 
 @pytest.fixture
@@ -19,19 +19,6 @@ def host(tmp_path: Path) -> Iterator[Host]:
     host = Host(tmp_path)
     yield host
     host.close()
-
-
-def messages(host: Host) -> list[str]:
-    return [record.message for record in host.topic.records]
-
-
-def append(path: Path, text: str) -> None:
-    with path.open("a") as file:
-        file.write(text)
-
-
-def numbered(first: int, last: int) -> str:
-    return "".join(f"line {number} of a log that is long enough\n" for number in range(first, last))
 
 
 def test_a_stream_is_saved_before_its_first_line_is_sent(host: Host, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.collector.agent.harness import Host, lines_of, range_of
-from tests.collector.agent.rotations import PACKERS, append, assert_each_once, messages, numbered, pack, renamed
+from tests.collector.agent.harness import Host, append, lines_of, messages, numbered, range_of
+from tests.collector.agent.rotations import PACKERS, assert_each_once, pack, renamed
 
 
 @pytest.fixture

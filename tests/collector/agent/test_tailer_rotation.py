@@ -15,8 +15,8 @@ from logpost.agent.positions import new_position
 from logpost.agent.rotated import ROTATED_SECONDS, RotatedFiles
 from logpost.agent.source import Source
 from logpost.config import FileSource
-from tests.collector.agent.harness import Host, lines_of, range_of
-from tests.collector.agent.rotations import append, assert_each_once, messages, numbered, pack, renamed
+from tests.collector.agent.harness import Host, append, lines_of, messages, numbered, range_of
+from tests.collector.agent.rotations import assert_each_once, pack, renamed
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Only requests that name this server in `Host` are answered.
 
 Without this, a page of any site whose name is pointed at 127.0.0.1 after it was loaded could read all logs through the
-browser of whoever has it open (DNS rebinding): to the browser it is one origin.
+browser of a person who has it open (DNS rebinding): to the browser it is one origin.
 """
 
 from __future__ import annotations

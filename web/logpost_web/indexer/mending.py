@@ -1,7 +1,7 @@
 """Damage of the store while it is open: noticed, set aside, and said, so that what is lacking is read again.
 
 The engine says nothing of a directory that vanished, and answers from memory as long as it can. Of a damaged part it
-speaks in the errors of whoever meets it: a search, an insert, its own merges.
+speaks in the errors of what meets it: a search, an insert, its own merges.
 """
 
 from __future__ import annotations

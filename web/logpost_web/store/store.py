@@ -52,7 +52,7 @@ TOO_LARGE = 396
 
 OPEN_TRIES = 10
 OPEN_PAUSE_SECONDS = 1.0
-"""A store that vanished while it was open is made again; whoever removes it may not be through with it."""
+"""A store that vanished while it was open is made again; the removal may not be through with it."""
 
 
 class UnopenedError(StartError):
