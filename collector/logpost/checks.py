@@ -3,6 +3,7 @@ it at once."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 
@@ -12,13 +13,14 @@ from logpost.config import Config, FileSource, JournalSource, Loaded
 from logpost.errors import ConfigError
 from logpost.kafka import check_client
 from logpost.kafka import mistakes as kafka_mistakes
-from logpost.service import exposed
+from logpost.service import WILDCARDS, exposed
 from logpost.store_url import scheme_and_rest
 
 
 def mistakes(loaded: Loaded) -> list[str]:
     """Each with the file or variable that set the key."""
-    return [f"{_source(loaded, key)}{mistake}" for key, mistake in _mistakes(loaded.config)]
+    found = (*_mistakes(loaded.config), *_shared_ports(loaded))
+    return [f"{_source(loaded, key)}{mistake}" for key, mistake in found]
 
 
 def _source(loaded: Loaded, key: str) -> str:
@@ -47,6 +49,21 @@ def _mistakes(config: Config) -> Iterator[tuple[str, str]]:
             yield from (("agent.source", mistake) for mistake in _of_files(source, f"agent.source[{place}]"))
     if journals > 1:
         yield "agent.source", 'agent.source: only one source can have type = "journal"'
+
+
+def _shared_ports(loaded: Loaded) -> Iterator[tuple[str, str]]:
+    """Two parts that are told to listen at one place. A default may be that of a part which does not run here."""
+    broker, web, agent = loaded.config.broker, loaded.config.web, loaded.config.agent
+    listens = (
+        ("broker.port", broker.listen, broker.port),
+        ("broker.metrics_port", "localhost", broker.metrics_port),
+        ("web.port", web.listen, web.port),
+        ("agent.metrics_port", "localhost", agent.metrics_port),
+    )
+    for (key, host, port), (other, other_host, other_port) in itertools.combinations(listens, 2):
+        same_host = host == other_host or not {host, other_host}.isdisjoint(WILDCARDS)
+        if same_host and port and port == other_port and {key, other} <= loaded.origins.keys():
+            yield other, f"{other} = {port} is the port of {key} too"
 
 
 def _of_files(source: FileSource, key: str) -> Iterator[str]:

@@ -17,7 +17,23 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from logpost.config_mistakes import nearest_name
 from logpost.config_tree import prune, short_keys, spell_out
+from logpost.config_types import (
+    INT64_MAX,
+    Host,
+    HttpUrl,
+    Listen,
+    NotNegative,
+    Pattern,
+    Port,
+    Positive,
+    Seconds,
+    Servers,
+    Text,
+    TopicName,
+    TopicOrPattern,
+)
 from logpost.errors import ConfigError
 
 SYSTEM_FILE = Path("/etc/logpost/logpost.toml")
@@ -27,17 +43,6 @@ _KUBERNETES_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 MIB = 1024 * 1024
 DAY_MS = 24 * 60 * 60 * 1000
 
-Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
-Text = Annotated[str, msgspec.Meta(min_length=1)]
-Pattern = Annotated[str, msgspec.Meta(pattern=r"^[^\0]+\Z")]
-HttpUrl = Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s/?#@\\]+(/\S*)?)?\Z")]
-Host = Annotated[str, msgspec.Meta(pattern=r"^[^\s/]*\Z")]
-Servers = Annotated[str, msgspec.Meta(pattern=r"^\s*[^\s,]+(\s*,\s*[^\s,]+)*\s*\Z")]
-TopicOrPattern = Annotated[str, msgspec.Meta(pattern=r"^(\^.+|[a-zA-Z0-9._-]{1,249})\Z")]
-TopicName = Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{1,249}\Z")]
-
 
 class Table(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     """A table of the configuration file; unknown keys are refused."""
@@ -46,7 +51,7 @@ class Table(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=Tru
 class BrokerConfig(Table, frozen=True):
     """`[broker]`: the embedded broker."""
 
-    listen: Host = "localhost"
+    listen: Listen = "localhost"
     """Address to bind. `localhost` binds 127.0.0.1 and ::1."""
     port: Port = 9092
     """0 takes a free port."""
@@ -65,17 +70,17 @@ class BrokerConfig(Table, frozen=True):
     """Codec for what arrives uncompressed, unless a topic's `compression.type` says otherwise; `producer` and
     `uncompressed` leave it as it is."""
     segment_bytes: Positive = 1024 * MIB
-    retention_ms: Annotated[int, msgspec.Meta(ge=-1)] = 14 * DAY_MS
+    retention_ms: Annotated[int, msgspec.Meta(ge=-1, le=INT64_MAX)] = 14 * DAY_MS
     """How long topics keep records that say nothing else in their `retention.ms`; -1 is for ever."""
     retention_check_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
     """How often is looked for what is to go (Kafka's `log.retention.check.interval.ms`)."""
     cleaner_check_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 15.0
     """How often is looked for logs that are to be compacted (Kafka's `log.cleaner.backoff.ms`)."""
-    cleaner_io_bytes_per_second: Annotated[int, msgspec.Meta(ge=0)] = 16 * MIB
+    cleaner_io_bytes_per_second: NotNegative = 16 * MIB
     """What compaction may read and write; 0 is no limit."""
-    cleaner_dedupe_buffer_bytes: Annotated[int, msgspec.Meta(ge=MIB)] = 128 * MIB
+    cleaner_dedupe_buffer_bytes: Annotated[int, msgspec.Meta(ge=MIB, le=INT64_MAX)] = 128 * MIB
     """Most memory for the keys of one compaction: 32 bytes a key (Kafka's `log.cleaner.dedupe.buffer.size`)."""
-    disk_reserve_bytes: Annotated[int, msgspec.Meta(ge=0)] = 1024 * MIB
+    disk_reserve_bytes: NotNegative = 1024 * MIB
     """Kept free on the data directory's file system, a twentieth of it at most: producers are refused below."""
     message_max_bytes: Positive = 1_048_588
     """Largest record batch that a topic takes unless its `max.message.bytes` says otherwise (Kafka's default)."""
@@ -85,7 +90,7 @@ class BrokerConfig(Table, frozen=True):
     """Most memory for requests that are not whole yet, of all connections (Kafka's `queued.max.request.bytes`)."""
     queued_max_answer_bytes: Positive = 512 * MIB
     """Most memory for answers that clients have yet to read."""
-    max_connections: Annotated[int, msgspec.Meta(ge=0)] = 0
+    max_connections: NotNegative = 0
     """Most client connections (Kafka's `max.connections`); 0: as many as the limit of open files leaves room for."""
     connections_max_idle_ms: Positive = 600_000
     """A connection over which nothing came or went for so long is closed (Kafka's `connections.max.idle.ms`)."""
@@ -94,7 +99,7 @@ class BrokerConfig(Table, frozen=True):
     group_min_session_timeout_ms: Positive = 1_000
     """Shortest session timeout that a member of such a group may ask for (Kafka's `group.min.session.timeout.ms`, 6 s
     there)."""
-    group_initial_rebalance_delay_ms: Annotated[int, msgspec.Meta(ge=0)] = 0
+    group_initial_rebalance_delay_ms: NotNegative = 0
     """How long the first member of such a group waits for more (Kafka's `group.initial.rebalance.delay.ms`, 3 s
     there)."""
     consumer_session_timeout_ms: Positive = 45_000
@@ -107,10 +112,10 @@ class BrokerConfig(Table, frozen=True):
     `group.streams.session.timeout.ms`)."""
     streams_heartbeat_interval_ms: Positive = 5_000
     """How often such members are told to send a heartbeat (Kafka's `group.streams.heartbeat.interval.ms`)."""
-    streams_num_standby_replicas: Annotated[int, msgspec.Meta(ge=0)] = 0
+    streams_num_standby_replicas: NotNegative = 0
     """Copies of a streams task's state on other processes, to take over fast (Kafka's
     `group.streams.num.standby.replicas`)."""
-    streams_initial_rebalance_delay_ms: Annotated[int, msgspec.Meta(ge=0)] = 0
+    streams_initial_rebalance_delay_ms: NotNegative = 0
     """How long the first member of a streams group waits for more before tasks are given out (Kafka's
     `group.streams.initial.rebalance.delay.ms`, 3 s there)."""
     offsets_retention_minutes: Positive = 7 * 24 * 60
@@ -146,7 +151,7 @@ class FileSource(Table, frozen=True, tag_field="type", tag="file"):
     """Where a file that is new to the agent starts: `beginning` or `end`."""
     timezone: str = ""
     """IANA zone of times that name none; default: the host's."""
-    max_lines_per_second: Annotated[int, msgspec.Meta(ge=0)] = 0
+    max_lines_per_second: NotNegative = 0
     """Lines above this rate are dropped and counted; 0 is no limit."""
 
 
@@ -200,7 +205,7 @@ class StoreConfig(Table, frozen=True):
 class WebConfig(Table, frozen=True):
     """`[web]`: the search page, the API and `/metrics`."""
 
-    listen: str = "localhost"
+    listen: Listen = "localhost"
     port: Port = 8080
     """0 takes a free port."""
     external_url: HttpUrl = ""
@@ -269,7 +274,7 @@ def load_with_mistakes(
         if (key := _key_of(variable, text)) is None:
             continue
         if not key:
-            mistakes.append(f"{source} names no setting; `logpost config print` lists them")
+            mistakes.append(f"{source} names no setting{_meant(variable)}; `logpost config print` lists them")
             continue
         layer: dict[str, object] = {}
         _set(layer, key, text)
@@ -315,10 +320,13 @@ SHORT_KEYS = short_keys(DEFAULTS)
 
 def _read_toml(file: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors put a byte order mark before it
     except OSError as error:
         raise ConfigError(f"cannot read the configuration {file}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{file} is not UTF-8 (line {line}): save it as UTF-8") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{file} is not TOML: {error}") from error
 
 
@@ -329,10 +337,18 @@ def _key_of(variable: str, text: str) -> str | None:
         return None
     if is_made_by_kubernetes(variable, text):
         return None
-    name = variable.removeprefix(ENVIRONMENT_PREFIX)
-    keys = (*DEFAULTS, *SHORT_KEYS)
-    found = next((key for key in keys if key.replace(".", "_").upper() == name), "")
+    found = next((key for key in (*DEFAULTS, *SHORT_KEYS) if _variable(key) == variable), "")
     return "" if found == "agent.source" else found
+
+
+def _variable(key: str) -> str:
+    return ENVIRONMENT_PREFIX + key.replace(".", "_").upper()
+
+
+def _meant(variable: str) -> str:
+    names = {_variable(key).lower(): key for key in (*DEFAULTS, *SHORT_KEYS) if key != "agent.source"}
+    nearest = nearest_name(variable, names) if variable != _variable("agent.source") else ""
+    return f" (did you mean {_variable(names[nearest])}?)" if nearest else ""
 
 
 def is_made_by_kubernetes(variable: str, text: str) -> bool:

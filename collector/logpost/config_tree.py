@@ -12,6 +12,7 @@ from fractions import Fraction
 
 import msgspec
 
+from logpost import config_mistakes
 from logpost.units import UNITS, is_size, parse
 
 _UNIT = re.compile(rf"_({'|'.join(UNITS)})\Z")
@@ -83,7 +84,7 @@ def _pruned(tree: Tree, kind: type[msgspec.Struct], prefix: str, strict: bool) -
     for name, value in list(tree.items()):
         key = f"{prefix}{name}"
         if name not in types:
-            yield f"unknown key {key}"
+            yield config_mistakes.unknown(key, (*types, *(_UNIT.sub("", known) for known in types)))
             del tree[name]
         elif isinstance(value, dict) and isinstance(types[name], type) and issubclass(types[name], msgspec.Struct):
             yield from _pruned(value, types[name], f"{key}.", strict)
@@ -94,7 +95,10 @@ def _pruned(tree: Tree, kind: type[msgspec.Struct], prefix: str, strict: bool) -
             yield from mistakes
             if mistakes:
                 del tree[name]
-        elif mistake := _mistake(value, types[name], key, strict):
+        elif isinstance(value, dict) and _tables(types[name]):
+            yield f"{key}: expected tables, each under [[{key}]] in double brackets"
+            del tree[name]
+        elif mistake := config_mistakes.of_value(value, types[name], key, strict=strict):
             yield mistake
             del tree[name]
 
@@ -118,21 +122,10 @@ def _of_item(item: object, tables: Mapping[str, type[msgspec.Struct]], key: str)
         )
         if mistakes:
             return mistakes
-    mistake = _mistake(item, typing.Union[tuple(tables.values())], key, strict=True)  # noqa: UP007 - of types known only now
+    mistake = config_mistakes.of_tag(item, tables, key) or config_mistakes.of_value(
+        item,
+        typing.Union[tuple(tables.values())],  # noqa: UP007 - of types known only now
+        key,
+        strict=True,
+    )
     return [mistake] if mistake else []
-
-
-def _mistake(value: object, kind: object, key: str, strict: bool) -> str:
-    try:
-        msgspec.convert(value, kind, strict=strict)
-    except msgspec.ValidationError as error:
-        return _explain(str(error), key)
-    return ""
-
-
-def _explain(text: str, key: str) -> str:
-    """msgspec names the place as a path behind the message (`… - at `$.paths[0]``): put it first."""
-    message, _, place = text.partition(" - at `$")
-    place = f"{key}{place.rstrip('`')}"
-    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", message)
-    return f"unknown key {place}.{unknown[1]}" if unknown else f"{place}: {message[0].lower()}{message[1:]}"

@@ -145,6 +145,8 @@ def bind(listen: str, port: int, *, insecure: bool, setting: str) -> list[socket
 
 def exposed(listen: str, *, insecure: bool, table: str) -> str:
     """What is wrong with an address to listen on, before anything is bound; the empty text for nothing."""
+    if (":" in listen or not set(listen) - set("0123456789.")) and not _is_address(listen):
+        return f"{table}.listen = {listen!r} is no address (the port is {table}.port)"
     if insecure or listen == "localhost" or _is_loopback(listen):
         return ""
     return (
@@ -189,7 +191,12 @@ def _has_ipv6() -> bool:
 
 
 def _is_loopback(address: str) -> bool:
+    return _is_address(address) and ipaddress.ip_address(address).is_loopback
+
+
+def _is_address(text: str) -> bool:
     try:
-        return ipaddress.ip_address(address).is_loopback
+        ipaddress.ip_address(text)
     except ValueError:
         return False
+    return True

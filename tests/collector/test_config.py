@@ -64,36 +64,53 @@ def test_sources_are_told_apart_by_their_type(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("[broker]\nprot = 1\n", "unknown key broker.prot"),
+        ("[broker]\nprot = 1\n", "unknown key broker.prot: did you mean broker.port?"),
         ("[brokr]\nport = 1\n", "unknown key brokr"),
         ('[broker]\nport = "x"\n', "broker.port: expected `int`, got `str`"),
-        ('[broker]\nflush = "never"\n', "broker.flush: invalid enum value 'never'"),
-        ('[[agent.source]]\ntype = "file"\npaths = ["/x"]\nservise = "y"\n', "unknown key agent.source[0].servise"),
+        ('[broker]\nflush = "never"\n', 'broker.flush: expected "commit", "interval" or "os", got \'never\''),
+        (
+            '[[agent.source]]\ntype = "file"\npaths = ["/x"]\nservise = "y"\n',
+            "unknown key agent.source[0].servise: did you mean agent.source[0].service?",
+        ),
         ('[[agent.source]]\ntype = "file"\n', "agent.source[0]: object missing required field `paths`"),
         ("[agent]\nmetrics_port = 70000\n", "agent.metrics_port: expected `int` <= 65535"),
         ("[web]\nport = -1\n", "web.port: expected `int` >= 0"),
         ("[agent]\nmax_in_flight = 0\n", "agent.max_in_flight: expected `int` >= 1"),
         ("[agent]\npoll_seconds = nan\n", "agent.poll_seconds: expected `float` > 0.0"),
         ("[agent]\nmax_line_bytes = 100\n", "agent.max_line_bytes: expected `int` >= 1024"),
-        ('[kafka]\nbootstrap_servers = ""\n', "kafka.bootstrap_servers: expected `str` matching"),
-        ('[kafka]\ntopic = "a b"\n', "kafka.topic: expected `str` matching"),
-        ('[kafka]\nbootstrap_servers = ","\n', "kafka.bootstrap_servers: expected `str` matching"),
-        ('[broker]\nadvertised_host = "a b"\n', "broker.advertised_host: expected `str` matching"),
-        ('[store]\ntopics = ""\n', "store.topics: expected `str` matching"),
+        ('[kafka]\nbootstrap_servers = ""\n', 'kafka.bootstrap_servers: expected addresses such as "broker-1:9092,'),
+        ('[kafka]\ntopic = "a b"\n', "kafka.topic: expected a topic's name: "),
+        ('[kafka]\nbootstrap_servers = ","\n', 'kafka.bootstrap_servers: expected addresses such as "broker-1:9092,'),
+        ('[broker]\nadvertised_host = "a b"\n', "broker.advertised_host: expected a host's name"),
+        ('[store]\ntopics = ""\n', "store.topics: expected a pattern that starts with ^"),
         ('[[agent.source]]\ntype = "file"\npaths = []\n', "agent.source[0].paths: expected `array` of length >= 1"),
-        ('[[agent.source]]\ntype = "file"\npaths = [""]\n', "agent.source[0].paths[0]: expected `str` matching"),
+        (
+            '[[agent.source]]\ntype = "file"\npaths = [""]\n',
+            'agent.source[0].paths[0]: expected a path such as "/var/log',
+        ),
         (
             '[[agent.source]]\ntype = "file"\npaths = ["a\\u0000"]\n',
-            "agent.source[0].paths[0]: expected `str` matching",
+            'agent.source[0].paths[0]: expected a path such as "/var/log',
         ),
         (
             '[[agent.source]]\ntype = "file"\npaths = ["/x"]\nstart = "middle"\n',
-            "agent.source[0].start: invalid enum value",
+            'agent.source[0].start: expected "beginning" or "end", got',
         ),
         (
             '[[agent.source]]\ntype = "file"\npaths = ["/x"]\nmax_lines_per_second = -1\n',
             "agent.source[0].max_lines_per_second: expected `int` >= 0",
         ),
+        ("[broker]\nPort = 1\n", "unknown key broker.Port: did you mean broker.port?"),
+        ("[broker]\nretention-ms = 1\n", "did you mean broker.retention_ms?"),
+        ('[broker]\nretenton = "1d"\n', "did you mean broker.retention?"),
+        ("[broker]\nzzz = 1\n", "unknown key broker.zzz"),
+        ('[[agent.source]]\ntype = "files"\n', 'agent.source[0].type: expected "file" or "journal", got \'files\''),
+        ('[[agent.source]]\npaths = ["/x"]\n', 'agent.source[0].type: expected "file" or "journal"'),
+        ('[agent.source]\ntype = "journal"\n', "agent.source: expected tables, each under [[agent.source]]"),
+        ('[broker]\nretention = "300000000000000d"\n', "broker.retention_ms: expected `int` <= 9223372036854775807"),
+        ('[kafka]\ntopic = ".."\n', "kafka.topic: expected a topic's name"),
+        ('[web]\nlisten = ""\n', "web.listen: expected an address of this host"),
+        ('[web]\nlisten = "[::1]"\n', "web.listen: expected an address of this host"),
         ("[broker\n", "is not TOML"),
     ],
 )
@@ -110,7 +127,8 @@ def test_a_mistake_in_the_file_names_the_key_and_the_file(tmp_path: Path, text: 
     ("variable", "text", "named"),
     [
         ("LOGPOST_BROKER_PORT", "x", "LOGPOST_BROKER_PORT: broker.port: expected `int`"),
-        ("LOGPOST_BROKER_PROT", "1", "LOGPOST_BROKER_PROT names no setting"),
+        ("LOGPOST_BROKER_PROT", "1", "LOGPOST_BROKER_PROT names no setting .did you mean LOGPOST_BROKER_PORT"),
+        ("LOGPOST_AGENT_SOURCE", "[]", "LOGPOST_AGENT_SOURCE names no setting; "),
     ],
 )
 def test_a_mistake_in_the_environment_names_the_variable(variable: str, text: str, named: str) -> None:
@@ -291,8 +309,8 @@ servise = "x"
             [
                 "unknown key surprise",
                 "broker.port: expected",
-                "broker.flush: invalid",
-                "unknown key web.prot",
+                "broker.flush: expected",
+                "unknown key web.prot: did you mean web.port?",
                 "unknown key agent.source[0].servise",
                 "agent.source[0].paths[1]: expected",
                 "web.listen",
@@ -302,6 +320,13 @@ servise = "x"
         ('[[agent.source]]\ntype = "file"\npaths = ["/x/**y"]\n', ["agent.source[0].paths[0]"]),
         ('[[agent.source]]\ntype = "journal"\n' * 2, ["only one source"]),
         ('[store]\ntopics = "^("\n', ["store.topics"]),
+        ('[broker]\ninsecure = true\nlisten = "256.1.1.1"\n', ["broker.listen = '256.1.1.1' is no address"]),
+        ('[web]\nlisten = "localhost:8080"\n', ["is no address (the port is web.port)"]),
+        ("[broker]\nport = 8080\n[web]\nport = 8080\n", ["web.port = 8080 is the port of broker.port too"]),
+        (
+            '[web]\nlisten = "0.0.0.0"\ninsecure = true\nport = 9645\n[agent]\nmetrics_port = 9645\n',
+            ["agent.metrics_port = 9645 is the port of web.port too"],
+        ),
         (f'[kafka]\nsecurity_protocol = "SSL"\nssl_ca_location = "{__file__}"\n', ["[kafka] cannot be used"]),
     ],
 )
@@ -314,6 +339,27 @@ def test_check_names_all_mistakes_with_key_and_file(
     assert all(line.startswith(f"logpost: {file}: ") for line in lines)
     assert [name for name in named if not any(name in line for line in lines)] == []
     assert len(lines) == len(named)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[broker]\nlisten = "127.0.0.2"\nport = 8080\n[web]\nport = 8080\n',
+        "[broker]\nport = 0\n[web]\nport = 0\n",
+        "[agent]\nmetrics_port = 8080\n",  # of a host without a web
+        "\ufeff[broker]\nport = 9092\n",
+        '[broker]\nlisten = "::1"\n',
+    ],
+)
+def test_check_finds_nothing_wrong(tmp_path: Path, text: str) -> None:
+    assert main(["config", "check", "--config", str(write(tmp_path, text))]) == 0
+
+
+def test_a_file_in_another_encoding_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "logpost.toml"
+    file.write_bytes('# here\n[agent]\nhostname = "müller"\n'.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"logpost\.toml is not UTF-8 \(line 3\)"):
+        load(file, {})
 
 
 def test_check_names_a_zone_that_only_the_environment_sets(

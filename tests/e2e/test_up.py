@@ -148,4 +148,4 @@ def test_an_unknown_key_is_one_clear_line(tmp_path: Path) -> None:
     file = tmp_path / "logpost.toml"
     file.write_text("[web]\nprot = 1\n")
     ended = run("up", "--config", str(file))
-    assert (ended.returncode, ended.stderr) == (2, f"logpost: {file}: unknown key web.prot\n")
+    assert (ended.returncode, ended.stderr) == (2, f"logpost: {file}: unknown key web.prot: did you mean web.port?\n")
