@@ -1,40 +1,67 @@
 """Structured lines: which of a document's keys is the time, the level, the message; the others are attributes.
 
-The keys are those of OpenTelemetry, the Elastic Common Schema, GELF, bunyan and pino, zap, logrus, zerolog, structlog,
-Serilog, log4j's and Python's JSON layouts, MongoDB, Docker's json-file, and logpost's own record.
+The keys are those of OpenTelemetry, the Elastic Common Schema, GELF, bunyan and pino, zap, logrus, zerolog, klog,
+hclog, structlog, loguru, Serilog, .NET, log4j's and Python's JSON layouts, MongoDB, PostgreSQL, Docker's
+json-file, journald, syslog-ng and rsyslog, Google Cloud, and logpost's own record.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from operator import itemgetter
 
 import msgspec
 
 from logpost.formats.colours import without_colours
-from logpost.formats.json_text import Document
+from logpost.formats.http_server import level_of_status
+from logpost.formats.json_text import Document, Several
 from logpost.formats.levels import LEVEL_OF, SYSLOG
+from logpost.formats.otlp import log_record
 from logpost.formats.parsed import Parsed
-from logpost.formats.times import Times, epoch_text, epoch_time, iso_time
+from logpost.formats.times import SECOND_NS, Times, epoch_text, epoch_time, iso_time, named_month_time
 
 _BUNYAN = {10: "trace", 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal"}
 _OPENTELEMETRY = ("trace", "debug", "info", "warn", "error", "fatal")
 _OWN_LEVEL = re.compile(r"[^\W\d_][\w.-]{0,31}")
 """A level of the program's own: `SUCCESS`, `Sev1`."""
+_MAX_SECONDS = 10**11
+_NO_LEVEL = ("DEFAULT", "NOTSET", "UNSPECIFIED")
+"""Names that Google Cloud, Python and OpenTelemetry have for no level."""
+_STATUS = ("status", "status_code", "response_code", "DownstreamStatus")
+_REQUEST = frozenset(("request", "method", "request_method", "path", "uri", "request_uri", "url", "RequestPath"))
+_HTTP_STATUS = re.compile("[1-5][0-9]{2}")
 _MONGODB = {"F": "fatal", "E": "error", "W": "warn", "I": "info", "D": "debug"}
 
 
 def _time(value: object, times: Times, now_ns: int) -> int | None:
     if isinstance(value, str):
-        ns = iso_time(value, times, now_ns)
-        return ns if ns is not None else epoch_text(value)
+        for read in (iso_time, named_month_time):
+            ns = read(value, times, now_ns)
+            if ns is not None:
+                return ns
+        return epoch_text(value)
     if isinstance(value, dict):
-        return _time(value.get("$date"), times, now_ns)  # MongoDB
+        return _time_of_parts(value, times, now_ns)
     if isinstance(value, msgspec.Raw):  # a number with all its digits
         ns = epoch_text(digits := bytes(value).decode())
         return ns if ns is not None else epoch_time(float(digits))
     if isinstance(value, int | float) and not isinstance(value, bool):
         return epoch_time(value)
+    return None
+
+
+def _time_of_parts(parts: Document, times: Times, now_ns: int) -> int | None:
+    """MongoDB's, PHP's, and seconds with nanoseconds, as log4j and protobuf write them."""
+    for name in ("$date", "$numberLong"):
+        if name in parts:
+            return _time(parts[name], times, now_ns)
+    match parts:
+        case {"date": str(date), "timezone": str(zone)}:
+            return iso_time(f"{date} {zone}", times, now_ns)
+        case {"epochSecond": int(seconds), "nanoOfSecond": int(nanos)} | {"seconds": int(seconds), "nanos": int(nanos)}:
+            ns = epoch_time(seconds) if seconds < _MAX_SECONDS else None
+            return None if ns is None or not 0 <= nanos < SECOND_NS else ns + nanos
     return None
 
 
@@ -76,73 +103,141 @@ def _text(value: object, times: Times, now_ns: int) -> str | None:
 Reader = Callable[[object, Times, int], object]
 # Attribute of Parsed → its keys, the more telling first, and what reads their value.
 _KEYS: tuple[tuple[str, str, Reader], ...] = (
-    ("ts_ns", "@timestamp timestamp ts time @t t datetime asctime eventTime event_time time_iso8601 date", _time),
+    (
+        "ts_ns",
+        "@timestamp timestamp ts time @t t datetime asctime eventTime event_time time_iso8601 date instant timeMillis"
+        " time_local logTime log_time start_time timereported timegenerated __REALTIME_TIMESTAMP record.time.timestamp",
+        _time,
+    ),
     ("ts_ns", "timeUnixNano time_unix_nano", _time),
     (
         "level",
-        "level log.level severity lvl levelname log_level loglevel level_name severityText severity_text @l",
+        "levelname level_name level.name level log.level severity lvl log_level loglevel logLevel severityText"
+        " severity_text error_severity @l @level record.level.name",
         _level,
     ),
     ("level", "priority", _priority),
     ("level", "severityNumber severity_number", _severity_number),
     ("level", "s", _mongodb_severity),
-    ("message", "message msg @m short_message log event body @mt text", _message),
-    ("trace_id", "trace_id traceId trace.id traceid traceID @tr", _text),
-    ("span_id", "span_id spanId span.id spanid spanID @sp", _text),
-    ("service", "service service.name service_name serviceName", _text),
-    ("host", "host host.name hostname host_name", _text),
+    (
+        "message",
+        "message msg @m @message short_message log event body body.stringValue RenderedMessage @mt MessageTemplate"
+        " logMessage textPayload jsonPayload.message record.message text",
+        _message,
+    ),
+    ("trace_id", "trace_id traceId trace.id traceid traceID @tr dd.trace_id", _text),
+    ("span_id", "span_id spanId span.id spanid spanID @sp dd.span_id", _text),
+    ("service", "service service.name service_name serviceName SYSLOG_IDENTIFIER programname appname program", _text),
+    ("host", "host host.name hostname host_name _HOSTNAME", _text),
 )
-_ROLES: dict[str, tuple[int, str, Reader]] = {}
+_Role = tuple[int, str, Reader, tuple[str, ...]]
+"""Rank among all names, attribute of Parsed, what reads the value, where it is: a key, and keys of inner objects."""
+_ROLES: dict[str, _Role] = {}
+_NESTED: dict[str, list[_Role]] = {}
+"""By the first part of a name with dots: some nest what others write with a dot."""
 for _attribute, _names, _reader in _KEYS:
     for _name in _names.split():
+        _rank = len(_ROLES)
         for _form in (_name, _name.upper(), _name[:1].upper() + _name[1:]):
-            _ROLES.setdefault(_form, (len(_ROLES), _attribute, _reader))
-# Elastic nests what others write with a dot.
-_NESTED = (("log", "level"), ("trace", "id"), ("span", "id"), ("service", "name"), ("host", "name"))
+            _ROLES.setdefault(_form, (_rank, _attribute, _reader, (_form,)))
+        if "." in _name:
+            _NESTED.setdefault(_name.partition(".")[0], []).append(
+                (_rank, _attribute, _reader, tuple(_name.split(".")))
+            )
 
 
 def read_document(document: Document, text: str, times: Times, now_ns: int) -> Parsed:
-    """Take the known fields out of `document`; the rest of it becomes `attrs`.
+    """Take the known fields out of `document`, which is changed; the rest of it becomes `attrs`.
 
     Of several keys for one field the first in the tables that can be read is taken, and the others stay attributes.
     A document without a message has `text`, its whole line.
     """
-    _flatten(document)
+    document = _unwrapped(document)
     parsed = Parsed(message=text)
+    implied = _implied_level(document)
     taken = set()
-    known = sorted((*_ROLES[key], key) for key in document if key in _ROLES)
-    for _, attribute, reader, key in known:
+    known = _known(document)
+    for _, attribute, reader, path in known:
         if attribute not in taken:
-            value = reader(document[key], times, now_ns)
+            found = _at(document, path)
+            if type(found) is Several:  # the last is taken, all stay
+                value = reader(found[-1], times, now_ns)
+            else:
+                value = reader(found, times, now_ns)
+                if value is not None:
+                    _remove(document, path)
             if value is not None:
                 setattr(parsed, attribute, value)
                 taken.add(attribute)
-                del document[key]
-    if not parsed.level:
-        parsed.level = _own_level(document, [key for _, _, reader, key in known if reader is _level])
+    if "level" not in taken:
+        parsed.level = _own_level(document, [path for _, _, reader, path in known if reader is _level]) or implied
+    if not parsed.level and "message" not in taken:
+        parsed.level = _level_of_request(document)
     parsed.attrs = document
     return parsed
 
 
-def _own_level(document: Document, keys: list[str]) -> str:
+def _known(document: Document) -> list[_Role]:
+    known = [_ROLES[key] for key in document if key in _ROLES]
+    if not _NESTED.keys().isdisjoint(document):
+        for outer in _NESTED.keys() & document.keys():
+            known += [role for role in _NESTED[outer] if _at(document, role[3]) is not None]
+    known.sort(key=itemgetter(0))
+    return known
+
+
+def _at(document: Document, path: tuple[str, ...]) -> object:
+    if len(path) == 1:
+        return document[path[0]]
+    found: object = document
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def _remove(document: Document, path: tuple[str, ...]) -> None:
+    """Remove a field, and the objects that are empty without it."""
+    inner = document[path[0]]
+    if len(path) > 1 and isinstance(inner, dict):
+        _remove(inner, path[1:])
+        if inner:
+            return
+    del document[path[0]]
+
+
+def _own_level(document: Document, paths: list[tuple[str, ...]]) -> str:
     """Take a level that is none of ours out of the document, as it is written."""
-    for key in keys:
-        value = document[key]
+    for path in paths:
+        value = _at(document, path)
         level = without_colours(value) if isinstance(value, str) else ""
-        if _OWN_LEVEL.fullmatch(level):
-            del document[key]
+        if _OWN_LEVEL.fullmatch(level) and level not in _NO_LEVEL:
+            _remove(document, path)
             return level
     return ""
 
 
-def _flatten(document: Document) -> None:
-    for outer, inner in _NESTED:
-        nested = document.get(outer)
-        if isinstance(nested, dict) and isinstance(nested.get(inner), str):
-            document.setdefault(f"{outer}.{inner}", nested.pop(inner))
-            if not nested:
-                del document[outer]
+def _implied_level(document: Document) -> str:
+    """Serilog leaves out its usual level; of klog an error is what has `err` and no verbosity."""
+    if "@t" in document and ("@m" in document or "@mt" in document):
+        return "info"
+    if "caller" in document and "ts" in document and ("v" in document or "err" in document):
+        return "info" if "v" in document else "error"
+    return ""
+
+
+def _level_of_request(document: Document) -> str:
+    """What the status of an access log's entry says."""
+    if not document.keys() & _REQUEST:
+        return ""
+    status = next((str(document[name]) for name in _STATUS if name in document), "")
+    return level_of_status(int(status)) if _HTTP_STATUS.fullmatch(status) else ""
+
+
+def _unwrapped(document: Document) -> Document:
+    if "resourceLogs" in document or "body" in document:
+        document = log_record(document) or document
     attrs = document.get("attrs")
     if isinstance(attrs, dict) and not attrs.keys() & document.keys():
         del document["attrs"]
         document.update(attrs)
+    return document

@@ -37,10 +37,10 @@ def access_line(text: str, times: Times, now_ns: int) -> Parsed | None:
     optional = {"user": user, "referer": referer, "user_agent": agent}
     attrs.update((name, value) for name, value in optional.items() if value and value != "-")
     ts_ns = times.at(day_month_name_year, date, minute, second, None, offset, now_ns)
-    return Parsed(message=text, ts_ns=ts_ns, level=_level_of_status(int(status)), attrs=attrs)
+    return Parsed(message=text, ts_ns=ts_ns, level=level_of_status(int(status)), attrs=attrs)
 
 
-def _level_of_status(status: int) -> str:
+def level_of_status(status: int) -> str:
     if status >= 500:
         return "error"
     return "warn" if status >= 400 else "info"

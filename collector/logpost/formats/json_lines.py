@@ -9,5 +9,7 @@ from logpost.formats.times import Times
 
 
 def json_line(text: str, times: Times, now_ns: int) -> Parsed | None:
+    if text[:1] != "{" and text.lstrip()[:1] != "{":
+        return None
     document = read_json(text)
     return None if document is None else read_document(document, text, times, now_ns)

@@ -103,7 +103,7 @@ def _as_written(escape: re.Match[str]) -> str:
     return f"\\{escape[0]}" if escape[1] else escape[0]
 
 
-class _Several(list[object]):
+class Several(list[object]):
     """The values of a key that came several times."""
 
 
@@ -120,8 +120,8 @@ def add_value(document: Document, key: str, value: object) -> None:
         document[key] = value
         return
     there = document[key]
-    if not isinstance(there, _Several):
-        document[key] = there = _Several([there])
+    if not isinstance(there, Several):
+        document[key] = there = Several([there])
     there.append(value)
 
 

@@ -26,7 +26,7 @@ from logpost.formats.times import Times
 
 FORMATS: tuple[tuple[Format, str], ...] = (
     (iso_line, "[" + digits),
-    (json_line, "{"),
+    (json_line, "{ \t"),
     (rfc3164_line, ascii_uppercase),
     (priority_line, "<"),
     (access_line, ascii_letters + digits + ":-"),

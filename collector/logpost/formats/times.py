@@ -154,6 +154,24 @@ def iso_time(text: str, times: Times, now_ns: int) -> int | None:
     return times.at(year_month_day, date, minute, second, fraction, offset, now_ns)
 
 
+_NAMED_MONTH = re.compile(
+    r"(?:[A-Z][a-z]{2},? )?(?:(\d{1,2}[/ -][A-Z][a-z]{2}[/ -]\d{4})|([A-Z][a-z]{2} {1,2}\d{1,2}))[: ]"
+    rf"(\d\d:\d\d):(\d\d)(?:[.,](\d{{1,9}})\d*+)?({ZONE})?( \d{{4}})?",
+    re.ASCII,
+)
+
+
+def named_month_time(text: str, times: Times, now_ns: int) -> int | None:
+    """A text that is a time as RFC 3164, RFC 5322, web servers or C's `ctime` write it, and nothing else."""
+    match = _NAMED_MONTH.fullmatch(text)
+    if match is None:
+        return None
+    day_first, month_first, minute, second, fraction, offset, year = match.groups()
+    if day_first:
+        return times.at(day_month_name_year, day_first.rjust(11, "0"), minute, second, fraction, offset, now_ns)
+    return times.at(month_name_day, month_first + (year or ""), minute, second, fraction, offset, now_ns)
+
+
 def epoch_time(number: float) -> int | None:
     """Unix seconds, milliseconds, microseconds or nanoseconds, told apart by their size; None for what is no time.
 

@@ -31,6 +31,28 @@ from tests.collector.formats.lines import read, time_of
         {"Timestamp": "2026-11-22T10:51:07.123Z", "Level": "Warning", "Message": "hi"},
         {"asctime": "2026-11-22 10:51:07,123", "levelname": "WARNING", "message": "hi"},
         {"time": 1795344667123, "level": "40", "msg": "hi"},
+        {"instant": {"epochSecond": 1795344667, "nanoOfSecond": 123000000}, "level": "WARN", "message": "hi"},
+        {"timestamp": {"seconds": 1795344667, "nanos": 123000000}, "severity": "WARNING", "textPayload": "hi"},
+        {"timeMillis": 1795344667123, "level": "WARN", "message": "hi"},
+        {"time": {"$date": {"$numberLong": "1795344667123"}}, "s": "W", "msg": "hi"},
+        {
+            "datetime": {"date": "2026-11-22 11:51:07.123", "timezone": "Europe/Berlin"},
+            "level_name": "WARNING",
+            "msg": "hi",
+        },
+        {"Timestamp": "2026-11-22T10:51:07.1230000+00:00", "Level": "Warning", "RenderedMessage": "hi"},
+        {"Timestamp": "2026-11-22T10:51:07.123Z", "LogLevel": "Warning", "Message": "hi"},
+        {"@timestamp": "2026-11-22T10:51:07.123Z", "@level": "warn", "@message": "hi"},
+        {"logTime": "2026-11-22T10:51:07.123Z", "logLevel": "WARN", "logMessage": "hi"},
+        {"time": "2026-11-22T10:51:07.123Z", "level": {"name": "WARNING"}, "msg": "hi"},
+        {"timestamp": "2026-11-22 10:51:07.123 UTC", "error_severity": "WARNING", "message": "hi"},
+        {"__REALTIME_TIMESTAMP": "1795344667123000", "PRIORITY": "4", "MESSAGE": "hi"},
+        {"record": {"message": "hi", "level": {"name": "WARNING"}, "time": {"timestamp": 1795344667.123}}},
+        {"timeUnixNano": "1795344667123000000", "severityText": "WARN", "body": {"stringValue": "hi"}},
+        {"time": "22/Nov/2026:11:51:07.123 +0100", "level": "warn", "msg": "hi"},
+        {"time": "Sun, 22 Nov 2026 10:51:07.123 GMT", "level": "warn", "msg": "hi"},
+        {"timereported": "Nov 22 10:51:07.123", "severity": "warning", "message": "hi"},
+        {"date": "Sun Nov 22 10:51:07.123 2026", "level": "warn", "msg": "hi"},
     ],
 )
 def test_every_common_schema_is_read(document: dict[str, object]) -> None:
@@ -47,6 +69,7 @@ def test_every_common_schema_is_read(document: dict[str, object]) -> None:
         {"traceId": "aa", "spanId": "bb", "service_name": "shop", "hostname": "web-1"},
         {"trace.id": "aa", "span.id": "bb", "service.name": "shop", "host.name": "web-1"},
         {"trace": {"id": "aa"}, "span": {"id": "bb"}, "service": {"name": "shop"}, "host": {"name": "web-1"}},
+        {"dd": {"trace_id": "aa", "span_id": "bb"}, "SYSLOG_IDENTIFIER": "shop", "_HOSTNAME": "web-1"},
     ],
 )
 def test_trace_service_and_host_are_fields(document: dict[str, object]) -> None:
@@ -78,6 +101,13 @@ def test_a_value_that_cannot_be_read_stays_an_attribute() -> None:
         ('"level":"10.5"', "", {"level": "10.5"}),
         ('"level":"two words"', "", {"level": "two words"}),
         ('"priority":"high"', "", {"priority": "high"}),
+        ('"severity":"DEFAULT"', "", {"severity": "DEFAULT"}),
+        ('"level":40,"levelname":"ERROR"', "error", {"level": 40}),
+        ('"level":{"name":"SUCCESS","no":25}', "SUCCESS", {"level": {"no": 25}}),
+        ('"level":"info","level":"error"', "error", {"level": ["info", "error"]}),
+        ('"@t":"2026-11-22T10:51:07Z","@mt":"hi {x}"', "info", {"@mt": "hi {x}"}),
+        ('"ts":1795344667123.456,"caller":"a/b.go:1","v":2', "info", {"caller": "a/b.go:1", "v": 2}),
+        ('"ts":1795344667123.456,"caller":"a/b.go:1","err":"x"', "error", {"caller": "a/b.go:1", "err": "x"}),
     ],
 )
 def test_a_level_of_the_programs_own_is_a_level(fields: str, level: str, attrs: object) -> None:
@@ -89,6 +119,53 @@ def test_of_two_keys_for_one_field_the_other_stays_an_attribute() -> None:
     parsed = read('{"event":"login","message":"hi","level":30,"severity":"low","time":5,"ts":"2026-11-22T10:51:07Z"}')
     assert (parsed.message, parsed.level, parsed.ts_ns) == ("hi", "info", 1795344667 * 10**9)
     assert parsed.attrs == {"event": "login", "severity": "low", "time": 5}
+
+
+@pytest.mark.parametrize(
+    ("fields", "level"),
+    [
+        ('"request":"GET /a HTTP/1.1","status":"502"', "error"),
+        ('"path":"/a","status":404', "warn"),
+        ('"RequestPath":"/a","DownstreamStatus":200', "info"),
+        ('"path":"/a","status":"ok"', ""),
+        ('"exit":1,"status":500', ""),
+        ('"msg":"hi","path":"/a","status":500', ""),
+        ('"path":"/a","status":500,"level":"debug"', "debug"),
+    ],
+)
+def test_the_status_of_an_access_record_says_its_level(fields: str, level: str) -> None:
+    assert read("{%s}" % fields).level == level  # noqa: UP031
+
+
+OTLP = (
+    '{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"scopeLogs":'
+    '[{"scope":{"name":"lib"},"logRecords":[%s]}]}]}'
+)
+LOG_RECORD = (
+    '{"timeUnixNano":"1795344667123000001","severityNumber":17,"body":{"stringValue":"hi"},"traceId":"aa","attributes":['
+    '{"key":"n","value":{"intValue":"5"}},{"key":"a","value":{"arrayValue":{"values":[{"boolValue":true},{"x":1}]}}},'
+    '{"key":"o","value":{"kvlistValue":{"values":[{"key":"d","value":{"doubleValue":0.5}}]}}},7]}'
+)
+LOG_RECORD_ATTRIBUTES = {"n": 5, "a": [True, {"x": 1}], "o": {"d": 0.5}, "attributes": 7}
+
+
+def test_a_log_record_of_opentelemetry_is_read() -> None:
+    alone, exported = read(LOG_RECORD), read(OTLP % LOG_RECORD)
+    for parsed in (alone, exported):
+        assert (parsed.ts_ns, parsed.level, parsed.message) == (1795344667123000001, "error", "hi")
+        assert parsed.trace_id == "aa"
+    assert (alone.service, alone.attrs) == ("", LOG_RECORD_ATTRIBUTES)
+    assert (exported.service, exported.attrs) == ("shop", {"scope": {"name": "lib"}, **LOG_RECORD_ATTRIBUTES})
+
+
+@pytest.mark.parametrize("records", ["", f"{LOG_RECORD},{LOG_RECORD}", "7"])
+def test_what_is_not_one_log_record_stays_as_it_is(records: str) -> None:
+    line = OTLP % records
+    assert (read(line).message, list(read(line).attrs)) == (line, ["resourceLogs"])
+
+
+def test_an_object_may_stand_behind_blanks() -> None:
+    assert (read(' \t{"level":"error","msg":"hi"}').level, read("  at a.b(C.java:1)").level) == ("error", "")
 
 
 def test_a_nested_object_gives_up_only_its_field() -> None:
@@ -164,6 +241,8 @@ def test_a_time_is_read_to_its_last_digit() -> None:
         ('{"msg":"hi","o":{"a":1,"a":2}}', {"o": {"a": [1, 2]}}),
         ('{"msg":"hi","a" : "\\"b\\":1"}', {"a": '"b":1'}),
         ('{"msg":"hi","level":"warn","level":"error"}', {"level": ["warn", "error"]}),
+        ('{"msg":"hi","service.name":"a","service":{"name":"b"}}', {"service": {"name": "b"}}),
+        ('{"msg":"hi","trace":{"id":"","x":1}}', {"trace": {"id": "", "x": 1}}),
     ],
 )
 def test_the_values_of_a_key_that_comes_twice_are_both_kept(line: str, attrs: object) -> None:

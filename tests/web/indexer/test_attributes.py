@@ -5,7 +5,7 @@ import time
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from logpost_web.indexer.attributes import is_refused, is_rewritten
@@ -85,6 +85,7 @@ def as_written(text: str) -> object:
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(objects(VALUES), min_size=1, max_size=30))
+@example(['{"a":[null]}', '{"a":[[],null]}', '{"b":[null,null]}'])
 def test_attributes_come_back_as_they_were_sent(store: Store, all_attributes: list[str]) -> None:
     store.query("TRUNCATE TABLE otel_logs")
     sent = [one for one in all_attributes if not is_refused(one.encode())]
@@ -123,6 +124,8 @@ def test_text_stays_text(store: Store, shape: str, paths: int, order: int) -> No
         ('{"a" : 1e3}', True),
         ('{"a":[2.0]}', True),
         ('{"a":[1,true]}', True),
+        ('{"a":[null]}', True),
+        ('{"a":[[1],null]}', True),
         ('{"a":null}', True),
         ('{"a":{"b":{}}}', True),
         ('{"a.b":1}', True),

@@ -27,7 +27,7 @@ _LONG = 2000
 """Bytes from which `_DOTTED_NAME`, whose time may grow with their square, is too slow."""
 # The closer look, at the text itself.
 _DROPPED = re.compile(rb'"\s*+:\s*+(?:null|\{\s*+\})')
-_MIXED_ARRAY = re.compile(rb"[\[,]\s*+(?:true|false|-?\d{16})")
+_MIXED_ARRAY = re.compile(rb"[\[,]\s*+(?:true|false|null|-?\d{16})")
 _NUMBER = re.compile(rb"[:\[,]\s*+(-?\d++(?:[.eE][-+.\deE]*+)?)")
 _STORED_INTEGERS = range(-(2**63), 2**64)
 
