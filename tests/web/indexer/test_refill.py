@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 from logpost.config import Config, KafkaConfig
 from logpost.record import Src
 from logpost_broker.broker import EMBEDDED, Broker
+from logpost_web.indexer.indexer import Indexer
 from logpost_web.indexer.manifest import CHUNK
 from logpost_web.indexer.progress import Progress
 from logpost_web.store.store import Store
@@ -150,8 +151,7 @@ def test_what_was_lost_stays_named_when_the_store_is_rebuilt_and_the_topic_made_
         assert indexer.progress().lost_rows == 40
         assert store.query("SELECT count() FROM otel_logs").rows == [(60,)]
         await_true(lambda: not indexer.progress().paused and not indexer.progress().refill_records, "all is back")
-    [gone] = admin.delete_topics(["logs"]).values()
-    gone.result(SECONDS)
+    delete_topic(broker, "logs")
     produce(broker, b"new")
     with running(config, store) as indexer:
         await_true(lambda: store.query("SELECT count() FROM otel_logs").rows == [(61,)], "the new topic is read")
@@ -162,6 +162,50 @@ def test_what_was_lost_stays_named_when_the_store_is_rebuilt_and_the_topic_made_
         with running(config, store) as indexer:
             await_true(lambda: bool(indexer.progress().partitions), "partitions")
             assert indexer.progress().lost_rows == 50
+
+
+def delete_topic(broker: Broker, topic: str) -> None:
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    [gone] = admin.delete_topics([topic]).values()
+    gone.result(SECONDS)
+
+
+def await_stored(store: Store, indexer: Indexer, rows: int) -> None:
+    """And accounted for."""
+    await_true(lambda: store.query("SELECT count() FROM otel_logs").rows == [(rows,)], f"{rows} rows are stored")
+    await_true(lambda: sum(one.next_offset for one in indexer.progress().partitions) >= rows, "all is accounted for")
+
+
+def rebuild(indexer: Indexer) -> None:
+    await_true(lambda: indexer.ready and bool(indexer.progress().partitions), "partitions")
+    indexer.rebuild()
+    await_true(lambda: not indexer.is_rebuilding, "it is rebuilt")
+
+
+def test_rows_that_only_the_store_has_are_named_when_they_are_lost(
+    broker: Broker, store: Store, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    produce(broker, *texts_of("a", 50))
+    produce(broker, *texts_of("b", 30), topic="logs-gone")
+    with running(config, store) as indexer:
+        await_stored(store, indexer, 80)
+    delete_topic(broker, "logs-gone")
+    store.command("DELETE FROM otel_logs WHERE Topic = 'logs-gone' AND Offset < 10")
+    for expected in (1, 0):
+        caplog.clear()
+        with running(config, store) as indexer:
+            await_true(lambda: indexer.progress().lost_rows == 10, "rows of a topic that is no more are named")
+            assert sum("they are lost" in one for one in caplog.messages) == expected
+    with running(config, store) as indexer:
+        rebuild(indexer)
+        assert indexer.progress().lost_rows == 10
+        topics = store.query("SELECT Topic, count() FROM otel_logs GROUP BY 1 ORDER BY 1").rows
+        assert topics == [("logs", 50), ("logs-gone", 20)]
+        # What the rebuild copied is accounted for too.
+        store.command("DELETE FROM otel_logs WHERE Topic = 'logs-gone' AND Offset BETWEEN 12 AND 14")
+    for _ in range(2):
+        with running(config, store) as indexer:
+            await_true(lambda: indexer.progress().lost_rows == 13, "they are named")
 
 
 def texts_of(name: str, count: int) -> list[bytes]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from logpost.config import KafkaConfig
 from logpost_web.indexer import metrics
-from logpost_web.indexer.beginning import begin, save, say_lost
+from logpost_web.indexer.beginning import begin, save
 from logpost_web.indexer.manifest import CHUNK, Last
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.probe import mark
 from logpost_web.indexer.progress import PartitionProgress, Progress
 from logpost_web.indexer.reading import Bounds, Reading
+from logpost_web.indexer.rebuilding import copy_rest, say_lost
 from logpost_web.indexer.received import Received
 from logpost_web.indexer.row import Row
 from logpost_web.indexer.stepped_over import SteppedOverRecords
-from logpost_web.store import rebuild
 from logpost_web.store.store import Store
 
 RETENTION = "the topic no longer has them: they were removed before they were indexed"
@@ -40,10 +40,12 @@ class Account:
         self._last: dict[PartitionKey, Received] = {}
         self._until_ns: dict[PartitionKey, int] = {}
 
-    def begin(self, bounds: Mapping[PartitionKey, Bounds]) -> dict[PartitionKey, int]:
-        """Where each partition is to be read. Raises KafkaException too."""
+    def begin(
+        self, bounds: Mapping[PartitionKey, Bounds], topic_ids: Callable[[Collection[str]], Mapping[str, str]]
+    ) -> dict[PartitionKey, int]:
+        """Where each partition is to be read; `topic_ids` as for `beginning.begin`. Raises KafkaException too."""
         self.stepped_over.load()
-        begun = begin(self._store, self._kafka, bounds)
+        begun = begin(self._store, self._kafka, bounds, topic_ids)
         self.readings, self._lost = begun.readings, begun.lost
         self._has_lost |= begun.newly_lost > 0
         for key, reading in self.readings.items():
@@ -96,15 +98,15 @@ class Account:
         self.stepped_over.save()
         save(self._store, (reading.manifest for reading in self.readings.values()))
 
-    def finish_refills(self, ends: Mapping[PartitionKey, int]) -> bool:
-        """Where the store has again all that the topic has, say what it could not get. Whether that was the last such
-        partition, and all rows are back."""
+    def finish_refills(self, ends: Mapping[PartitionKey, int], *, is_rebuilding: bool) -> bool:
+        """Where the store has again all that the topic has, say what it could not get, unless that is still to be
+        copied. Whether that was the last such partition, and all rows are back."""
         finished = False
         for key, reading in self.readings.items():
             if reading.refilled_at and self.next_offset(key, ends) >= reading.refilled_at:
                 reading.refilled_at = 0
                 finished = True
-                lost = reading.manifest.settle()
+                lost = 0 if is_rebuilding else reading.manifest.settle()
                 log.info("%s-%d: the store has again what the topic has", *key)
                 if lost:
                     say_lost(key, lost)
@@ -124,8 +126,9 @@ class Account:
         return bool(self.readings) and all(self.next_offset(key, ends) >= one.end for key, one in self.readings.items())
 
     def finish_rebuild(self) -> None:
-        """Copy what the topics did not give, and forget the rows of before."""
-        copied = rebuild.copy_rest(self._store, CHUNK)
+        """Copy what the topics did not give, and forget the rows of before. Then it is time to `begin` again, by what
+        the manifest says now."""
+        copied = copy_rest(self._store)
         log.info("the store is rebuilt: %d rows that the topics have no more were copied at the end", copied)
 
     def take_commits(self) -> dict[PartitionKey, tuple[int, str]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from logpost.config import KafkaConfig
@@ -20,10 +20,10 @@ from logpost_web.indexer.manifest import CHUNK, ENDLESS, Chunk, Last, Manifest, 
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.probe import Probe, mark
 from logpost_web.indexer.reading import Bounds, Reading
+from logpost_web.indexer.rebuilding import copy_first, say_lost
 from logpost_web.indexer.received import Received
 from logpost_web.indexer.row import Position, row_time_ns, to_row
 from logpost_web.store import manifest_table, rebuild
-from logpost_web.store.schema import BEFORE
 from logpost_web.store.store import Store
 
 COMPARED_ROWS = 2000
@@ -44,15 +44,24 @@ class Begun:
     lost: int
 
 
-def begin(store: Store, config: KafkaConfig, bounds: Mapping[PartitionKey, Bounds]) -> Begun:
-    """Writes to the store what it found. Raises QueryError, KafkaException."""
+def begin(
+    store: Store,
+    config: KafkaConfig,
+    bounds: Mapping[PartitionKey, Bounds],
+    topic_ids: Callable[[Collection[str]], Mapping[str, str]],
+) -> Begun:
+    """`topic_ids`: Kafka's ids of topics now, empty for those that are no more. Writes to the store what it found.
+    Raises QueryError, KafkaException."""
     chunks = _chunks(store)
     manifests = {key: Manifest(*key, one.topic_id, chunks.pop((key, one.topic_id), [])) for key, one in bounds.items()}
-    # Of topics that were deleted, and perhaps made again since: nothing of them can be read again.
-    gone = [Manifest(*key, topic_id, found) for (key, topic_id), found in chunks.items() if key in bounds]
-    elsewhere = sum(one.Lost for (key, _), found in chunks.items() if key not in bounds for one in found)
+    ids = topic_ids(sorted({topic for (topic, _), _ in chunks}))
+    gone: list[Manifest] = []
+    apart: list[Manifest] = []
+    for (key, topic_id), found in chunks.items():
+        # Nothing can be read again of a topic that was deleted, and perhaps made again since.
+        (apart if ids[key[0]] == topic_id else gone).append(Manifest(*key, topic_id, found))
     if rebuild.is_running(store):
-        _copy_what_is_no_more(store, manifests, bounds)
+        copy_first(store, manifests, bounds)
     counted = manifest_table.count_rows(store, CHUNK)
     newly_lost = sum(_find_losses(store, one, counted, bounds[key].start) for key, one in manifests.items())
     newly_lost += sum(_find_losses(store, one, counted, ENDLESS) for one in gone)
@@ -66,7 +75,7 @@ def begin(store: Store, config: KafkaConfig, bounds: Mapping[PartitionKey, Bound
     return Begun(
         readings={key: Reading(manifest, bounds[key]) for key, manifest in manifests.items()},
         newly_lost=newly_lost,
-        lost=elsewhere + sum(one.lost for one in every),
+        lost=sum(one.lost for one in every) + sum(one.lost + _lacking(store, one, counted) for one in apart),
     )
 
 
@@ -88,31 +97,11 @@ def _chunks(store: Store) -> dict[tuple[PartitionKey, str], list[Chunk]]:
     return chunks
 
 
-def _copy_what_is_no_more(
-    store: Store, manifests: Mapping[PartitionKey, Manifest], bounds: Mapping[PartitionKey, Bounds]
-) -> None:
-    """Of a store that is rebuilt, the rows that the topics have no more: before the rest is read, so that lines that
-    were sent twice are recognised."""
-    for chunk, (_, highest) in manifest_table.count_rows(store, CHUNK, BEFORE).items():
-        topic, topic_id, partition, number = chunk
-        key = (topic, partition)
-        if key not in bounds or bounds[key].topic_id != kafka_id(topic_id):
-            continue
-        start, end = number * CHUNK, min(bounds[key].start, (number + 1) * CHUNK, highest + 1)
-        if start < end and not manifests[key].taken.covers(start, end):
-            rows = rebuild.copy(store, chunk, CHUNK, end)
-            manifests[key].take(start, end, {(topic_id, number): rows}, None)
-
-
 def _find_losses(store: Store, manifest: Manifest, counted: Counted, log_start: int) -> int:
     """Chunks that have fewer rows in the store than the manifest says; returns how many rows are lost for good.
     `log_start`: ENDLESS where the topic is no more."""
     lacking = lost = 0
-    for chunk in manifest.chunks():
-        place = (chunk.Topic, chunk.TopicId, chunk.Partition, chunk.Chunk)
-        rows, _ = counted.get(place, (0, 0))
-        if rows == chunk.Rows or (found := _count(store, chunk, chunk.End, rows)) >= chunk.Rows:
-            continue
+    for chunk, found, rows in _reduced(store, manifest, counted):
         readable_from = manifest.readable_from(chunk, log_start)
         lacking += chunk.Rows - found
         lost += manifest.lose(chunk, _count(store, chunk, readable_from, rows), readable_from)
@@ -124,9 +113,18 @@ def _find_losses(store: Store, manifest: Manifest, counted: Counted, log_start: 
     return lost
 
 
-def say_lost(key: PartitionKey, rows: int) -> None:
-    metrics.STORE_LOST.inc(rows)
-    log.error("%s-%d: %d rows that the store had are in the topic no more: they are lost", *key, rows)
+def _lacking(store: Store, manifest: Manifest, counted: Counted) -> int:
+    """Rows that are lost until the partition, which others read now or nobody, is read here again."""
+    return sum(chunk.Rows - found for chunk, found, _ in _reduced(store, manifest, counted))
+
+
+def _reduced(store: Store, manifest: Manifest, counted: Counted) -> Iterator[tuple[Chunk, int, int]]:
+    """Chunks that have fewer rows in the store than the manifest says, how many they have, and how many lie at any of
+    their offsets."""
+    for chunk in manifest.chunks():
+        rows, _ = counted.get((chunk.Topic, chunk.TopicId, chunk.Partition, chunk.Chunk), (0, 0))
+        if rows != chunk.Rows and (found := _count(store, chunk, chunk.End, rows)) < chunk.Rows:
+            yield chunk, found, rows
 
 
 def _count(store: Store, chunk: Chunk, end: int, rows: int) -> int:

@@ -124,6 +124,8 @@ class Indexer:
         if self._rebuild_wanted.is_set() and not self._mended:
             self._say_damage("the store is being rebuilt")
             self._mended = self._retried(self._store.begin_rebuild)
+        if self._is_rebuilding and self._account.has_all(self._source.ends):
+            self._mended |= self._retried(self._account.finish_rebuild)
         if self._mended:
             self._source.look_again()
             self._rebuild_wanted.clear()
@@ -301,16 +303,14 @@ class Indexer:
         inserted comes again, to whoever has its partition now."""
         self._give_up()
         begins: dict[PartitionKey, int] = {}
-        if not self._retried(self._look_for_rebuild):
-            return None
         if partitions and not self._retried(
-            lambda: begins.update(self._account.begin(self._source.bounds(partitions)))
+            lambda: begins.update(self._account.begin(self._source.bounds(partitions), self._source.current_ids))
         ):
             return None
         if partitions and self._account.is_whole:
             self._retried(self._mending.clear)
         self._publish_progress()
-        return begins
+        return begins if self._retried(self._look_for_rebuild) else None
 
     def _give_up(self) -> None:
         """Forget what was read and not inserted, and what is known of its partitions."""
@@ -330,8 +330,5 @@ class Indexer:
         self._progress = dataclasses.replace(progress, paused=paused, damages=self._progress.damages)
 
     def _finish_refills(self) -> None:
-        if self._account.finish_refills(self._source.ends):
+        if self._account.finish_refills(self._source.ends, is_rebuilding=self._is_rebuilding):
             self._mending.clear()
-        if self._is_rebuilding and self._account.has_all(self._source.ends):
-            self._account.finish_rebuild()
-            self._is_rebuilding = False

@@ -193,7 +193,7 @@ class Manifest:
     def lose(self, chunk: Chunk, found: int, readable_from: int) -> int:
         """Rows of `chunk` are not in the store: `found` are left below `readable_from`, the rest is to be read again.
         Returns how many are lost for good, as far as that is known."""
-        chunk.Lacks = chunk.Rows + chunk.Lost
+        chunk.Lacks = max(chunk.Lacks, chunk.Rows + chunk.Lost)
         before = chunk.Lost
         if readable_from == chunk.End:
             chunk.Lost, chunk.Lacks = max(chunk.Lacks - found, 0), 0
@@ -202,6 +202,11 @@ class Manifest:
         self._change(chunk)
         self._count_taken()
         return max(chunk.Lost - before, 0)
+
+    @property
+    def lacks_below(self) -> int:
+        """The end of the last chunk that lacks rows, 0 when none does."""
+        return max(((one.Chunk + 1) * CHUNK for one in self._chunks.values() if one.Lacks), default=0)
 
     def settle(self) -> int:
         """All was read again that the topic has. Returns how many rows it had no more."""

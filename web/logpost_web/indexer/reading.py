@@ -39,7 +39,8 @@ class Reading:
 
     def _refilled_at(self, bounds: Bounds) -> int:
         is_its_own = bounds.committed_id in ("", self.manifest.newest.topic_id)
-        known = min(max(bounds.committed if is_its_own else 0, self.manifest.end), bounds.end)
+        committed = bounds.committed if is_its_own else 0
+        known = min(max(committed or self.manifest.lacks_below, self.manifest.end), bounds.end)
         end = known
         for start, taken_end in reversed(self.manifest.ahead(0)):
             if start < end <= taken_end:

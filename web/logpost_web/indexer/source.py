@@ -200,22 +200,16 @@ class Source:
             return -1
         return max(end, -1)
 
-    def topic_id(self, topic: str) -> str:
-        """Kafka's id of the topic (KIP-516) as it was when the topic was first asked for; empty when there is no such
-        topic any more. Raises KafkaException."""
-        if topic not in self._topic_ids:
-            self._topic_ids |= self._current_ids([topic])
-        return self._topic_ids[topic]
-
     def topics_were_made_anew(self) -> bool:
-        """Whether a topic is not the one that `topic_id` told of: it was deleted, and perhaps made again under its
+        """Whether a topic is not the one that `bounds` told of: it was deleted, and perhaps made again under its
         name. The client itself goes on at its old offset in the new topic. Raises KafkaException."""
-        return self._current_ids(list(self._topic_ids)) != self._topic_ids
+        return self.current_ids(list(self._topic_ids)) != self._topic_ids
 
-    def _current_ids(self, topics: list[str]) -> dict[str, str]:
+    def current_ids(self, topics: Collection[str]) -> dict[str, str]:
+        """Kafka's ids of these topics now, empty for those that are no more. Raises KafkaException."""
         if not topics:
             return {}
-        described = self._admin.describe_topics(TopicCollection(topics), request_timeout=REQUEST_SECONDS)
+        described = self._admin.describe_topics(TopicCollection(list(topics)), request_timeout=REQUEST_SECONDS)
         ids = {}
         for topic, future in described.items():
             try:
@@ -228,7 +222,7 @@ class Source:
 
     def bounds(self, partitions: Collection[PartitionKey]) -> dict[PartitionKey, Bounds]:
         """What the broker has of them now. Raises KafkaException."""
-        self._topic_ids = self._current_ids(sorted({topic for topic, _ in partitions}))
+        self._topic_ids = self.current_ids(sorted({topic for topic, _ in partitions}))
         asked = [TopicPartition(*key) for key in partitions]
         found = self._consumer.committed(asked, timeout=REQUEST_SECONDS)
         starts, ends = self._offsets(asked, EARLIEST), self._offsets(asked, LATEST)

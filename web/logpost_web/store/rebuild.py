@@ -6,6 +6,8 @@ then done again, and adds nothing twice.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from logpost_web.store import manifest_table
 from logpost_web.store.manifest_table import ChunkKey
 from logpost_web.store.schema import BEFORE, TABLE
@@ -37,17 +39,32 @@ def copy(store: Store, chunk: ChunkKey, size: int, below: int) -> int:
     return manifest_table.count_offsets(store, topic, topic_id, partition, start, end)
 
 
-def copy_rest(store: Store, size: int) -> int:
-    """Copy all rows that are not in the table, and forget those of before. Returns how many the table lacked. Raises
-    QueryError."""
-    now = manifest_table.count_rows(store, size)
-    copied = 0
-    for chunk, (rows, highest) in manifest_table.count_rows(store, size, BEFORE).items():
-        found, _ = now.get(chunk, (0, 0))
-        if found < rows:
-            copied += copy(store, chunk, size, highest + 1) - found
-    store.command(f"DROP TABLE {BEFORE} SYNC")
-    return copied
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """Those of a chunk's rows: how many, the first, the last, and a hash that tells one set from another."""
+
+    rows: int
+    first: int
+    last: int
+    hash: int
+
+
+def offsets(store: Store, table: str, size: int) -> dict[ChunkKey, Offsets]:
+    """Of each chunk of `size` offsets that has rows in `table`, TABLE or BEFORE. Raises QueryError."""
+    found = store.query(
+        "SELECT Topic, TopicId, Partition, intDiv(Offset, {size:Int64}), count(), min(Offset), max(Offset),"
+        f" sum(sipHash64(Offset)) FROM {table} GROUP BY 1, 2, 3, 4",
+        {"size": size},
+    )
+    return {
+        (topic, topic_id, partition, chunk): Offsets(*counted)
+        for topic, topic_id, partition, chunk, *counted in found.rows
+    }
+
+
+def end(store: Store) -> None:
+    """Forget the rows of before. Raises QueryError."""
+    store.command(f"DROP TABLE IF EXISTS {BEFORE} SYNC")
 
 
 def _columns(store: Store) -> list[str]:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import clickhouse_connect
-import msgspec
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
@@ -157,17 +156,11 @@ class Store:
         where that is under way. Blocks. Raises QueryError."""
         if self.has_table(BEFORE):
             return
-        # What the manifest says of rows is void; which lives partitions had, and what was lost, is not.
-        kept = self.query(
-            f"SELECT Topic, TopicId, Partition, Chunk, End, End, Lacks, Lost, 1 FROM {MANIFEST} FINAL"
-            " WHERE position(TopicId, '@') > 0 OR Lacks > 0 OR Lost > 0"
-        ).rows
-        self.command(f"TRUNCATE TABLE {MANIFEST}")
-        names = ("Topic", "TopicId", "Partition", "Chunk", "Start", "End", "Lacks", "Lost", "Version")
-        if kept:
-            self.insert(
-                msgspec.json.Encoder().encode_lines([dict(zip(names, one, strict=True)) for one in kept]), MANIFEST
-            )
+        # By the manifest it lacks all its rows now. One block: it is written or it is not.
+        self.command(
+            f"INSERT INTO {MANIFEST} SELECT Topic, TopicId, Partition, Chunk, Start, Start, 0,"
+            f" greatest(Lacks, Rows + Lost), Lost, -1, 0, Version + 1 FROM {MANIFEST} FINAL"
+        )
         self._place = None
         self.command(f"RENAME TABLE {TABLE} TO {BEFORE}")
         self.command(CREATE_TABLE)
