@@ -19,6 +19,7 @@ TURN_SECONDS = 0.005
 """What all in line get in one turn of the loop, but for the step that is begun when it ends."""
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Turns:
@@ -50,6 +51,10 @@ class Turns:
                 await self.wait()
                 end = self._clock() + STEP_SECONDS
             yield item
+
+    async def map(self, function: Callable[[T], R], items: Iterable[T]) -> tuple[R, ...]:
+        """What `function` makes of each; others are served whenever a step's time is used up."""
+        return tuple([function(item) async for item in self.each(items)])
 
     async def run(self, steps: Generator[Callable[[], Any] | None, Any, T]) -> T:
         """What the steps come to. A call that they yield is made in a thread, and answered to them."""

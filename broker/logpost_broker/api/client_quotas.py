@@ -37,7 +37,7 @@ EXACT, DEFAULT, SPECIFIED = range(3)
 
 
 @handles(DescribeClientQuotasRequest, DescribeClientQuotasResponse)
-def describe_client_quotas(
+async def describe_client_quotas(
     node: Node, request: DescribeClientQuotasRequest, context: RequestContext
 ) -> DescribeClientQuotasResponse:
     try:
@@ -46,11 +46,12 @@ def describe_client_quotas(
         return DescribeClientQuotasResponse(
             throttle_time=NO_THROTTLE, error_code=error.code, error_message=error.message, entries=None
         )
+    found = [entry async for entry in node.turns.each([*node.client_quotas]) if _matches(entry.entity, request)]
     return DescribeClientQuotasResponse(
         throttle_time=NO_THROTTLE,
         error_code=ErrorCode.none,
         error_message=None,
-        entries=tuple(_described(entry) for entry in node.client_quotas if _matches(entry.entity, request)),
+        entries=await node.turns.map(_described, found),
     )
 
 
@@ -100,11 +101,12 @@ async def alter_client_quotas(
     async for entity, entry in node.turns.each(zip(entities, request.entries, strict=True)):
         key = frozenset(entity.items())
         if key not in answers:
-            answers[key] = _altered(node, entity, entry, is_once=asked[key] == 1, validate_only=request.validate_only)
+            is_once = asked[key] == 1
+            answers[key] = await _altered(node, entity, entry, is_once=is_once, validate_only=request.validate_only)
     return AlterClientQuotasResponse(throttle_time=NO_THROTTLE, entries=tuple(answers.values()))
 
 
-def _altered(node: Node, entity: Entity, entry: Change, *, is_once: bool, validate_only: bool) -> Changed:
+async def _altered(node: Node, entity: Entity, entry: Change, *, is_once: bool, validate_only: bool) -> Changed:
     code, message = ErrorCode.none, None
     changes = {change.key: None if change.remove else float(change.value) for change in entry.ops}
     try:
@@ -116,5 +118,7 @@ def _altered(node: Node, entity: Entity, entry: Change, *, is_once: bool, valida
     return Changed(
         error_code=code,
         error_message=message,
-        entity=tuple(ChangedEntity(entity_type=kind, entity_name=name) for kind, name in entity.items()),
+        entity=tuple(
+            [ChangedEntity(entity_type=kind, entity_name=name) async for kind, name in node.turns.each(entity.items())]
+        ),
     )

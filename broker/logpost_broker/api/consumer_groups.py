@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from kio.schema.consumer_group_describe.v1.request import ConsumerGroupDescribeRequest
 from kio.schema.consumer_group_describe.v1.response import Assignment as DescribedAssignment
@@ -98,25 +99,27 @@ def _by_topic(partitions: Partitions) -> dict[uuid.UUID, list[int]]:
     return by_topic
 
 
-@handles(ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse)
-def consumer_group_describe(
+@handles(ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, large_answers=True)
+async def consumer_group_describe(
     node: Node, request: ConsumerGroupDescribeRequest, context: RequestContext
 ) -> ConsumerGroupDescribeResponse:
     operations = ALL_OPERATIONS if request.include_authorized_operations else NOT_ASKED_FOR
     return ConsumerGroupDescribeResponse(
         throttle_time=NO_THROTTLE,
         groups=tuple(
-            dataclasses.replace(_group(node, group_id), authorized_operations=operations)
-            for group_id in request.group_ids
+            [
+                dataclasses.replace(await _group(node, group_id), authorized_operations=operations)
+                async for group_id in node.turns.each(dict.fromkeys(request.group_ids))
+            ]
         ),
     )
 
 
-def _group(node: Node, group_id: GroupId) -> DescribedGroup:
+async def _group(node: Node, group_id: GroupId) -> DescribedGroup:
     service = node.service(GroupService)
     group = service.describe_consumer(group_id)
     if group is not None:
-        return _described(node, group)
+        return await _described(node, group)
     if not group_id:
         return _refused(group_id, ErrorCode.invalid_group_id, "The group id can't be empty.")
     is_other = service.kinds.of(group_id) is not None
@@ -137,7 +140,7 @@ def _refused(group_id: GroupId, code: ErrorCode, message: str) -> DescribedGroup
     )
 
 
-def _described(node: Node, group: DescribedConsumerGroup) -> DescribedGroup:
+async def _described(node: Node, group: DescribedConsumerGroup) -> DescribedGroup:
     return DescribedGroup(
         error_code=ErrorCode.none,
         group_id=GroupId(group.group_id),
@@ -145,7 +148,7 @@ def _described(node: Node, group: DescribedConsumerGroup) -> DescribedGroup:
         group_epoch=i32(group.epoch),
         assignment_epoch=i32(group.target_epoch),
         assignor_name=group.assignor,
-        members=tuple(_member(node, member) for member in group.members),
+        members=await node.turns.map(partial(_member, node), group.members),
     )
 
 

@@ -2,12 +2,12 @@
 
 - v4: flexible. v5: error messages. v6: topics by name or by id, in `topics` instead of `topic_names`
 
-The broker's own topics cannot be deleted. Each topic is a write to the disk: others are served between two of them.
+The broker's own topics cannot be deleted. Each topic is a write to the disk: others are served meanwhile.
 """
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
 from kio.schema.delete_topics.v6.request import DeleteTopicsRequest, DeleteTopicState
 from kio.schema.delete_topics.v6.response import DeletableTopicResult, DeleteTopicsResponse
@@ -27,12 +27,8 @@ def _states(request: object) -> object:
 
 @handles(DeleteTopicsRequest, DeleteTopicsResponse, lift=[Adapted("topics", until=5, value=_states)])
 async def delete_topics(node: Node, request: DeleteTopicsRequest, context: RequestContext) -> DeleteTopicsResponse:
-    responses = []
-    for number, asked in enumerate(request.topics):
-        if number:
-            await asyncio.sleep(0)
-        responses.append(_delete(node, asked))
-    return DeleteTopicsResponse(throttle_time=NO_THROTTLE, responses=tuple(responses))
+    responses = await node.turns.map(partial(_delete, node), request.topics)
+    return DeleteTopicsResponse(throttle_time=NO_THROTTLE, responses=responses)
 
 
 def _delete(node: Node, asked: DeleteTopicState) -> DeletableTopicResult:

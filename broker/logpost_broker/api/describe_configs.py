@@ -35,7 +35,7 @@ async def describe_configs(
         results=tuple(
             [
                 _result(node, resource, with_synonyms=request.include_synonyms)
-                async for resource in node.turns.each(request.resources)
+                async for resource in node.turns.each(dict.fromkeys(request.resources))
             ]
         ),
     )

@@ -6,6 +6,8 @@ A producer's last timestamp is when its last batch or marker arrived, by this br
 
 from __future__ import annotations
 
+from functools import partial
+
 from kio.schema.describe_producers.v0.request import DescribeProducersRequest
 from kio.schema.describe_producers.v0.response import (
     DescribeProducersResponse,
@@ -14,7 +16,7 @@ from kio.schema.describe_producers.v0.response import (
     TopicResponse,
 )
 from kio.schema.errors import ErrorCode
-from kio.schema.types import ProducerId
+from kio.schema.types import ProducerId, TopicName
 from kio.static.primitive import i32, i64
 
 from logpost_broker.errors import ApiError
@@ -28,24 +30,19 @@ NONE = -1
 """No sequence, no coordinator epoch, no open transaction."""
 
 
-@handles(DescribeProducersRequest, DescribeProducersResponse)
+@handles(DescribeProducersRequest, DescribeProducersResponse, large_answers=True)
 async def describe_producers(
     node: Node, request: DescribeProducersRequest, context: RequestContext
 ) -> DescribeProducersResponse:
+    asked: dict[TopicName, dict[i32, None]] = {}
+    async for topic in node.turns.each(request.topics):
+        asked.setdefault(topic.name, {}).update(dict.fromkeys(topic.partition_indexes))
     return DescribeProducersResponse(
         throttle_time=NO_THROTTLE,
         topics=tuple(
             [
-                TopicResponse(
-                    name=topic.name,
-                    partitions=tuple(
-                        [
-                            _partition(node, topic.name, number)
-                            async for number in node.turns.each(topic.partition_indexes)
-                        ]
-                    ),
-                )
-                async for topic in node.turns.each(request.topics)
+                TopicResponse(name=name, partitions=await node.turns.map(partial(_partition, node, name), numbers))
+                async for name, numbers in node.turns.each(asked.items())
             ]
         ),
     )

@@ -9,8 +9,10 @@ start. The quorum is a fixed one, whose voters have no directory ids.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from kio.schema.describe_quorum.v2.request import DescribeQuorumRequest
+from kio.schema.describe_quorum.v2.request import PartitionData as AskedPartition
 from kio.schema.describe_quorum.v2.response import (
     DescribeQuorumResponse,
     Listener,
@@ -31,21 +33,22 @@ LISTENER = "PLAINTEXT"
 
 
 @handles(DescribeQuorumRequest, DescribeQuorumResponse)
-def describe_quorum(node: Node, request: DescribeQuorumRequest, context: RequestContext) -> DescribeQuorumResponse:
-    asked = [
+async def describe_quorum(
+    node: Node, request: DescribeQuorumRequest, context: RequestContext
+) -> DescribeQuorumResponse:
+    asked = (
         (topic.topic_name, partition.partition_index) for topic in request.topics for partition in topic.partitions
-    ]
-    if asked == [METADATA]:
+    )
+    if [*islice(asked, 2)] == [METADATA]:
         topics = (TopicData(topic_name=TopicName(METADATA[0]), partitions=(_quorum(node),)),)
         listener = Listener(name=LISTENER, host=node.host, port=u16(node.port))
         nodes = (QuorumNode(node_id=BrokerId(NODE_ID), listeners=(listener,)),)
         return _answer(topics, nodes)
     return _answer(
-        TopicData(
-            topic_name=topic.topic_name,
-            partitions=tuple(_unknown(partition.partition_index) for partition in topic.partitions),
-        )
-        for topic in request.topics
+        [
+            TopicData(topic_name=topic.topic_name, partitions=await node.turns.map(_unknown, topic.partitions))
+            async for topic in node.turns.each(request.topics)
+        ]
     )
 
 
@@ -75,9 +78,9 @@ def _quorum(node: Node) -> PartitionData:
     )
 
 
-def _unknown(number: i32) -> PartitionData:
+def _unknown(asked: AskedPartition) -> PartitionData:
     return PartitionData(
-        partition_index=number,
+        partition_index=asked.partition_index,
         error_code=ErrorCode.unknown_topic_or_partition,
         error_message=f"the quorum's only partition is {METADATA[0]}-{METADATA[1]}",
         leader_id=BrokerId(0),

@@ -7,6 +7,8 @@ become leader, so the lists of those are empty.
 
 from __future__ import annotations
 
+from functools import partial
+
 from kio.schema.describe_topic_partitions.v0.request import DescribeTopicPartitionsRequest
 from kio.schema.describe_topic_partitions.v0.response import (
     Cursor,
@@ -31,18 +33,18 @@ BROKER_ID = BrokerId(NODE_ID)
 
 
 @handles(DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse)
-def describe_topic_partitions(
+async def describe_topic_partitions(
     node: Node, request: DescribeTopicPartitionsRequest, context: RequestContext
 ) -> DescribeTopicPartitionsResponse:
     try:
         names = _names(node, request)
     except ApiError as error:
-        refused = tuple(_refused(topic.name, error.code) for topic in request.topics)
+        refused = await node.turns.map(partial(_refused, code=error.code), [topic.name for topic in request.topics])
         return DescribeTopicPartitionsResponse(throttle_time=NO_THROTTLE, topics=refused)
     room = min(max(request.response_partition_limit, 1), MAX_PARTITIONS)
     first = 0 if request.cursor is None else int(request.cursor.partition_index)
     described: list[DescribeTopicPartitionsResponseTopic] = []
-    for name in names:
+    async for name in node.turns.each(names):
         if room == 0:
             return _answer(described, Cursor(topic_name=name, partition_index=i32(0)))
         topic = node.topics.by_name(name)

@@ -7,6 +7,8 @@ No list of partitions means all, of which an answer names only those that change
 
 from __future__ import annotations
 
+from functools import partial
+
 from kio.schema.elect_leaders.v2.request import ElectLeadersRequest
 from kio.schema.elect_leaders.v2.response import ElectLeadersResponse, PartitionResult, ReplicaElectionResult
 from kio.schema.errors import ErrorCode
@@ -21,7 +23,7 @@ PREFERRED, UNCLEAN = 0, 1
 
 
 @handles(ElectLeadersRequest, ElectLeadersResponse)
-def elect_leaders(node: Node, request: ElectLeadersRequest, context: RequestContext) -> ElectLeadersResponse:
+async def elect_leaders(node: Node, request: ElectLeadersRequest, context: RequestContext) -> ElectLeadersResponse:
     is_known = request.election_type in (PREFERRED, UNCLEAN)
     if request.topic_partitions is None:
         names = [TopicName(topic.name) for topic in node.topics] if is_known else []
@@ -30,9 +32,9 @@ def elect_leaders(node: Node, request: ElectLeadersRequest, context: RequestCont
         results = [
             ReplicaElectionResult(
                 topic=asked.topic,
-                partition_result=tuple(_elected(node, request, asked.topic, number) for number in asked.partitions),
+                partition_result=await node.turns.map(partial(_elected, node, request, asked.topic), asked.partitions),
             )
-            for asked in request.topic_partitions
+            async for asked in node.turns.each(request.topic_partitions)
         ]
     is_refused = not is_known and request.topic_partitions != ()
     return ElectLeadersResponse(

@@ -51,7 +51,7 @@ async def describe_groups(
     service = node.service(GroupService)
     operations = ALL_OPERATIONS if request.include_authorized_operations else NOT_ASKED_FOR
     groups = []
-    async for group_id in node.turns.each(request.groups):
+    async for group_id in node.turns.each(dict.fromkeys(request.groups)):
         group = service.describe(group_id)
         if group is None:
             is_other = service.kinds.of(group_id) is not None
@@ -123,11 +123,16 @@ async def list_groups(node: Node, request: ListGroupsRequest, context: RequestCo
 
 @handles(DeleteGroupsRequest, DeleteGroupsResponse)
 async def delete_groups(node: Node, request: DeleteGroupsRequest, context: RequestContext) -> DeleteGroupsResponse:
-    deletions = [(group_id, _deletion(node, group_id)) for group_id in request.groups_names]
+    """A group named twice is deleted once, as in Kafka."""
+    names = dict.fromkeys(request.groups_names)
+    deletions = [(group_id, _deletion(node, group_id)) async for group_id in node.turns.each(names)]
     return DeleteGroupsResponse(
         throttle_time=NO_THROTTLE,
         results=tuple(
-            [DeletableGroupResult(group_id=group_id, error_code=await deletion) for group_id, deletion in deletions]
+            [
+                DeletableGroupResult(group_id=group_id, error_code=await deletion)
+                async for group_id, deletion in node.turns.each(deletions)
+            ]
         ),
     )
 

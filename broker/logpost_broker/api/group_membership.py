@@ -29,13 +29,13 @@ from kio.schema.heartbeat.v4.request import HeartbeatRequest
 from kio.schema.heartbeat.v4.response import HeartbeatResponse
 from kio.schema.join_group.v9.request import JoinGroupRequest
 from kio.schema.join_group.v9.response import JoinGroupResponse, JoinGroupResponseMember
-from kio.schema.leave_group.v5.request import LeaveGroupRequest
+from kio.schema.leave_group.v5.request import LeaveGroupRequest, MemberIdentity
 from kio.schema.leave_group.v5.response import LeaveGroupResponse, MemberResponse
 from kio.schema.sync_group.v5.request import SyncGroupRequest
 from kio.schema.sync_group.v5.response import SyncGroupResponse
 from kio.static.primitive import i32
 
-from logpost_broker.groups.messages import Heartbeat, Join, LeaveReply, LeavingMember, Sync
+from logpost_broker.groups.messages import Heartbeat, Join, LeavingMember, Sync
 from logpost_broker.groups.service import GroupService
 from logpost_broker.node import Node
 from logpost_broker.wire.registry import Adapted, RequestContext, handles
@@ -43,6 +43,8 @@ from logpost_broker.wire.units import NO_THROTTLE, milliseconds
 
 FIRST_WITH_MEMBER_ID_REQUIRED = 4
 FIRST_WITH_SKIP_ASSIGNMENT = 9
+MEMBERS_AT_ONCE = 1_000
+"""So many members leave in one step."""
 MEMBER_ID_NAME_LENGTH = 249
 """How much of a client's name goes into its member id."""
 
@@ -135,19 +137,24 @@ def _only_members_code(response: LeaveGroupResponse) -> ErrorCode:
     lower=[Adapted("error_code", 2, _only_members_code)],
 )
 async def leave_group(node: Node, request: LeaveGroupRequest, context: RequestContext) -> LeaveGroupResponse:
-    leaving = [
-        LeavingMember(member_id=member.member_id, instance_id=member.group_instance_id) for member in request.members
-    ]
-    return _left(await node.service(GroupService).leave(request.group_id, leaving))
+    left: list[MemberResponse] = []
+    code = ErrorCode.none
+    for begin in range(0, max(len(request.members), 1), MEMBERS_AT_ONCE):
+        if begin:
+            await node.turns.wait()
+        leaving = [_leaving(member) for member in request.members[begin : begin + MEMBERS_AT_ONCE]]
+        reply = await node.service(GroupService).leave(request.group_id, leaving)
+        code = reply.code
+        if code is not ErrorCode.none:
+            left = []
+            break
+        left += [_left(member, code) for member, code in reply.members]
+    return LeaveGroupResponse(throttle_time=NO_THROTTLE, error_code=code, members=tuple(left))
 
 
-def _left(reply: LeaveReply) -> LeaveGroupResponse:
-    members = () if reply.code is not ErrorCode.none else reply.members
-    return LeaveGroupResponse(
-        throttle_time=NO_THROTTLE,
-        error_code=reply.code,
-        members=tuple(
-            MemberResponse(member_id=member.member_id, group_instance_id=member.instance_id, error_code=code)
-            for member, code in members
-        ),
-    )
+def _leaving(member: MemberIdentity) -> LeavingMember:
+    return LeavingMember(member_id=member.member_id, instance_id=member.group_instance_id)
+
+
+def _left(member: LeavingMember, code: ErrorCode) -> MemberResponse:
+    return MemberResponse(member_id=member.member_id, group_instance_id=member.instance_id, error_code=code)

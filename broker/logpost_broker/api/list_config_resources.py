@@ -23,7 +23,7 @@ from logpost_broker.wire.units import NO_THROTTLE
     ListConfigResourcesResponse,
     lift=[Adapted("resource_types", until=0, value=lambda request: (ResourceType.CLIENT_METRICS,))],
 )
-def list_config_resources(
+async def list_config_resources(
     node: Node, request: ListConfigResourcesRequest, context: RequestContext
 ) -> ListConfigResourcesResponse:
     asked = {int(kind) for kind in request.resource_types or ResourceType}
@@ -31,14 +31,12 @@ def list_config_resources(
         return ListConfigResourcesResponse(
             throttle_time=NO_THROTTLE, error_code=ErrorCode.unsupported_version, config_resources=()
         )
+    named = [(name, kind) for kind in ResourceType if kind in asked for name in _names(node, kind)]
     return ListConfigResourcesResponse(
         throttle_time=NO_THROTTLE,
         error_code=ErrorCode.none,
         config_resources=tuple(
-            ConfigResource(resource_name=name, resource_type=i8(kind))
-            for kind in ResourceType
-            if kind in asked
-            for name in _names(node, kind)
+            [ConfigResource(resource_name=name, resource_type=i8(kind)) async for name, kind in node.turns.each(named)]
         ),
     )
 

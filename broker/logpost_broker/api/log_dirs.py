@@ -11,7 +11,7 @@ for and does not exist is left out of the description, as in Kafka.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from kio.schema.alter_replica_log_dirs.v2.request import AlterReplicaLogDir, AlterReplicaLogDirsRequest
 from kio.schema.alter_replica_log_dirs.v2.response import (
@@ -19,7 +19,7 @@ from kio.schema.alter_replica_log_dirs.v2.response import (
     AlterReplicaLogDirsResponse,
     AlterReplicaLogDirTopicResult,
 )
-from kio.schema.describe_log_dirs.v5.request import DescribeLogDirsRequest
+from kio.schema.describe_log_dirs.v5.request import DescribableLogDirTopic, DescribeLogDirsRequest
 from kio.schema.describe_log_dirs.v5.response import (
     DescribeLogDirsPartition,
     DescribeLogDirsResponse,
@@ -35,32 +35,32 @@ from logpost_broker.topics import Topic
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
-Wanted = Sequence[tuple[Topic, Sequence[int]]]
+Wanted = tuple[Topic, Sequence[int]]
+"""A topic and numbers of its partitions."""
 
 
 @handles(DescribeLogDirsRequest, DescribeLogDirsResponse)
 async def describe_log_dirs(
     node: Node, request: DescribeLogDirsRequest, context: RequestContext
 ) -> DescribeLogDirsResponse:
-    wanted = list(_wanted(node, request))
+    if request.topics is None:
+        wanted: list[Wanted] = [(topic, range(topic.partitions)) for topic in node.topics]
+    else:
+        wanted = [one async for asked in node.turns.each(request.topics) if (one := _wanted(node, asked)) is not None]
     # Logs that nobody has used since the start are looked at in the file system.
     result = await asyncio.get_running_loop().run_in_executor(None, _described, node, wanted)
     return DescribeLogDirsResponse(throttle_time=NO_THROTTLE, error_code=ErrorCode.none, results=(result,))
 
 
-def _wanted(node: Node, request: DescribeLogDirsRequest) -> Iterator[tuple[Topic, Sequence[int]]]:
-    if request.topics is None:
-        yield from ((topic, range(topic.partitions)) for topic in node.topics)
-        return
-    for asked in request.topics:
-        topic = node.topics.by_name(asked.topic)
-        if topic is not None:
-            numbers = [number for number in sorted(set(asked.partitions)) if 0 <= number < topic.partitions]
-            if numbers:
-                yield topic, numbers
+def _wanted(node: Node, asked: DescribableLogDirTopic) -> Wanted | None:
+    topic = node.topics.by_name(asked.topic)
+    if topic is None:
+        return None
+    numbers = [number for number in sorted(set(asked.partitions)) if 0 <= number < topic.partitions]
+    return (topic, numbers) if numbers else None
 
 
-def _described(node: Node, wanted: Wanted) -> DescribeLogDirsResult:
+def _described(node: Node, wanted: Sequence[Wanted]) -> DescribeLogDirsResult:
     path = str(node.logs.directory)
     try:
         space = node.logs.space()
@@ -91,23 +91,27 @@ def _partition(node: Node, topic: Topic, number: int) -> DescribeLogDirsPartitio
 
 
 @handles(AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse)
-def alter_replica_log_dirs(
+async def alter_replica_log_dirs(
     node: Node, request: AlterReplicaLogDirsRequest, context: RequestContext
 ) -> AlterReplicaLogDirsResponse:
     results: dict[TopicName, list[AlterReplicaLogDirPartitionResult]] = {}
-    for asked in request.dirs:
-        for topic in asked.topics:
+    async for asked in node.turns.each(request.dirs):
+        async for topic in node.turns.each(asked.topics):
             results.setdefault(topic.name, []).extend(
-                AlterReplicaLogDirPartitionResult(
-                    partition_index=number, error_code=_moved(node, asked, topic.name, number)
-                )
-                for number in topic.partitions
+                [
+                    AlterReplicaLogDirPartitionResult(
+                        partition_index=number, error_code=_moved(node, asked, topic.name, number)
+                    )
+                    async for number in node.turns.each(topic.partitions)
+                ]
             )
     return AlterReplicaLogDirsResponse(
         throttle_time=NO_THROTTLE,
         results=tuple(
-            AlterReplicaLogDirTopicResult(topic_name=name, partitions=tuple(partitions))
-            for name, partitions in results.items()
+            [
+                AlterReplicaLogDirTopicResult(topic_name=name, partitions=tuple(partitions))
+                async for name, partitions in node.turns.each(results.items())
+            ]
         ),
     )
 

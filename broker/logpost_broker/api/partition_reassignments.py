@@ -8,6 +8,8 @@ INVALID_REPLICA_ASSIGNMENT, and none is ever on its way.
 
 from __future__ import annotations
 
+from functools import partial
+
 from kio.schema.alter_partition_reassignments.v1.request import (
     AlterPartitionReassignmentsRequest,
     ReassignablePartition,
@@ -28,7 +30,7 @@ from logpost_broker.wire.units import NO_THROTTLE
 
 
 @handles(AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse)
-def alter_partition_reassignments(
+async def alter_partition_reassignments(
     node: Node, request: AlterPartitionReassignmentsRequest, context: RequestContext
 ) -> AlterPartitionReassignmentsResponse:
     return AlterPartitionReassignmentsResponse(
@@ -37,11 +39,13 @@ def alter_partition_reassignments(
         error_code=ErrorCode.none,
         error_message=None,
         responses=tuple(
-            ReassignableTopicResponse(
-                name=topic.name,
-                partitions=tuple(_reassigned(node, topic.name, partition) for partition in topic.partitions),
-            )
-            for topic in request.topics
+            [
+                ReassignableTopicResponse(
+                    name=topic.name,
+                    partitions=await node.turns.map(partial(_reassigned, node, topic.name), topic.partitions),
+                )
+                async for topic in node.turns.each(request.topics)
+            ]
         ),
     )
 

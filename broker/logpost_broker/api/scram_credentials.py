@@ -31,17 +31,24 @@ from logpost_broker.wire.units import NO_THROTTLE
 
 
 @handles(DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse)
-def describe_user_scram_credentials(
+async def describe_user_scram_credentials(
     node: Node, request: DescribeUserScramCredentialsRequest, context: RequestContext
 ) -> DescribeUserScramCredentialsResponse:
     """No users asked means all, null or empty, as in Kafka."""
-    credentials = node.scram_credentials
-    asked = Counter([user.name for user in request.users or ()] or {entry.user for entry in credentials})
+    kept: dict[str, list[ScramEntry]] = {}
+    for entry in node.scram_credentials:
+        kept.setdefault(entry.user, []).append(entry)
+    asked = Counter([user.name for user in request.users or ()] or [*kept])
     return DescribeUserScramCredentialsResponse(
         throttle_time=NO_THROTTLE,
         error_code=ErrorCode.none,
         error_message=None,
-        results=tuple(_described(user, times, credentials.of(user)) for user, times in sorted(asked.items())),
+        results=tuple(
+            [
+                _described(user, times, kept.get(user, ()))
+                async for user, times in node.turns.each(sorted(asked.items()))
+            ]
+        ),
     )
 
 

@@ -6,6 +6,7 @@ ShareGroupHeartbeat, version 1; ShareGroupDescribe, version 1. Version 0 of both
 from __future__ import annotations
 
 import uuid
+from functools import partial
 
 from kio.schema.errors import ErrorCode
 from kio.schema.share_group_describe.v1.request import ShareGroupDescribeRequest
@@ -21,7 +22,7 @@ from logpost_broker.api.group_admin import ALL_OPERATIONS, NOT_ASKED_FOR
 from logpost_broker.groups.service import GroupService
 from logpost_broker.node import Node
 from logpost_broker.share_groups import assignor
-from logpost_broker.share_groups.group import ShareGroup
+from logpost_broker.share_groups.member_events import ShareCurrentStored, ShareMemberStored
 from logpost_broker.share_groups.messages import ShareHeartbeat
 from logpost_broker.share_groups.service import ShareGroupService
 from logpost_broker.wire.registry import RequestContext, handles
@@ -65,16 +66,19 @@ def _partitions(assignment: assignor.Assignment) -> tuple[TopicPartitions, ...]:
     )
 
 
-@handles(ShareGroupDescribeRequest, ShareGroupDescribeResponse)
-def share_group_describe(
+@handles(ShareGroupDescribeRequest, ShareGroupDescribeResponse, large_answers=True)
+async def share_group_describe(
     node: Node, request: ShareGroupDescribeRequest, context: RequestContext
 ) -> ShareGroupDescribeResponse:
     operations = ALL_OPERATIONS if request.include_authorized_operations else NOT_ASKED_FOR
-    groups = tuple(_described(node, group_id, operations) for group_id in request.group_ids)
-    return ShareGroupDescribeResponse(throttle_time=NO_THROTTLE, groups=groups)
+    groups = [
+        await _described(node, group_id, operations)
+        async for group_id in node.turns.each(dict.fromkeys(request.group_ids))
+    ]
+    return ShareGroupDescribeResponse(throttle_time=NO_THROTTLE, groups=tuple(groups))
 
 
-def _described(node: Node, group_id: GroupId, operations: i32) -> DescribedGroup:
+async def _described(node: Node, group_id: GroupId, operations: i32) -> DescribedGroup:
     group = node.service(ShareGroupService).describe(group_id)
     if group is None:
         return DescribedGroup(
@@ -87,6 +91,7 @@ def _described(node: Node, group_id: GroupId, operations: i32) -> DescribedGroup
             assignor_name="",
             members=(),
         )
+    members = [(member, group.current_of(member_id)) for member_id, member in sorted(group.members.items())]
     return DescribedGroup(
         error_code=ErrorCode.none,
         group_id=group_id,
@@ -94,13 +99,13 @@ def _described(node: Node, group_id: GroupId, operations: i32) -> DescribedGroup
         group_epoch=i32(group.epoch),
         assignment_epoch=i32(group.target_epoch),
         assignor_name=ASSIGNOR,
-        members=tuple(_member(node, group, member_id) for member_id in sorted(group.members)),
+        members=await node.turns.map(partial(_member, node), members),
         authorized_operations=operations,
     )
 
 
-def _member(node: Node, group: ShareGroup, member_id: str) -> Member:
-    member, current = group.members[member_id], group.current_of(member_id)
+def _member(node: Node, described: tuple[ShareMemberStored, ShareCurrentStored]) -> Member:
+    member, current = described
     return Member(
         member_id=member.member_id,
         rack_id=member.rack_id,

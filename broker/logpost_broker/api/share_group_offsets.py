@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from functools import partial
 
 from kio.schema.alter_share_group_offsets.v0.request import (
     AlterShareGroupOffsetsRequest,
@@ -48,15 +49,15 @@ from logpost_broker.wire.units import NO_THROTTLE
 UNKNOWN = i64(-1)
 
 
-@handles(DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse)
+@handles(DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse, large_answers=True)
 async def describe_share_group_offsets(
     node: Node, request: DescribeShareGroupOffsetsRequest, context: RequestContext
 ) -> DescribeShareGroupOffsetsResponse:
-    groups = tuple(_described(node, group) for group in request.groups)
+    groups = tuple([await _described(node, group) async for group in node.turns.each(dict.fromkeys(request.groups))])
     try:
         await node.service(ShareGroupService).delivery.settled()
     except ApiError as error:
-        groups = tuple(_refused(group.group_id, error) for group in request.groups)
+        groups = await node.turns.map(partial(_refused, error=error), [group.group_id for group in groups])
     return DescribeShareGroupOffsetsResponse(throttle_time=NO_THROTTLE, groups=groups)
 
 
@@ -66,7 +67,9 @@ def _refused(group_id: GroupId, error: ApiError) -> DescribeShareGroupOffsetsRes
     )
 
 
-def _described(node: Node, asked: DescribeShareGroupOffsetsRequestGroup) -> DescribeShareGroupOffsetsResponseGroup:
+async def _described(
+    node: Node, asked: DescribeShareGroupOffsetsRequestGroup
+) -> DescribeShareGroupOffsetsResponseGroup:
     service = node.service(ShareGroupService)
     if service.describe(asked.group_id) is None:
         return _refused(asked.group_id, ApiError(ErrorCode.group_id_not_found, f"Group {asked.group_id} not found."))
@@ -80,26 +83,32 @@ def _described(node: Node, asked: DescribeShareGroupOffsetsRequestGroup) -> Desc
         partitions = {topic.topic_name: list(topic.partitions) for topic in asked.topics}
     return DescribeShareGroupOffsetsResponseGroup(
         group_id=asked.group_id,
-        topics=tuple(_described_topic(node, asked.group_id, name, numbers) for name, numbers in partitions.items()),
+        topics=tuple(
+            [
+                await _described_topic(node, asked.group_id, name, numbers)
+                async for name, numbers in node.turns.each(partitions.items())
+            ]
+        ),
         error_code=ErrorCode.none,
     )
 
 
-def _described_topic(
+async def _described_topic(
     node: Node, group_id: str, name: str, numbers: Iterable[int]
 ) -> DescribeShareGroupOffsetsResponseTopic:
     topic = node.topics.by_name(name)
     return DescribeShareGroupOffsetsResponseTopic(
         topic_name=TopicName(name),
         topic_id=None if topic is None else topic.id,
-        partitions=tuple(_described_partition(node, group_id, topic, number) for number in numbers),
+        partitions=await node.turns.map(partial(_described_partition, node, group_id, name), numbers),
     )
 
 
 def _described_partition(
-    node: Node, group_id: str, topic: Topic | None, number: int
+    node: Node, group_id: str, name: str, number: int
 ) -> DescribeShareGroupOffsetsResponsePartition:
     """A partition that the group has not begun has no start offset."""
+    topic = node.topics.by_name(name)
     try:
         if topic is None:
             raise ApiError(ErrorCode.unknown_topic_or_partition)

@@ -34,25 +34,27 @@ from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 
-@handles(StreamsGroupDescribeRequest, StreamsGroupDescribeResponse)
-def streams_group_describe(
+@handles(StreamsGroupDescribeRequest, StreamsGroupDescribeResponse, large_answers=True)
+async def streams_group_describe(
     node: Node, request: StreamsGroupDescribeRequest, context: RequestContext
 ) -> StreamsGroupDescribeResponse:
     operations = ALL_OPERATIONS if request.include_authorized_operations else NOT_ASKED_FOR
     return StreamsGroupDescribeResponse(
         throttle_time=NO_THROTTLE,
         groups=tuple(
-            dataclasses.replace(_group(node, group_id), authorized_operations=operations)
-            for group_id in request.group_ids
+            [
+                dataclasses.replace(await _group(node, group_id), authorized_operations=operations)
+                async for group_id in node.turns.each(dict.fromkeys(request.group_ids))
+            ]
         ),
     )
 
 
-def _group(node: Node, group_id: GroupId) -> DescribedGroup:
+async def _group(node: Node, group_id: GroupId) -> DescribedGroup:
     service = node.service(GroupService)
     group = service.describe_streams(group_id)
     if group is not None:
-        return _described(group)
+        return await _described(node, group)
     if not group_id:
         return _refused(group_id, ErrorCode.invalid_group_id, "The group id can't be empty.")
     is_other = service.kinds.of(group_id) is not None
@@ -72,7 +74,7 @@ def _refused(group_id: GroupId, code: ErrorCode, message: str) -> DescribedGroup
     )
 
 
-def _described(group: DescribedStreamsGroup) -> DescribedGroup:
+async def _described(node: Node, group: DescribedStreamsGroup) -> DescribedGroup:
     return DescribedGroup(
         error_code=ErrorCode.none,
         group_id=GroupId(group.group_id),
@@ -80,7 +82,7 @@ def _described(group: DescribedStreamsGroup) -> DescribedGroup:
         group_epoch=i32(group.epoch),
         assignment_epoch=i32(group.target_epoch),
         topology=_topology(group),
-        members=tuple(_member(member) for member in group.members),
+        members=await node.turns.map(_member, group.members),
     )
 
 

@@ -33,14 +33,14 @@ from logpost_broker.wire.units import NO_THROTTLE, instant
 STATES = {state.value: state for state in TransactionState}
 
 
-@handles(ListTransactionsRequest, ListTransactionsResponse)
+@handles(ListTransactionsRequest, ListTransactionsResponse, large_answers=True)
 async def list_transactions(
     node: Node, request: ListTransactionsRequest, context: RequestContext
 ) -> ListTransactionsResponse:
     try:
         pattern = RegularExpression(request.transactional_id_pattern or "")
     except ValueError:
-        return _listed(ErrorCode.invalid_regular_expression)
+        return _answer(ErrorCode.invalid_regular_expression)
     wanted = ListFilter(
         states=frozenset(STATES[name] for name in request.state_filters if name in STATES)
         if request.state_filters
@@ -52,37 +52,37 @@ async def list_transactions(
     if request.transactional_id_pattern:
         found = [each async for each in node.turns.each(found) if pattern.matches(each.transactional_id)]
     unknown = tuple(name for name in request.state_filters if name not in STATES)
-    return _listed(ErrorCode.none, unknown, found)
+    return _answer(ErrorCode.none, unknown, await node.turns.map(_listed, found))
 
 
-def _listed(
-    code: ErrorCode, unknown: tuple[str, ...] = (), found: list[TransactionStored] | None = None
+def _answer(
+    code: ErrorCode, unknown: tuple[str, ...] = (), listed: tuple[Listed, ...] = ()
 ) -> ListTransactionsResponse:
     return ListTransactionsResponse(
-        throttle_time=NO_THROTTLE,
-        error_code=code,
-        unknown_state_filters=unknown,
-        transaction_states=tuple(
-            Listed(
-                transactional_id=TransactionalId(transaction.transactional_id),
-                producer_id=ProducerId(transaction.producer_id),
-                transaction_state=transaction.state.value,
-            )
-            for transaction in found or ()
-        ),
+        throttle_time=NO_THROTTLE, error_code=code, unknown_state_filters=unknown, transaction_states=listed
     )
 
 
-@handles(DescribeTransactionsRequest, DescribeTransactionsResponse)
-def describe_transactions(
+def _listed(transaction: TransactionStored) -> Listed:
+    return Listed(
+        transactional_id=TransactionalId(transaction.transactional_id),
+        producer_id=ProducerId(transaction.producer_id),
+        transaction_state=transaction.state.value,
+    )
+
+
+@handles(DescribeTransactionsRequest, DescribeTransactionsResponse, large_answers=True)
+async def describe_transactions(
     node: Node, request: DescribeTransactionsRequest, context: RequestContext
 ) -> DescribeTransactionsResponse:
     service = node.service(TransactionService)
     return DescribeTransactionsResponse(
         throttle_time=NO_THROTTLE,
         transaction_states=tuple(
-            _described(transactional_id, service.describe(transactional_id))
-            for transactional_id in request.transactional_ids
+            [
+                _described(transactional_id, service.describe(transactional_id))
+                async for transactional_id in node.turns.each(dict.fromkeys(request.transactional_ids))
+            ]
         ),
     )
 

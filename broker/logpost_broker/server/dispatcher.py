@@ -26,8 +26,8 @@ Encode = Callable[[Any], Buffers | None]
 
 PRODUCE_KEY = 0
 """Its large requests are few elements with many bytes."""
-FRAME_AT_ONCE = 64 * 1024
-"""A request of so many bytes is read on the event loop."""
+FRAME_AT_ONCE = 16 * 1024
+"""A request of so many bytes is read on the event loop, in 35 ms where each is an element."""
 
 ELEMENTS_AT_ONCE = 1_000
 """An answer of so many elements is written on the event loop, in 5 ms."""
@@ -88,6 +88,8 @@ class Dispatcher:
         if isinstance(response, Awaitable):
             encoded = asyncio.ensure_future(self._encoded(response, encode))
             return Parked(encoded, _as_it_is, starts_next_turn=True)
+        if has_more_elements(response, ELEMENTS_AT_ONCE):
+            return Parked(asyncio.ensure_future(self._written(response, encode)), _as_it_is, starts_next_turn=False)
         return encode(response)
 
     async def _read_in_thread(
@@ -103,11 +105,13 @@ class Dispatcher:
                 await asyncio.sleep(0)
         finally:
             context.connection.go_on()
-        return await self._encoded(response, encode) if isinstance(response, Awaitable) else encode(response)
+        return await self._written(await response if isinstance(response, Awaitable) else response, encode)
 
     async def _encoded(self, response: Awaitable[Any], encode: Encode) -> Buffers | None:
+        return await self._written(await response, encode)
+
+    async def _written(self, answer: Any, encode: Encode) -> Buffers | None:
         """One of many thousand elements takes up to seconds: a thread writes it, and others are served meanwhile."""
-        answer = await response
         if not has_more_elements(answer, ELEMENTS_AT_ONCE):
             return encode(answer)
         return await asyncio.get_running_loop().run_in_executor(self._threads, encode, answer)
