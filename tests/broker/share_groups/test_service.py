@@ -203,7 +203,7 @@ def test_a_member_goes_on_after_a_restart(tmp_path: Path, begin: Open, session_o
 def test_what_a_member_had_that_is_silent_is_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: Open, session_on: Open
 ) -> None:
-    limited(monkeypatch, ShareLimits(session_timeout_ms=100))
+    limited(monkeypatch, ShareLimits(session_timeout_ms=1_000))
     with Broker(EMBEDDED, tmp_path) as broker:
         session, other = begin(broker), session_on(broker)
         beat(session, 0, TOPIC)
