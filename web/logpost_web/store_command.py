@@ -90,12 +90,15 @@ def _check_stopped(config: Config, directory: Path) -> dict[str, Any]:
 
 
 def _rebuild_stopped(config: Config, directory: Path) -> dict[str, Any]:
-    from logpost_web.store.store import Store, UnopenedError, put_aside
+    from logpost_web.store.embedded import put_aside
+    from logpost_web.store.errors import UnopenedError
+    from logpost_web.store.store import Store, embedded_path
 
     try:
         store = Store.open(config.store, directory)
     except UnopenedError as error:
-        aside = put_aside(config.store, directory)
+        path = embedded_path(config.store, directory)
+        aside = None if path is None else put_aside(path)
         if aside is None:
             raise
         _say(f"{error}: it is kept as {aside}\n")

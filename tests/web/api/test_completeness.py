@@ -10,7 +10,7 @@ import pytest
 
 from logpost_web.api.completeness import ASKED_AT_MOST, Behind, Completeness, Partition, ask_whole, completeness
 from logpost_web.indexer.progress import PartitionProgress, Pause, Progress, SteppedOver
-from logpost_web.store.store import QueryError
+from logpost_web.store.errors import QueryError
 
 SECOND_NS = 10**9
 

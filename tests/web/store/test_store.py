@@ -15,6 +15,7 @@ import pytest
 from logpost.config import StoreConfig
 from logpost.errors import ConfigError, StartError
 from logpost_web.store import rebuild
+from logpost_web.store.errors import QueryError
 from logpost_web.store.schema import (
     ADDED_COLUMNS,
     MAX_NS,
@@ -23,7 +24,7 @@ from logpost_web.store.schema import (
     VERSION,
     version_comment,
 )
-from logpost_web.store.store import QueryError, Store
+from logpost_web.store.store import Store
 from tests.support.processes import free_port
 
 OPENTELEMETRY_COLUMNS = {
@@ -252,12 +253,35 @@ def test_a_table_of_an_older_layout_is_noticed_and_taken_along(tmp_path: Path) -
     store.close()
 
 
+def contents(directory: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in directory.rglob("*") if file.is_file()}
+
+
+def refused(directory: Path, says: str) -> None:
+    """Twice, and no file is touched."""
+    before = contents(directory)
+    for _ in range(2):
+        with pytest.raises(StartError, match=says):
+            Store.open(StoreConfig(), directory)
+    assert contents(directory) == before
+
+
 def test_a_table_of_a_newer_layout_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
     store = Store.open(StoreConfig(), tmp_path)
     store.command(f"ALTER TABLE otel_logs MODIFY COMMENT '{version_comment(VERSION + 1)}'")
     store.close()
-    files = {file: file.read_bytes() for file in (tmp_path / "clickhouse").rglob("*") if file.is_file()}
-    for _ in range(2):  # the directory is free again
-        with pytest.raises(StartError, match="start the newer release"):
-            Store.open(StoreConfig(), tmp_path)
-    assert {file: file.read_bytes() for file in (tmp_path / "clickhouse").rglob("*") if file.is_file()} == files
+    refused(tmp_path, "start the newer release")
+
+
+def test_a_store_that_a_newer_engine_wrote_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
+    Store.open(StoreConfig(), tmp_path).close()
+    file = tmp_path / "clickhouse" / "engine-version"
+    own = file.read_text()
+    year, month, *patch = own.strip().split(".")
+    for newer in (f"{year}.{int(month) + 1}.1.1", f"{int(year) + 1}.1.0.1"):
+        file.write_text(newer)
+        refused(tmp_path, f"was written by ClickHouse {newer}; this logpost has {own.strip()}: start the newer release")
+    for known in (f"{year}.{month}.{int(patch[0]) + 1}.1", f"{int(year) - 1}.12.1.1", "", "\0\0", "what"):
+        file.write_text(known)
+        Store.open(StoreConfig(), tmp_path).close()
+    assert file.read_text() == own

@@ -10,7 +10,7 @@ import msgspec
 from logpost.record import format_ts
 from logpost_web.indexer.progress import Progress
 from logpost_web.store.damage import CORRUPTED
-from logpost_web.store.store import QueryError
+from logpost_web.store.errors import QueryError
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from starlette.types import ExceptionHandler
 from logpost_web.api.places import NoPlaceError
 from logpost_web.search.errors import BadArgumentError, QuerySyntaxError
 from logpost_web.search.rows import MAX_ANSWER_BYTES, MAX_SECONDS
-from logpost_web.store.store import QueryError
+from logpost_web.store.errors import QueryError
 
 log = logging.getLogger("web")
 

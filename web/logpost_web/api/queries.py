@@ -24,7 +24,9 @@ from logpost_web.search.ast import Query
 from logpost_web.search.condition import regexes
 from logpost_web.search.errors import QuerySyntaxError
 from logpost_web.search.rows import Statement
-from logpost_web.store.store import QueryError, QueryResult, Store
+from logpost_web.store.errors import QueryError
+from logpost_web.store.statements import QueryResult
+from logpost_web.store.store import Store
 
 log = logging.getLogger("web")
 

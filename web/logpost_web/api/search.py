@@ -22,7 +22,8 @@ from logpost_web.search.excerpt import texts
 from logpost_web.search.hints import Hint, hints
 from logpost_web.search.marks import Marker
 from logpost_web.search.rows import DEFAULT_LIMIT, MAX_LIMIT, FoundRow, Statement, rows_statement
-from logpost_web.store.store import QueryError, QueryResult
+from logpost_web.store.errors import QueryError
+from logpost_web.store.statements import QueryResult
 
 
 class Row(msgspec.Struct, kw_only=True, omit_defaults=True):

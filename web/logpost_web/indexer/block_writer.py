@@ -13,7 +13,8 @@ from logpost_web.indexer import metrics
 from logpost_web.indexer.attributes import is_refused
 from logpost_web.indexer.row import Row, encode, mended_attributes, plain_attributes
 from logpost_web.indexer.stored import stored_offsets
-from logpost_web.store.store import QueryError, Store
+from logpost_web.store.errors import QueryError
+from logpost_web.store.store import Store
 
 
 def write(store: Store, rows: Sequence[Row]) -> None:

@@ -33,7 +33,8 @@ from logpost_web.indexer.row import Position, Row, is_cut, to_row
 from logpost_web.indexer.source import Source
 from logpost_web.indexer.stored import stored_lines, stored_offsets, stored_ranges
 from logpost_web.store import rebuild
-from logpost_web.store.store import QueryError, Store
+from logpost_web.store.errors import QueryError
+from logpost_web.store.store import Store
 
 CONSUME_ROWS = 10_000
 CONSUME_SECONDS = 0.1

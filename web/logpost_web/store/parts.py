@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logpost_web.store.damage import DAMAGE_CODES, part_in
-from logpost_web.store.store import QueryError, Store
+from logpost_web.store.errors import QueryError
+from logpost_web.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

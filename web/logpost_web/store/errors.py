@@ -1,0 +1,48 @@
+"""What may go wrong with the store."""
+
+from __future__ import annotations
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from logpost.errors import LogpostError, StartError
+from logpost_web.store.damage import is_damage
+
+GONE = 107
+"""ClickHouse's code of a file that is not there."""
+TIMED_OUT = 159
+"""ClickHouse's code of a statement that ran into `max_execution_time`."""
+TOO_LARGE = 396
+"""That of one that ran into `max_result_bytes`."""
+
+
+class UnopenedError(StartError):
+    """A store that the engine, or the server, does not open."""
+
+
+class QueryError(LogpostError):
+    """A statement that failed. `code`: ClickHouse's error code, 0 where it gave none."""
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+    @property
+    def is_damage(self) -> bool:
+        """Whether bytes of the store are damaged or gone."""
+        return is_damage(self.code, str(self))
+
+    @property
+    def timed_out(self) -> bool:
+        return self.code == TIMED_OUT
+
+    @property
+    def too_large(self) -> bool:
+        return self.code == TOO_LARGE
+
+
+def query_error(error: ClickHouseError) -> QueryError:
+    return QueryError(first_line(error), getattr(error, "code", None) or 0)
+
+
+def first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

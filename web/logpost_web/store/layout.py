@@ -1,0 +1,81 @@
+"""The tables of the store: made, brought to this release's layout, begun anew for a rebuild."""
+
+from __future__ import annotations
+
+from logpost_web.store.schema import (
+    ADDED_COLUMNS,
+    BEFORE,
+    CREATE_MANIFEST,
+    CREATE_STEPPED_OVER,
+    CREATE_TABLE,
+    MANIFEST,
+    REPLACED_INDEXES,
+    TABLE,
+    TOLERANT,
+    VERSION,
+    version_in,
+)
+from logpost_web.store.statements import Statements
+
+
+def create(statements: Statements) -> None:
+    """The tables that are not there yet. Raises QueryError."""
+    for sql in (CREATE_TABLE, CREATE_MANIFEST, CREATE_STEPPED_OVER):
+        statements.command(sql)
+
+
+def upgrade(statements: Statements) -> None:
+    """Every statement works on the tables afterwards; rows of an older layout are put aside to be written again. Raises
+    QueryError."""
+    if version(statements) < VERSION:
+        begin_rebuild(statements)
+    for column in ADDED_COLUMNS:
+        statements.command(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
+    _replace_indexes(statements)
+    _tolerate_broken_parts(statements)
+
+
+def version(statements: Statements) -> int:
+    """The layout (`schema.VERSION`) in which all rows are written; a lower one: some may be from before. Raises
+    QueryError."""
+    comment = "SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
+    return version_in(statements.query(comment, {"table": TABLE}).rows[0][0])
+
+
+def has_table(statements: Statements, table: str) -> bool:
+    """Raises QueryError."""
+    found = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
+    return bool(statements.query(found, {"table": table}).rows[0][0])
+
+
+def begin_rebuild(statements: Statements) -> None:
+    """Put the rows aside and begin an empty table, which the indexer fills: see `rebuild.py`. Nothing happens where
+    that is under way. Raises QueryError."""
+    if has_table(statements, BEFORE):
+        return
+    # By the manifest it lacks all its rows now. One block: it is written or it is not.
+    statements.command(
+        f"INSERT INTO {MANIFEST} SELECT Topic, TopicId, Partition, Chunk, Start, Start, 0,"
+        f" greatest(Lacks, Rows + Lost), Lost, -1, 0, Version + 1 FROM {MANIFEST} FINAL"
+    )
+    statements.command(f"RENAME TABLE {TABLE} TO {BEFORE}")
+    statements.command(CREATE_TABLE)
+
+
+def _replace_indexes(statements: Statements) -> None:
+    of_table = "FROM system.data_skipping_indices WHERE database = currentDatabase() AND table = {table:String}"
+    for (name,) in statements.query(f"SELECT name {of_table}", {"table": TABLE}).rows:
+        if name in REPLACED_INDEXES:
+            index = REPLACED_INDEXES[name]
+            statements.command(f"ALTER TABLE {TABLE} DROP INDEX {name}, ADD INDEX IF NOT EXISTS {index}")
+            # In the background: what is not yet done is read whole.
+            statements.command(f"ALTER TABLE {TABLE} MATERIALIZE INDEX {index.split()[0]}")
+
+
+def _tolerate_broken_parts(statements: Statements) -> None:
+    """A store with many broken parts opens: what they held is read again."""
+    for table in (TABLE, MANIFEST):
+        of_table = "FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
+        [(created,)] = statements.query(f"SELECT create_table_query {of_table}", {"table": table}).rows
+        if "max_compress_block_size" not in created:
+            statements.command(f"ALTER TABLE {table} MODIFY SETTING {TOLERANT}")

@@ -1,0 +1,158 @@
+"""Statements for the store, of any thread; the only module that knows clickhouse-connect.
+
+chDB opens one path per process and serialises the statements of one client, so statements that run side by side take a
+client each, from a pool.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from logpost_web.store.errors import QueryError, query_error
+from logpost_web.store.gate import Gate
+from logpost_web.store.schema import TABLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryResult:
+    """Rows of a SELECT, and what reading them cost."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[Any]]
+    rows_read: int
+    bytes_read: int
+    elapsed_ms: float
+
+
+class Statements:
+    """To a store at `target`, the arguments of `clickhouse_connect.get_client`. Between `connect` and `disconnect`."""
+
+    def __init__(self, target: Mapping[str, Any]) -> None:
+        self._target = target
+        self._idle: list[Client] = []
+        self._anchor: Client | None = None
+        self._gate = Gate()
+        self._suspects: list[str] = []
+
+    def connect(self) -> None:
+        """Raises ClickHouseError."""
+        # The engine ends with its last client: this one keeps it from starting anew after a statement that failed.
+        self._anchor = clickhouse_connect.get_client(**self._target)
+
+    def disconnect(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+        if self._anchor is not None:
+            self._anchor.close()
+            self._anchor = None
+
+    def check_place(self) -> None:
+        """Raises QueryError where the engine answers from memory for a store that is not there any more."""
+
+    def suspect(self, part: str) -> None:
+        """A part that may be damaged."""
+        self._suspects.append(f"/{part}/")
+
+    def take_suspects(self) -> list[str]:
+        """The errors by which statements found damage since the last call."""
+        suspects, self._suspects = self._suspects, []
+        return suspects
+
+    def _failed(self, error: ClickHouseError) -> QueryError:
+        failed = query_error(error)
+        if failed.is_damage:
+            self._suspects.append(str(failed))
+        return failed
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None, tag: str = "") -> QueryResult:
+        """Run a SELECT with `{name:Type}` parameters; `cancel(tag)` ends it. Blocks; any thread. Raises QueryError."""
+        try:
+            with self._client() as client:
+                settings = {"log_comment": tag} if tag else {}
+                result = client.query(sql, parameters=dict(parameters or {}), settings=settings)
+                rows = result.result_rows
+            self.check_place()
+        except ClickHouseError as error:
+            raise self._failed(error) from error
+        summary = result.summary
+        return QueryResult(
+            columns=tuple(result.column_names),
+            rows=rows,
+            rows_read=int(summary.get("read_rows", 0)),
+            bytes_read=int(summary.get("read_bytes", 0)),
+            elapsed_ms=int(summary.get("elapsed_ns", 0)) / 1e6,
+        )
+
+    def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        """Run a statement without an answer. Blocks; any thread. Raises QueryError."""
+        try:
+            with self._client() as client:
+                client.command(sql, parameters=dict(parameters or {}))
+        except ClickHouseError as error:
+            raise query_error(error) from error
+
+    def ask(self, sql: str) -> list[str]:
+        """Run a statement that is no SELECT and has a row as its answer. Blocks; any thread. Raises QueryError."""
+        try:
+            with self._client() as client:
+                answer = client.command(sql)
+        except ClickHouseError as error:
+            raise query_error(error) from error
+        return [str(value) for value in answer] if isinstance(answer, list) else [str(answer)]
+
+    def cancel(self, tag: str) -> None:
+        """End the statement with this tag soon, if it runs. Any thread. Raises QueryError."""
+        # By a setting, because the embedded store takes no id from outside.
+        self.command(f"KILL QUERY WHERE Settings['log_comment'] = '{tag}' ASYNC")
+
+    def cpu_seconds(self, tag: str) -> float:
+        """What the statement with this tag used so far, 0 when none runs. Any thread. Raises QueryError."""
+        sql = (
+            "SELECT ProfileEvents['OSCPUVirtualTimeMicroseconds'] / 1e6 FROM system.processes "
+            "WHERE Settings['log_comment'] = {tag:String}"
+        )
+        return max((float(used) for (used,) in self.query(sql, {"tag": tag}).rows), default=0.0)
+
+    def insert(self, rows: bytes, table: str = TABLE) -> None:
+        """Insert lines of JSON, one row each, all or none of them. Blocks; any thread. Raises QueryError."""
+        # Times may be RFC 3339, but what is text among the attributes stays text. A block is far below these limits and
+        # becomes one part: that makes it atomic.
+        settings = {
+            "date_time_input_format": "best_effort",
+            "input_format_try_infer_dates": 0,
+            "input_format_try_infer_datetimes": 0,
+            "input_format_json_try_infer_numbers_from_strings": 0,
+            "input_format_parallel_parsing": 0,
+            "min_insert_block_size_rows": 1_048_576,
+            "min_insert_block_size_bytes": 1 << 30,
+        }
+        try:
+            with self._client() as client:
+                client.raw_insert(table, insert_block=rows, fmt="JSONEachRow", settings=settings)
+            self.check_place()
+        except ClickHouseError as error:
+            raise self._failed(error) from error
+
+    @contextlib.contextmanager
+    def _client(self) -> Iterator[Client]:
+        """A client for one statement. One whose statement failed is not used again: in chDB 26.9 the rows that it had
+        produced until then come out in front of the next answer."""
+        with self._gate.inside():
+            # list.pop and list.append are atomic: threads need no lock of ours.
+            try:
+                client = self._idle.pop()
+            except IndexError:
+                client = clickhouse_connect.get_client(**self._target)
+            try:
+                yield client
+            except BaseException:
+                client.close()
+                raise
+            self._idle.append(client)
