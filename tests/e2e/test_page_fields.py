@@ -27,6 +27,7 @@ ATTRIBUTES: Mapping[str, object] = {
     "attrs": {"host": "b"},
     "tags": ["red", "green, blue"],
     "items": [{"sku": "A1", "qty": 2}, {"sku": "B", "qty": 0.5}],
+    "grid": [[1, 20], ["b c", [0.5]], []],
     "user": {"name": "Ada", "admin": True, "left": None},
     "stack": 'Traceback (most recent):\n  File "x"\nValueError: a/b [c] $1 \\d',
     "crlf": "a\r\nb\tc\x00d",
@@ -76,6 +77,14 @@ def test_a_click_on_any_value_finds_its_row(page: Browser, appliance: Appliance)
     filters = page.run("return [...document.querySelectorAll('#rows [data-filter]')].map((one) => one.dataset.filter)")
     assert len(filters) > len(ATTRIBUTES)
     assert [one for one in filters if len(appliance.get("/api/search", q=one)["rows"]) != 1] == []
+
+
+def test_arrays_in_arrays_keep_their_brackets(page: Browser) -> None:
+    query(page, '"all of them"')
+    page.click("#rows .toggle")
+    shown = "[...document.querySelectorAll('#rows dt')].find((one) => one.textContent === 'grid').nextElementSibling"
+    assert page.run(f"return {shown}.textContent") == "[1, 20], [b c, [0.5]], []"
+    assert page.run(f"return {shown}.querySelectorAll('[data-filter]').length") == 4
 
 
 @pytest.mark.parametrize("name", ["stack", "app.kubernetes.io/name", "crlf"])

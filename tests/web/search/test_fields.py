@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logpost_web.search.ast import Compares, Equals, Field, Pattern
-from logpost_web.search.attribute import stored_number
+from logpost_web.search.attribute import Numbers, stored_double, stored_numbers
 from logpost_web.search.condition import compile_condition
 from logpost_web.search.errors import QuerySyntaxError
 from logpost_web.search.syntax import parse
@@ -50,6 +50,16 @@ ROWS: list[dict[str, object]] = [
     {"LogAttributes": {"a.b": "flat"}},
     {"LogAttributes": {"a": {"b": "nested"}}},
     {"SeverityText": "warn", "ServiceName": "s", "Body": "m"},
+    {
+        "LogAttributes": {
+            "grid": [[1, 20], [3, "b c"], []],
+            "cube": [[["deep"], 7], {"k": "v"}, [{"k": ["w", ["x"]]}]],
+            "orders": [{"lines": [{"sku": "A1", "n": 1}, {"sku": "B2"}]}, {"lines": []}],
+            "wide": [[9007199254740993]],
+        }
+    },
+    {"LogAttributes": {"zero": -0.0, "zeros": [-0.0], "whole": 1000, "wholes": [1000], "exact": 2**53 + 1}},
+    {"LogAttributes": {"zero": 0, "zeros": [0], "whole": "1e3", "wholes": ["1e3"], "exact": 2.0**53}},
 ]
 
 
@@ -135,9 +145,9 @@ def rows(store: Store) -> None:
         ("level:/Sev\\d/", [4]),
         ("level:warning", [9]),
         ("level:>=WARNING", [9]),
-        ('level:""', [1, 2, 3, 5, 6, 7, 8]),
-        ('service:""', [1, 2, 3, 4, 5, 6, 7, 8]),
-        ('message:""', [1, 2, 3, 5, 6, 7, 8]),
+        ('level:""', [1, 2, 3, 5, 6, 7, 8, 10, 11, 12]),
+        ('service:""', [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12]),
+        ('message:""', [1, 2, 3, 5, 6, 7, 8, 10, 11, 12]),
         ('-message:""', [4, 9]),
         # Values as they were logged, and as JavaScript writes them.
         ('stack:"Traceback\nValueError: x"', [5]),
@@ -156,6 +166,36 @@ def rows(store: Store) -> None:
         (f"big:{2**63 + 2}", []),
         ("neg:-5", [6]),
         ("i:1000", [6]),
+        # Arrays in arrays.
+        ("grid:1", [10]),
+        ("grid:>19", [10]),
+        ("grid:>20", []),
+        ('grid:"b c"', [10]),
+        ("grid:b*", [10]),
+        ("grid:(9 OR 3)", [10]),
+        ("cube:deep", [10]),
+        ("cube.k:v", [10]),
+        ("cube.k:w", [10]),
+        ("cube.k:x", [10]),
+        ("cube.k:*", [10]),
+        ("orders.lines.sku:B2", [10]),
+        ("orders.lines.n:>0", [10]),
+        ("orders.lines.sku:C", []),
+        # Numbers however they are written.
+        ("zero:0", [11, 12]),
+        ("zero:-0", [11, 12]),
+        ("zero:0.0", [11, 12]),
+        ("zeros:-0", [11, 12]),
+        ("whole:1000", [11]),
+        ("whole:1e3", [11, 12]),
+        ("whole:1000.0", [11]),
+        ("wholes:1e3", [11, 12]),
+        ("wholes:1000.0", [11]),
+        ("exact:9007199254740993", [11, 12]),  # the double that is nearest
+        ("exact:9007199254740993.0", [11, 12]),
+        ("exact:9007199254740992", [12]),
+        ("wide:9007199254740993.0", [10]),
+        ("wide:9007199254740992", []),
     ],
 )
 def test_finds(query: str, lines: list[int], find: Find) -> None:
@@ -203,11 +243,26 @@ def test_a_deep_path_costs_a_bounded_statement(levels: int) -> None:
 @settings(max_examples=30, deadline=None)
 def test_a_number_is_written_as_the_store_writes_it(store: Store, numbers: list[float]) -> None:
     [(written,)] = store.query("SELECT arrayMap(x -> toString(x), {n:Array(Float64)})", {"n": numbers}).rows
-    assert [stored_number(repr(number)) for number in numbers] == written
+    assert [stored_double(repr(number)) for number in numbers] == written
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("5", None),
+        ("1.1", None),
+        ("1e-400", Numbers(("-0", "0"), ("0",))),
+        ("1e999999999999999999999", None),
+        ("1e3", Numbers(("1000",), ("1000",))),
+        ("-5.0", Numbers(("-5",), ("-5",))),
+    ],
+)
+def test_other_ways_to_write_a_number(text: str, numbers: Numbers | None) -> None:
+    assert stored_numbers(text) == numbers
 
 
 @pytest.mark.parametrize(
     ("text", "stored"), [("1.10", "1.1"), ("1e+21", "1e21"), ("+5", "5"), (".5", "0.5"), ("1e999", "")]
 )
 def test_how_numbers_are_stored(text: str, stored: str) -> None:
-    assert stored_number(text) == stored
+    assert stored_double(text) == stored

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 
 MAX_LEVELS = 10
@@ -13,6 +14,9 @@ MAX_LEVELS = 10
 
 Parameter = Callable[[str, str], str]
 """Makes a parameter of a text and its type; returns its place in SQL."""
+
+MAX_ARRAYS = 3
+"""Arrays in arrays that are looked into."""
 
 _IDENTIFIER = re.compile(r"[\w $@/#%+-]+(?:\.[\w $@/#%+-]+)*")
 """Paths that ClickHouse takes in an identifier for nothing but a path."""
@@ -29,16 +33,18 @@ def has_path(path: str, parameter: Parameter) -> str:
     return _any(*conditions)
 
 
-def any_value(path: str, parameter: Parameter, test: Callable[[str], str], number: str = "") -> str:
-    """A value of this attribute passes `test`, which gets an SQL text; or it was logged as a number with a point or an
-    exponent, and the store writes it as `number`."""
+def any_value(path: str, parameter: Parameter, test: Callable[[str], str], numbers: Numbers | None = None) -> str:
+    """A value of this attribute passes `test`, which gets an SQL text; or it was logged as a number that is written
+    otherwise, as one of `numbers`."""
     value = _at(path, parameter)
     scalar, text = f"toString({value})", "if(startsWith(found, '\"'), JSONExtract(found, 'String'), found)"
     scalars, elements = [test(scalar)], [test(text)]
-    if number:
-        scalars.append(f"{scalar} = {parameter(number, 'String')} AND dynamicType({value}) = 'Float64'")
-        elements.append(f"found = {parameter(number, 'String')}")
-    arrays = [(value, f"JSONExtractArrayRaw({_json(value)})"), *_in_objects(path, parameter)]
+    for types, texts in numbers.by_type() if numbers else ():
+        one_of = ", ".join(parameter(one, "String") for one in texts)
+        scalars.append(f"{scalar} IN ({one_of}) AND dynamicType({value}) IN ({types})")
+    if numbers and numbers.in_arrays:
+        elements.append(f"found IN ({', '.join(parameter(one, 'String') for one in numbers.in_arrays)})")
+    arrays = [(value, _elements(value)), *_in_objects(path, parameter)]
     is_any_array = _any(*(_is_array(array) for array, _ in arrays))
     found = ", ".join(f"if({_is_array(array)}, {found}, [])" for array, found in arrays)
     return (
@@ -47,7 +53,41 @@ def any_value(path: str, parameter: Parameter, test: Callable[[str], str], numbe
     )
 
 
-def stored_number(text: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """How the store writes a number where it was logged as one, if otherwise than the query does: as a double, as an
+    integer."""
+
+    doubles: tuple[str, ...] = ()
+    integers: tuple[str, ...] = ()
+
+    def by_type(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """(types of the store, in SQL; texts)."""
+        if self.doubles:
+            yield "'Float64'", self.doubles
+        if self.integers:
+            yield "'Int64', 'UInt64'", self.integers
+
+    @property
+    def in_arrays(self) -> tuple[str, ...]:
+        """Without the types of their elements: a long integer is no double that is near."""
+        return self.integers + tuple(one for one in self.doubles if not one.isdecimal() or int(one) <= 2**53)
+
+
+def stored_numbers(text: str) -> Numbers | None:
+    """None where the query's text of a number is the only one."""
+    number = float(text)
+    doubles = ({stored_double(text)} if number else {"0", "-0"}) - {text, ""}
+    integers = set()
+    if number == 0:
+        integers = {"0"}
+    elif number.is_integer() and abs(number) < 2**65 and int(exact := Decimal(text)) == exact:
+        integers = {str(int(exact))}
+    integers -= {text}
+    return Numbers(tuple(sorted(doubles)), tuple(integers)) if doubles or integers else None
+
+
+def stored_double(text: str) -> str:
     """How the store writes the double that is nearest to this number, as JavaScript does but for a plus: `1.1`, `1e21`,
     `1e-7`; empty for a number that no double holds."""
     number = float(text)
@@ -68,12 +108,22 @@ def _in_objects(path: str, parameter: Parameter) -> Iterator[tuple[str, str]]:
         return
     for level in range(1, len(names)):
         array = _at(".".join(names[:level]), parameter)
-        field = f"JSONExtractRaw(object, {', '.join(parameter(name, 'String') for name in names[level:])})"
-        fields = f"arrayMap(object -> {field}, JSONExtractArrayRaw({_json(array)}))"
-        yield (
-            array,
-            f"arrayFlatten(arrayMap(one -> if(startsWith(one, '['), JSONExtractArrayRaw(one), [one]), {fields}))",
-        )
+        found = _elements(array)
+        for name in names[level:]:
+            found = _flat(f"arrayMap(object -> JSONExtractRaw(object, {parameter(name, 'String')}), {found})")
+        yield array, _flat(found)
+
+
+def _elements(array: str) -> str:
+    """The JSON texts of an array's elements, also of those in arrays in it, MAX_ARRAYS deep."""
+    found = f"JSONExtractArrayRaw({_json(array)})"
+    for _ in range(MAX_ARRAYS - 1):
+        found = _flat(found)
+    return found
+
+
+def _flat(found: str) -> str:
+    return f"arrayFlatten(arrayMap(one -> if(startsWith(one, '['), JSONExtractArrayRaw(one), [one]), {found}))"
 
 
 def _at(path: str, parameter: Parameter) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from logpost.formats.levels import LEVEL_OF
 from logpost.record import LEVELS
 from logpost_web.search.ast import And, Compares, Equals, Everything, Field, Matches, Not, Or, Pattern, Query, Text
-from logpost_web.search.attribute import any_value, has_path, stored_number
+from logpost_web.search.attribute import Numbers, any_value, has_path, stored_numbers
 from logpost_web.search.errors import QuerySyntaxError
 from logpost_web.search.fields import Attribute, Column, resolve
 from logpost_web.search.phrase import phrase
@@ -81,8 +81,8 @@ class _Compiler:
         values: dict[str, list[str]] = {}
         for term in terms:
             match term:
-                case Field(name, Equals(Pattern((value,)))) if isinstance(where := resolve(name), Attribute):
-                    if not _other_number(value):
+                case Field(name, Equals(Pattern((value,))) as test) if isinstance(where := resolve(name), Attribute):
+                    if not _other_numbers(test):
                         values.setdefault(where.path, []).append(value)
                         continue
             yield self.compile(term)
@@ -177,10 +177,7 @@ class _Compiler:
                     path, self._parameter, lambda text: f"ifNull(toFloat64OrNull({text}) {operator} {number}, 0)"
                 )
             case test:
-                other = (
-                    _other_number(test.pattern.pieces[0]) if isinstance(test, Equals) and test.pattern.is_exact else ""
-                )
-                return any_value(path, self._parameter, lambda text: self._value(text, test), other)
+                return any_value(path, self._parameter, lambda text: self._value(text, test), _other_numbers(test))
 
     def _value(self, value: str, test: Equals | Matches) -> str:
         match test:
@@ -193,10 +190,12 @@ class _Compiler:
                 return f"{value} LIKE {self._parameter(like)}"
 
 
-def _other_number(text: str) -> str:
-    """How the store writes this number where it was logged as one, if otherwise: `1.10` is `1.1`."""
-    stored = stored_number(text) if _NUMBER.fullmatch(text) else ""
-    return stored if stored != text else ""
+def _other_numbers(test: Equals | Matches) -> Numbers | None:
+    """`1.10` is `1.1`, where it was logged as a number."""
+    match test:
+        case Equals(Pattern((text,))) if _NUMBER.fullmatch(text):
+            return stored_numbers(text)
+    return None
 
 
 def _escape_like(text: str) -> str:

@@ -82,7 +82,7 @@ function fields(row) {
     if (row[name]) add(name, value(name, row[name]));
   }
   for (const [path, ...found] of flatten(row.attrs)) {
-    add(path, ...found.flatMap((one, number) => (number ? [", ", attribute(path, one)] : [attribute(path, one)])));
+    add(path, ...listed(path, found));
   }
   add("position", element("span", { className: "position", textContent: `${row.topic} / ${row.partition} / ${row.offset}`,
     title: "Topic, partition and offset: any Kafka client can read it there" }));
@@ -126,7 +126,14 @@ function isObject(found) {
   return found !== null && typeof found === "object" && !Array.isArray(found);
 }
 
-/** What no query asks for is only text: null, which is like nothing, and arrays in arrays. */
+function listed(path, values) {
+  return values.flatMap((one, number) => [
+    ...(number ? [", "] : []),
+    ...(Array.isArray(one) ? ["[", ...listed(path, one), "]"] : [attribute(path, one)]),
+  ]);
+}
+
+/** What no query asks for is only text: null, which is like nothing, and objects in arrays in arrays. */
 function attribute(path, found) {
   const field = attributeField(path);
   const text = textOf(found);
