@@ -26,7 +26,7 @@ from bench.brokers import Logpost
 from bench.usage import usage_of
 from logpost_broker.log.batch import HEADER_BYTES, LENGTH_PREFIX_BYTES
 from logpost_broker.log.compression import ZSTD
-from logpost_broker.log.records import build_batch
+from logpost_broker.log.records import build_batch, varint
 from tests.broker.log.logs import changed
 from tests.broker.wire_client import WireClient
 
@@ -110,6 +110,46 @@ def lookup(client: WireClient) -> Callable[[], None]:
     )
 
 
+def packed(records: bytes, **fields: int) -> bytes:
+    """A batch of one record, as `records` has it, compressed."""
+    packed = zstandard.ZstdCompressor().compress(records)
+    plain = build_batch([(b"", None)], 0)[:HEADER_BYTES]
+    length = HEADER_BYTES - LENGTH_PREFIX_BYTES + len(packed)
+    return changed(plain + packed, attributes=ZSTD, batch_length=length, **fields)
+
+
+def many_headers(client: WireClient) -> Callable[[], None]:
+    topics(client, ["headers"])
+    count = 30_000_000
+    inside = b"\0\0\0\1\1" + varint(count) + b"\0\1" * count
+    batch = packed(varint(len(inside)) + inside)
+    data = [{"name": "headers", "partition_data": [{"index": 0, "records": batch}]}]
+    return lambda: client.call("produce", 7, {"acks": -1, "timeout": MINUTE, "topic_data": data}) and None
+
+
+def large_lookups(client: WireClient) -> Callable[[], None]:
+    topics(client, ["large"])
+    now_ms = time.time_ns() // 1_000_000
+    plain = build_batch([(b"", None)] * 200_000 + [(b"", bytes(120_000_000))], now_ms - 5_000)
+    records = zstandard.ZstdCompressor().compress(plain[HEADER_BYTES:])
+    length = HEADER_BYTES - LENGTH_PREFIX_BYTES + len(records)
+    batch = changed(plain[:HEADER_BYTES] + records, attributes=ZSTD, batch_length=length, max_timestamp=now_ms)
+    data = [{"name": "large", "partition_data": [{"index": 0, "records": batch}]}]
+    answer = client.call("produce", 7, {"acks": -1, "timeout": MINUTE, "topic_data": data})
+    assert answer.responses[0].partition_responses[0].base_offset == 0
+    asked = {"partition_index": 0, "current_leader_epoch": -1, "timestamp": now_ms - 1_000}
+    request = {"replica_id": -1, "topics": [{"name": "large", "partitions": [asked]}]}
+
+    def ask() -> None:
+        peers = [WireClient(client.socket.getpeername()[1]) for _ in range(20)]
+        for peer in peers:
+            peer.send("list_offsets", 4, request)
+        for peer in peers:
+            peer.receive_frame()
+
+    return ask
+
+
 def expression(client: WireClient) -> Callable[[], None]:
     generator = random.Random(1)
     topics(client, ["".join(generator.choice("ab") for _ in range(249)) for _ in range(1_000)])
@@ -155,6 +195,8 @@ ROWS: dict[str, Callable[[WireClient], Callable[[], None]]] = {
     "creation of 2,000 topics": creation,
     "metadata of 100,000 partitions, 20 times": wide_metadata,
     "lookup by time in a batch of 1,000,000 records": lookup,
+    "a record of 30,000,000 headers": many_headers,
+    "20 lookups by time in a batch of 120 MB": large_lookups,
     "subscription by a costly expression, 1,000 topics": expression,
     "settings of 1,000 topics changed": configs,
     "settings of 1,000 topics described": descriptions,

@@ -105,6 +105,11 @@ class BrokerMetrics:
             "Bytes of produced batches that wait for being compressed.",
             registry=self._registry,
         )
+        self.large_batches = Counter(
+            "logpost_broker_large_batches",
+            "Produced batches that were opened one at a time, since they unpack to much or not at all.",
+            registry=self._registry,
+        )
         self._refused_batches = Counter(
             "logpost_broker_refused_batches",
             "Produced batches that were refused, by error.",

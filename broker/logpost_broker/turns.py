@@ -8,9 +8,11 @@ connection that sent more requests than it may have answered at once. In each tu
 from __future__ import annotations
 
 import asyncio
+import select
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 STEP_SECONDS = 0.005
@@ -18,8 +20,24 @@ STEP_SECONDS = 0.005
 TURN_SECONDS = 0.005
 """What all in line get in one turn of the loop, but for the step that is begun when it ends."""
 
+GIVE_WAY_SECONDS = 1e-6
+
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+def give_way() -> None:
+    """Called by a thread now and then: Python keeps its lock (GIL), which the event loop would else get back after 5 ms
+    only. A sleep of 0 takes it again before the loop's thread is awake, and `time.sleep` fails where a library that
+    shifts the clock is preloaded (libfaketime)."""
+    select.select((), (), (), GIVE_WAY_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A call in a thread that takes much memory: no two of them at once."""
+
+    call: Callable[[], Any]
 
 
 class Turns:
@@ -29,6 +47,7 @@ class Turns:
         self._clock = clock
         self._line: deque[Callable[[], None] | asyncio.Future[None]] = deque()
         self._is_turn_due = False
+        self._alone = asyncio.Lock()
 
     def __len__(self) -> int:
         return len(self._line)
@@ -56,7 +75,7 @@ class Turns:
         """What `function` makes of each; others are served whenever a step's time is used up."""
         return tuple([function(item) async for item in self.each(items)])
 
-    async def run(self, steps: Generator[Callable[[], Any] | None, Any, T]) -> T:
+    async def run(self, steps: Generator[Callable[[], Any] | Alone | None, Any, T]) -> T:
         """What the steps come to. A call that they yield is made in a thread, and answered to them."""
         end = self._clock() + STEP_SECONDS
         answer = None
@@ -66,7 +85,11 @@ class Turns:
             except StopIteration as last:
                 result: T = last.value
                 return result
-            answer = None if call is None else await asyncio.to_thread(call)
+            if isinstance(call, Alone):
+                async with self._alone:
+                    answer = await asyncio.to_thread(call.call)
+            else:
+                answer = None if call is None else await asyncio.to_thread(call)
             if call is not None or self._clock() > end:
                 await self.wait()
                 end = self._clock() + STEP_SECONDS

@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from logpost_broker.log.batch import CONTROL, DELETE_HORIZON, HEADER_BYTES, BatchHeader, Buffer
+from logpost_broker.log.batch import CONTROL, DELETE_HORIZON, BatchHeader, Buffer
 from logpost_broker.log.cleaned_transactions import CleanedTransactions
-from logpost_broker.log.compression import decompress
 from logpost_broker.log.kept_records import RecordSpan, emptied, keeping, record_spans
 from logpost_broker.log.offset_map import OffsetMap
+from logpost_broker.log.unpacking import unpacked
 
 
 @dataclass(slots=True)
@@ -57,10 +57,9 @@ class BatchFilter:
             return self._marker(header, batch)
         if header.record_count == 0 or self.transactions.is_aborted(header):
             return None
-        opened = self._opened(header, batch)
-        if opened is None:
-            return batch
-        body, spans = opened
+        return self._opened(header, batch, self._with_records)
+
+    def _with_records(self, header: BatchHeader, batch: Buffer, body: bytes, spans: list[RecordSpan]) -> Buffer | None:
         kept = [span for span in spans if self._stays(header, span)]
         if not kept:
             return None
@@ -82,19 +81,27 @@ class BatchFilter:
             return batch
         if header.attributes & DELETE_HORIZON:
             return None if self._is_past_horizon(header) else batch
-        opened = self._opened(header, batch)
-        return batch if opened is None else self._keeping(header, *opened, sets_horizon=True)
+        return self._opened(
+            header, batch, lambda header, _, body, spans: self._keeping(header, body, spans, sets_horizon=True)
+        )
 
     def _is_past_horizon(self, header: BatchHeader) -> bool:
         return bool(header.attributes & DELETE_HORIZON) and header.base_timestamp <= self.now_ms
 
-    def _opened(self, header: BatchHeader, batch: Buffer) -> tuple[bytes, list[RecordSpan]] | None:
+    def _opened(
+        self,
+        header: BatchHeader,
+        batch: Buffer,
+        of: Callable[[BatchHeader, Buffer, bytes, list[RecordSpan]], Buffer | None],
+    ) -> Buffer | None:
+        """What `of` makes of the batch and its records; the batch itself where they cannot be read."""
         try:
-            body = decompress(header.codec, memoryview(batch)[HEADER_BYTES:])
-            return body, record_spans(header, body)
+            with unpacked(header, batch) as records:
+                body = bytes(records)
+                return of(header, batch, body, record_spans(header, body))
         except ValueError as error:
             self.malformed[header.base_offset] = str(error)
-            return None
+            return batch
 
     def _keeping(self, header: BatchHeader, body: bytes, kept: list[RecordSpan], *, sets_horizon: bool) -> bytes:
         horizon = self.now_ms + self.delete_retention_ms if sets_horizon else None

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from logpost_broker.log.batch import CONTROL, HEADER_BYTES, MAGIC, BatchHeader, crc_matches, read_header, whole_batches
 from logpost_broker.log.batch_filter import BatchFilter
 from logpost_broker.log.cleaned_transactions import TransactionSurvey
-from logpost_broker.log.compression import decompress
 from logpost_broker.log.files import File
 from logpost_broker.log.kept_records import record_spans
 from logpost_broker.log.offset_map import OffsetMap
 from logpost_broker.log.segment import Segment
+from logpost_broker.log.unpacking import unpacked
 
 CHUNK_BYTES = 128 * 1024
 """Read at once. Small, so that a thread that waits for its turn between two reads never has the processor for long."""
@@ -102,8 +102,8 @@ class Cleaning:
         if header.attributes & CONTROL or self.filter.transactions.is_aborted(header):
             return True
         try:
-            body = decompress(header.codec, batch[HEADER_BYTES:])
-            spans = record_spans(header, body)
+            with unpacked(header, batch) as records:
+                spans = record_spans(header, bytes(records))
         except ValueError:  # reported when it is copied
             return True
         for span in spans:

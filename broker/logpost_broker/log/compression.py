@@ -14,16 +14,17 @@ import cramjam
 import zstandard
 
 from logpost_broker.log.batch import Buffer
+from logpost_broker.log.limits import MAX_RECORDS_BYTES
 
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
 CODECS = {"uncompressed": NONE, "gzip": GZIP, "snappy": SNAPPY, "lz4": LZ4, "zstd": ZSTD}
 """By their names in `compression.type`."""
-MAX_RECORDS_BYTES = 128 * 1024 * 1024
-"""What the records of one batch may decompress to: more than the largest request holds uncompressed."""
 XERIAL_MAGIC = b"\x82SNAPPY\x00"
 XERIAL_HEADER_BYTES = 16
 GZIP_FORMAT = 31
 """zlib's `wbits` for gzip."""
+GZIP_PIECE_BYTES = 16 * 1024
+"""Given to zlib at once: it copies what is behind the end of a member, and a file may have a member every 20 bytes."""
 
 
 class _OfThread(threading.local):
@@ -88,15 +89,21 @@ def _require_below(limit_bytes: int, size_bytes: int) -> None:
 def _gunzipped(data: Buffer, limit_bytes: int) -> bytes:
     """All members of a gzip file."""
     parts = []
-    size = 0
-    while data:
+    size = position = 0
+    data = memoryview(data)
+    while position < len(data):
         member = zlib.decompressobj(GZIP_FORMAT)
-        parts.append(member.decompress(data, limit_bytes - size + 1))
-        size += len(parts[-1])
-        _require_below(limit_bytes, size)
-        if not member.eof:
-            raise ValueError("the records do not decompress: the gzip data is cut short")
-        data = member.unused_data
+        while not member.eof:
+            piece = data[position : position + GZIP_PIECE_BYTES]
+            if not piece:
+                raise ValueError("the records do not decompress: the gzip data is cut short")
+            position += len(piece)
+            part = member.decompress(piece, limit_bytes - size + 1)
+            size += len(part)
+            _require_below(limit_bytes, size)
+            if part:
+                parts.append(part)
+        position -= len(member.unused_data)
     return b"".join(parts)
 
 

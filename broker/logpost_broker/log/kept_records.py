@@ -8,7 +8,7 @@ on they may go. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from crc32c import crc32c
@@ -26,6 +26,7 @@ from logpost_broker.log.batch import (
     Buffer,
 )
 from logpost_broker.log.compression import compress
+from logpost_broker.log.limits import MAX_BATCH_RECORDS
 from logpost_broker.log.records import read_varint, varint
 
 
@@ -44,21 +45,29 @@ class RecordSpan(NamedTuple):
 
 
 def record_spans(header: BatchHeader, body: bytes) -> list[RecordSpan]:
-    """All records of a batch. `body`: its records, decompressed. Raises ValueError when they are malformed."""
-    spans = []
+    """All records of a batch. `body`: its records, decompressed. Raises ValueError when they are malformed, or more
+    than `MAX_BATCH_RECORDS`."""
+    return list(spans_in(header, body))
+
+
+def spans_in(header: BatchHeader, body: bytes) -> Iterator[RecordSpan]:
+    """`record_spans` one by one; what is malformed shows when it is met."""
+    if header.record_count > MAX_BATCH_RECORDS:
+        raise ValueError(
+            f"the batch at offset {header.base_offset} has {header.record_count} records, {MAX_BATCH_RECORDS} are read"
+        )
     position, before = 0, -1
-    try:
-        for _ in range(header.record_count):
+    for _ in range(header.record_count):
+        try:
             span = _span_at(body, position)
-            if not before < span.offset_delta <= header.last_offset_delta:
-                raise ValueError(f"the batch at offset {header.base_offset} has offset delta {span.offset_delta}")
-            spans.append(span)
-            position, before = span.end, span.offset_delta
-    except IndexError:
-        raise ValueError(f"the batch at offset {header.base_offset} ends inside a record") from None
+        except IndexError:
+            raise ValueError(f"the batch at offset {header.base_offset} ends inside a record") from None
+        if not before < span.offset_delta <= header.last_offset_delta:
+            raise ValueError(f"the batch at offset {header.base_offset} has offset delta {span.offset_delta}")
+        yield span
+        position, before = span.end, span.offset_delta
     if position != len(body):
         raise ValueError(f"the batch at offset {header.base_offset} has bytes behind its last record")
-    return spans
 
 
 def _span_at(body: bytes, start: int) -> RecordSpan:

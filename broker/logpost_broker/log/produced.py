@@ -26,15 +26,14 @@ from logpost_broker.log.batch import (
     read_header,
     stamped,
 )
-from logpost_broker.log.compression import NONE, ZSTD, decompress
+from logpost_broker.log.compression import ZSTD
+from logpost_broker.log.limits import MAX_BATCH_RECORDS
 from logpost_broker.log.recompress import Target, recompressed
 from logpost_broker.log.record_check import check_readable
 from logpost_broker.log.records import decoded_records
 
 MAX_RECORD_ERRORS = 100
 """How many bad records of a batch a producer is told."""
-MAX_BATCH_RECORDS = 1_000_000
-"""The most that librdkafka puts into a batch. A few bytes that claim more are no batch of logs."""
 RECORDS_A_TURN = 256
 """Opened in half a millisecond."""
 
@@ -147,19 +146,23 @@ def _out_of_range(timestamp_ms: int, earliest: int, latest: int) -> str:
 
 
 def prepared(
-    header: BatchHeader, batch: Buffer, rules: Rules, *, now_ms: int, give_way: Callable[[], None] | None = None
+    header: BatchHeader,
+    batch: Buffer,
+    records: Buffer,
+    rules: Rules,
+    *,
+    now_ms: int,
+    give_way: Callable[[], None] | None = None,
 ) -> Buffer:
-    """The batch as it is written: its records checked, compressed as its topic wants it, stamped with `now_ms` where
-    its topic is. `check_produced` has passed it. `give_way` is called every so many records.
+    """The batch as it is written: `records`, which are its own, decompressed, checked; compressed as its topic wants
+    it; stamped with `now_ms` where its topic is. `check_produced` has passed it. `give_way` is called every so many
+    records.
 
     Raises ApiError: INVALID_RECORD (InvalidRecordsError where single records are to blame), INVALID_TIMESTAMP, and
     MESSAGE_TOO_LARGE for what another codec made too large.
     """
     stamp = now_ms if rules.is_stamped else None
     try:
-        records: Buffer = memoryview(batch)[HEADER_BYTES:]
-        if header.codec != NONE:
-            records = decompress(header.codec, records)
         if rules.needs_keys:
             check_records(header, records, rules, now_ms=now_ms, give_way=give_way)
         else:

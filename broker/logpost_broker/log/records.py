@@ -28,6 +28,7 @@ from logpost_broker.log.batch import (
     whole_batches,
 )
 from logpost_broker.log.compression import decompress
+from logpost_broker.log.limits import MAX_RECORD_HEADERS
 from logpost_broker.producer_identity import ProducerIdentity
 
 MARKER_KEY = struct.Struct(">hh")
@@ -158,6 +159,8 @@ def _read_headers(body: bytes, position: int) -> tuple[tuple[tuple[bytes, bytes 
     count, position = read_varint(body, position)
     if count < 0:
         raise ValueError("a record of a batch has less than no headers")
+    if count > MAX_RECORD_HEADERS:
+        raise ValueError(f"a record of a batch has {count} headers, {MAX_RECORD_HEADERS} are read")
     headers = []
     for _ in range(count):
         name, position = _read_nullable(body, position)

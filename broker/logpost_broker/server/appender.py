@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import time
 from collections import deque
 from collections.abc import Callable
@@ -18,12 +17,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from kio.schema.errors import ErrorCode
+
 from logpost_broker.errors import ApiError, without_traces
-from logpost_broker.log.batch import NO_PRODUCER, BatchHeader, Buffer
+from logpost_broker.log.batch import HEADER_BYTES, NO_PRODUCER, BatchHeader, Buffer
 from logpost_broker.log.compression import NONE
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.produced import Rules, prepared
+from logpost_broker.log.unpacking import unpacked, unpacked_at_once
 from logpost_broker.metrics import BrokerMetrics
+from logpost_broker.turns import give_way
 from logpost_broker.wire.registry import Holdable
 
 INLINE_BYTES = 16 * 1024
@@ -32,7 +35,6 @@ INLINE_BYTES = 16 * 1024
 INLINE_RECORDS = 2_048
 INLINE_OPENED_BYTES = 2 * 1024 * 1024
 """Up to here a batch that is only opened is so on the event loop: 0.3 ms, for which a thread would stop it as well."""
-GIVE_WAY_SECONDS = 1e-6
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 THREADS = max(1, min(4, os.cpu_count() or 1))
 
@@ -76,6 +78,8 @@ class Appender:
         self._on_appended = on_appended
         self._queues: dict[PartitionLog, deque[_Waiting]] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="compress")
+        # What unpacks to much waits for each other here, and not before what is small.
+        self._large = ThreadPoolExecutor(1, thread_name_prefix="compress-large")
         self._done: deque[_Waiting] = deque()
         self._is_collecting = False
         self._held: set[Holdable] = set()
@@ -100,7 +104,7 @@ class Appender:
             if log.producers.check(header) is not None:
                 return self._append(log, header, batch, rules, now_ms, rules.is_stamped)
             if _is_quick(header, rules):
-                ready = self._prepared(header, batch, rules, now_ms)
+                ready = self._prepared(header, batch, memoryview(batch)[HEADER_BYTES:], rules, now_ms)
                 return self._append(log, header if ready is batch else None, ready, rules, now_ms, False)
             queue = self._queues[log] = deque()
         answer: asyncio.Future[Written | ApiError] = asyncio.get_running_loop().create_future()
@@ -125,26 +129,48 @@ class Appender:
         self,
         header: BatchHeader,
         batch: Buffer,
+        records: Buffer,
         rules: Rules,
         now_ms: int,
         give_way: Callable[[], None] | None = None,
     ) -> Buffer:
         begin = time.thread_time()
-        ready = prepared(header, batch, rules, now_ms=now_ms, give_way=give_way)
+        ready = prepared(header, batch, records, rules, now_ms=now_ms, give_way=give_way)
         self._metrics.compression_seconds.inc(time.thread_time() - begin)
         if len(ready) != len(batch):
             self._metrics.recompressed_batches.inc()
         return ready
 
     def _work(self, waiting: _Waiting, loop: asyncio.AbstractEventLoop) -> None:
-        """In a thread. The loop is woken once for all that is done by then."""
+        """In a thread."""
         try:
-            waiting.batch = self._prepared(waiting.header, waiting.batch, waiting.rules, waiting.now_ms, _give_way)
-            waiting.is_stamped = True
-        except ApiError as error:
-            waiting.error = without_traces(error)
-        except Exception as error:  # noqa: BLE001  # a bug, told to the request that waits
-            waiting.error = error
+            records = unpacked_at_once(waiting.header, waiting.batch)
+            if records is None:
+                self._large.submit(self._work_alone, waiting, loop)
+                return
+            self._open(waiting, records)
+        except Exception as error:  # noqa: BLE001  # told to the request that waits
+            waiting.error = _as_told(error)
+        self._is_done(waiting, loop)
+
+    def _work_alone(self, waiting: _Waiting, loop: asyncio.AbstractEventLoop) -> None:
+        """In the thread of batches that unpack to much, or not at all."""
+        self._metrics.large_batches.inc()
+        try:
+            with unpacked(waiting.header, waiting.batch) as records:
+                self._open(waiting, records)
+        except ValueError as error:
+            waiting.error = ApiError(ErrorCode.invalid_record, str(error))
+        except Exception as error:  # noqa: BLE001  # told to the request that waits
+            waiting.error = _as_told(error)
+        self._is_done(waiting, loop)
+
+    def _open(self, waiting: _Waiting, records: Buffer) -> None:
+        waiting.batch = self._prepared(waiting.header, waiting.batch, records, waiting.rules, waiting.now_ms, give_way)
+        waiting.is_stamped = True
+
+    def _is_done(self, waiting: _Waiting, loop: asyncio.AbstractEventLoop) -> None:
+        """The loop is woken once for all that is done by then."""
         self._done.append(waiting)
         if not self._is_collecting:
             self._is_collecting = True
@@ -210,13 +236,12 @@ class Appender:
         while self._queues:
             await asyncio.wait([queue[-1].answer for queue in self._queues.values()])
         self._pool.shutdown()
+        self._large.shutdown()
 
 
-def _give_way() -> None:
-    """Opening records is Python and keeps the GIL, which the event loop would else get back after 5 ms only. A sleep of
-    0 takes it again before the loop's thread is awake, and `time.sleep` fails where a library that shifts the clock is
-    preloaded (libfaketime)."""
-    select.select((), (), (), GIVE_WAY_SECONDS)
+def _as_told(error: Exception) -> Exception:
+    """To the request that waits: what is not an ApiError is a bug."""
+    return without_traces(error) if isinstance(error, ApiError) else error
 
 
 def _is_quick(header: BatchHeader, rules: Rules) -> bool:

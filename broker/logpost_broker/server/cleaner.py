@@ -194,4 +194,4 @@ class Cleaner:
             if offset not in reported:
                 reported.add(offset)
                 self._node.metrics.cleaner.malformed_batches.inc()
-                logger.warning("%s: a batch is kept as it is: %s", log.directory, reason)
+                logger.warning("%s: the batch at offset %d is kept as it is: %s", log.directory, offset, reason)

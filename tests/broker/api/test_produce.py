@@ -24,7 +24,7 @@ from logpost_broker.log.batch import (
     TRANSACTIONAL,
 )
 from logpost_broker.log.compression import GZIP, LZ4, SNAPPY, ZSTD, compress
-from logpost_broker.log.produced import MAX_BATCH_RECORDS
+from logpost_broker.log.limits import MAX_BATCH_RECORDS
 from logpost_broker.log.records import build_batch, records_in
 from tests.broker.api.conftest import NewTopic, create, produce, produce_values
 from tests.broker.log.logs import changed, idempotent

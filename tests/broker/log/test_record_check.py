@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from logpost_broker.log import record_check
 from logpost_broker.log.batch import HEADER, HEADER_BYTES, LENGTH_PREFIX_BYTES, BatchHeader, read_header
 from logpost_broker.log.compression import GZIP, LZ4, NONE, SNAPPY, ZSTD, compress
+from logpost_broker.log.limits import MAX_RECORD_HEADERS, PIECE_BYTES
 from logpost_broker.log.record_check import RECORDS_A_STEP, check_readable
 from logpost_broker.log.records import build_batch, decoded_records, varint
 from tests.broker.log.logs import NOW_MS
@@ -101,6 +103,68 @@ def test_bad_records_are_found(name: str, codec: int) -> None:
     records, count = BAD[name]
     with pytest.raises(ValueError, match=r"."):
         check(records, count, codec)
+
+
+def many_headers(count: int, header: bytes = b"\0\1") -> bytes:
+    """A record with `count` headers: two bytes each, no name and a null, if nothing else is said."""
+    return a_record(0, headers=varint(count) + header * count)
+
+
+@pytest.mark.parametrize("codec", [NONE, ZSTD])
+def test_a_record_has_so_many_headers(codec: int) -> None:
+    check(many_headers(MAX_RECORD_HEADERS), 1, codec)
+    with pytest.raises(ValueError, match="524289 headers"):
+        check(many_headers(MAX_RECORD_HEADERS + 1), 1, codec)
+
+
+BOMB = many_headers(10_000_000)
+BOMBS = {
+    "alone": (BOMB, 1),
+    "with names": (many_headers(10_000_000, b"\4ab\4xy"), 1),
+    "behind others": (b"".join(map(a_record, range(20_000))) + BOMB, 20_001),
+    "longer than it says": (varint(6) + BOMB[len(varint(len(BOMB))) :], 1),
+    "longer than it says, behind others": (
+        b"".join(map(a_record, range(20_000))) + varint(6) + BOMB[len(varint(len(BOMB))) :],
+        20_001,
+    ),
+    "shorter than it says": (varint(1 << 28) + BOMB[len(varint(len(BOMB))) :], 1),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_headers_by_the_million_take_no_memory(name: str) -> None:
+    """10 kB on the wire, 800 MB to 2 GB and seconds without the GIL when they were read."""
+    records, count = BOMBS[name]
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"."):
+            check(records, count, ZSTD)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * len(records) + 100 * MAX_RECORD_HEADERS
+
+
+LONG = os.urandom(PIECE_BYTES + 1)
+
+
+@pytest.mark.parametrize("codec", [NONE, ZSTD])
+@pytest.mark.parametrize("position", [0, 1, 5_000, 29_999])
+def test_large_batches_are_read_in_pieces(codec: int, position: int) -> None:
+    """With a record that is larger than a piece somewhere."""
+    values = [b"v" * 200] * 30_000
+    values[position] = LONG
+    good = [a_record(index, value=value) for index, value in enumerate(values)]
+    check(b"".join(good), len(good), codec)
+    for bad in (
+        [*good, b"\0"],
+        [*good[:-1], a_record(0, value=values[-1])],
+        [*good[:7_000], a_record(7_001, value=values[7_000]), *good[7_001:]],
+        good[:-1],
+        [*good, a_record(len(good))],
+    ):
+        with pytest.raises(ValueError, match=r"."):
+            check(b"".join(bad), len(good), codec)
 
 
 RECORDS = st.lists(st.binary(max_size=80), min_size=1, max_size=6).map(

@@ -22,15 +22,18 @@ from logpost_broker.broker import EMBEDDED
 from logpost_broker.errors import ApiError
 from logpost_broker.log.batch import Buffer, read_header, whole_batches
 from logpost_broker.log.compression import GZIP, NONE, ZSTD
+from logpost_broker.log.limits import UNPACKED_AT_ONCE_BYTES
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.produced import Rules
 from logpost_broker.log.recompress import Target
 from logpost_broker.log.records import build_batch, records_in
 from logpost_broker.log.recovery import LastKnown
+from logpost_broker.log.unpacking import unpacked
 from logpost_broker.metrics import BrokerMetrics
 from logpost_broker.server import appender as appender_module
-from logpost_broker.server.appender import INLINE_BYTES, Appender, Appending, Written
+from logpost_broker.server.appender import INLINE_BYTES, THREADS, Appender, Appending, Written
 from tests.broker.api.conftest import create
+from tests.broker.log.compacting import batch_of
 from tests.broker.log.logs import NOW_MS, changed, idempotent, open_log
 from tests.broker.wire_client import WireClient
 
@@ -343,5 +346,25 @@ def test_a_batch_is_opened_under_a_clock_that_cannot_be_waited_for(
     async def story(bench: Bench) -> None:
         monkeypatch.setattr(time, "sleep", fails)
         assert isinstance(await settled(bench.append(build_batch([(None, words(200_000))], NOW_MS))), Written)
+
+    run(tmp_path, story)
+
+
+def test_what_unpacks_to_much_waits_for_its_kind_and_what_is_small_for_none(tmp_path: Path) -> None:
+    large = batch_of([(b"k", bytes(UNPACKED_AT_ONCE_BYTES))], codec=ZSTD)
+    small = batch_of([(b"k", b"v" * 100)], codec=ZSTD)
+
+    async def story(bench: Bench) -> None:
+        other = open_log(tmp_path / "u-0")
+        with unpacked(read_header(large), large):
+            held = [bench.append(large, None) for _ in range(2 * THREADS)]
+            quick = bench.appender.append(
+                other, read_header(small), small, rules(None), now_ms=NOW_MS, connection=bench.client
+            )
+            assert isinstance(await settled(quick), Written)
+            assert not any(isinstance(each, Written) or each.done() for each in held)
+        written = [await settled(each) for each in held]
+        assert [each.base_offset for each in written if isinstance(each, Written)] == list(range(2 * THREADS))
+        other.close()
 
     run(tmp_path, story)

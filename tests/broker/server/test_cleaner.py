@@ -19,12 +19,15 @@ from logpost.config import BrokerConfig
 from logpost_broker import Broker
 from logpost_broker.log.batch import HEADER_BYTES
 from logpost_broker.log.cleaning import Cleaning
+from logpost_broker.log.compression import LZ4, ZSTD
 from logpost_broker.log.files import File
+from logpost_broker.log.limits import MAX_RECORDS_BYTES
 from logpost_broker.log.segment import CLEANED_SUFFIX
 from logpost_broker.node import Node
 from logpost_broker.server import flusher
 from logpost_broker.server.cleaner import Cleaner
-from tests.broker.log.compacting import put, roll, state
+from tests.broker.log.compacting import batch_of, batches, put, roll, state
+from tests.broker.log.logs import NOW_MS, changed
 from tests.support.metrics import metric
 from tests.support.processes import free_port
 
@@ -232,3 +235,33 @@ def test_a_damaged_segment_is_not_compacted(tmp_path: Path, caplog: pytest.LogCa
 
     asyncio.run(story())
     assert "position 0: the CRC of the batch does not match" in caplog.text
+
+
+def test_batches_that_unpack_to_too_much_stay_and_what_is_around_them_is_compacted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are in the log from before such were refused, or were imported."""
+    bombs = [batch_of([(b"k0", bytes(MAX_RECORDS_BYTES))], codec=codec) for codec in (LZ4, ZSTD)]
+    claiming = batch_of([(b"k1", b"v")], codec=ZSTD)
+    bombs.append(changed(claiming, record_count=1 << 30, last_offset_delta=(1 << 30) - 1))
+
+    async def story() -> None:
+        node, cleaner = await on_a_node(tmp_path)
+        rounds = itertools.count()
+        written(node, rounds)
+        [log] = node.logs
+        offsets = [log.append(bomb, now_ms=NOW_MS).base_offset for bomb in bombs]
+        roll(log)
+        written(node, rounds)
+        expected, size = state(log), log.size_bytes
+        await cleaner.check()
+        assert log.size_bytes < size - 5 * KEYS * 400
+        assert state(log) == expected
+        kept = {header.base_offset: batch for header, batch in batches(log)}
+        for offset, bomb in zip(offsets, bombs, strict=True):
+            assert kept[offset][HEADER_BYTES:] == bomb[HEADER_BYTES:]
+            assert f"t-0: the batch at offset {offset} is kept as it is" in caplog.text
+        await node.stop()
+
+    asyncio.run(story())
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -1,0 +1,16 @@
+"""What one batch may cost who opens it: on the way in, in a lookup, in compaction. Batches that are in a log already
+may be from an older release, or imported, and are no better than what comes.
+"""
+
+from __future__ import annotations
+
+MAX_RECORDS_BYTES = 128 * 1024 * 1024
+"""What the records of one batch may unpack to: more than the largest request holds uncompressed."""
+UNPACKED_AT_ONCE_BYTES = 8 * 1024 * 1024
+"""What unpacks to more does so alone in the process (`unpacking.py`)."""
+MAX_BATCH_RECORDS = 1_000_000
+"""The most that librdkafka puts into a batch. A few bytes that claim more are no batch of logs."""
+PIECE_BYTES = 1024 * 1024
+"""Records that aiokafka's reader is given at once: for one record, however many headers it has, it keeps the GIL."""
+MAX_RECORD_HEADERS = PIECE_BYTES // 2
+"""Of one record: as many as a piece has room for. Two bytes make a header, which takes a hundred when it is read."""
