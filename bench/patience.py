@@ -24,6 +24,7 @@ import zstandard
 
 from bench.brokers import Logpost
 from bench.usage import usage_of
+from bench.wide_requests import WIDE
 from logpost_broker.log.batch import HEADER_BYTES, LENGTH_PREFIX_BYTES
 from logpost_broker.log.compression import ZSTD
 from logpost_broker.log.records import build_batch, varint
@@ -201,6 +202,7 @@ ROWS: dict[str, Callable[[WireClient], Callable[[], None]]] = {
     "settings of 1,000 topics changed": configs,
     "settings of 1,000 topics described": descriptions,
     "500 requests of 100 MB begun": unfinished,
+    **WIDE,
 }
 
 

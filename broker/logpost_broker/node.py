@@ -206,6 +206,15 @@ class Node:
         except OSError as error:
             raise ApiError(ErrorCode.kafka_storage_error, f"the log cannot be opened: {error.strerror}") from error
 
+    async def opened(self, topic: Topic, partition: int) -> PartitionLog:
+        """As `log`. To open one takes milliseconds: each that is not open waits for a turn. Raises ApiError
+        UNKNOWN_TOPIC_OR_PARTITION also where the topic was deleted meanwhile."""
+        if not self.logs.is_open(topic, partition):
+            await self.turns.wait()
+            if self.topics.by_id(topic.id) is None:
+                raise ApiError(ErrorCode.unknown_topic_or_partition, f"{topic.name} was deleted")
+        return self.log(topic, partition)
+
     def durable(self, log: PartitionLog) -> asyncio.Future[None]:
         """Done when everything appended to `log` so far is as safe as `broker.flush` says; raises ApiError
         KAFKA_STORAGE_ERROR when it cannot be."""

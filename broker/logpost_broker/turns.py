@@ -11,14 +11,21 @@ import asyncio
 import select
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.errors import ApiError
 
 STEP_SECONDS = 0.005
 """How long one step of long work may take."""
 TURN_SECONDS = 0.005
 """What all in line get in one turn of the loop, but for the step that is begun when it ends."""
+
+WORKS_AT_ONCE = 32
+"""Of many that wait for a disk, so many run side by side."""
 
 GIVE_WAY_SECONDS = 1e-6
 
@@ -38,6 +45,9 @@ class Alone:
     """A call in a thread that takes much memory: no two of them at once."""
 
     call: Callable[[], Any]
+
+
+_NOT_DONE = ApiError(ErrorCode.unknown_server_error)
 
 
 class Turns:
@@ -74,6 +84,37 @@ class Turns:
     async def map(self, function: Callable[[T], R], items: Iterable[T]) -> tuple[R, ...]:
         """What `function` makes of each; others are served whenever a step's time is used up."""
         return tuple([function(item) async for item in self.each(items)])
+
+    async def all_of(self, works: Sequence[Callable[[], Awaitable[T]]]) -> list[T | ApiError]:
+        """What becomes of each, `WORKS_AT_ONCE` side by side, begun in steps."""
+        results: list[T | ApiError] = [_NOT_DONE] * len(works)
+        left = enumerate(works)
+
+        async def work_off() -> None:
+            async for number, work in self.each(left):
+                try:
+                    results[number] = await work()
+                except ApiError as error:
+                    results[number] = error
+
+        await asyncio.gather(*(work_off() for _ in range(min(len(works), WORKS_AT_ONCE))))
+        return results
+
+    def begin(self, steps: Generator[None, None, T]) -> T | asyncio.Future[T]:
+        """What the steps come to, now where the time of one is enough; else what will come of those that follow in
+        their turns."""
+        end = self._clock() + STEP_SECONDS
+        while self._clock() <= end:
+            try:
+                next(steps)
+            except StopIteration as last:
+                result: T = last.value
+                return result
+        return asyncio.ensure_future(self._go_on(steps))
+
+    async def _go_on(self, steps: Generator[None, None, T]) -> T:
+        await self.wait()
+        return await self.run(steps)
 
     async def run(self, steps: Generator[Callable[[], Any] | Alone | None, Any, T]) -> T:
         """What the steps come to. A call that they yield is made in a thread, and answered to them."""
@@ -115,3 +156,18 @@ class Turns:
         self._is_turn_due = bool(self._line)
         if self._is_turn_due:
             asyncio.get_running_loop().call_soon(self._turn)
+
+
+def at_once(steps: Generator[None, None, T]) -> T:
+    """What steps come to that are known to be short."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as last:
+            result: T = last.value
+            return result
+
+
+def in_parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Slices of `size` items, the last maybe shorter."""
+    return (items[begin : begin + size] for begin in range(0, len(items), size))

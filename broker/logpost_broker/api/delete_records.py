@@ -10,7 +10,7 @@ Kafka calls INVALID_TOPIC_EXCEPTION and POLICY_VIOLATION.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 from kio.schema.delete_records.v2.request import DeleteRecordsPartition, DeleteRecordsRequest
 from kio.schema.delete_records.v2.response import (
@@ -35,10 +35,13 @@ NO_OFFSET = i64(-1)
 @handles(DeleteRecordsRequest, DeleteRecordsResponse)
 async def delete_records(node: Node, request: DeleteRecordsRequest, context: RequestContext) -> DeleteRecordsResponse:
     starts: dict[PartitionLog, int] = {}
-    await node.shown(_logs(node, request))
+    await node.shown([log async for log in _logs(node, request)])
     checked = {
-        topic.name: [(asked.partition_index, _note(node, topic.name, asked, starts)) for asked in topic.partitions]
-        for topic in request.topics
+        topic.name: [
+            (asked.partition_index, _note(node, topic.name, asked, starts))
+            async for asked in node.turns.each(topic.partitions)
+        ]
+        async for topic in node.turns.each(request.topics)
     }
     failure = None
     try:
@@ -48,17 +51,22 @@ async def delete_records(node: Node, request: DeleteRecordsRequest, context: Req
     return DeleteRecordsResponse(
         throttle_time=NO_THROTTLE,
         topics=tuple(
-            DeleteRecordsTopicResult(
-                name=name, partitions=tuple(_result(index, found, failure) for index, found in partitions)
-            )
-            for name, partitions in checked.items()
+            [
+                DeleteRecordsTopicResult(
+                    name=name,
+                    partitions=tuple(
+                        [_result(index, found, failure) async for index, found in node.turns.each(partitions)]
+                    ),
+                )
+                async for name, partitions in node.turns.each(checked.items())
+            ]
         ),
     )
 
 
-def _logs(node: Node, request: DeleteRecordsRequest) -> Iterator[PartitionLog]:
-    for topic in request.topics:
-        for asked in topic.partitions:
+async def _logs(node: Node, request: DeleteRecordsRequest) -> AsyncIterator[PartitionLog]:
+    async for topic in node.turns.each(request.topics):
+        async for asked in node.turns.each(topic.partitions):
             with contextlib.suppress(ApiError):  # the answer says why
                 yield _log(node, topic.name, asked.partition_index)
 

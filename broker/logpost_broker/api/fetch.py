@@ -13,22 +13,16 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Generator, Sequence
+from datetime import timedelta
 
 from kio.schema.errors import ErrorCode
 from kio.schema.fetch.v18.request import FetchPartition, FetchRequest
-from kio.schema.fetch.v18.response import (
-    AbortedTransaction,
-    EpochEndOffset,
-    FetchableTopicResponse,
-    FetchResponse,
-    PartitionData,
-)
-from kio.schema.types import ProducerId
-from kio.static.primitive import Records, i32, i64
+from kio.schema.fetch.v18.response import FetchableTopicResponse, FetchResponse, PartitionData
+from kio.static.primitive import i32
 
 from logpost_broker.errors import ApiError
+from logpost_broker.fetch_reading import Reading, Scope, read
 from logpost_broker.fetch_sessions import (
     FINAL_EPOCH,
     INITIAL_EPOCH,
@@ -37,60 +31,34 @@ from logpost_broker.fetch_sessions import (
     FetchSession,
     Key,
 )
-from logpost_broker.log.leader_epochs import EpochEnd
-from logpost_broker.log.partition_log import NO_EPOCH, PartitionLog
+from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.node import Node
-from logpost_broker.topics import Topic
+from logpost_broker.turns import at_once
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, milliseconds
 
-MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-"""Kafka's `fetch.max.bytes`: no answer is larger, but for one batch. It bounds what a slow reader costs."""
-MIN_RESPONSE_BYTES = 1024 * 1024
-"""An answer may be so large however many clients do not read theirs."""
 TOPIC_IDS_SINCE = 13
 """The first version that names topics by their ids."""
-UNKNOWN = i64(-1)
-READ_COMMITTED = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """Which partitions a request is about."""
-
-    request: FetchRequest
-    partitions: Mapping[Key, FetchedPartition]
-    session: FetchSession | None
-    session_epoch: int
-    """Where the session was when the request came."""
-    is_full: bool
-    """The client named all its partitions, and is told of all."""
-
-
-@dataclass(slots=True)
-class Reading:
-    """What one pass over the partitions of a request found."""
-
-    scope: Scope
-    found: list[tuple[FetchedPartition, PartitionData]]
-    logs: list[PartitionLog]
-    """Whose high watermark is worth waiting for."""
-    total_bytes: int
-    failed: bool
-    """Some partition has an error, or diverges, which the client should learn at once."""
+NO_WAIT = timedelta()
+TOLD_AT_ONCE = 1_000
+"""So many partitions are told of in less than a step's time."""
 
 
 @handles(FetchRequest, FetchResponse, large_answers=True)
-def fetch(node: Node, request: FetchRequest, context: RequestContext) -> FetchResponse | asyncio.Future[FetchResponse]:
+def fetch(
+    node: Node, request: FetchRequest, context: RequestContext
+) -> FetchResponse | Awaitable[FetchResponse | None]:
     try:
         scope = _scope(node, request, by_topic_id=context.version >= TOPIC_IDS_SINCE)
     except ApiError as error:
         return _answer((), error.code)
-    reading = _read(node, scope)
+    reading = node.turns.begin(read(node, scope))
+    if not isinstance(reading, Reading):
+        return WideFetch(node, scope, context).answer(reading)  # a coroutine: its answer is written in a thread
     missing = request.min_bytes - reading.total_bytes
     wait_ms = milliseconds(request.max_wait)
     if missing <= 0 or wait_ms <= 0 or reading.failed or not reading.logs or node.is_stopping:
-        return _respond(node, reading)
+        return at_once(_respond(node, reading))
     return ParkedFetch(node, reading, context, missing, wait_ms).answer
 
 
@@ -144,7 +112,7 @@ class ParkedFetch:
         self._missing_bytes -= added_bytes
         if self._missing_bytes > 0:
             return
-        reading = _read(self._node, self._reading.scope)
+        reading = at_once(read(self._node, self._reading.scope))
         # Records behind an open transaction are no news to who reads committed ones.
         self._missing_bytes = reading.scope.request.min_bytes - reading.total_bytes
         if self._missing_bytes <= 0 or reading.failed:
@@ -152,7 +120,7 @@ class ParkedFetch:
 
     def release(self) -> None:
         """Answer with what there is now."""
-        self._answer(_read(self._node, self._reading.scope))
+        self._answer(at_once(read(self._node, self._reading.scope)))
 
     def _answer(self, reading: Reading) -> None:
         self._deadline.cancel()
@@ -164,40 +132,73 @@ class ParkedFetch:
         if self._context.connection.closed:
             self.answer.cancel()
             return
-        self.answer.set_result(_respond(self._node, reading))
+        self.answer.set_result(at_once(_respond(self._node, reading)))
 
 
-def _read(node: Node, scope: Scope) -> Reading:
-    room = min(scope.request.max_bytes, MAX_RESPONSE_BYTES, max(MIN_RESPONSE_BYTES, node.unsent.left_bytes // 8))
-    reading = Reading(scope, found=[], logs=[], total_bytes=0, failed=False)
-    for partition in scope.partitions.values():
-        if partition.quiet_log is not None and partition.is_quiet() and not scope.is_full:
-            reading.logs.append(partition.quiet_log)
-            continue
-        topic = node.topics.by_id(partition.topic_id)
-        is_first = not reading.total_bytes
+class WideFetch:
+    """A fetch of so many partitions that one step is not enough to read them: where it has to wait, it is read again in
+    steps, once for all that came meanwhile."""
+
+    def __init__(self, node: Node, scope: Scope, context: RequestContext) -> None:
+        self._node = node
+        self._scope = scope
+        self._context = context
+        self._missing_bytes = 0
+        self._woken = asyncio.Event()
+        self._is_over = False
+        self._logs: list[PartitionLog] = []
+        self._watcher = self._shown
+
+    async def answer(self, first: Awaitable[Reading]) -> FetchResponse | None:
+        """None where nobody waits for it any more."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.call_later(milliseconds(self._scope.request.max_wait) / 1000, self.release)
+        self._node.parked.add(self)
         try:
-            log, data = _read_partition(
-                node,
-                topic,
-                partition.asked,
-                scope.request.isolation_level,
-                room - reading.total_bytes,
-                is_first=is_first,
-            )
-        except ApiError as error:
-            reading.failed = True
-            reading.found.append((partition, _refused(partition.asked, error)))
-            continue
-        reading.logs.append(log)
-        reading.failed |= data.diverging_epoch.epoch >= 0
-        reading.total_bytes += len(data.records or b"")
-        reading.found.append((partition, data))
-        partition.quiet_log = log if partition.asked.fetch_offset >= data.high_watermark else None
-    return reading
+            reading = await self._enough(first)
+        finally:
+            deadline.cancel()
+            self._node.parked.discard(self)
+            for log in self._logs:
+                log.watchers.discard(self._watcher)
+        if self._context.connection.closed:
+            return None
+        return await self._node.turns.run(_respond(self._node, reading))
+
+    async def _enough(self, first: Awaitable[Reading]) -> Reading:
+        reading = await first
+        while not self._is_enough(reading):
+            if self._logs:
+                await self._woken.wait()
+            else:  # what came since a log was read has woken nobody: they are all read once more at once
+                self._watch(reading.logs)
+            self._woken.clear()
+            reading = await self._node.turns.run(read(self._node, self._scope))
+        return reading
+
+    def _is_enough(self, reading: Reading) -> bool:
+        request = self._scope.request
+        self._missing_bytes = request.min_bytes - reading.total_bytes
+        is_over = self._is_over or request.max_wait <= NO_WAIT or self._node.is_stopping
+        return is_over or self._missing_bytes <= 0 or reading.failed or not reading.logs
+
+    def _watch(self, logs: list[PartitionLog]) -> None:
+        self._logs = logs
+        for log in logs:
+            log.watchers.add(self._watcher)
+
+    def _shown(self, added_bytes: int) -> None:
+        self._missing_bytes -= added_bytes
+        if self._missing_bytes <= 0:
+            self._woken.set()
+
+    def release(self) -> None:
+        """Answer with what there is now."""
+        self._is_over = True
+        self._woken.set()
 
 
-def _respond(node: Node, reading: Reading) -> FetchResponse:
+def _respond(node: Node, reading: Reading) -> Generator[None, None, FetchResponse]:
     scope, session = reading.scope, reading.scope.session
     if session is not None and session.epoch != scope.session_epoch:
         return _answer((), ErrorCode.invalid_fetch_session_epoch, session.id)
@@ -207,7 +208,9 @@ def _respond(node: Node, reading: Reading) -> FetchResponse:
             return _answer((), ErrorCode.fetch_session_id_not_found)
         session = None
     told: dict[uuid.UUID | None, list[PartitionData]] = {}
-    for partition, data in reading.found:
+    for number, (partition, data) in enumerate(reading.found):
+        if not number % TOLD_AT_ONCE:
+            yield
         if partition.is_news(data) or scope.is_full:
             told.setdefault(partition.topic_id, []).append(data)
     if session is not None:
@@ -222,73 +225,6 @@ def _lost_a_name(node: Node, session: FetchSession, reading: Reading) -> bool:
     if session.by_topic_id:
         return False
     return any(node.topics.by_id(partition.topic_id) is None for partition, _ in reading.found)
-
-
-def _read_partition(
-    node: Node, topic: Topic | None, asked: FetchPartition, isolation_level: int, room: int, *, is_first: bool
-) -> tuple[PartitionLog, PartitionData]:
-    """Raises ApiError. Only the first data of an answer may be larger than asked: one whole batch."""
-    if topic is None:
-        raise ApiError(ErrorCode.unknown_topic_id)
-    log = node.log(topic, asked.partition)
-    log.require_epoch(asked.current_leader_epoch)
-    diverging = _diverging(log, asked)
-    if diverging is not None:
-        return log, _parted(log, asked, diverging)
-    limit = min(asked.partition_max_bytes, room)
-    aborted = None
-    if isolation_level == READ_COMMITTED:
-        records, passed_over = log.read_committed(asked.fetch_offset, limit, whole_first=is_first)
-        aborted = tuple(
-            AbortedTransaction(producer_id=ProducerId(each.producer_id), first_offset=i64(each.first_offset))
-            for each in passed_over
-        )
-    else:
-        records = log.read(asked.fetch_offset, limit, whole_first=is_first)
-    return log, PartitionData(
-        partition_index=asked.partition,
-        error_code=ErrorCode.none,
-        high_watermark=i64(log.high_watermark),
-        last_stable_offset=i64(log.last_stable_offset),
-        log_start_offset=i64(log.log_start_offset),
-        aborted_transactions=aborted,
-        records=Records(records),
-    )
-
-
-def _diverging(log: PartitionLog, asked: FetchPartition) -> EpochEnd | None:
-    """Where the client's log and this one part: its last record's epoch ended here below the offset that it wants
-    (KIP-595). Raises ApiError OFFSET_OUT_OF_RANGE for an epoch of the future."""
-    if asked.last_fetched_epoch == NO_EPOCH:
-        return None
-    log.require_online()
-    end = log.epochs.end_of(asked.last_fetched_epoch, log.next_offset)
-    if end is None or asked.fetch_offset < log.log_start_offset:
-        raise ApiError(ErrorCode.offset_out_of_range)
-    return end if end.epoch < asked.last_fetched_epoch or end.end_offset < asked.fetch_offset else None
-
-
-def _parted(log: PartitionLog, asked: FetchPartition, end: EpochEnd) -> PartitionData:
-    return PartitionData(
-        partition_index=asked.partition,
-        error_code=ErrorCode.none,
-        high_watermark=i64(log.high_watermark),
-        last_stable_offset=i64(log.last_stable_offset),
-        log_start_offset=i64(log.log_start_offset),
-        diverging_epoch=EpochEndOffset(epoch=i32(end.epoch), end_offset=i64(end.end_offset)),
-        aborted_transactions=None,
-        records=Records(b""),
-    )
-
-
-def _refused(asked: FetchPartition, error: ApiError) -> PartitionData:
-    return PartitionData(
-        partition_index=asked.partition,
-        error_code=error.code,
-        high_watermark=UNKNOWN,
-        aborted_transactions=None,
-        records=Records(b""),
-    )
 
 
 def _answer(topics: Sequence[FetchableTopicResponse], error: ErrorCode, session_id: int = NO_SESSION) -> FetchResponse:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 from kio.schema.errors import ErrorCode
 from kio.schema.list_offsets.v11.request import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
@@ -42,7 +42,7 @@ NOTHING = TimestampedOffset(timestamp_ms=-1, offset=-1)
 
 @handles(ListOffsetsRequest, ListOffsetsResponse)
 async def list_offsets(node: Node, request: ListOffsetsRequest, context: RequestContext) -> ListOffsetsResponse:
-    await node.shown(_asked_for_their_end(node, request))
+    await node.shown([log async for log in _asked_for_their_end(node, request)])
     topics = [
         ListOffsetsTopicResponse(
             name=topic.name,
@@ -50,17 +50,17 @@ async def list_offsets(node: Node, request: ListOffsetsRequest, context: Request
                 [each async for each in _partitions(node, topic, request.isolation_level, context.version)]
             ),
         )
-        for topic in request.topics
+        async for topic in node.turns.each(request.topics)
     ]
     return ListOffsetsResponse(throttle_time=NO_THROTTLE, topics=tuple(topics))
 
 
-def _asked_for_their_end(node: Node, request: ListOffsetsRequest) -> Iterator[PartitionLog]:
-    for asked_topic in request.topics:
+async def _asked_for_their_end(node: Node, request: ListOffsetsRequest) -> AsyncIterator[PartitionLog]:
+    async for asked_topic in node.turns.each(request.topics):
         topic = node.topics.by_name(asked_topic.name)
         if topic is None:
             continue
-        for asked in asked_topic.partitions:
+        async for asked in node.turns.each(asked_topic.partitions):
             if asked.timestamp not in (EARLIEST, EARLIEST_LOCAL):
                 with contextlib.suppress(ApiError):  # the answer says why
                     yield node.log(topic, asked.partition_index)

@@ -89,11 +89,10 @@ class Acknowledged:
             self.errors = {place: error or failure for place, error in self.errors.items()}
 
 
-def acknowledge(
-    delivery: ShareDelivery, group_id: str, member_id: str, acknowledgements: Acknowledgements
-) -> Acknowledged:
+async def acknowledge(node: Node, group_id: str, member_id: str, acknowledgements: Acknowledgements) -> Acknowledged:
+    delivery = node.service(ShareGroupService).delivery
     outcome = Acknowledged()
-    for asked, batches in acknowledgements.items():
+    async for asked, batches in node.turns.each(acknowledgements.items()):
         outcome.errors[asked] = None
         try:
             delivery.acknowledge(Place(group_id, *asked), member_id, batches)
@@ -111,7 +110,7 @@ async def share_acknowledge(
         group_id, member_id = _in_session(service, request, node.now_ms())
     except ApiError as error:
         return _answer(service, request, Acknowledged(), error)
-    outcome = acknowledge(service.delivery, group_id, member_id, acknowledgements_of(request.topics))
+    outcome = await acknowledge(node, group_id, member_id, acknowledgements_of(request.topics))
     if request.share_session_epoch == FINAL_EPOCH:
         service.end_session(group_id, member_id)
     await outcome.settle(service.delivery)

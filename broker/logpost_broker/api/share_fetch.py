@@ -25,9 +25,9 @@ from kio.schema.share_fetch.v2.response import (
 )
 from kio.static.primitive import Records, i16, i32, i64
 
-from logpost_broker.api.fetch import MAX_RESPONSE_BYTES
 from logpost_broker.api.share_acknowledge import Acknowledged, acknowledge, acknowledgements_of
 from logpost_broker.errors import ApiError, without_traces
+from logpost_broker.fetch_reading import MAX_RESPONSE_BYTES
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.node import NODE_ID, Node
 from logpost_broker.share_groups.delivery import NOTHING, Fetched, FetchLimits
@@ -35,6 +35,7 @@ from logpost_broker.share_groups.events import Place
 from logpost_broker.share_groups.service import ShareGroupService
 from logpost_broker.share_groups.sessions import FINAL_EPOCH, OPENING_EPOCH, ShareSession, TopicIdPartition, update
 from logpost_broker.share_groups.waiting import RecordsWait
+from logpost_broker.turns import STEP_SECONDS
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, duration, milliseconds
 
@@ -50,6 +51,8 @@ class Found:
     errors: dict[TopicIdPartition, ApiError] = field(default_factory=dict)
     logs: dict[Place, PartitionLog] = field(default_factory=dict)
     """Whose records are worth waiting for."""
+    in_steps: bool = False
+    """Others may have been served meanwhile."""
 
 
 @handles(ShareFetchRequest, ShareFetchResponse, large_answers=True)
@@ -62,7 +65,7 @@ async def share_fetch(node: Node, request: ShareFetchRequest, context: RequestCo
             context.connection.when_lost(place, partial(service.lose_session, *place, session))
     except ApiError as error:
         return _answer(service, request, (), error)
-    acknowledged = acknowledge(service.delivery, _group(request), _member(request), acknowledgements_of(request.topics))
+    acknowledged = await acknowledge(node, _group(request), _member(request), acknowledgements_of(request.topics))
     if request.share_session_epoch == FINAL_EPOCH:
         service.end_session(_group(request), _member(request))
         found = Found()
@@ -72,7 +75,7 @@ async def share_fetch(node: Node, request: ShareFetchRequest, context: RequestCo
         return None
     await acknowledged.settle(service.delivery)
     shown = session.partitions if request.share_session_epoch == OPENING_EPOCH else ()
-    return _answer(service, request, _topics(node, found, acknowledged, shown))
+    return _answer(service, request, await _topics(node, found, acknowledged, shown))
 
 
 def _group(request: ShareFetchRequest) -> str:
@@ -117,13 +120,18 @@ async def _acquire(node: Node, request: ShareFetchRequest, session: ShareSession
     loop = asyncio.get_running_loop()
     deadline = loop.time() + milliseconds(request.max_wait) / 1000
     errors = await _begin(node, request, session)
-    while not context.connection.closed:
-        found = _look(node, request, session, errors)
-        is_over = loop.time() >= deadline or node.is_stopping
-        if found.fetched or found.errors or not found.logs or is_over:
-            return found
-        await RecordsWait(node, delivery, found.logs).until(deadline)
-    return Found()
+
+    def is_enough(found: Found) -> bool:
+        is_over = loop.time() >= deadline or node.is_stopping or context.connection.closed
+        return bool(found.fetched or found.errors) or not found.logs or is_over
+
+    while not is_enough(found := await _look(node, request, session, errors, context)):
+        with RecordsWait(node, delivery, found.logs) as wait:
+            # What came since the first step has woken nobody.
+            if found.in_steps and is_enough(found := await _look(node, request, session, errors, context)):
+                break
+            await wait.until(deadline)
+    return found
 
 
 async def _begin(node: Node, request: ShareFetchRequest, session: ShareSession) -> dict[TopicIdPartition, ApiError]:
@@ -139,16 +147,22 @@ async def _begin(node: Node, request: ShareFetchRequest, session: ShareSession) 
     return errors
 
 
-def _look(
-    node: Node, request: ShareFetchRequest, session: ShareSession, errors: Mapping[TopicIdPartition, ApiError]
+async def _look(
+    node: Node,
+    request: ShareFetchRequest,
+    session: ShareSession,
+    errors: Mapping[TopicIdPartition, ApiError],
+    context: RequestContext,
 ) -> Found:
+    """Acquires nothing for a client that is gone."""
     delivery = node.service(ShareGroupService).delivery
     found = Found(errors=dict(errors))
     room: int = min(request.max_bytes, MAX_RESPONSE_BYTES)
     records: int = request.max_records
     session.rotate()
-    for asked in tuple(session.partitions):
-        if room <= 0 or records <= 0:
+    begin = asyncio.get_running_loop().time()
+    async for asked in node.turns.each(tuple(session.partitions)):
+        if room <= 0 or records <= 0 or context.connection.closed:
             break
         if asked in errors:
             continue
@@ -169,10 +183,11 @@ def _look(
             found.fetched[asked] = fetched
             room -= len(fetched.records)
             records -= sum(acquired.last_offset - acquired.first_offset + 1 for acquired in fetched.acquired)
+    found.in_steps = asyncio.get_running_loop().time() - begin > STEP_SECONDS
     return found
 
 
-def _topics(
+async def _topics(
     node: Node,
     found: Found,
     acknowledged: Acknowledged,
@@ -180,7 +195,8 @@ def _topics(
 ) -> list[ShareFetchableTopicResponse]:
     """Partitions with something to say, and in the answer that opens a session all."""
     partitions: dict[uuid.UUID, list[PartitionData]] = {}
-    for place in dict.fromkeys([*acknowledged.errors, *found.fetched, *found.errors, *shown]):
+    told = dict.fromkeys([*acknowledged.errors, *found.fetched, *found.errors, *shown])
+    async for place in node.turns.each(told):
         partitions.setdefault(place.topic_id, []).append(_partition(node, place, found, acknowledged))
     return [ShareFetchableTopicResponse(topic_id=topic_id, partitions=tuple(of)) for topic_id, of in partitions.items()]
 

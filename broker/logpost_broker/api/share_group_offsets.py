@@ -7,7 +7,7 @@ members for the changes. Altering makes a group that is not there, as in Kafka.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from kio.schema.alter_share_group_offsets.v0.request import (
@@ -42,11 +42,13 @@ from logpost_broker.errors import ApiError
 from logpost_broker.node import Node
 from logpost_broker.share_groups.events import Place
 from logpost_broker.share_groups.service import ShareGroupService
-from logpost_broker.topics import Topic
+from logpost_broker.turns import in_parts
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 UNKNOWN = i64(-1)
+FORGOTTEN_AT_ONCE = 100
+"""So many partitions are forgotten with one write."""
 
 
 @handles(DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse, large_answers=True)
@@ -145,7 +147,9 @@ async def alter_share_group_offsets(
             await service.create_group(request.group_id)
         if service.describe(request.group_id) is not None:
             service.require_empty(request.group_id)
-        responses = tuple(_altered_topic(node, request.group_id, topic) for topic in request.topics)
+        responses = tuple(
+            [await _altered_topic(node, request.group_id, topic) async for topic in node.turns.each(request.topics)]
+        )
         await service.delivery.settled()
     except ApiError as error:
         return AlterShareGroupOffsetsResponse(
@@ -154,7 +158,7 @@ async def alter_share_group_offsets(
     return AlterShareGroupOffsetsResponse(throttle_time=NO_THROTTLE, error_code=ErrorCode.none, responses=responses)
 
 
-def _altered_topic(
+async def _altered_topic(
     node: Node, group_id: str, asked: AlterShareGroupOffsetsRequestTopic
 ) -> AlterShareGroupOffsetsResponseTopic:
     topic = node.topics.by_name(asked.topic_name)
@@ -162,22 +166,28 @@ def _altered_topic(
         topic_name=asked.topic_name,
         topic_id=None if topic is None else topic.id,
         partitions=tuple(
-            _altered(node, group_id, topic, partition.partition_index, partition.start_offset)
-            for partition in asked.partitions
+            [
+                _altered(node, group_id, asked.topic_name, partition.partition_index, partition.start_offset)
+                async for partition in node.turns.each(asked.partitions)
+            ]
         ),
     )
 
 
 def _altered(
-    node: Node, group_id: str, topic: Topic | None, number: int, start_offset: int
+    node: Node, group_id: str, name: str, number: int, start_offset: int
 ) -> AlterShareGroupOffsetsResponsePartition:
+    """Others were served since the partition before: the topic may be gone, and the group have members."""
     code, message = ErrorCode.none, None
+    topic = node.topics.by_name(name)
     try:
         if topic is None:
             raise ApiError(ErrorCode.unknown_topic_or_partition, "there is no such topic")
         log = node.log(topic, number)
         start = min(max(start_offset, log.log_start_offset), log.high_watermark)
-        node.service(ShareGroupService).delivery.begin(Place(group_id, topic.id, number), start)
+        service = node.service(ShareGroupService)
+        service.require_empty(group_id)
+        service.delivery.begin(Place(group_id, topic.id, number), start)
     except ApiError as error:
         code, message = error.code, str(error)
     return AlterShareGroupOffsetsResponsePartition(partition_index=i32(number), error_code=code, error_message=message)
@@ -190,7 +200,10 @@ async def delete_share_group_offsets(
     service = node.service(ShareGroupService)
     try:
         service.require_empty(request.group_id)
-        responses = tuple(_deleted(node, request.group_id, topic.topic_name) for topic in request.topics)
+        places = service.delivery.states.places_by_topic(request.group_id)
+        responses = tuple(
+            [await _deleted(node, places, topic.topic_name) async for topic in node.turns.each(request.topics)]
+        )
         await service.delivery.settled()
     except ApiError as error:
         return DeleteShareGroupOffsetsResponse(
@@ -199,11 +212,15 @@ async def delete_share_group_offsets(
     return DeleteShareGroupOffsetsResponse(throttle_time=NO_THROTTLE, error_code=ErrorCode.none, responses=responses)
 
 
-def _deleted(node: Node, group_id: str, name: TopicName) -> DeleteShareGroupOffsetsResponseTopic:
-    delivery = node.service(ShareGroupService).delivery
+async def _deleted(
+    node: Node, places: Mapping[uuid.UUID, Sequence[Place]], name: TopicName
+) -> DeleteShareGroupOffsetsResponseTopic:
+    service = node.service(ShareGroupService)
     topic = node.topics.by_name(name)
     topic_id = uuid.UUID(int=0) if topic is None else topic.id
-    delivery.forget([place for place in delivery.states.places(group_id) if place.topic_id == topic_id])
+    async for some in node.turns.each(in_parts(places.get(topic_id, ()), FORGOTTEN_AT_ONCE)):
+        service.require_empty(some[0].group_id)
+        service.delivery.forget(some)
     known = topic is not None
     return DeleteShareGroupOffsetsResponseTopic(
         topic_name=name,

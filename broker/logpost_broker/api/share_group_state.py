@@ -26,7 +26,6 @@ from kio.static.primitive import i8, i16, i32, i64
 
 from logpost_broker.errors import ApiError
 from logpost_broker.node import Node
-from logpost_broker.share_groups.delivery import ShareDelivery
 from logpost_broker.share_groups.events import UNCHANGED, Place, RecordState, StateBatch
 from logpost_broker.share_groups.service import ShareGroupService
 from logpost_broker.share_groups.share_partition import Change
@@ -56,13 +55,14 @@ class AskedTopic(Protocol[P_co]):
 
 
 async def _changed(
-    delivery: ShareDelivery, group_id: str, topics: Sequence[AskedTopic[P]], change: Callable[[Place, P], None]
+    node: Node, group_id: str, topics: Sequence[AskedTopic[P]], change: Callable[[Place, P], None]
 ) -> list[tuple[uuid.UUID | None, list[tuple[i32, ErrorCode, str | None]]]]:
     """What became of each partition, when it is durable."""
+    delivery = node.service(ShareGroupService).delivery
     results = []
-    for topic in topics:
+    async for topic in node.turns.each(topics):
         codes: list[tuple[i32, ErrorCode, str | None]] = []
-        for asked in topic.partitions:
+        async for asked in node.turns.each(topic.partitions):
             try:
                 change(_place(group_id, topic.topic_id, asked.partition), asked)
                 await delivery.settled()
@@ -71,6 +71,12 @@ async def _changed(
                 codes.append((asked.partition, error.code, str(error)))
         results.append((topic.topic_id, codes))
     return results
+
+
+def _kept(node: Node, group_id: str) -> Callable[[uuid.UUID | None, int], Kept | None]:
+    """Looks up what is kept of a topic's partition."""
+    states = node.service(ShareGroupService).delivery.states
+    return lambda topic_id, partition: states.kept(_place(group_id, topic_id, partition))
 
 
 def _place(group_id: str, topic_id: uuid.UUID | None, partition: int) -> Place:
@@ -90,7 +96,7 @@ async def initialize_share_group_state(
         else:
             delivery.begin(place, asked.start_offset)
 
-    results = await _changed(delivery, request.group_id, request.topics, initialize)
+    results = await _changed(node, request.group_id, request.topics, initialize)
     return initialized.InitializeShareGroupStateResponse(
         results=tuple(
             initialized.InitializeStateResult(
@@ -114,7 +120,7 @@ async def write_share_group_state(
     def write(place: Place, asked: writing.PartitionData) -> None:
         delivery.write(place, asked.state_epoch, _change(asked))
 
-    results = await _changed(delivery, request.group_id, request.topics, write)
+    results = await _changed(node, request.group_id, request.topics, write)
     return written.WriteShareGroupStateResponse(
         results=tuple(
             written.WriteStateResult(
@@ -153,7 +159,7 @@ async def delete_share_group_state(
     def delete(place: Place, asked: deleting.PartitionData) -> None:
         delivery.forget([place] if delivery.states.get(place) else [])
 
-    results = await _changed(delivery, request.group_id, request.topics, delete)
+    results = await _changed(node, request.group_id, request.topics, delete)
     return deleted.DeleteShareGroupStateResponse(
         results=tuple(
             deleted.DeleteStateResult(
@@ -169,20 +175,24 @@ async def delete_share_group_state(
 
 
 @handles(reading.ReadShareGroupStateRequest, read.ReadShareGroupStateResponse)
-def read_share_group_state(
+async def read_share_group_state(
     node: Node, request: reading.ReadShareGroupStateRequest, context: RequestContext
 ) -> read.ReadShareGroupStateResponse:
-    states = node.service(ShareGroupService).delivery.states
+    kept = _kept(node, request.group_id)
     return read.ReadShareGroupStateResponse(
         results=tuple(
-            read.ReadStateResult(
-                topic_id=topic.topic_id,
-                partitions=tuple(
-                    _read(asked.partition, states.kept(_place(request.group_id, topic.topic_id, asked.partition)))
-                    for asked in topic.partitions
-                ),
-            )
-            for topic in request.topics
+            [
+                read.ReadStateResult(
+                    topic_id=topic.topic_id,
+                    partitions=tuple(
+                        [
+                            _read(asked.partition, kept(topic.topic_id, asked.partition))
+                            async for asked in node.turns.each(topic.partitions)
+                        ]
+                    ),
+                )
+                async for topic in node.turns.each(request.topics)
+            ]
         )
     )
 
@@ -207,20 +217,24 @@ def _read(partition: i32, kept: Kept | None) -> read.PartitionResult:
 
 
 @handles(summarizing.ReadShareGroupStateSummaryRequest, summarized.ReadShareGroupStateSummaryResponse)
-def read_share_group_state_summary(
+async def read_share_group_state_summary(
     node: Node, request: summarizing.ReadShareGroupStateSummaryRequest, context: RequestContext
 ) -> summarized.ReadShareGroupStateSummaryResponse:
-    states = node.service(ShareGroupService).delivery.states
+    kept = _kept(node, request.group_id)
     return summarized.ReadShareGroupStateSummaryResponse(
         results=tuple(
-            summarized.ReadStateSummaryResult(
-                topic_id=topic.topic_id,
-                partitions=tuple(
-                    _summary(asked.partition, states.kept(_place(request.group_id, topic.topic_id, asked.partition)))
-                    for asked in topic.partitions
-                ),
-            )
-            for topic in request.topics
+            [
+                summarized.ReadStateSummaryResult(
+                    topic_id=topic.topic_id,
+                    partitions=tuple(
+                        [
+                            _summary(asked.partition, kept(topic.topic_id, asked.partition))
+                            async for asked in node.turns.each(topic.partitions)
+                        ]
+                    ),
+                )
+                async for topic in node.turns.each(request.topics)
+            ]
         )
     )
 

@@ -8,7 +8,8 @@ coordinators write their markers.
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterator
+from functools import partial
 
 from kio.schema.errors import ErrorCode
 from kio.schema.write_txn_markers.v2.request import WritableTxnMarker, WriteTxnMarkersRequest
@@ -33,37 +34,34 @@ async def write_txn_markers(
     node: Node, request: WriteTxnMarkersRequest, context: RequestContext
 ) -> WriteTxnMarkersResponse:
     markers = node.service(TransactionService).markers
-    codes = await asyncio.gather(*(_written(markers, marker) for marker in request.markers))
+    asked = [
+        (marker, (topic.name, partition))
+        async for marker in node.turns.each(request.markers)
+        for topic in marker.topics
+        for partition in topic.partition_indexes
+    ]
+    results = await node.turns.all_of([partial(_write, markers, *each) for each in asked])
+    codes = (result.code if isinstance(result, ApiError) else ErrorCode.none for result in results)
     return WriteTxnMarkersResponse(
-        markers=tuple(_result(marker, places) for marker, places in zip(request.markers, codes, strict=True))
+        markers=tuple([_result(marker, codes) async for marker in node.turns.each(request.markers)])
     )
 
 
-async def _written(markers: Markers, marker: WritableTxnMarker) -> dict[TopicPartition, ErrorCode]:
-    places = [(topic.name, partition) for topic in marker.topics for partition in topic.partition_indexes]
-    codes = await asyncio.gather(*(_write(markers, marker, place) for place in places))
-    return dict(zip(places, codes, strict=True))
-
-
-async def _write(markers: Markers, marker: WritableTxnMarker, place: TopicPartition) -> ErrorCode:
+async def _write(markers: Markers, marker: WritableTxnMarker, place: TopicPartition) -> None:
+    """Raises ApiError."""
     producer = ProducerIdentity(marker.producer_id, marker.producer_epoch)
-    try:
-        await markers.write(
-            place, producer, coordinator_epoch=marker.coordinator_epoch, commit=marker.transaction_result
-        )
-    except ApiError as error:
-        return error.code
-    return ErrorCode.none
+    await markers.write(place, producer, coordinator_epoch=marker.coordinator_epoch, commit=marker.transaction_result)
 
 
-def _result(marker: WritableTxnMarker, codes: dict[TopicPartition, ErrorCode]) -> WritableTxnMarkerResult:
+def _result(marker: WritableTxnMarker, codes: Iterator[ErrorCode]) -> WritableTxnMarkerResult:
+    """Takes from `codes` those of the marker's partitions."""
     return WritableTxnMarkerResult(
         producer_id=marker.producer_id,
         topics=tuple(
             WritableTxnMarkerTopicResult(
                 name=topic.name,
                 partitions=tuple(
-                    WritableTxnMarkerPartitionResult(partition_index=partition, error_code=codes[topic.name, partition])
+                    WritableTxnMarkerPartitionResult(partition_index=partition, error_code=next(codes))
                     for partition in topic.partition_indexes
                 ),
             )

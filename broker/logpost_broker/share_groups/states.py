@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -47,6 +48,12 @@ class ShareStates:
 
     def places(self, group_id: str) -> list[Place]:
         return [place for place in self._kept if place.group_id == group_id]
+
+    def places_by_topic(self, group_id: str) -> dict[uuid.UUID, list[Place]]:
+        found: dict[uuid.UUID, list[Place]] = {}
+        for place in self.places(group_id):
+            found.setdefault(place.topic_id, []).append(place)
+        return found
 
     def __iter__(self) -> Iterator[tuple[Place, SharePartition]]:
         return ((place, kept.partition) for place, kept in self._kept.items())

@@ -18,21 +18,27 @@ class RecordsWait:
         self._logs = logs
         self._woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def until(self, deadline: float) -> None:
-        """Return when something may be there, the broker stops, or it is `deadline` on the loop's clock."""
-        timer = asyncio.get_running_loop().call_at(deadline, self.release)
+    def __enter__(self) -> RecordsWait:
+        """From now on nothing is missed."""
         self._node.parked.add(self)
         for place, log in self._logs.items():
             log.watchers.add(self._shown)
             self._delivery.watch(place, self.release)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._node.parked.discard(self)
+        for place, log in self._logs.items():
+            log.watchers.discard(self._shown)
+            self._delivery.unwatch(place, self.release)
+
+    async def until(self, deadline: float) -> None:
+        """Return when something may be there, the broker stops, or it is `deadline` on the loop's clock."""
+        timer = asyncio.get_running_loop().call_at(deadline, self.release)
         try:
             await self._woken
         finally:
             timer.cancel()
-            self._node.parked.discard(self)
-            for place, log in self._logs.items():
-                log.watchers.discard(self._shown)
-                self._delivery.unwatch(place, self.release)
 
     def _shown(self, added_bytes: int) -> None:
         self.release()

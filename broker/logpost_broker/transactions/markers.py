@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
 from kio.schema.errors import ErrorCode
 
@@ -25,8 +25,7 @@ class Markers:
         """Returns when all are durable. Raises ApiError where some could not be written; the next try is for those."""
         marked = self._marked.setdefault(transaction.transactional_id, set())
         places = sorted(transaction.partitions - marked)
-        writing = [self._write_one(transaction, place) for place in places]
-        results = await asyncio.gather(*writing, return_exceptions=True)
+        results = await self._node.turns.all_of([partial(self._write_one, transaction, place) for place in places])
         failed = [result for result in results if result is not None]
         if failed:
             marked.update(place for place, result in zip(places, results, strict=True) if result is None)
@@ -54,7 +53,7 @@ class Markers:
         topic = self._node.topics.by_name(name)
         if topic is None:
             raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic {name}")
-        log = self._node.log(topic, partition)
+        log = await self._node.opened(topic, partition)
         # A batch that is being compressed belongs before the marker: behind it, it would be in the next transaction.
         await self._node.appender.drained(log)
         log.append_marker(
