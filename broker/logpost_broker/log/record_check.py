@@ -1,7 +1,8 @@
 """Whether the records of a batch can be read, all of them and no more: what is in a log must not stop its readers.
 
-aiokafka's compiled reader goes over a record in 0.1 µs, 25 times as fast as ours (docs/decisions). Ours has the last
-word on what it does not take: it wants names of headers to be UTF-8.
+Records that are equal but for their content go by columns, ten times as fast as aiokafka's compiled reader, which reads
+the others, 20 times as fast as ours (docs/decisions). Ours has the last word on what that does not take: it wants names
+of headers to be UTF-8.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 
 from logpost_broker.log.batch import CODEC_MASK, HEADER, HEADER_BYTES, LENGTH_PREFIX_BYTES, BatchHeader, Buffer
 from logpost_broker.log.compression import NONE
+from logpost_broker.log.equal_records import equal_records
 from logpost_broker.log.limits import PIECE_BYTES
 from logpost_broker.log.records import decoded_records, read_varint
 
@@ -31,20 +33,26 @@ def check_readable(
     """`records`: those of `batch`, decompressed. `give_way` is called now and then. Raises ValueError unless they are
     as many as the header says, at consecutive offsets, with nothing between and behind them, and none has more than
     `MAX_RECORD_HEADERS` headers."""
-    if header.codec == NONE and len(records) <= PIECE_BYTES:
+    data, start = (bytes(batch), HEADER_BYTES) if header.codec == NONE else (bytes(records), 0)
+    equal, position = equal_records(data, start, header.record_count)
+    if equal == header.record_count and position == len(data):
+        return
+    if equal == 0 and header.codec == NONE and len(records) <= PIECE_BYTES:
         is_quickly_read = _is_quickly_read(header.base_offset, header.record_count, batch, give_way)
     else:
-        is_quickly_read = _are_pieces_read(header, records, give_way)
+        is_quickly_read = _are_pieces_read(header, data, position, equal, give_way)
     if not is_quickly_read:
         _check_decoded(header, records, give_way)
 
 
-def _are_pieces_read(header: BatchHeader, records: Buffer, give_way: Callable[[], None] | None) -> bool:
-    """Whether aiokafka's reader takes all, or ours those records that are as large as a piece."""
+def _are_pieces_read(
+    header: BatchHeader, data: bytes, position: int, index: int, give_way: Callable[[], None] | None
+) -> bool:
+    """Whether aiokafka's reader takes all from number `index` on, or ours those that are as large as a piece."""
     plain = header._replace(attributes=header.attributes & ~CODEC_MASK)
     try:
-        for piece in _pieces(records, header.record_count):
-            part = records[piece.start : piece.end]
+        for piece in _pieces(data, position, index, header.record_count):
+            part = memoryview(data)[piece.start : piece.end]
             first = header.base_offset + piece.first
             if len(part) > PIECE_BYTES:
                 _check_decoded(plain._replace(record_count=piece.records), part, give_way, piece.first)
@@ -80,15 +88,14 @@ class _Piece(NamedTuple):
     records: int
 
 
-def _pieces(records: Buffer, record_count: int) -> Iterator[_Piece]:
-    """Of `PIECE_BYTES` at most, or of one record that is larger. Cut by what records say of their length. Raises
-    ValueError where that cannot be."""
-    if len(records) <= PIECE_BYTES:
-        yield _Piece(0, len(records), 0, record_count)
+def _pieces(data: bytes, position: int, first: int, record_count: int) -> Iterator[_Piece]:
+    """Of `PIECE_BYTES` at most, or of one record that is larger; record `first` is at `position`. Cut by what records
+    say of their length. Raises ValueError where that cannot be."""
+    if len(data) - position <= PIECE_BYTES:
+        yield _Piece(position, len(data), first, record_count - first)
         return
-    data = bytes(records)
-    start = first = position = 0
-    for index in range(record_count):
+    start = position
+    for index in range(first, record_count):
         end = _end_of(data, position)
         if end - start > PIECE_BYTES and index > first:
             yield _Piece(start, position, first, index - first)

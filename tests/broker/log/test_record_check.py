@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logpost_broker.log import record_check
+from logpost_broker.log import equal_records, record_check
 from logpost_broker.log.batch import HEADER, HEADER_BYTES, LENGTH_PREFIX_BYTES, BatchHeader, read_header
 from logpost_broker.log.compression import GZIP, LZ4, NONE, SNAPPY, ZSTD, compress
+from logpost_broker.log.equal_records import BLOCK, MIN_RECORDS, RECORDS_A_COLUMN
 from logpost_broker.log.limits import MAX_RECORD_HEADERS, PIECE_BYTES
 from logpost_broker.log.record_check import RECORDS_A_STEP, check_readable
 from logpost_broker.log.records import build_batch, decoded_records, varint
@@ -20,8 +21,10 @@ from tests.broker.log.logs import NOW_MS
 LEVELS = {NONE: 0, GZIP: 1, SNAPPY: 0, LZ4: 1, ZSTD: 1}
 
 
-def a_record(index: int, *, key: bytes | None = b"k", value: bytes | None = b"v", headers: bytes = b"\0") -> bytes:
-    inside = b"\0\0" + varint(index)
+def a_record(
+    index: int, *, time: int = 0, key: bytes | None = b"k", value: bytes | None = b"v", headers: bytes = b"\0"
+) -> bytes:
+    inside = b"\0" + varint(time) + varint(index)
     for part in (key, value):
         inside += b"\1" if part is None else varint(len(part)) + part
     inside += headers
@@ -152,7 +155,7 @@ LONG = os.urandom(PIECE_BYTES + 1)
 @pytest.mark.parametrize("position", [0, 1, 5_000, 29_999])
 def test_large_batches_are_read_in_pieces(codec: int, position: int) -> None:
     """With a record that is larger than a piece somewhere."""
-    values = [b"v" * 200] * 30_000
+    values = [b"v" * (200 + number % 7) for number in range(30_000)]
     values[position] = LONG
     good = [a_record(index, value=value) for index, value in enumerate(values)]
     check(b"".join(good), len(good), codec)
@@ -165,6 +168,14 @@ def test_large_batches_are_read_in_pieces(codec: int, position: int) -> None:
     ):
         with pytest.raises(ValueError, match=r"."):
             check(b"".join(bad), len(good), codec)
+
+
+def judged_alike(records: bytes, count: int) -> None:
+    if is_readable(records, count):
+        check(records, count)
+    else:
+        with pytest.raises(ValueError, match=r"."):
+            check(records, count)
 
 
 RECORDS = st.lists(st.binary(max_size=80), min_size=1, max_size=6).map(
@@ -182,8 +193,86 @@ def test_it_judges_as_the_strict_reader_does(records: list[bytes], data: st.Data
     count = len(records) + data.draw(st.sampled_from([0, 0, 0, 1, -1]))
     if count < 1:
         return
-    if is_readable(cut, count):
-        check(cut, count)
-    else:
-        with pytest.raises(ValueError, match=r"."):
-            check(cut, count)
+    judged_alike(cut, count)
+
+
+def equal_records_of(count: int, key: bytes | None = b"k", value: bytes | None = b"v", *, step_ms: int = 0) -> bytes:
+    return b"".join(a_record(index, time=index * step_ms, key=key, value=value) for index in range(count))
+
+
+EQUAL: dict[str, tuple[bytes | None, bytes | None]] = {
+    "values": (b"k", b"v"),
+    "no keys": (None, b"v"),
+    "empty": (b"", b""),
+    "tombstones": (b"k", None),
+    "lengths of two bytes": (b"k" * 70, b"v" * 300),
+}
+
+
+@pytest.mark.parametrize("name", EQUAL)
+@pytest.mark.parametrize("count", [MIN_RECORDS, RECORDS_A_COLUMN + 1, 2 * BLOCK + 100])
+def test_equal_records_are_not_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch, name: str, count: int) -> None:
+    """Which takes ten times as long. Their offset deltas have one to three bytes."""
+    monkeypatch.delattr(record_check, "DefaultRecordBatch")
+    check(equal_records_of(count, *EQUAL[name]), count)
+
+
+def test_times_that_grow_longer_are_looked_at_in_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(record_check, "DefaultRecordBatch")
+    check(equal_records_of(2_000, step_ms=10), 2_000)
+
+
+BYTES = (0, 1, 2, 3, 4, 0x7F, 0x80, 0xFF)
+
+
+def changed(record: bytes, place: int, byte: int | None) -> bytes:
+    return record[:place] + (b"" if byte is None else bytes((byte,))) + record[place + 1 :]
+
+
+@pytest.mark.parametrize("time", [0, 100])
+@pytest.mark.parametrize("index", [0, 1, 63, 64, 65, 198, 199])
+def test_no_byte_of_equal_records_is_overlooked(index: int, time: int) -> None:
+    records = [a_record(each, time=time) for each in range(200)]
+    before, record, after = b"".join(records[:index]), records[index], b"".join(records[index + 1 :])
+    for place in range(len(record)):
+        for byte in (*BYTES, record[place] ^ 2, None):
+            judged_alike(before + changed(record, place, byte) + after, 200)
+
+
+@pytest.mark.parametrize("time", [0, 100])
+def test_what_is_wrong_in_all_records_alike_is_found(time: int) -> None:
+    records = [a_record(index, time=time) for index in range(200)]
+    for place in range(-4, 8):
+        for byte in (*BYTES, None):
+            judged_alike(b"".join(changed(record, place % len(record), byte) for record in records), 200)
+
+
+@settings(deadline=None)
+@given(
+    st.binary(max_size=3) | st.none(),
+    st.integers(0, 70) | st.none(),
+    st.lists(st.tuples(st.integers(1, 100), st.integers(-70, 20_000)), min_size=1, max_size=4),
+    st.data(),
+)
+def test_runs_of_equal_records_are_judged_as_the_strict_reader_does(
+    key: bytes | None, size: int | None, runs: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    """Runs end because times, offsets or values grow longer; then a few bytes are changed in all records or in one."""
+    times = [time for length, time in runs for _ in range(length)] + [7] * MIN_RECORDS
+    value = None if size is None else b"v" * size
+    records = [a_record(index, time=time, key=key, value=value) for index, time in enumerate(times)]
+    if data.draw(st.booleans()):
+        place, byte = data.draw(st.integers(0, 9)), data.draw(st.integers(0, 255))
+        records = [record[:place] + bytes((byte,)) + record[place + 1 :] for record in records]
+    changed = bytearray(b"".join(records))
+    for _ in range(data.draw(st.integers(0, 2))):
+        changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
+    judged_alike(bytes(changed), len(records) + data.draw(st.sampled_from([0, 0, 0, 1, -1])))
+
+
+def test_records_that_are_equal_for_a_while_cost_no_more_than_others() -> None:
+    """Looking for runs ends when they are short: else each would cost a column."""
+    records = b"".join(a_record(index, value=b"v" * (100 + index // 2 % 2)) for index in range(1_000))
+    done, _ = equal_records.equal_records(records, 0, 1_000)
+    assert done < MIN_RECORDS
+    check(records, 1_000)
