@@ -8,12 +8,13 @@ from logpost.formats.iso import iso_line
 from logpost.formats.levels import SYSLOG
 from logpost.formats.parsed import Parsed
 from logpost.formats.times import ISO_TIME, Times, month_name_day, year_month_day
+from logpost.formats.zones import NAMED
 
 PROGRAM = r"([^\s\[\]:()]{1,128})(?:\([^)]{0,64}\))?(?:\[[^\]]{0,64}\])?:"
 """`sshd[24200]:`, `crond(pam_unix)[2915]:`, `kernel:`"""
 _RFC3164 = re.compile(
-    r"([A-Z][a-z]{2} {1,2}\d{1,2}(?: \d{4})?) (\d\d:\d\d):(\d\d)(?:\.(\d{1,9})\d*+)? "
-    rf"(?:([^\s\[\](]{{0,254}}[^\s:\[\](]) )?(?:{PROGRAM})?",
+    r"([A-Z][a-z]{2} {1,2}\d{1,2}(?: \d{4})?) (\d\d:\d\d):(\d\d)(?:\.(\d{1,9})\d*+)?"
+    rf"(?: ({NAMED})(?=[ :]))?:? (?:([^\s\[\](]{{0,254}}[^\s:\[\](]) )?(?:{PROGRAM})?",
     re.ASCII,
 )
 _RFC5424 = re.compile(rf"1 (?:-|{ISO_TIME}) (\S{{1,255}}) (\S{{1,48}}) \S{{1,128}} \S{{1,32}} (?=-|\[)", re.ASCII)
@@ -25,10 +26,10 @@ def rfc3164_line(text: str, times: Times, now_ns: int) -> Parsed | None:
     match = _RFC3164.match(text)
     if match is None:
         return None
-    date, minute, second, fraction, host, program = match.groups()
+    date, minute, second, fraction, zone, host, program = match.groups()
     return Parsed(
         message=text,
-        ts_ns=times.at(month_name_day, date, minute, second, fraction, None, now_ns),
+        ts_ns=times.at(month_name_day, date, minute, second, fraction, zone, now_ns),
         program=program_name(program),
         host=host or "",
     )

@@ -10,7 +10,7 @@ import datetime
 import re
 from collections.abc import Callable
 
-from logpost.formats.zones import ZONE, zone_of
+from logpost.formats.zones import ZONE, half_and_zone, zone_of
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
@@ -107,33 +107,39 @@ class Times:
     def _resolve(self, calendar: Calendar, date: str, minute: str, offset: str | None, now_ns: int) -> int | None:
         try:
             year, month, day = calendar(date)
-            hours, minutes = int(minute[:2]), int(minute[-2:])
+            half, zone = half_and_zone(offset or "")
+            hours, minutes = _hour_of_day(int(minute[:2]), half), int(minute[-2:])
             if year is None:
-                return _latest(month, day, hours, minutes, self._zone, now_ns)
-            local = datetime.datetime(year, month, day, hours, minutes, tzinfo=self._zone)
-            zone = self._zone if offset is None else zone_of(offset.lstrip(), local)
-            return None if zone is None else _minute_ns(local.replace(tzinfo=zone))
+                return self._latest(month, day, hours, minutes, zone, now_ns)
+            return self._minute(year, month, day, hours, minutes, zone)
         except (ValueError, KeyError, OverflowError):
             return None
 
+    def _minute(self, year: int, month: int, day: int, hours: int, minutes: int, zone: str) -> int | None:
+        local = datetime.datetime(year, month, day, hours, minutes, tzinfo=self._zone)
+        named = zone_of(zone, local) if zone else self._zone
+        if named is None:
+            return None
+        ns = int(local.replace(tzinfo=named).timestamp()) * SECOND_NS
+        return ns if EARLIEST_NS <= ns <= LATEST_NS else None
 
-def _minute_ns(moment: datetime.datetime) -> int | None:
-    ns = int(moment.timestamp()) * SECOND_NS
-    return ns if EARLIEST_NS <= ns <= LATEST_NS else None
+    def _latest(self, month: int, day: int, hours: int, minutes: int, zone: str, now_ns: int) -> int | None:
+        limit_ns = now_ns // HOUR_NS * HOUR_NS + DAY_NS
+        this_year = datetime.datetime.fromtimestamp(limit_ns // SECOND_NS, self._zone).year
+        datetime.datetime(2000, month, day, hours, minutes)  # noqa: DTZ001 - raises ValueError in every year
+        for year in range(this_year, max(this_year - _LEAP_YEARS_APART, 1) - 1, -1):
+            try:
+                ns = self._minute(year, month, day, hours, minutes, zone)
+            except ValueError:  # February 29th
+                continue
+            if ns is not None and ns <= limit_ns:
+                return ns
+        return None
 
 
-def _latest(month: int, day: int, hour: int, minute: int, zone: datetime.tzinfo, now_ns: int) -> int | None:
-    limit_ns = now_ns // HOUR_NS * HOUR_NS + DAY_NS
-    this_year = datetime.datetime.fromtimestamp(limit_ns // SECOND_NS, zone).year
-    datetime.datetime(2000, month, day, hour, minute)  # noqa: DTZ001 - raises ValueError in every year
-    for year in range(this_year, max(this_year - _LEAP_YEARS_APART, 1) - 1, -1):
-        try:
-            ns = _minute_ns(datetime.datetime(year, month, day, hour, minute, tzinfo=zone))
-        except ValueError:  # February 29th
-            continue
-        if ns is not None and ns <= limit_ns:
-            return ns
-    return None
+def _hour_of_day(hours: int, half: str) -> int:
+    """`half`: AM or PM, which says nothing more of an hour that is written as one of 24."""
+    return hours if not half or hours > 12 else hours % 12 + (12 if half == "PM" else 0)
 
 
 ISO_TIME = (

@@ -41,22 +41,34 @@ def _tree(names: Iterable[str]) -> str:
 
 
 _NAMES = _tree(name for name in (*_MINUTES, *_AMBIGUOUS) if name not in (*_WORDS, "UTC", "GMT"))
-ZONE = (
-    r"Z|[+-]\d\d(?::?\d\d)?(?!\d)"
-    r"| ?(?:UTC|GMT)(?:[+-]\d{1,2}(?::?\d\d)?(?![\d.]))?\b"
-    r"| [+-]\d\d:?\d\d(?!\d)"
-    r"| [+-](?:0\d|1[0-4])(?=[\s\]:]|$)"
-    rf"| (?:{_NAMES})\b(?![/-])"
+NAMED = rf"(?:UTC|GMT|{_NAMES})\b"
+"""A name that is seldom anything but a zone."""
+_REGION = r"(?:Africa|America|Antarctica|Asia|Atlantic|Australia|Europe|Indian|Pacific)(?:/[A-Z][\w-]{1,40}){1,2}"
+_ZONE = (
+    r"[Zz]|[+\-\u2212]\d\d(?::?\d\d)?(?!\d)|[+\-\u2212]\d(?![\d.:])"
+    r"| ?(?:UTC|GMT)(?:[+\-\u2212]\d{1,2}(?::?\d\d)?(?![\d.]))?\b"
+    r"| [+\-\u2212]\d\d:?\d\d(?!\d)"
+    r"| [+\-\u2212](?:0\d|1[0-4])(?=[\s\]:]|$)"
+    r"| Z(?=[\s\]:,]|$)"
+    rf"| ?(?:{_NAMES})\b(?![/-])"
     rf"| (?:{'|'.join(_WORDS)})(?=\]|:| ?\[|$)"
-    r"| (?:Africa|America|Antarctica|Asia|Atlantic|Australia|Europe|Indian|Pacific)(?:/[A-Z][\w-]{1,40}){1,2}"
+    rf"| {_REGION}| ?\[{_REGION}\]"
 )
-"""What names a zone behind a time: no group, and it may begin with a blank."""
-_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d\d))?", re.ASCII)
+ZONE = rf"(?: (?:[AP]M|[ap]m)|AM|PM)\b(?:{_ZONE})?|{_ZONE}"
+"""What names a zone behind a time, and the half of the day before it: no group, and it may begin with a blank."""
+_HALF = re.compile(r" ?(AM|PM|am|pm)\b")
+_OFFSET = re.compile(r"(?:UTC|GMT)?([+\-\u2212])(\d{1,2})(?::?(\d\d))?", re.ASCII)
+
+
+def half_and_zone(text: str) -> tuple[str, str]:
+    """A `ZONE` taken apart: `AM`, `PM` or nothing, and what names the zone."""
+    half = _HALF.match(text)
+    return (half[1].upper(), text[half.end() :].lstrip()) if half else ("", text.lstrip())
 
 
 def zone_of(text: str, local: datetime.datetime) -> datetime.tzinfo | None:
-    """The zone that `text` (a `ZONE`, no blank before it) names, None when it has several meanings or none. `local` is
-    the time it stands behind, in the stream's own zone, whose names count first."""
+    """The zone that `text` names (of `half_and_zone`), None when it has several meanings or none. `local` is the time
+    it stands behind, in the stream's own zone, whose names count first."""
     if text in ("Z", "z"):
         return datetime.UTC
     offset = _OFFSET.fullmatch(text)
@@ -71,7 +83,7 @@ def zone_of(text: str, local: datetime.datetime) -> datetime.tzinfo | None:
     minutes = _MINUTES.get(text)
     if minutes is not None:
         return datetime.timezone(datetime.timedelta(minutes=minutes))
-    return _region(text) if "/" in text else None
+    return _region(text.strip("[]")) if "/" in text else None
 
 
 @lru_cache(maxsize=64)

@@ -89,7 +89,7 @@ class LogpostHandler(logging.Handler):
         return self._outbox.pending
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name.startswith(_OWN_LOGGERS) or (self._closed and not _interpreter_ends()):
+        if str(record.name).startswith(_OWN_LOGGERS) or (self._closed and not _interpreter_ends()):
             return
         if sys.is_finalizing():  # a finalizer of a module's variable: no thread and no import works any more
             self._outbox.drop(Record(ts="", message=""))

@@ -120,6 +120,20 @@ def test_any_number_is_a_time_that_a_record_can_write_or_none(number: float) -> 
         ("[28-Nov-2026 07:20:30 America/Argentina/Ushuaia] PHP Warning:  x", "10:20:30"),
         ("28-Nov-2026 11:20:30 CET x", "10:20:30"),
         ('{"time":"2026-11-28 11:20:30 CET","msg":"x"}', "10:20:30"),
+        ("2026-11-28T11:20:30.123CET x", "10:20:30.123"),
+        ("2026-11-28T11:20:30[Europe/Berlin] x", "10:20:30"),
+        ("2026-11-28T12:20:30+02:00[Europe/Helsinki] x", "10:20:30"),
+        ("2026-11-28 07:20:30-3 x", "10:20:30"),
+        ("2026-11-28T07:20:30\N{MINUS SIGN}03:00 x", "10:20:30"),
+        ("2026-11-28T10:20:30z x", "10:20:30"),
+        ("Nov 28 2026 05:20:30 EST web-1 app[1]: x", "10:20:30"),
+        ("Nov 28 2026 11:20:30.123 CET: %SYS-5-CONFIG: x", "10:20:30.123"),
+        ("Nov 28 2026 10:20:30 ESTATE app: x", "10:20:30"),
+        ("2026-11-28 10:20:30 AM x", "10:20:30"),
+        ("2026-11-28 01:20:30 PM +03:00 x", "10:20:30"),
+        ("28/Nov/2026 03:50:30 PM +0530 x", "10:20:30"),
+        ("2026-11-28 13:20:30 PM GMT+3 x", "10:20:30"),
+        ("2026-11-28 10:20:30 PMD x", "10:20:30"),
         ("2026-11-28 10:20:30 POST /x", "10:20:30"),
         ("2026-11-28 10:20:30 TEST x", "10:20:30"),
         ("2026-11-28 10:20:30 CAT has eaten", "10:20:30"),
@@ -138,10 +152,22 @@ def test_a_zone_is_read_right(written: str, utc: str) -> None:
         "[28-Nov-2026 10:20:30 Europe/Nowhere] x",
         '{"time":"2026-11-28T10:20:30 BST","msg":"x"}',
         "2026-11-28 10:20:30 UTC+99 x",
+        "Nov 28 10:20:30 IST web-1 app: x",
     ],
 )
 def test_a_zone_with_several_meanings_or_none_leaves_the_time_unread(written: str) -> None:
     assert time_of(written) is None
+
+
+def test_a_z_behind_a_blank_is_a_zone() -> None:
+    assert time_of("2026-11-28 10:20:30 Z ERROR x", zone=ZoneInfo("Europe/Berlin")) == "2026-11-28T10:20:30Z"
+
+
+@pytest.mark.parametrize(
+    ("hour", "read"), [("12:20:30 AM", "00:20:30"), ("12:20:30 pm", "12:20:30"), ("01:20:30PM", "13:20:30")]
+)
+def test_halves_of_the_day_begin_with_twelve(hour: str, read: str) -> None:
+    assert time_of(f"2026-11-28 {hour} x") == f"2026-11-28T{read}Z"
 
 
 def test_names_of_the_streams_own_zone_count_first() -> None:

@@ -388,3 +388,11 @@ def test_a_queue_without_room_is_an_error() -> None:
 )
 def test_the_service_is_the_name_of_the_program(arguments: list[str], name: str) -> None:
     assert program_name(arguments) == name
+
+
+def test_a_record_without_a_name_arrives(make: Make, topic: Topic) -> None:
+    """As `logging.makeLogRecord` makes it of what came over a socket."""
+    handler = make()
+    handler.handle(logging.makeLogRecord({"msg": "nameless", "levelno": logging.INFO}))
+    handler.flush()
+    assert [record.message for record in topic.read(1)] == ["nameless"]
