@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import re
+from pathlib import Path
 
 import pytest
 
-from logpost_web.row_text import row_text, zone_name
+import logpost_web.pages
+from logpost_web.row_text import CONTROL, row_text, zone_name
 
 ROW = {"ts": "2026-11-22T10:51:07.123456789Z", "host": "web-1", "service": "app", "level": "error", "message": "boom"}
 
@@ -32,9 +35,21 @@ def test_a_line_cannot_steer_the_terminal() -> None:
     assert "\x1b" not in text(host="\x1b[2J", service="\x9bA", level="\x1b[31m")
 
 
-@pytest.mark.parametrize("character", "\u202e\u2066\u2069\u200f\u2028\ufeff")
+@pytest.mark.parametrize("character", "\u202e\u2066\u2069\u200f\u2028\ufeff\u00ad\u180e\ufffa")
 def test_a_line_cannot_turn_or_hide_text(character: str) -> None:
-    assert text(message=f"pay {character}001").endswith(f"pay \\u{ord(character):04x}001")
+    code = f"\\u{ord(character):04x}" if ord(character) > 255 else f"\\x{ord(character):02x}"
+    assert text(message=f"pay {character}001").endswith(f"pay {code}001")
+
+
+def test_letters_that_nobody_sees_are_shown() -> None:
+    assert text(message="pay \U000e0041001").endswith("pay \\U000e0041001")
+
+
+def test_the_page_shows_the_same_characters() -> None:
+    script = (Path(logpost_web.pages.__file__).parent / "static" / "controls.js").read_text()
+    [expression] = re.findall("const INVISIBLE = /(.*)/gu;", script)
+    on_page = re.compile(re.sub(r"\\u\{(\w+)\}", lambda found: f"\\U{found[1]:0>8}", expression))
+    assert [code for code in range(0x110000) if bool(on_page.match(chr(code))) != bool(CONTROL.match(chr(code)))] == []
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])

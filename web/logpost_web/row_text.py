@@ -13,8 +13,12 @@ from typing import Any
 
 CONTINUATION = "  | "
 COLOURS = {"fatal": "35;1", "error": "31", "warn": "33", "info": "36", "debug": "90", "trace": "90"}
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-"""Controls (but for tab and newline), what terminals take for line breaks, and what turns or hides text."""
+CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
+"""Controls (but for tab and newline), what terminals take for line breaks, and what turns or hides text. The page has
+the same (`pages/static/controls.js`)."""
 
 
 def row_text(row: Mapping[str, Any], zone: datetime.tzinfo | None = None, *, colour: bool = False) -> str:
@@ -43,7 +47,7 @@ def one_line(text: str) -> str:
 
 def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
 
 
 def zone_name(moment: datetime.datetime) -> str:
