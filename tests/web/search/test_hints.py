@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from logpost_web.search.hints import MAX_HINTS, Hint, hints
+from logpost_web.search.hint_parts import Hint
+from logpost_web.search.hints import MAX_HINTS, hints
 from logpost_web.search.syntax import parse
 
 

@@ -36,6 +36,8 @@ def marked(query: str, message: str) -> list[str]:
         ("message:/t[io]p/ message:a", "tip top a", ["tip", "top", "a"]),
         ("message:/(?i)E.r/", "err\n€ EUR", ["err", "EUR"]),
         ("message:/x*/", "axx", []),
+        ("message:/\\C/", "é\U0001f600", ["é", "\U0001f600"]),
+        ("message:/\\C超/", "aé超", ["é超"]),
         ("message:/b.*$/ b", "a b c", ["b c"]),
         ("STRASSE", "Die STRAßE", ["STRAßE"]),
         ("超时", "\U0001f600连接超时，超 时", ["超时"]),

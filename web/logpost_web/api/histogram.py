@@ -21,7 +21,8 @@ from logpost_web.api.arguments import (
 from logpost_web.api.services import now_ns, services
 from logpost_web.search.bars import choose_bars
 from logpost_web.search.condition import Condition, compile_condition
-from logpost_web.search.hints import Hint, hints
+from logpost_web.search.hint_parts import Hint
+from logpost_web.search.hints import hints
 from logpost_web.search.histogram import (
     DEFAULT_BUCKETS,
     GROUPINGS,

@@ -19,7 +19,8 @@ from logpost_web.api.services import now_ns, services
 from logpost_web.search.condition import compile_condition
 from logpost_web.search.cursor import Cursor, decode_cursor, encode_cursor
 from logpost_web.search.excerpt import texts
-from logpost_web.search.hints import Hint, hints
+from logpost_web.search.hint_parts import Hint
+from logpost_web.search.hints import hints
 from logpost_web.search.marks import Marker
 from logpost_web.search.rows import DEFAULT_LIMIT, MAX_LIMIT, FoundRow, Statement, rows_statement
 from logpost_web.store.errors import QueryError

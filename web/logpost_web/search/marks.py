@@ -106,10 +106,21 @@ def _characters(text: str, spans: Iterator[Span]) -> Iterator[Span]:
         if not data:
             yield start, end
             continue
+        # `\C` matches one byte: all of its character is marked.
+        start, end = max(bytes_before, _character_start(data, start)), _character_start(data, end, step=1)
+        if start >= end:
+            continue
         characters_start = characters_before + len(data[bytes_before:start].decode())
         characters_end = characters_start + len(data[start:end].decode())
         yield characters_start, characters_end
         bytes_before, characters_before = end, characters_end
+
+
+def _character_start(data: bytes, at: int, step: int = -1) -> int:
+    """The start of a character of UTF-8 that is nearest in the direction of `step`."""
+    while at < len(data) and data[at] & 0xC0 == 0x80:
+        at += step
+    return at
 
 
 def _apart(spans: list[Span]) -> list[Span]:
