@@ -22,10 +22,15 @@ LIMITS_OF_CLIENTS = frozenset(
     {"consumer_byte_rate", "controller_mutation_rate", "producer_byte_rate", "request_percentage"}
 )
 LIMITS_OF_ADDRESSES = frozenset({"connection_creation_rate"})
-MAX_LONG = 2**63 - 1
+GREATEST = {
+    "connection_creation_rate": 2**31 - 1,
+    "consumer_byte_rate": 2**63 - 1,
+    "producer_byte_rate": 2**63 - 1,
+}
 TOLERANCE = 1e-6
 """So far from a whole number a value may be."""
-HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+HOST_NAME = re.compile(r"(?![0-9.]*\Z)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+"""Digits and dots alone are an address or nothing."""
 
 logger = logging.getLogger("broker")
 
@@ -88,7 +93,7 @@ def _check_limit(entity: Entity, name: str, value: float) -> None:
         raise ApiError(ErrorCode.invalid_request, f"there is no quota {name} for a {' and a '.join(sorted(entity))}")
     if not value > 0:  # which NaN is not either
         raise ApiError(ErrorCode.invalid_request, f"{name} must be more than 0")
-    if math.isinf(value) or (name in WHOLE_NUMBERS and value > MAX_LONG):
+    if math.isinf(value) or value > GREATEST.get(name, value):
         raise ApiError(ErrorCode.invalid_request, f"{name} is too large")
     if name in WHOLE_NUMBERS and (value < 1 or abs(value - round(value)) > TOLERANCE):
         raise ApiError(ErrorCode.invalid_request, f"{name} must be a whole number")

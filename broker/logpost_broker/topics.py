@@ -16,8 +16,8 @@ from logpost_broker.ids import new_id
 from logpost_broker.metadata_file import MetadataFile, TopicEntry
 
 LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
-INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__share_group_state", "__transaction_state"})
-"""Made by the broker itself, never by a client."""
+INTERNAL_TOPICS = frozenset({"__cluster_metadata", "__consumer_offsets", "__share_group_state", "__transaction_state"})
+"""Made by the broker itself, never by a client; the first is a name that Kafka's tools ask for, and no topic here."""
 MAX_PARTITIONS = 10_000
 TOPICS_A_WRITE = 100
 """Topics that one write of the metadata file makes: a few milliseconds of work."""
@@ -96,13 +96,15 @@ class TopicRegistry:
 
     def new(self, wanted: NewTopic) -> Topic:
         """The topic that would be created. Raises ApiError: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS,
-        INVALID_PARTITIONS, INVALID_CONFIG."""
+        INVALID_PARTITIONS, POLICY_VIOLATION (too many partitions), INVALID_CONFIG."""
         check_name(wanted.name)
         if wanted.name in self._by_name:
             raise ApiError(ErrorCode.topic_already_exists, f"topic '{wanted.name}' already exists")
         self._check_collision(wanted.name)
-        if not 1 <= wanted.partitions <= MAX_PARTITIONS:
-            raise ApiError(ErrorCode.invalid_partitions, f"a topic has 1 to {MAX_PARTITIONS} partitions")
+        if wanted.partitions < 1:
+            raise ApiError(ErrorCode.invalid_partitions, "a topic has 1 partition or more")
+        if wanted.partitions > MAX_PARTITIONS:
+            raise ApiError(ErrorCode.policy_violation, f"a topic has {MAX_PARTITIONS} partitions at most")
         configs = TopicConfigs(check_configs(wanted.configs))
         return Topic(wanted.name, self._new_id(), wanted.partitions, configs, internal=wanted.internal)
 

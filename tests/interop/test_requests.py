@@ -100,10 +100,21 @@ def topic_requests() -> Iterator[Request]:
     yield created(name="t")
     yield created(name="a b")
     yield created(replication_factor=3)
-    yield created(num_partitions=0)
+    yield created(replication_factor=0)
+    yield created(name="__cluster_metadata")
+    for count in (0, -2, 10_001):
+        yield created(num_partitions=count)
+    twice = {"name": "new", "num_partitions": 1, "replication_factor": 1}
+    yield Request("create_topics", {"topics": [twice, twice], "validate_only": True, **PATIENCE})
     yield created(num_partitions=-1, replication_factor=-1, assignments=[{"partition_index": 0, "broker_ids": (2,)}])
     yield created(configs=[{"name": "none", "value": "1"}])
     yield created(configs=[{"name": "cleanup.policy", "value": "never"}])
+    yield created(configs=[{"name": "preallocate", "value": " true "}])
+    yield created(configs=[{"name": "retention.ms", "value": value} for value in ("1", "2")])
+    lags = {"min.compaction.lag.ms": "10", "max.compaction.lag.ms": "9"}
+    yield created(configs=[{"name": name, "value": value} for name, value in lags.items()])
+    growing = {"name": "t", "count": 4, "assignments": None}
+    yield Request("create_partitions", {"topics": [growing, growing], "validate_only": True, **PATIENCE})
     for name, count, assignments in (
         ("t", 4, None),
         ("t", 2, None),
@@ -114,6 +125,8 @@ def topic_requests() -> Iterator[Request]:
         yield Request("create_partitions", {"topics": [topic], "validate_only": True, **PATIENCE})
     unknown = {"topic_names": ("none",), "topics": [{"name": "none", "topic_id": None}]}
     yield Request("delete_topics", unknown | PATIENCE)
+    deleted = {"topic_names": ("t", "t"), "topics": [{"name": "t", "topic_id": None}] * 2}
+    yield Request("delete_topics", deleted | PATIENCE)
     for topic_id in (None, uuid.UUID(int=7)):
         yield Request("delete_topics", {"topics": [{"name": None, "topic_id": topic_id}], **PATIENCE}, since=6)
     for name in ("t", "none", "a b"):
@@ -201,6 +214,7 @@ def config_requests() -> Iterator[Request]:
     for kind, name, setting, operation, value in (
         (TOPIC, "t", "retention.ms", 0, "1"),
         (TOPIC, "t", "retention.ms", 0, "never"),
+        (TOPIC, "t", "retention.ms", 0, None),
         (TOPIC, "t", "retention.ms", 2, "1"),
         (TOPIC, "t", "cleanup.policy", 2, "compact"),
         (TOPIC, "t", "retention.ms", 1, None),
@@ -275,6 +289,8 @@ def quota_requests() -> Iterator[Request]:
         ("host", "a", rate, 1.0),
         ("ip", "10.0.0.1", rate, 1.0),
         ("ip", "10.0.0.1", "connection_creation_rate", 1.0),
+        ("ip", "10.0.0.1", "connection_creation_rate", 1e12),
+        ("ip", "999.1.1.1", "connection_creation_rate", 1.0),
         ("ip", "no such host", "connection_creation_rate", 1.0),
     ):
         entry = {
@@ -291,10 +307,11 @@ def group_requests() -> Iterator[Request]:
     """Of a cluster whose coordinators are ready, and that has no groups."""
     yield Request("list_groups", {})
     yield Request("describe_groups", {"groups": ("none",)})
-    yield Request("delete_groups", {"groups_names": ("none", "")})
+    yield Request("delete_groups", {"groups_names": ("none", "", "none")})
     for group in ("none", ""):
         member = {"group_id": group, "member_id": "m", "generation_id": 1}
         yield Request("heartbeat", member)
+        yield Request("sync_group", member)
         yield Request("sync_group", member | {"protocol_type": "consumer", "protocol_name": "range"})
         yield Request("leave_group", member | {"members": [{"member_id": "m", "group_instance_id": None}]})
         protocols = [{"name": "range", "metadata": b""}]

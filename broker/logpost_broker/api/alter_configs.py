@@ -118,6 +118,9 @@ def _altered(
 def _replaced(resource: ConfigResource, changes: Sequence[ReplacedConfig]) -> dict[str, str | None]:
     if isinstance(resource, LoggerResource):
         raise ApiError(ErrorCode.invalid_request, "levels of loggers are set one by one")
+    for change in changes:
+        if change.value is None:
+            raise ApiError(ErrorCode.invalid_request, f"{change.name} needs a value")
     return {change.name: change.value for change in changes}
 
 

@@ -119,6 +119,9 @@ async def _altered(node: Node, entity: Entity, entry: Change, *, is_once: bool, 
         error_code=code,
         error_message=message,
         entity=tuple(
-            [ChangedEntity(entity_type=kind, entity_name=name) async for kind, name in node.turns.each(entity.items())]
+            [
+                ChangedEntity(entity_type=kind, entity_name=name)
+                async for kind, name in node.turns.each(sorted(entity.items()))
+            ]
         ),
     )

@@ -23,9 +23,9 @@ from logpost_broker.configs.broker_settings import (
 )
 from logpost_broker.configs.client_metrics import CLIENT_METRICS_CONFIGS
 from logpost_broker.configs.definition import UNKNOWN, ConfigDefinition, DescribedConfig, Synonym, checked
-from logpost_broker.configs.group import ALTERABLE, group_configs
+from logpost_broker.configs.group import ALTERABLE, WITHOUT_BROKER_SETTING, group_configs
 from logpost_broker.configs.store import ResourceType
-from logpost_broker.configs.topic import TOPIC_CONFIGS, TopicConfigs
+from logpost_broker.configs.topic import TOPIC_CONFIGS, TopicConfigs, check_configs
 from logpost_broker.errors import ApiError
 from logpost_broker.node import NODE_ID, Node
 from logpost_broker.topics import Topic, check_name
@@ -95,7 +95,7 @@ class TopicResource:
         return TopicConfigs(self.overrides).described(self.node.settings)
 
     def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
-        return checked(TOPIC_CONFIGS, wanted, "topic")
+        return check_configs(wanted)
 
     def replace(self, wanted: Mapping[str, str]) -> None:
         self.node.configure_topic(self.topic, wanted)
@@ -117,9 +117,13 @@ class KeptResource:
 
     def described(self) -> Iterable[DescribedConfig]:
         for name, definition in self.definitions.items():
-            default = Synonym(name, definition.default, FROM_DEFAULT)
+            default = Synonym(self.name_of_default(name), definition.default, FROM_DEFAULT)
             own = [Synonym(name, self.overrides[name], self.source)] if name in self.overrides else []
             yield DescribedConfig(name, definition.type, [*own, default])
+
+    def name_of_default(self, name: str) -> str:
+        """What clients are told that a default is called, or "": nothing."""
+        return ""
 
     def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
         return checked(self.definitions, wanted, self.type.name.lower().replace("_", " "))
@@ -132,6 +136,9 @@ class KeptResource:
 
 class GroupResource(KeptResource):
     __slots__ = ()
+
+    def name_of_default(self, name: str) -> str:
+        return name if name in WITHOUT_BROKER_SETTING else f"group.{name}"
 
     def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
         fixed = sorted(name for name in wanted if name in self.definitions and name not in ALTERABLE)

@@ -108,11 +108,16 @@ async def consumer_group_describe(
         throttle_time=NO_THROTTLE,
         groups=tuple(
             [
-                dataclasses.replace(await _group(node, group_id), authorized_operations=operations)
+                _allowed(await _group(node, group_id), operations)
                 async for group_id in node.turns.each(dict.fromkeys(request.group_ids))
             ]
         ),
     )
+
+
+def _allowed(group: DescribedGroup, operations: i32) -> DescribedGroup:
+    """Of a group that is not there nothing may be done."""
+    return dataclasses.replace(group, authorized_operations=operations) if group.error_code is ErrorCode.none else group
 
 
 async def _group(node: Node, group_id: GroupId) -> DescribedGroup:

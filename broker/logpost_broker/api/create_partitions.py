@@ -25,7 +25,7 @@ async def create_partitions(
 ) -> CreatePartitionsResponse:
     asked = Counter(topic.name for topic in request.topics)
     results = []
-    async for topic in node.turns.each(request.topics):
+    async for topic in node.turns.each({topic.name: topic for topic in request.topics}.values()):
         code, message = ErrorCode.none, None
         try:
             if asked[topic.name] > 1:

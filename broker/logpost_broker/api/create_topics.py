@@ -48,20 +48,15 @@ async def create_topics(node: Node, request: CreateTopicsRequest, context: Reque
         except ApiError as error:
             outcomes[topic.name] = without_traces(error)
     outcomes |= await node.create_topics(wanted)
-    results = [
-        _result(node, topic.name, outcomes[topic.name], request.validate_only)
-        async for topic in node.turns.each(request.topics)
-    ]
+    results = [_result(node, name, outcomes[name], request.validate_only) async for name in node.turns.each(asked)]
     return CreateTopicsResponse(throttle_time=NO_THROTTLE, topics=tuple(results))
 
 
 def _wanted(node: Node, asked: CreatableTopic) -> NewTopic:
     """Raises ApiError."""
-    if asked.name in INTERNAL_TOPICS:
+    if asked.name in INTERNAL_TOPICS and node.topics.by_name(asked.name) is None:
         raise ApiError(ErrorCode.invalid_request, f"'{asked.name}' is made by the broker itself")
-    overrides = {config.name: config.value for config in asked.configs}
-    if len(overrides) < len(asked.configs):
-        raise ApiError(ErrorCode.invalid_request, "a configuration is set more than once")
+    overrides = {config.name: config.value for config in asked.configs}  # of a name given twice the last counts
     return NewTopic(asked.name, _partitions(node, asked), overrides)
 
 

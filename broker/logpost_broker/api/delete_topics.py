@@ -7,11 +7,13 @@ The broker's own topics cannot be deleted. Each topic is a write to the disk: ot
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from functools import partial
 
 from kio.schema.delete_topics.v6.request import DeleteTopicsRequest, DeleteTopicState
 from kio.schema.delete_topics.v6.response import DeletableTopicResult, DeleteTopicsResponse
 from kio.schema.errors import ErrorCode
+from kio.schema.types import TopicName
 
 from logpost_broker.errors import ApiError
 from logpost_broker.node import Node
@@ -27,26 +29,44 @@ def _states(request: object) -> object:
 
 @handles(DeleteTopicsRequest, DeleteTopicsResponse, lift=[Adapted("topics", until=5, value=_states)])
 async def delete_topics(node: Node, request: DeleteTopicsRequest, context: RequestContext) -> DeleteTopicsResponse:
-    responses = await node.turns.map(partial(_delete, node), request.topics)
+    asked: dict[Hashable, list[DeleteTopicState]] = {}
+    async for state in node.turns.each(request.topics):
+        topic = _known(node, state)
+        asked.setdefault((state.name, state.topic_id) if topic is None else topic.id, []).append(state)
+    responses = await node.turns.map(partial(_delete, node), asked.values())
     return DeleteTopicsResponse(throttle_time=NO_THROTTLE, responses=responses)
 
 
-def _delete(node: Node, asked: DeleteTopicState) -> DeletableTopicResult:
+def _known(node: Node, asked: DeleteTopicState) -> Topic | None:
+    return node.topics.by_id(asked.topic_id) if asked.name is None else node.topics.by_name(asked.name)
+
+
+def _delete(node: Node, asked: Sequence[DeleteTopicState]) -> DeletableTopicResult:
+    """`asked`: all states of the request that stand for one topic, of which there must be one."""
+    [state, *more] = asked
+    topic = _known(node, state)
     try:
         node.require_running()
-        topic = _find(node, asked)
+        if more:
+            raise ApiError(ErrorCode.invalid_request, "a topic is asked for more than once")
+        topic = _deletable(state, topic)
         node.delete_topic(topic)
     except ApiError as error:
+        name = state.name if topic is None else TopicName(topic.name)
         return DeletableTopicResult(
-            name=asked.name, topic_id=asked.topic_id, error_code=error.code, error_message=error.message
+            name=name, topic_id=state.topic_id, error_code=error.code, error_message=error.message
         )
-    return DeletableTopicResult(name=asked.name, topic_id=topic.id, error_code=ErrorCode.none, error_message=None)
+    return DeletableTopicResult(
+        name=TopicName(topic.name), topic_id=topic.id, error_code=ErrorCode.none, error_message=None
+    )
 
 
-def _find(node: Node, asked: DeleteTopicState) -> Topic:
+def _deletable(asked: DeleteTopicState, topic: Topic | None) -> Topic:
+    """Raises ApiError."""
     if (asked.name is None) == (asked.topic_id is None):
         raise ApiError(ErrorCode.invalid_request, "a topic is deleted by its name or by its id, and not by both")
-    topic = node.topic_of(asked.topic_id) if asked.name is None else node.topics.by_name(asked.name)
+    if topic is None and asked.name is None:
+        raise ApiError(ErrorCode.unknown_topic_id, "no topic has this id")
     if topic is None:
         raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic '{asked.name}'")
     if topic.internal:

@@ -10,7 +10,7 @@ JoinGroup, versions 0 to 9
 
 SyncGroup, versions 0 to 5
 - v3: static members
-- v5: the member says which protocol it believes in
+- v5: the member must say which protocol it believes in
 
 Heartbeat, versions 0 to 4
 - v3: static members
@@ -45,6 +45,8 @@ FIRST_WITH_MEMBER_ID_REQUIRED = 4
 FIRST_WITH_SKIP_ASSIGNMENT = 9
 MEMBERS_AT_ONCE = 1_000
 """So many members leave in one step."""
+FIRST_WITH_PROTOCOL = 5
+"""Of SyncGroup."""
 MEMBER_ID_NAME_LENGTH = 249
 """How much of a client's name goes into its member id."""
 
@@ -94,6 +96,14 @@ def _join(request: JoinGroupRequest, context: RequestContext) -> Join:
 
 @handles(SyncGroupRequest, SyncGroupResponse)
 async def sync_group(node: Node, request: SyncGroupRequest, context: RequestContext) -> SyncGroupResponse:
+    if context.version >= FIRST_WITH_PROTOCOL and None in (request.protocol_type, request.protocol_name):
+        return SyncGroupResponse(
+            throttle_time=NO_THROTTLE,
+            error_code=ErrorCode.inconsistent_group_protocol,
+            protocol_type=None,
+            protocol_name=None,
+            assignment=b"",
+        )
     sync = Sync(
         group_id=request.group_id,
         member_id=request.member_id,

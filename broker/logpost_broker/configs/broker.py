@@ -39,6 +39,7 @@ def described_broker(
     broker: BrokerConfig, *, node_id: int, host: str, port: int, directory: Path
 ) -> Iterator[DescribedConfig]:
     """What cannot be changed while the broker runs."""
+    defaults = _from_file(BrokerConfig())
     listener = f"PLAINTEXT://{host}:{port}"
     places = {
         "advertised.listeners": (listener, LIST),
@@ -46,9 +47,11 @@ def described_broker(
         "listeners": (listener, LIST),
         "log.dirs": (str(directory), LIST),
         "node.id": (str(node_id), INT),
+        "process.roles": ("broker,controller", LIST),
     }
     for name, (text, kind) in sorted((places | _from_file(broker)).items()):
-        yield DescribedConfig(name, kind, [Synonym(name, text, FROM_BROKER)], read_only=True)
+        source = FROM_DEFAULT if defaults.get(name) == (text, kind) else FROM_BROKER
+        yield DescribedConfig(name, kind, [Synonym(name, text, source)], read_only=True)
     for name, (text, kind) in SINGLE_NODE.items():
         yield DescribedConfig(name, kind, [Synonym(name, text, FROM_DEFAULT)], read_only=True)
 
@@ -59,7 +62,6 @@ SINGLE_NODE = {
     "min.insync.replicas": ("1", INT),
     "offsets.topic.num.partitions": ("1", INT),
     "offsets.topic.replication.factor": ("1", INT),
-    "process.roles": ("broker,controller", LIST),
     "transaction.state.log.min.isr": ("1", INT),
     "transaction.state.log.num.partitions": ("1", INT),
     "transaction.state.log.replication.factor": ("1", INT),

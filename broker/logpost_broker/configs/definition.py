@@ -87,7 +87,7 @@ def one_of(default: str, *choices: str) -> ConfigDefinition:
 
 def boolean(default: str) -> ConfigDefinition:
     def check(text: str) -> None:
-        if text.lower() not in ("true", "false"):
+        if text.strip().lower() not in ("true", "false"):
             raise ValueError("must be true or false")
 
     return ConfigDefinition(default, BOOLEAN, check)

@@ -18,6 +18,7 @@ from logpost_broker.streams_groups.limits import StreamsGroupLimits
 
 SHARE_AUTO_OFFSET_RESET = "share.auto.offset.reset"
 SHARE_ISOLATION_LEVEL = "share.isolation.level"
+SHARE_RENEW_ACKNOWLEDGE = "share.renew.acknowledge.enable"
 READ_COMMITTED, READ_UNCOMMITTED = "read_committed", "read_uncommitted"
 EARLIEST, LATEST = "earliest", "latest"
 BY_DURATION = re.compile(
@@ -75,6 +76,10 @@ ALTERABLE = frozenset(
 )
 
 
+WITHOUT_BROKER_SETTING = frozenset({SHARE_AUTO_OFFSET_RESET, SHARE_ISOLATION_LEVEL, SHARE_RENEW_ACKNOWLEDGE})
+"""The others have their defaults from a broker's setting, whose name begins with `group.`."""
+
+
 def streams_limits(broker: BrokerConfig, overrides: Mapping[str, str]) -> StreamsGroupLimits:
     """Of a streams group with these settings of its own."""
     limits = StreamsGroupLimits(
@@ -117,7 +122,7 @@ def group_configs(broker: BrokerConfig) -> dict[str, ConfigDefinition]:
         SHARE_ISOLATION_LEVEL: one_of(READ_UNCOMMITTED, READ_COMMITTED, READ_UNCOMMITTED),
         "share.partition.max.record.locks": number(2_000, 100, 10_000),
         "share.record.lock.duration.ms": number(30_000, 15_000, 60_000),
-        "share.renew.acknowledge.enable": boolean("true"),
+        SHARE_RENEW_ACKNOWLEDGE: boolean("true"),
         "share.session.timeout.ms": number(45_000, 45_000, 60_000),
         "streams.assignment.interval.ms": number(streams.assignment_interval_ms, 0, 15_000),
         "streams.heartbeat.interval.ms": number(streams.heartbeat_interval_ms, 5_000, 15_000),

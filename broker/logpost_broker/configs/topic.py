@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from kio.schema.errors import ErrorCode
+
 from logpost.config import BrokerConfig
 from logpost_broker.configs.broker_settings import DYNAMIC, FROM_DEFAULT, FROM_FILE, BrokerSettings
 from logpost_broker.configs.definition import (
@@ -31,6 +33,7 @@ from logpost_broker.configs.definition import (
     one_of,
     whole_number,
 )
+from logpost_broker.errors import ApiError
 from logpost_broker.log.compaction import CompactionLimits
 from logpost_broker.log.compression import CODECS
 from logpost_broker.log.produced import Rules
@@ -139,9 +142,16 @@ OTHER_UNITS = frozenset({"flush.ms", "retention.ms", "segment.jitter.ms", "segme
 """Kafka has their defaults in another unit, and names none."""
 
 
+COMPACTION_LAGS = ("min.compaction.lag.ms", "max.compaction.lag.ms")
+
+
 def check_configs(overrides: Mapping[str, str | None]) -> dict[str, str]:
     """The overrides as they are kept. Raises ApiError INVALID_CONFIG, naming the setting."""
-    return checked(TOPIC_CONFIGS, overrides, "topic")
+    kept = checked(TOPIC_CONFIGS, overrides, "topic")
+    least_lag, most_lag = (int(kept.get(name, TOPIC_CONFIGS[name].default)) for name in COMPACTION_LAGS)
+    if least_lag > most_lag:
+        raise ApiError(ErrorCode.invalid_config, f"{' is more than '.join(COMPACTION_LAGS)}: {least_lag}, {most_lag}")
+    return kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,9 @@ def check_produced(batch: Buffer, rules: Rules, *, now_ms: int, takes_zstd: bool
     `takes_zstd`: the client's version of Produce has it (KIP-110: v7).
 
     Raises ApiError: MESSAGE_TOO_LARGE and RECORD_LIST_TOO_LARGE (larger than a segment) for its size,
-    UNSUPPORTED_FOR_MESSAGE_FORMAT for the formats v0 and v1, CORRUPT_MESSAGE for a wrong length or CRC,
-    UNSUPPORTED_COMPRESSION_TYPE, INVALID_TIMESTAMP, INVALID_RECORD for what no producer may send.
+    UNSUPPORTED_FOR_MESSAGE_FORMAT for the formats v0 and v1, CORRUPT_MESSAGE for a wrong CRC,
+    UNSUPPORTED_COMPRESSION_TYPE, INVALID_TIMESTAMP (InvalidRecordsError), INVALID_RECORD for what no producer may
+    send: that is final, while clients send a corrupt message again.
     """
     if len(batch) > rules.max_batch_bytes:
         raise _too_large(len(batch), rules)
@@ -101,12 +102,14 @@ def _whole_header(batch: Buffer) -> BatchHeader:
             ErrorCode.unsupported_for_message_format, "message formats v0 and v1 are refused: send record batches v2"
         )
     if len(batch) < HEADER_BYTES:
-        raise ApiError(ErrorCode.corrupt_message, f"{len(batch)} bytes are less than a batch header")
+        raise ApiError(ErrorCode.invalid_record, f"{len(batch)} bytes are less than a batch header")
     header = read_header(batch)
     if header.magic != MAGIC:
         raise ApiError(ErrorCode.unsupported_for_message_format, f"unknown message format {header.magic}")
-    if header.size_bytes > len(batch) or header.size_bytes < HEADER_BYTES:
-        raise ApiError(ErrorCode.corrupt_message, f"the batch claims {header.size_bytes} of {len(batch)} bytes")
+    if header.size_bytes < HEADER_BYTES:
+        raise ApiError(ErrorCode.corrupt_message, f"the batch claims {header.size_bytes} bytes, less than its header")
+    if header.size_bytes > len(batch):
+        raise ApiError(ErrorCode.invalid_record, f"the batch claims {header.size_bytes} of {len(batch)} bytes")
     if header.size_bytes < len(batch):
         raise ApiError(ErrorCode.invalid_record, "more than one record batch for a partition")
     if not crc_matches(batch, header):
@@ -138,7 +141,8 @@ def _check_times(header: BatchHeader, rules: Rules, now_ms: int) -> None:
     earliest, latest = rules.times(now_ms)
     for timestamp_ms in (header.base_timestamp, header.max_timestamp):
         if not (earliest <= timestamp_ms <= latest or timestamp_ms == NO_TIMESTAMP):
-            raise ApiError(ErrorCode.invalid_timestamp, _out_of_range(timestamp_ms, earliest, latest))
+            reason = _out_of_range(timestamp_ms, earliest, latest)
+            raise InvalidRecordsError(ErrorCode.invalid_timestamp, reason, ((0, reason),))
 
 
 def _out_of_range(timestamp_ms: int, earliest: int, latest: int) -> str:

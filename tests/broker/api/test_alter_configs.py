@@ -78,6 +78,8 @@ def test_the_older_api_replaces_all_that_was_set(client: WireClient, new_topic: 
         assert error_of(client.call("alter_configs", 2, request)) is ErrorCode.none
         assert value_of(client, topic, "retention.ms") == expected
     assert value_of(client, topic, "segment.bytes") != "5000"
+    nothing = {"resources": [{**resources[0], "configs": [{"name": "retention.ms", "value": None}]}]}
+    assert error_of(client.call("alter_configs", 2, nothing)) is ErrorCode.invalid_request
 
 
 @pytest.mark.parametrize(
@@ -87,6 +89,7 @@ def test_the_older_api_replaces_all_that_was_set(client: WireClient, new_topic: 
         (("segment.bytes", SET, "none"), ErrorCode.invalid_config),
         (("remote.storage.enable", SET, "true"), ErrorCode.invalid_config),
         (("preallocate", SET, "perhaps"), ErrorCode.invalid_config),
+        (("max.compaction.lag.ms", SET, "5"), ErrorCode.invalid_config),
         (("leader.replication.throttled.replicas", SET, "one"), ErrorCode.invalid_config),
         (("segment.bytes", APPEND, "1"), ErrorCode.invalid_config),
         (("segment.bytes", SET, None), ErrorCode.invalid_request),
@@ -96,7 +99,7 @@ def test_the_older_api_replaces_all_that_was_set(client: WireClient, new_topic: 
 def test_what_cannot_be_is_refused_and_changes_nothing(
     client: WireClient, new_topic: NewTopic, change: tuple[str, int, str | None], code: ErrorCode
 ) -> None:
-    topic = new_topic(segment_bytes="5000")
+    topic = new_topic(segment_bytes="5000", min_compaction_lag_ms="6")
     assert error_of(alter(client, topic, ("retention.ms", SET, "7"), change)) is code
     assert value_of(client, topic, "segment.bytes") == "5000"
     assert value_of(client, topic, "retention.ms") != "7"
@@ -108,6 +111,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
         ("remote.storage.enable", "false"),
         ("local.retention.ms", "1000"),
         ("preallocate", "TRUE"),
+        ("preallocate", " true "),
         ("leader.replication.throttled.replicas", "*"),
         ("leader.replication.throttled.replicas", "0:1,1:1"),
     ],

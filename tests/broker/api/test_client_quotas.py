@@ -94,6 +94,8 @@ def test_a_dry_run_changes_nothing(client: WireClient) -> None:
         ({}, {RATE: 1.0}),
         ({"ip": "10.0.0.1"}, {RATE: 1.0}),
         ({"ip": "no such host"}, {"connection_creation_rate": 1.0}),
+        ({"ip": "999.1.1.1"}, {"connection_creation_rate": 1.0}),
+        ({"ip": "10.0.0.1"}, {"connection_creation_rate": 2.0**31}),
         ({"ip": "10.0.0.1", "user": "a"}, {"connection_creation_rate": 1.0}),
     ],
 )
@@ -169,6 +171,9 @@ def test_quotas_outlive_the_broker(tmp_path: Path) -> None:
 
 
 def test_a_client_is_told_before_its_user(client: WireClient) -> None:
-    assert alter(client, {"user": "u", "client-id": "c"}, {RATE: 1.0}) is ErrorCode.none
-    [entry] = ask(client).entries
-    assert [part.entity_type for part in entry.entity] == ["client-id", "user"]
+    op = {"key": RATE, "value": 1.0, "remove": False}
+    parts = [{"entity_type": kind, "entity_name": "x"} for kind in ("user", "client-id")]
+    [changed] = client.call("alter_client_quotas", 1, {"entries": [{"entity": parts, "ops": [op]}]}).entries
+    [described] = ask(client).entries
+    for entry in (changed, described):
+        assert [part.entity_type for part in entry.entity] == ["client-id", "user"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from kio.schema.errors import ErrorCode
 
@@ -146,6 +147,30 @@ def test_the_broker_is_described_as_it_runs(client: WireClient, version: int) ->
     assert found["log.retention.ms"] == ("-1", False)
     assert found["default.replication.factor"] == ("1", True)
     assert ask(client, BROKER, "", version).configs == ()
+
+
+def test_what_the_file_leaves_alone_is_a_default(client: WireClient) -> None:
+    sources = {config.name: config.config_source for config in ask(client, BROKER, "1").configs}
+    assert (sources["group.max.size"], sources["auto.create.topics.enable"], sources["process.roles"]) == (5, 5, 4)
+    config = msgspec.structs.replace(EMBEDDED, group_max_size=7)
+    with Broker(config) as broker, WireClient(broker.port) as other:
+        assert values(other, BROKER, "1")["group.max.size"] == ("7", 4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "synonyms"),
+    [
+        (GROUP, "consumer.session.timeout.ms", [("group.consumer.session.timeout.ms", "45000", 5)]),
+        (GROUP, "streams.num.standby.replicas", [("group.streams.num.standby.replicas", "0", 5)]),
+        (GROUP, RESET, [(RESET, "latest", 5)]),
+        (CLIENT_METRICS, "interval.ms", []),
+    ],
+)
+def test_a_default_is_called_as_by_kafka(
+    client: WireClient, kind: int, name: str, synonyms: list[tuple[str, str, int]]
+) -> None:
+    [config] = [one for one in ask(client, kind, "x", include_synonyms=True).configs if one.name == name]
+    assert [(one.name, one.value, one.source) for one in config.synonyms] == synonyms
 
 
 def test_limits_of_a_replication_that_never_happens_come_and_go(client: WireClient) -> None:

@@ -117,6 +117,15 @@ def test_sync_group(client: WireClient, group: str, version: int) -> None:
     assert getattr(answer, "protocol_name", "range") == "range"
 
 
+def test_sync_group_without_a_protocol_is_refused_where_it_must_be_said(client: WireClient, group: str) -> None:
+    joined = join(client, group, NEWEST["join_group"])
+    said = {"group_id": group, "generation_id": joined.generation_id, "member_id": joined.member_id}
+    for protocol in ({}, {"protocol_type": "consumer"}, {"protocol_name": "range"}):
+        answer = client.call("sync_group", 5, said | protocol)
+        assert (answer.error_code, answer.assignment) == (ErrorCode.inconsistent_group_protocol, b"")
+    assert client.call("sync_group", 4, said).error_code is ErrorCode.none
+
+
 @pytest.mark.parametrize("version", versions("heartbeat"))
 def test_heartbeat(client: WireClient, group: str, version: int) -> None:
     joined = stable(client, group)
@@ -284,7 +293,7 @@ def test_list_groups(client: WireClient, group: str, topic: tuple[str, uuid.UUID
 def test_delete_groups(client: WireClient, group: str, topic: tuple[str, uuid.UUID], version: int) -> None:
     stable(client, group)
     commit(client, f"{group}-empty", topic, NEWEST["offset_commit"])
-    names = (group, f"{group}-empty", f"{group}-missing")
+    names = (group, f"{group}-empty", f"{group}-missing", group)  # one that is named twice is answered once
     answer = client.call("delete_groups", version, {"groups_names": names})
     assert [result.error_code for result in answer.results] == [
         ErrorCode.non_empty_group,
@@ -317,6 +326,7 @@ def test_offset_delete(client: WireClient, group: str, topic: tuple[str, uuid.UU
 )
 def test_a_group_without_a_name_is_no_group(client: WireClient, api: str, version: int) -> None:
     asked = {"group_id": "", "member_id": "m", "members": [{"member_id": "m"}], "generation_id": 1}
+    asked |= {"protocol_type": "consumer", "protocol_name": "range"}
     assert client.call(api, version, asked).error_code is ErrorCode.invalid_group_id
 
 
@@ -345,9 +355,17 @@ def test_a_parked_join_of_a_closed_connection_is_cleared_away(shared_broker: Bro
 
 
 @pytest.mark.parametrize(("version", "told"), [(4, 3400), (5, 3400), (6, -(2**31))])
-def test_what_may_be_done_with_a_group_that_is_not_there(client: WireClient, version: int, told: int) -> None:
+def test_what_may_be_done_with_a_classic_group_that_is_not_there(client: WireClient, version: int, told: int) -> None:
     asked = {"groups": ("nobody",), "include_authorized_operations": True}
     assert client.call("describe_groups", version, asked).groups[0].authorized_operations == told
+
+
+@pytest.mark.parametrize("kind", ["consumer", "share", "streams"])
+def test_nothing_may_be_done_with_another_group_that_is_not_there(client: WireClient, kind: str) -> None:
+    api = f"{kind}_group_describe"
+    asked = {"group_ids": ("nobody", ""), "include_authorized_operations": True}
+    for group in client.call(api, versions(api)[-1], asked).groups:
+        assert group.authorized_operations == -(2**31)
 
 
 def test_a_group_has_the_size_and_the_sessions_that_the_broker_allows() -> None:

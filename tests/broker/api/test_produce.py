@@ -79,6 +79,18 @@ def test_a_bad_batch_is_refused_and_the_log_goes_on(
     assert produce_values(client, topic, b"good") == 0
 
 
+@pytest.mark.parametrize("hours_ahead", [-2, 2])
+def test_a_batch_of_another_time_names_the_record_to_blame(
+    client: WireClient, new_topic: NewTopic, hours_ahead: int
+) -> None:
+    timestamp_ms = time.time_ns() // 1_000_000 + hours_ahead * HOUR_MS
+    topic = new_topic(message_timestamp_before_max_ms="1000")
+    answer = produce(client, topic, build_batch([(b"k", b"v")], timestamp_ms))
+    assert answer.error_code is ErrorCode.invalid_timestamp
+    [wrong] = answer.record_errors
+    assert (wrong.batch_index, f"timestamp {timestamp_ms} is" in wrong.batch_index_error_message) == (0, True)
+
+
 def test_only_the_bad_partition_of_a_request_fails(client: WireClient) -> None:
     [created] = create(client, "two-partitions", num_partitions=2)
     assert created.error_code is ErrorCode.none
@@ -87,7 +99,7 @@ def test_only_the_bad_partition_of_a_request_fails(client: WireClient) -> None:
     known, unknown = client.call("produce", 9, {"acks": -1, "topic_data": topics}).responses
     assert [answer.error_code for answer in known.partition_responses] == [
         ErrorCode.none,
-        ErrorCode.corrupt_message,
+        ErrorCode.invalid_record,
         ErrorCode.unknown_topic_or_partition,
     ]
     assert unknown.partition_responses[0].error_code is ErrorCode.unknown_topic_or_partition
@@ -259,4 +271,4 @@ def test_metrics_say_what_came_what_was_written_and_what_was_refused() -> None:
     assert float(counted["logpost_broker_recompressed_batches_total"]) == 1
     assert float(counted["logpost_broker_compression_cpu_seconds_total"]) > 0
     assert float(counted["logpost_broker_compression_waiting_bytes"]) == 0
-    assert float(counted['logpost_broker_refused_batches_total{error="corrupt_message"}']) == 1
+    assert float(counted['logpost_broker_refused_batches_total{error="invalid_record"}']) == 1

@@ -41,7 +41,10 @@ def test_names_that_metrics_would_mix_up_are_refused(client: WireClient) -> None
     ("fields", "code"),
     [
         ({"num_partitions": 0}, ErrorCode.invalid_partitions),
-        ({"num_partitions": 1_000_000}, ErrorCode.invalid_partitions),
+        ({"num_partitions": -2}, ErrorCode.invalid_partitions),
+        ({"num_partitions": 10_001}, ErrorCode.policy_violation),
+        ({"num_partitions": 1_000_000}, ErrorCode.policy_violation),
+        ({"replication_factor": 0}, ErrorCode.invalid_replication_factor),
         ({"replication_factor": 3}, ErrorCode.invalid_replication_factor),
         ({"configs": {"no.such.config": "1"}}, ErrorCode.invalid_config),
         ({"configs": {"retention.ms": "soon"}}, ErrorCode.invalid_config),
@@ -51,6 +54,7 @@ def test_names_that_metrics_would_mix_up_are_refused(client: WireClient) -> None
         ({"configs": {"cleanup.policy": "burn"}}, ErrorCode.invalid_config),
         ({"configs": {"min.cleanable.dirty.ratio": "2"}}, ErrorCode.invalid_config),
         ({"configs": {"preallocate": None}}, ErrorCode.invalid_config),
+        ({"configs": {"min.compaction.lag.ms": "10", "max.compaction.lag.ms": "9"}}, ErrorCode.invalid_config),
         ({"assignments": [{"partition_index": 0, "broker_ids": (1,)}]}, ErrorCode.invalid_request),
     ],
 )
@@ -97,8 +101,21 @@ def test_minus_one_is_the_brokers_choice(client: WireClient) -> None:
     assert (created.error_code, created.num_partitions, created.replication_factor) == (ErrorCode.none, 1, 1)
 
 
-def test_a_name_asked_twice_is_refused(client: WireClient) -> None:
-    assert [created.error_code for created in create(client, "twice", "twice")] == [ErrorCode.invalid_request] * 2
+def test_a_name_asked_twice_is_refused_and_answered_once(client: WireClient) -> None:
+    answers = {created.name: created.error_code for created in create(client, "twice", "once", "twice")}
+    assert answers == {"twice": ErrorCode.invalid_request, "once": ErrorCode.none}
+    assert not is_there(client, "twice")
+    asked = [{"name": "once", "count": count, "assignments": None} for count in (2, 3)]
+    [grown] = client.call("create_partitions", 3, {"topics": asked}).results
+    assert (grown.name, grown.error_code) == ("once", ErrorCode.invalid_request)
+
+
+def test_of_a_setting_given_twice_the_last_counts(client: WireClient) -> None:
+    configs = [{"name": "retention.ms", "value": value} for value in ("1", "2")]
+    topic = {"name": "set-twice", "num_partitions": 1, "replication_factor": 1, "configs": configs}
+    [created] = client.call("create_topics", 7, {"topics": [topic], "validate_only": True}).topics
+    assert created.error_code is ErrorCode.none
+    assert {config.name: config.value for config in created.configs}["retention.ms"] == "2"
 
 
 def test_validating_makes_nothing(client: WireClient) -> None:
@@ -110,10 +127,11 @@ def test_validating_makes_nothing(client: WireClient) -> None:
     assert not is_there(client, "checked")
 
 
-@pytest.mark.parametrize("name", ["__consumer_offsets", "__transaction_state"])
+@pytest.mark.parametrize("name", ["__cluster_metadata", "__consumer_offsets", "__transaction_state"])
 def test_the_brokers_own_topics_are_its_own(client: WireClient, name: str) -> None:
     [created] = create(client, name)
-    assert created.error_code is ErrorCode.invalid_request
+    known = ErrorCode.topic_already_exists if is_there(client, name) else ErrorCode.invalid_request
+    assert created.error_code is known
     [described] = client.call("metadata", 4, {"topics": [{"name": name}], "allow_auto_topic_creation": True}).topics
     assert described.error_code in (ErrorCode.unknown_topic_or_partition, ErrorCode.none)
 
@@ -148,6 +166,21 @@ def test_a_topic_is_deleted_by_name_or_id_and_not_by_both(client: WireClient, ne
     asked = [{"name": topic, "topic_id": described.topic_id}]
     [refused] = client.call("delete_topics", 6, {"topics": asked}).responses
     assert refused.error_code is ErrorCode.invalid_request
+
+
+def test_a_topic_that_a_request_names_twice_stays(client: WireClient, new_topic: NewTopic) -> None:
+    topic, other = new_topic(), new_topic()
+    [described] = client.call("metadata", 12, {"topics": [{"name": topic}]}).topics
+    by_name, by_id = {"name": topic, "topic_id": None}, {"name": None, "topic_id": described.topic_id}
+    for asked in ([by_name, by_name], [by_id, by_id], [by_name, by_id]):
+        [refused] = client.call("delete_topics", 6, {"topics": asked}).responses
+        assert (refused.name, refused.error_code) == (topic, ErrorCode.invalid_request)
+    assert is_there(client, topic)
+    asked = [by_id, {"name": other, "topic_id": None}]
+    answers = {one.name: one.error_code for one in client.call("delete_topics", 6, {"topics": asked}).responses}
+    assert answers == {topic: ErrorCode.none, other: ErrorCode.none}
+    [unknown] = client.call("delete_topics", 6, {"topics": [by_id]}).responses
+    assert (unknown.name, unknown.error_code) == (None, ErrorCode.unknown_topic_id)
 
 
 def test_others_are_served_while_many_topics_are_made_and_deleted(client: WireClient, shared_broker: Broker) -> None:

@@ -66,7 +66,11 @@ def test_a_flipped_bit_is_found(position: int, bit: int) -> None:
 
 @given(st.integers(1, len(BATCH) - 1))
 def test_a_cut_batch_is_refused(size: int) -> None:
-    assert refusal(BATCH[:size]) is ErrorCode.corrupt_message
+    assert refusal(BATCH[:size]) is ErrorCode.invalid_record
+
+
+def test_a_batch_that_claims_to_be_less_than_its_header_is_corrupt() -> None:
+    assert refusal(changed(BATCH, batch_length=1)) is ErrorCode.corrupt_message
 
 
 @pytest.mark.parametrize("batch", [b"", BATCH + BATCH])
