@@ -48,20 +48,34 @@ ATTRIBUTES: Mapping[str, object] = {
     "rtl": "\u202eabc\u202c",
     "long": "word " * 1500,
 }
+NUMBERS = (
+    "9007199254740993",
+    "28446744073709551615",
+    "0.1000000000000000055",
+    "1.10",
+    "-0",
+    "1e2",
+    "1.0",
+    "5",
+    "1e-400",
+)
 EVIL = "evil " + "a" * 40 + "!"
 
 
 @pytest.fixture(scope="module")
 def appliance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
     appliance = Appliance(tmp_path_factory.mktemp("page"), sources="")
+    named = ",".join(f'"n{number}":{written}' for number, written in enumerate(NUMBERS))
+    numbers = f'{{"one":{{{named}}},"all":[{",".join(NUMBERS)}]}}'
     with appliance.broker, appliance.web:
         produce(
             appliance,
             record(60, level="Sev1", service="a b", host='h"1', message="all of them", attrs=ATTRIBUTES),
             record(50, message=EVIL),
+            record(45, message="digits").replace(b'"digits"', b'"digits","attrs":%s' % numbers.encode()),
             record(40, message="x" * 3000 + " needle 超时\U0001f600 timeout，" + "y" * 3000),
         )
-        appliance.await_total(3)
+        appliance.await_total(4)
         yield appliance
 
 
@@ -77,6 +91,15 @@ def test_a_click_on_any_value_finds_its_row(page: Browser, appliance: Appliance)
     filters = page.run("return [...document.querySelectorAll('#rows [data-filter]')].map((one) => one.dataset.filter)")
     assert len(filters) > len(ATTRIBUTES)
     assert [one for one in filters if len(appliance.get("/api/search", q=one)["rows"]) != 1] == []
+
+
+def test_numbers_keep_their_digits(page: Browser, appliance: Appliance) -> None:
+    query(page, "digits")
+    page.click("#rows .toggle")
+    values = "[...document.querySelectorAll('#rows [data-filter]')]"
+    shown = page.run(f"return {values}.map((one) => [one.dataset.filter, one.textContent])")
+    assert sorted(text for _, text in shown) == sorted(NUMBERS * 2)
+    assert [one for one, _ in shown if len(appliance.get("/api/search", q=one)["rows"]) != 1] == []
 
 
 def test_arrays_in_arrays_keep_their_brackets(page: Browser) -> None:

@@ -56,6 +56,7 @@ ROWS: list[dict[str, object]] = [
             "cube": [[["deep"], 7], {"k": "v"}, [{"k": ["w", ["x"]]}]],
             "orders": [{"lines": [{"sku": "A1", "n": 1}, {"sku": "B2"}]}, {"lines": []}],
             "wide": [[9007199254740993]],
+            "wider": [9223372036854775808, 1],
         }
     },
     {"LogAttributes": {"zero": -0.0, "zeros": [-0.0], "whole": 1000, "wholes": [1000], "exact": 2**53 + 1}},
@@ -196,6 +197,7 @@ def rows(store: Store) -> None:
         ("exact:9007199254740992", [12]),
         ("wide:9007199254740993.0", [10]),
         ("wide:9007199254740992", []),
+        ("wider:9223372036854775808", [10]),
     ],
 )
 def test_finds(query: str, lines: list[int], find: Find) -> None:

@@ -70,8 +70,8 @@ class Numbers:
 
     @property
     def in_arrays(self) -> tuple[str, ...]:
-        """Without the types of their elements: a long integer is no double that is near."""
-        return self.integers + tuple(one for one in self.doubles if not one.isdecimal() or int(one) <= 2**53)
+        """The types of their elements are not asked for."""
+        return tuple({**dict.fromkeys(self.integers), **dict.fromkeys(self.doubles)})
 
 
 def stored_numbers(text: str) -> Numbers | None:

@@ -1,4 +1,23 @@
-// The HTTP API. Integers that a number of JavaScript cannot hold arrive as BigInt.
+// The HTTP API.
+
+/** A number that JavaScript would write otherwise than it was logged: `1.10`, `-0`, integers above 2^53. */
+export class WrittenNumber {
+  constructor(text) {
+    this.text = text;
+  }
+
+  toString() {
+    return this.text;
+  }
+
+  valueOf() {
+    return /^-?\d+$/.test(this.text) ? BigInt(this.text) : Number(this.text);
+  }
+
+  toJSON() {
+    return JSON.rawJSON?.(this.text) ?? this.text;
+  }
+}
 
 export class ApiError extends Error {
   /** `at`: 0-based position in the query, or null. `status` 0: the server did not answer. */
@@ -18,7 +37,7 @@ export async function get(path, parameters, signal) {
     throw new ApiError(0, "logpost does not answer. It may be restarting: the search is repeated when it is back.");
   }
   const text = await response.text();
-  if (response.ok) return JSON.parse(text, exactInteger);
+  if (response.ok) return JSON.parse(text, asWritten);
   let body;
   try {
     body = JSON.parse(text).error;
@@ -28,7 +47,6 @@ export async function get(path, parameters, signal) {
   throw new ApiError(response.status, body.message, body.at ?? null);
 }
 
-function exactInteger(_key, value, context) {
-  if (typeof value !== "number" || Number.isSafeInteger(value) || !Number.isInteger(value)) return value;
-  return /^-?\d+$/.test(context?.source ?? "") ? BigInt(context.source) : value;
+function asWritten(_key, value, context) {
+  return typeof value === "number" && context && context.source !== String(value) ? new WrittenNumber(context.source) : value;
 }

@@ -1,6 +1,6 @@
 // The list of lines: one row each, newest first, opened to all fields. Logs are hostile: text nodes only, never HTML.
 
-import { get } from "./api.js";
+import { WrittenNumber, get } from "./api.js";
 import { visible } from "./controls.js";
 import { attributeField, filterText } from "./state.js";
 import { localDate, localTime } from "./times.js";
@@ -123,7 +123,7 @@ function* flatten(object, prefix = "") {
 }
 
 function isObject(found) {
-  return found !== null && typeof found === "object" && !Array.isArray(found);
+  return found !== null && typeof found === "object" && !Array.isArray(found) && !(found instanceof WrittenNumber);
 }
 
 function listed(path, values) {
@@ -137,11 +137,11 @@ function listed(path, values) {
 function attribute(path, found) {
   const field = attributeField(path);
   const text = textOf(found);
-  return field === null || typeof found === "object" ? element("span", {}, ...visible(text)) : filterButton(field, text, ...visible(text || '""'));
+  return field === null || found === null || isObject(found) ? element("span", {}, ...visible(text)) : filterButton(field, text, ...visible(text || '""'));
 }
 
 function textOf(found) {
-  return typeof found === "object" ? JSON.stringify(found, (_key, one) => (typeof one === "bigint" ? String(one) : one)) : String(found);
+  return found === null || isObject(found) ? JSON.stringify(found) : String(found);
 }
 
 /** The part of a long message that a row shows: from its first match. */
