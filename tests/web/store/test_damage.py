@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from logpost_web.store.damage import is_damage, part_in
+from logpost_web.store.damage import is_damage, names_no_part, part_in
 from logpost_web.store.gate import Gate
 
 PART = "/data/store/357/357f79b4-9cbf-4572-80ba-688062ffd16b/20231114_100_105_2"
@@ -38,6 +38,22 @@ def test_other_errors_are_no_damage(code: int, message: str) -> None:
 
 def test_a_message_without_a_part_names_none() -> None:
     assert part_in("Cannot open file /data/store/format_version.txt") is None
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            "Checksum doesn't match: While reading or decompressing skp_idx_idx_words.idx (position: 9)",
+            True,
+        ),
+        ("Cannot read all data: While reading data.cmrk4", True),
+        (f"Cannot read all data: While reading or decompressing {PART}/data.bin (position: 7667)", False),
+        ('Cannot parse JSON object here: {"a":}: (at row 1)', False),
+    ],
+)
+def test_damage_of_a_part_that_is_not_named_is_told_from_other_errors(message: str, expected: bool) -> None:
+    assert names_no_part(message) is expected
 
 
 def test_a_gate_closes_when_all_have_left_and_opens_again() -> None:

@@ -10,12 +10,13 @@ import logging
 from collections.abc import Callable
 
 from logpost_web.indexer import metrics
-from logpost_web.store.damage import part_in
+from logpost_web.store.damage import names_no_part, part_in
 from logpost_web.store.parts import (
     Part,
     broken_aside,
     drop_aside,
     met_in_errors,
+    parts,
     set_aside,
     unsound,
     vanished,
@@ -37,6 +38,8 @@ class Mending:
         self._say = say
         self._seen: dict[int, int] = {}
         self._looked_at = float("-inf")
+        self._unchecked: list[str] = []
+        """Parts that may be damaged; one is read at a time, so that indexing goes on."""
         self._aside: list[Part] = []
 
     def mend(self, now: float) -> bool:
@@ -50,11 +53,19 @@ class Mending:
             log.error("the directory of the store %s was removed: making it again", self._store.description)
             self._store.open_again()
             return True
-        names = {part_in(message) or "" for message in self._store.take_suspects()}
+        messages = self._store.take_suspects()
+        names = set()
         if now - self._looked_at >= LOOK_SECONDS:
             self._looked_at = now
-            names |= met_in_errors(self._store, self._seen) | {part.name for part in vanished(self._store)}
-        return self._set_aside(names - {""})
+            messages += met_in_errors(self._store, self._seen)
+            names = {part.name for part in vanished(self._store)}
+        names |= {part for message in messages if (part := part_in(message))}
+        if not self._unchecked and any(names_no_part(message) for message in messages):
+            log.warning("a part of the store is damaged, and the engine does not say which: reading all of them")
+            self._unchecked = [part.name for part in parts(self._store)]
+        if self._unchecked:
+            names.add(self._unchecked.pop())
+        return self._set_aside(names)
 
     def _set_aside(self, names: set[str]) -> bool:
         """Those of the named parts that are damaged."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import threading
 import uuid
 from collections.abc import Callable, Collection, Mapping
@@ -50,6 +51,9 @@ _OBSTACLES = frozenset(
     }
 )
 """What the client says of a record that it cannot read, or of an offset that is not there."""
+
+_INSTANCE_ID = re.compile(r"[\w.-]{1,249}", re.ASCII)
+"""What Kafka takes for one."""
 
 log = logging.getLogger("indexer")
 
@@ -314,7 +318,12 @@ def _instance_id(directory: Path) -> str:
     """One per store, kept beside it: a second web with a store of its own is another member."""
     file = directory / "group-instance-id"
     with contextlib.suppress(FileNotFoundError):
-        return file.read_text(encoding="ascii").strip()
+        kept = file.read_text(encoding="ascii", errors="replace").strip()
+        if _INSTANCE_ID.fullmatch(kept):
+            return kept
+        log.warning("%s holds no group instance id: making another one", file)
     made = f"indexer-{uuid.uuid4()}"
-    file.write_text(made, encoding="ascii")
+    new = file.with_suffix(".new")
+    new.write_text(made, encoding="ascii")
+    new.replace(file)
     return made

@@ -28,6 +28,8 @@ OPERATING_SYSTEM = 1001
 
 # A directory of a part: 20261130_1_6_1, below store/357/357f79b4-…/.
 _PART = re.compile(r"/([0-9a-zA-Z-]+_\d+_\d+_\d+(?:_\d+)?)(?=[/\"' ]|$)")
+# A file of a part, where the engine does not say of which part: skp_idx_idx_words.idx, data.bin, Body.cmrk2.
+_FILE = re.compile(r"\b\w+\.(?:bin|idx|idx2|cidx|c?mrk\d?|packed)\b")
 
 
 def is_damage(code: int, message: str) -> bool:
@@ -41,3 +43,8 @@ def part_in(message: str) -> str | None:
     """The name of the part that an error was met in, where the message says it."""
     found = _PART.search(message)
     return found[1] if found else None
+
+
+def names_no_part(message: str) -> bool:
+    """Whether damage of some part was met, and nothing says of which."""
+    return part_in(message) is None and _FILE.search(message) is not None

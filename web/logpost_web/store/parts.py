@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from logpost_web.store.damage import DAMAGE_CODES, part_in
+from logpost_web.store.damage import DAMAGE_CODES
 from logpost_web.store.errors import QueryError
 from logpost_web.store.store import Store
 
@@ -38,19 +38,19 @@ def vanished(store: Store) -> list[Part]:
     return [part for part in gone if part in parts(store)] if gone else []
 
 
-def met_in_errors(store: Store, seen: dict[int, int]) -> set[str]:
-    """Names of parts in which the engine met damage since `seen`, which is kept up to date: also what no statement of
-    ours met, as a merge. Raises QueryError."""
+def met_in_errors(store: Store, seen: dict[int, int]) -> list[str]:
+    """What the engine said of damage since `seen`, which is kept up to date: also what no statement of ours met, as a
+    merge. Raises QueryError."""
     found = store.query(
         "SELECT code, value, last_error_message FROM system.errors WHERE code IN {codes:Array(Int32)}",
         {"codes": sorted(DAMAGE_CODES)},
     )
-    names = set()
+    messages = []
     for code, value, message in found.rows:
         if value > seen.get(code, 0):
             seen[code] = value
-            names.add(part_in(str(message)) or "")
-    return names - {""}
+            messages.append(str(message))
+    return messages
 
 
 def unsound(store: Store, names: set[str]) -> Iterator[tuple[Part, str]]:

@@ -15,12 +15,17 @@ from logpost.service import DirectoryLock
 from logpost.store_url import scheme_and_rest
 from logpost_web.store import embedded, layout
 from logpost_web.store.errors import GONE, QueryError, UnopenedError, first_line
+from logpost_web.store.room import problems
 from logpost_web.store.schema import TABLE
 from logpost_web.store.statements import Statements
 
 OPEN_TRIES = 10
 OPEN_PAUSE_SECONDS = 1.0
 """A store that vanished while it was open is made again; the removal may not be through with it."""
+REMEDY = (
+    "what the engine wrote to stderr says why; if files are damaged, `logpost store rebuild` keeps them aside, and the"
+    " next start fills a new store from the topics"
+)
 
 
 class Store(Statements):
@@ -61,10 +66,17 @@ class Store(Statements):
             self._place = self._find_place()
         except (ClickHouseError, QueryError, OSError) as error:
             self.disconnect()
-            raise UnopenedError(f"cannot open the store {self.description}: {first_line(error)}") from error
+            raise UnopenedError(f"cannot open the store {self.description}: {self._reason(error)}") from error
         except StartError:
             self.disconnect()
             raise
+
+    def _reason(self, error: Exception) -> str:
+        if self._path is None:
+            return first_line(error)
+        if problem := next(problems(self._lock.directory), ""):
+            return problem
+        return f"{first_line(error)}: {REMEDY}"
 
     def begin_rebuild(self) -> None:
         """Put the rows aside and begin an empty table: see `layout.begin_rebuild`. Blocks. Raises QueryError."""
