@@ -20,6 +20,9 @@ from logpost_broker.node import InternalLog, Node
 SNAPSHOT_BYTES = 16 * 1024 * 1024
 """How much may be journaled until the state is written again."""
 EVENTS_PER_WRITE = 1_000
+MAX_STATE_BYTES = 64 * 1024 * 1024
+"""What the state of a coordinator may take in its journal; in memory it is some times that. Above it nothing new is
+taken, and what is there goes on."""
 
 E = TypeVar("E")
 logger = logging.getLogger("broker")
@@ -48,6 +51,8 @@ class Journal(Generic[E]):
         self._snapshot_bytes = snapshot_bytes
         self._log: InternalLog | None = None
         self._bytes_since_snapshot = 0
+        self.state_bytes = 0
+        """Of the state when it was last written as a whole."""
         self.durable: asyncio.Future[None] | None = None
         """Done when everything appended so far is durable; raises ApiError when that failed. None before the first."""
 
@@ -84,12 +89,17 @@ class Journal(Generic[E]):
         self._bytes_since_snapshot += log.size_bytes - size_before
         self.durable.add_done_callback(self._report)
 
+    @property
+    def is_full(self) -> bool:
+        return self.state_bytes > MAX_STATE_BYTES
+
     def snapshot_if_due(self) -> None:
         """Write the state again when enough was journaled since the last time, and drop what lies before it."""
         log = self._log
-        if log is None or self._bytes_since_snapshot < self._snapshot_bytes:
+        # A large state is written again less often: else most of what is written would be that.
+        if log is None or self._bytes_since_snapshot < max(self._snapshot_bytes, self.state_bytes):
             return
-        start = log.next_offset
+        start, size_before = log.next_offset, log.size_bytes
         events = self._snapshot()
         try:
             for first in range(0, len(events), EVENTS_PER_WRITE):
@@ -100,6 +110,14 @@ class Journal(Generic[E]):
             )
             return
         self._bytes_since_snapshot = 0
+        self.state_bytes = log.size_bytes - size_before
+        if self.is_full:
+            logger.error(
+                "the state in %s takes %d bytes, more than %d: nothing new is taken until others have gone",
+                self._format.topic,
+                self.state_bytes,
+                MAX_STATE_BYTES,
+            )
         if self.durable is not None:
             self.durable.add_done_callback(lambda done: self._drop_before(log, start, done))
 

@@ -151,6 +151,13 @@ class BrokerMetrics:
         self._fetch_sessions = Gauge(
             "logpost_broker_fetch_sessions", "Fetch sessions of consumers that are kept.", registry=self._registry
         )
+        self._state_bytes = Gauge(
+            "logpost_broker_state_bytes",
+            "What the coordinators of groups and transactions keep, as it was last journaled as a whole; and what the"
+            " members of classic groups say of themselves.",
+            ["of"],
+            registry=self._registry,
+        )
         self.cleaner = CleanerMetrics(self._registry)
 
     def watch_logs(self, logs: Iterable[PartitionLog]) -> None:
@@ -158,6 +165,10 @@ class BrokerMetrics:
         self._damaged_bytes.set_function(lambda: sum(log.damaged_bytes for log in logs))
         self._offline_partitions.set_function(lambda: sum(log.offline is not None for log in logs))
         self._open_transactions.set_function(lambda: sum(len(log.transactions.open) for log in logs))
+
+    def watch_state(self, name: str, state_bytes: Callable[[], int]) -> None:
+        """Of a coordinator."""
+        self._state_bytes.labels(name).set_function(state_bytes)
 
     def watch_sessions(self, sessions: Sized) -> None:
         self._fetch_sessions.set_function(lambda: len(sessions))

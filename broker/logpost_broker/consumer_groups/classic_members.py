@@ -17,6 +17,7 @@ from logpost_broker.consumer_groups.work import Work
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.messages import Heartbeat, Join, JoinReply, LeavingMember, Sync, SyncReply
 from logpost_broker.groups.outcome import Draft
+from logpost_broker.groups.sizes import require_room
 from logpost_broker.groups.subscription import CONSUMER
 
 
@@ -40,6 +41,7 @@ def join(work: Work, request: Join, *, is_metadata_seen: bool) -> JoinReply:
     )
     changed = member is None or member.topic_names != updated.topic_names or bool(member.topic_regex)
     if updated != member:
+        require_room(updated, (each for each in work.group.members.values() if each.member_id != updated.member_id))
         work.emit(updated)
     if changed or not is_metadata_seen or work.group.epoch > work.group.target_epoch:
         refresh(work, is_subscription_changed=changed)

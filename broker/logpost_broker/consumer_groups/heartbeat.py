@@ -20,6 +20,7 @@ from logpost_broker.consumer_groups.subscriptions import check_regex, refresh
 from logpost_broker.consumer_groups.timer_keys import MemberSessionTimer, RevocationTimer
 from logpost_broker.consumer_groups.work import Work
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.sizes import require_room
 
 
 def heartbeat(work: Work, request: MemberHeartbeat, *, is_metadata_seen: bool) -> MemberHeartbeatReply:
@@ -128,6 +129,7 @@ def _update(work: Work, member: MemberStored | None, request: MemberHeartbeat) -
     if updated.topic_regex and updated.topic_regex != known.topic_regex:
         check_regex(updated.topic_regex)
     if member is None or updated != member:
+        require_room(updated, (each for each in work.group.members.values() if each.member_id != updated.member_id))
         work.emit(updated)
     return member is None or _wants(updated) != _wants(member)
 

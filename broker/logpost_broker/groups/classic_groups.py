@@ -46,6 +46,10 @@ class ClassicGroups:
     def __init__(self, limits: GroupLimits) -> None:
         self.limits = limits
         self._groups: dict[str, Group] = {}
+        self._said: dict[str, int] = {}
+        """Group id → bytes."""
+        self.said_bytes = 0
+        """What all members say of themselves, those too that are not journaled yet."""
 
     def join(self, request: Join, waiter: Waiter, draft: Draft) -> Outcome:
         """Answered with a JoinReply, maybe by a later outcome. `draft` may have events already, of a group that makes
@@ -119,7 +123,15 @@ class ClassicGroups:
             self._groups.pop(group.group_id, None)
         else:
             self._groups[group.group_id] = group
+        self._weigh(group.group_id)
         return draft.outcome()
+
+    def _weigh(self, group_id: str) -> None:
+        group = self._groups.get(group_id)
+        self.said_bytes -= self._said.pop(group_id, 0)
+        if group is not None:
+            self._said[group_id] = group.said_bytes
+            self.said_bytes += self._said[group_id]
 
     def __contains__(self, group_id: str) -> bool:
         return group_id in self._groups
@@ -161,8 +173,10 @@ class ClassicGroups:
     def apply(self, event: GroupStored | GroupDeleted) -> None:
         if isinstance(event, GroupStored):
             self._groups.setdefault(event.group_id, Group(group_id=event.group_id)).apply(event)
+            self._weigh(event.group_id)
             return
         group = self._groups.pop(event.group_id, None)
+        self._weigh(event.group_id)
         if group is not None:
             group.move(GroupState.DEAD, group.state_since_ms)
 

@@ -6,7 +6,7 @@ Every call says what it decided as an `Outcome` and waits for nothing. A caller 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from kio.schema.errors import ErrorCode
 
@@ -59,9 +59,16 @@ from logpost_broker.streams_groups.timer_keys import StreamsTimer
 
 class GroupCoordinator:
     def __init__(
-        self, limits: GroupLimits, consumers: ConsumerGroups, streams: StreamsGroups, shares: ShareGroups
+        self,
+        limits: GroupLimits,
+        consumers: ConsumerGroups,
+        streams: StreamsGroups,
+        shares: ShareGroups,
+        is_full: Callable[[], bool] = lambda: False,
     ) -> None:
-        """All of them share journal and timers, and all but the last the offsets."""
+        """All of them share journal and timers, and all but the last the offsets. While the journal `is_full` no new
+        members and no offsets at new places are taken."""
+        self._is_journal_full = is_full
         self.limits = limits
         self.classic = ClassicGroups(limits)
         self.consumers = consumers
@@ -74,7 +81,27 @@ class GroupCoordinator:
         self.kinds.register(GroupKind.STREAMS, self.streams.__contains__)
         self.kinds.register(GroupKind.SHARE, self.shares.__contains__)
         self.kinds.register(GroupKind.CLASSIC, self._groups.is_classic)
-        self.offsets = OffsetRequests(limits, self._groups, self.kinds, self._offsets)
+        self.offsets = OffsetRequests(limits, self._groups, self.kinds, self._offsets, is_full)
+
+    @property
+    def said_bytes(self) -> int:
+        """What the members of classic groups say of themselves."""
+        return self.classic.said_bytes
+
+    def _is_full(self) -> bool:
+        return self._is_journal_full() or self.said_bytes > self.limits.max_bytes
+
+    def _require_room(self, group_id: str, member_id: str, instance_id: str | None = None) -> None:
+        """For a member that joins. Raises ApiError GROUP_MAX_SIZE_REACHED."""
+        if self._is_full() and not self._has_member(group_id, member_id, instance_id):
+            raise ApiError(ErrorCode.group_max_size_reached, "all groups together hold as much as they may")
+
+    def _has_member(self, group_id: str, member_id: str, instance_id: str | None) -> bool:
+        group = self.classic.get(group_id)
+        if group is not None:
+            return member_id in group.members or group.static_member(instance_id) is not None
+        newer = (self.consumers, self.streams, self.shares)
+        return any(each.has_member(group_id, member_id) for each in newer)
 
     # Membership
 
@@ -83,6 +110,7 @@ class GroupCoordinator:
         draft = Draft(now_ms)
         try:
             check_join(request, self.limits)
+            self._require_room(request.group_id, request.member_id, request.instance_id)
             if self._groups.has_consumers(request.group_id):
                 return self.consumers.classic_join(request, waiter, draft)
             self._make_room(request.group_id, draft)
@@ -95,6 +123,11 @@ class GroupCoordinator:
         """Answered with a MemberHeartbeatReply. A classic group gives its id, and its offsets, to the consumer group of
         the first member that joins; its own members become members of that."""
         draft = Draft(now_ms)
+        try:
+            self._require_room(request.group_id, request.member_id)
+        except ApiError as error:
+            draft.reply(waiter, MemberHeartbeatReply(code=error.code, message=error.message))
+            return draft.outcome()
         kind = self.kinds.of(request.group_id)
         if kind in (GroupKind.CONSUMER, None):
             return self.consumers.heartbeat(request, waiter, draft)
@@ -125,6 +158,11 @@ class GroupCoordinator:
         """Answered with a StreamsHeartbeatReply. A classic group without members gives its id, and its offsets, to the
         streams group of the first member that joins."""
         draft = Draft(now_ms)
+        try:
+            self._require_room(request.group_id, request.member_id)
+        except ApiError as error:
+            draft.reply(waiter, StreamsHeartbeatReply(code=error.code, message=error.message))
+            return draft.outcome()
         kind = self.kinds.of(request.group_id)
         is_room = (
             kind is GroupKind.CLASSIC and request.member_epoch == JOIN_EPOCH and self._groups.is_empty(request.group_id)
@@ -140,6 +178,11 @@ class GroupCoordinator:
     def share_heartbeat(self, request: ShareHeartbeat, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a ShareHeartbeatReply."""
         draft = Draft(now_ms)
+        try:
+            self._require_room(request.group_id, request.member_id)
+        except ApiError as error:
+            draft.reply(waiter, ShareHeartbeatReply(code=error.code, message=error.message))
+            return draft.outcome()
         if self.kinds.of(request.group_id) not in (GroupKind.SHARE, None):
             message = f"Group {request.group_id} is not a share group."
             draft.reply(waiter, ShareHeartbeatReply(code=ErrorCode.group_id_not_found, message=message))
@@ -149,6 +192,9 @@ class GroupCoordinator:
     def create_share_group(self, group_id: str, waiter: Waiter, now_ms: int) -> Outcome:
         """A group without members, whose offsets are set before it reads. Answered with a CreateReply."""
         draft = Draft(now_ms)
+        if self._is_full():
+            draft.reply(waiter, CreateReply(code=ErrorCode.group_max_size_reached))
+            return draft.outcome()
         if self.kinds.of(group_id) not in (GroupKind.SHARE, None):
             draft.reply(waiter, CreateReply(code=ErrorCode.group_id_not_found))
             return draft.outcome()

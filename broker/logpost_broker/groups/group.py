@@ -13,6 +13,7 @@ from logpost_broker.errors import ApiError
 from logpost_broker.groups.events import GroupStored, StoredMember
 from logpost_broker.groups.messages import JoinedMember
 from logpost_broker.groups.outcome import Waiter
+from logpost_broker.groups.sizes import said_bytes
 from logpost_broker.groups.states import ALLOWED_BEFORE, GroupState
 
 Protocols = tuple[tuple[str, bytes], ...]
@@ -32,6 +33,14 @@ class Member:
     sync_waiter: Waiter | None = None
     owes_sync: bool = False
     """It joined the present generation and has not asked for its assignment yet."""
+    said_bytes: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.weigh()
+
+    def weigh(self) -> None:
+        """To be called when what it says of itself has changed."""
+        self.said_bytes = said_bytes((self.member_id, self.instance_id, self.client_id, self.protocols))
 
     def metadata(self, protocol: str | None) -> bytes:
         return dict(self.protocols).get(protocol or "", b"")
@@ -79,6 +88,10 @@ class Group:
 
     def is_in(self, *states: GroupState) -> bool:
         return self.state in states
+
+    @property
+    def said_bytes(self) -> int:
+        return said_bytes((self.group_id, self.pending)) + sum(member.said_bytes for member in self.members.values())
 
     @property
     def is_unused(self) -> bool:

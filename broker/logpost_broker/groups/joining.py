@@ -18,6 +18,7 @@ from logpost_broker.groups.rebalance import (
     present_generation,
     watch,
 )
+from logpost_broker.groups.sizes import require_room
 from logpost_broker.groups.states import GroupState
 from logpost_broker.groups.subscription import same_subscription
 
@@ -27,6 +28,9 @@ def join(group: Group, request: Join, waiter: Waiter, draft: Draft, limits: Grou
     known = _known_member(group, request)
     if known is None and len(group.members) + len(group.pending - {request.member_id}) >= limits.max_members:
         raise ApiError(ErrorCode.group_max_size_reached, f"a group has at most {limits.max_members} members")
+    if known is None or known.protocols != request.protocols:
+        said = (request.member_id, request.instance_id, request.client_id, request.protocol_type, request.protocols)
+        require_room(said, (each.protocols for each in group.members.values() if each is not known))
     if not group.accepts(request.protocol_type, request.protocols, known):
         raise ApiError(ErrorCode.inconsistent_group_protocol)
     if known is not None and known.member_id != request.member_id:
@@ -143,6 +147,7 @@ def _update(group: Group, member: Member, request: Join) -> None:
     member.session_timeout_ms = request.session_timeout_ms
     member.rebalance_timeout_ms = request.rebalance_timeout_ms
     member.protocols = request.protocols
+    member.weigh()
 
 
 def _park_and_rebalance(group: Group, member: Member, waiter: Waiter, draft: Draft, limits: GroupLimits) -> None:

@@ -16,6 +16,8 @@ class GroupLimits:
     """How long the first rebalance of an empty group waits for more members. None by default: on one node a consumer
     that has to wait three seconds for nobody is the common case."""
     max_members: int = 1_000
+    max_bytes: int = 64 * 1024 * 1024
+    """What the members of all classic groups may say of themselves."""
     max_offset_metadata_bytes: int = 4_096
     offsets_retention_ms: int = 7 * 24 * 3_600 * 1_000
     """How long the offsets of a group that nobody uses are kept (KIP-211)."""

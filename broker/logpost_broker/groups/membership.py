@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
@@ -10,6 +12,7 @@ from logpost_broker.groups.limits import GroupLimits
 from logpost_broker.groups.messages import Heartbeat, LeavingMember, Sync, SyncReply
 from logpost_broker.groups.outcome import Draft, PendingTimer, SyncTimer, Waiter
 from logpost_broker.groups.rebalance import complete_when_all_joined, drop, park_sync, prepare, remove, watch
+from logpost_broker.groups.sizes import MAX_GROUP_BYTES, said_bytes
 from logpost_broker.groups.states import GroupState
 
 
@@ -17,7 +20,7 @@ def sync(group: Group, request: Sync, waiter: Waiter, draft: Draft) -> None:
     """Hold the request until the leader's comes; that one brings the assignments and answers all.
 
     Raises ApiError: UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION, INCONSISTENT_GROUP_PROTOCOL,
-    REBALANCE_IN_PROGRESS.
+    REBALANCE_IN_PROGRESS, UNKNOWN_SERVER_ERROR for assignments that are too large.
     """
     member = _current_member(group, request.member_id, request.instance_id, request.generation)
     for said, is_so in ((request.protocol_type, group.protocol_type), (request.protocol, group.protocol)):
@@ -31,13 +34,24 @@ def sync(group: Group, request: Sync, waiter: Waiter, draft: Draft) -> None:
         draft.reply(waiter, _assigned(group, member.assignment))
         _stop_waiting_for_syncs(group, draft)
         return
-    park_sync(group, member, waiter, draft)
     if member.member_id == group.leader:
-        _become_stable(group, request, draft)
+        assignments = _assignments(group, request)
+        park_sync(group, member, waiter, draft)
+        _become_stable(group, assignments, draft)
+    else:
+        park_sync(group, member, waiter, draft)
 
 
-def _become_stable(group: Group, request: Sync, draft: Draft) -> None:
+def _assignments(group: Group, request: Sync) -> dict[str, bytes]:
+    """Member id → what its leader gives it. Raises ApiError UNKNOWN_SERVER_ERROR for too much."""
     assignments = {member_id: request.assignments.get(member_id, b"") for member_id in group.members}
+    if said_bytes(assignments) > MAX_GROUP_BYTES:
+        message = f"a leader assigns at most {MAX_GROUP_BYTES} bytes"
+        raise ApiError(ErrorCode.unknown_server_error, message)  # as Kafka, which cannot journal them
+    return assignments
+
+
+def _become_stable(group: Group, assignments: Mapping[str, bytes], draft: Draft) -> None:
     draft.events.append(group.as_stable(draft.now_ms, assignments=assignments, renamed={}))
     for member in group.members.values():
         if member.sync_waiter is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from kio.schema.errors import ErrorCode
 
@@ -27,7 +27,16 @@ from logpost_broker.groups.outcome import Draft, Outcome, Waiter
 
 
 class OffsetRequests:
-    def __init__(self, limits: GroupLimits, groups: GroupTable, kinds: GroupKinds, offsets: Offsets) -> None:
+    def __init__(
+        self,
+        limits: GroupLimits,
+        groups: GroupTable,
+        kinds: GroupKinds,
+        offsets: Offsets,
+        is_full: Callable[[], bool],
+    ) -> None:
+        """While it `is_full`, only offsets at places that have one are taken."""
+        self._is_full = is_full
         self._limits = limits
         self._groups = groups
         self._kinds = kinds
@@ -50,8 +59,12 @@ class OffsetRequests:
             draft.reply(waiter, CommitReply(code=error.code))
             return draft.outcome()
         codes: dict[TopicPartition, ErrorCode] = {}
+        known = self._offsets.of(request.group_id) if self._is_full() else None
         for offset in request.offsets:
-            code = codes[offset.topic, offset.partition] = check_offset(offset, self._limits)
+            code = check_offset(offset, self._limits)
+            if known is not None and (offset.topic, offset.partition) not in known:
+                code = ErrorCode.invalid_commit_offset_size
+            codes[offset.topic, offset.partition] = code
             if code == ErrorCode.none:
                 draft.events.append(committed(request, offset, now_ms))
         draft.reply(waiter, CommitReply(codes=codes))

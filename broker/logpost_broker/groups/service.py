@@ -79,12 +79,14 @@ class GroupService:
         consumers = ConsumerGroups(self._consumer_limits, self._topics_image)
         streams = StreamsGroups(self._streams_limits, self._topics_image)
         shares = ShareGroups(self.share_limits, self._topics_image)
-        self._core = GroupCoordinator(_limits(node.config), consumers, streams, shares)
+        self._core = GroupCoordinator(_limits(node.config), consumers, streams, shares, lambda: self._journal.is_full)
         self.kinds = self._core.kinds
         """Which kind of group an id stands for."""
         self.share_member_lost: Callable[[str, str], None] = lambda group_id, member_id: None
         """Called with the group and the member of a session that has run down."""
         self._journal = Journal(node, GroupJournalFormat(), self._core.snapshot, snapshot_bytes)
+        node.metrics.watch_state("groups", lambda: self._journal.state_bytes)
+        node.metrics.watch_state("members", lambda: self._core.said_bytes)
         self._timers = Timers(self._expire)
         self._next_expiry: asyncio.TimerHandle | None = None
         self._next_forgetting: asyncio.TimerHandle | None = None

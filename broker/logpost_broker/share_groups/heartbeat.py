@@ -11,6 +11,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.limits import MAX_STRING_BYTES
+from logpost_broker.groups.sizes import require_room
 from logpost_broker.share_groups.assignor import assign
 from logpost_broker.share_groups.member_events import (
     ShareCurrentStored,
@@ -116,6 +117,7 @@ def _update(work: Work, member: ShareMemberStored | None, request: ShareHeartbea
         topic_names=member.topic_names if names is None and member is not None else names or (),
     )
     if updated != member:
+        require_room(updated, (each for each in work.group.members.values() if each.member_id != updated.member_id))
         work.emit(updated)
     return member is None or updated.topic_names != member.topic_names
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.sizes import require_room
 from logpost_broker.streams_groups.assignment import assignment_configs, refresh_targets
 from logpost_broker.streams_groups.configured_topology import ConfiguredTopology
 from logpost_broker.streams_groups.endpoints import endpoints
@@ -134,6 +135,8 @@ def _update_member(work: Work, known: StreamsMemberStored | None, request: Strea
     )
     if updated == known:
         return False
+    others = (each for each in work.group.members.values() if each.member_id != updated.member_id)
+    require_room((updated, request.topology), others)
     work.emit(updated)
     return True
 

@@ -40,6 +40,7 @@ class TransactionService:
         self._node = node
         self._core = TransactionCoordinator(limits or TransactionLimits(), node.producer_ids.take)
         self._journal = Journal(node, TransactionJournalFormat(), self._core.snapshot, snapshot_bytes)
+        node.metrics.watch_state("transactions", lambda: self._journal.state_bytes)
         self.markers = Markers(node)
         self._completing: dict[str, asyncio.Task[None]] = {}
         """Transactional id → the writing of its markers."""
@@ -84,7 +85,10 @@ class TransactionService:
     # For clients
 
     async def init(self, request: Init) -> ProducerIdentity:
-        """Raises ApiError: what TransactionCoordinator.init raises, COORDINATOR_NOT_AVAILABLE."""
+        """Raises ApiError: what TransactionCoordinator.init raises, COORDINATOR_NOT_AVAILABLE also for a new id where
+        the journal is full."""
+        if self._journal.is_full and self._core.describe(request.transactional_id) is None:
+            raise ApiError(ErrorCode.coordinator_not_available, "transactions hold as much as they may")
         outcome = await self._decide(lambda now_ms: self._core.init(request, now_ms))
         if outcome.code is not ErrorCode.none:
             await self._complete_all(outcome.events)

@@ -132,7 +132,7 @@ def test_others_have_their_turn_between_the_elements_of_any_request(tmp_path: Pa
     ("api", "array", "one"),
     [
         ("consumer_group_describe", "group_ids", "g"),
-        ("delete_groups", "groups_names", "g"),
+        ("delete_groups", "groups_names", "a group of nobody"),
         ("describe_configs", "resources", {"resource_type": 4, "resource_name": "1"}),
         ("describe_groups", "groups", "g"),
         ("describe_producers", "topics", {"name": "t", "partition_indexes": (0, 0)}),

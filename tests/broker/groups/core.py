@@ -26,6 +26,7 @@ def coordinator(
     consumers: Callable[[], ConsumerGroupLimits] = ConsumerGroupLimits,
     streams: Callable[[], StreamsGroupLimits] = StreamsGroupLimits,
     shares: Callable[[], ShareLimits] = ShareLimits,
+    is_full: Callable[[], bool] = lambda: False,
 ) -> GroupCoordinator:
     """Each kind has what `consumers`, `streams` and `shares` answer at the time of a call for its limits."""
     return GroupCoordinator(
@@ -33,6 +34,7 @@ def coordinator(
         ConsumerGroups(lambda _: consumers(), image),
         StreamsGroups(lambda _: streams(), image),
         ShareGroups(lambda _: shares(), image),
+        is_full,
     )
 
 
