@@ -23,6 +23,7 @@ from pathlib import Path
 import zstandard
 
 from bench.brokers import Logpost
+from bench.long_requests import LONG
 from bench.usage import usage_of
 from bench.wide_requests import WIDE
 from logpost_broker.log.batch import HEADER_BYTES, LENGTH_PREFIX_BYTES
@@ -190,7 +191,7 @@ def unfinished(client: WireClient) -> Callable[[], None]:
     return ask
 
 
-ROWS: dict[str, Callable[[WireClient], Callable[[], None]]] = {
+ROWS: dict[str, Callable[[WireClient], Callable[[], object]]] = {
     "4,000 requests sent ahead": pipelined,
     "metadata of 2,000 topics, 1,000 made on first use": auto_creation,
     "creation of 2,000 topics": creation,
@@ -203,10 +204,11 @@ ROWS: dict[str, Callable[[WireClient], Callable[[], None]]] = {
     "settings of 1,000 topics described": descriptions,
     "500 requests of 100 MB begun": unfinished,
     **WIDE,
+    **LONG,
 }
 
 
-def measure(prepare: Callable[[WireClient], Callable[[], None]]) -> tuple[float, float, float, float]:
+def measure(prepare: Callable[[WireClient], Callable[[], object]]) -> tuple[float, float, float, float]:
     """Seconds that it took, the longest that another waited, MiB before and at the peak."""
     with tempfile.TemporaryDirectory(prefix="logpost-bench-") as directory:
         process = Logpost(Path(directory))

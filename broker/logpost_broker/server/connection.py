@@ -62,7 +62,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_write_paused = False
         self._is_draining = False
         self._is_starting = False
-        self._is_held = False
+        self._holds = 0
         self._is_in_line = False
         self._is_sending_soon = False
         self.closed = False
@@ -150,7 +150,7 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def _has_room(self) -> bool:
         return (
-            not (self._is_write_paused or self._is_starting or self._is_held)
+            not (self._is_write_paused or self._is_starting or self._holds)
             and len(self._replies) < MAX_OPEN_REQUESTS
             and self._ready_bytes < READY_BYTES
         )
@@ -159,11 +159,12 @@ class Connection(asyncio.BufferedProtocol):
         self._when_lost[key] = call
 
     def hold(self) -> None:
-        self._is_held = True
+        self._holds += 1
 
     def go_on(self) -> None:
-        self._is_held = False
-        self._serve()
+        self._holds -= 1
+        if not self._holds:
+            self._serve()
 
     def _handle(self, frame: Frame) -> None:
         try:

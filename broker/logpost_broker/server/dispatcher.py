@@ -25,12 +25,12 @@ Buffers = list[Buffer]
 Encode = Callable[[Any], Buffers | None]
 
 PRODUCE_KEY = 0
-"""Its large requests are few elements with many bytes."""
+"""Its large requests are mostly few elements with many bytes."""
 FRAME_AT_ONCE = 16 * 1024
 """A request of so many bytes is read on the event loop, in 35 ms where each is an element."""
 
 ELEMENTS_AT_ONCE = 1_000
-"""An answer of so many elements is written on the event loop, in 5 ms."""
+"""An answer of so many elements is written on the event loop, in 5 ms, and a request of so many read there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,9 @@ class Dispatcher:
             version=version, client_id=header.client_id, client_host=client_host, connection=connection
         )
         encode = partial(_encode, codec, header.correlation_id, names)
-        if len(frame) > FRAME_AT_ONCE and key != PRODUCE_KEY:
+        if len(frame) > FRAME_AT_ONCE and (
+            key != PRODUCE_KEY or codec.has_more_elements(frame, position, ELEMENTS_AT_ONCE)
+        ):
             work = self._read_in_thread(codec, partial(codec.read, frame, position, names), context, encode)
             return Parked(asyncio.ensure_future(work), _as_it_is, starts_next_turn=True)
         response = codec.api.handler(self._node, codec.read(frame, position, names), context)

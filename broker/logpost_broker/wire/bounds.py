@@ -36,6 +36,14 @@ class RequestBounds:
             return kept, 0
         return frame, position
 
+    def has_more_elements(self, frame: Frame, position: int, limit: int) -> bool:
+        """Whether the request may have more than `limit` elements in its arrays."""
+        try:
+            self._walk(frame, position, Elements(limit))
+        except (UnknownTagError, ValueError, LookupError):
+            return True
+        return False
+
     def _check(self, frame: Frame, position: int) -> None:
         end = self._walk(frame, position, Elements(MAX_ELEMENTS))
         if end > len(frame):

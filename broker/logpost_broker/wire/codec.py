@@ -50,6 +50,10 @@ class VersionCodec:
         self._lift = compile_conversion(request, api.request, api.lift, version)
         self._lower = compile_conversion(api.response, response, api.lower, version)
 
+    def has_more_elements(self, frame: Frame, position: int, limit: int) -> bool:
+        """Whether the request may have more than `limit` elements in its arrays; it is read no further than that."""
+        return self._bounds.has_more_elements(frame, position, limit)
+
     def read(self, frame: Frame, position: int, names: TopicNames) -> Any:
         """The newest request that stands for the one at `position`. Raises MalformedError."""
         try:

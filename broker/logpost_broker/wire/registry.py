@@ -50,7 +50,7 @@ class Holdable(Protocol):
     def closed(self) -> bool: ...
 
     def hold(self) -> None:
-        """Handle no further request, and read none, until `go_on`."""
+        """Handle no further request, and read none, until everybody who held it has called `go_on`."""
 
     def go_on(self) -> None: ...
 

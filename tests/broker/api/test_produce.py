@@ -14,6 +14,7 @@ import pytest
 from kio.schema.errors import ErrorCode
 
 from logpost_broker import Broker
+from logpost_broker.api.produce import PARTITIONS_AT_ONCE
 from logpost_broker.broker import EMBEDDED
 from logpost_broker.log.batch import (
     CONTROL,
@@ -220,6 +221,33 @@ def test_pipelined_batches_of_all_sizes_keep_their_order(client: WireClient, new
             [answer] = client.receive().responses[0].partition_responses
             assert (answer.error_code, answer.base_offset) == (ErrorCode.none, offset)
     assert [len(value or b"") for value in values_in(client, topic, len(sizes))] == sizes
+
+
+@pytest.mark.parametrize("acks", [1, -1])
+def test_batches_of_a_request_that_is_handled_in_steps_keep_their_order(
+    client: WireClient, new_topic: NewTopic, acks: int
+) -> None:
+    topic = new_topic()
+    many = [build_batch([(None, b"%d" % n)], 1) for n in range(PARTITIONS_AT_ONCE + 10)]
+    for batches in (many, [BATCH]):
+        data = [{"name": topic, "partition_data": [{"index": 0, "records": batch} for batch in batches]}]
+        client.send("produce", 9, {"acks": acks, "topic_data": data})
+    answers = [client.receive().responses for _ in range(2)]
+    assert [[partition.base_offset for partition in topic.partition_responses] for [topic] in answers] == [
+        list(range(len(many))),
+        [len(many)],
+    ]
+    assert values_in(client, topic, len(many) + 1) == [*(b"%d" % n for n in range(len(many))), b"v"]
+
+
+def test_a_refusal_among_many_batches_without_an_answer_closes_the_connection(
+    client: WireClient, new_topic: NewTopic
+) -> None:
+    batches = [*[BATCH] * PARTITIONS_AT_ONCE, b"none"]
+    data = [{"name": new_topic(), "partition_data": [{"index": 0, "records": batch} for batch in batches]}]
+    client.send("produce", 9, {"acks": 0, "topic_data": data})
+    with pytest.raises(EOFError):
+        client.receive_frame()
 
 
 def values_in(client: WireClient, topic: str, count: int) -> list[bytes | None]:

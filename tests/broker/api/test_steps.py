@@ -26,8 +26,8 @@ from tests.broker.wire_client import WireClient, versions
 ELEMENTS = 150
 """More than the broker has settings, APIs or nodes to tell of whatever it is asked."""
 SERVICES = (GroupService, ShareGroupService, TransactionService)
-IN_THREADS = frozenset({"describe_log_dirs", "leave_group"})
-"""What takes long is done in a thread, or a thousand elements at once."""
+OTHERWISE = frozenset({"describe_log_dirs", "leave_group", "produce"})
+"""What takes long is done in a thread, or some hundred elements at once."""
 
 
 class CountedTurns(Turns):
@@ -84,7 +84,6 @@ NOT_YET = frozenset(
         "list_offsets",
         "offset_commit",
         "offset_fetch",
-        "produce",
         "read_share_group_state",
         "read_share_group_state_summary",
         "txn_offset_commit",
@@ -119,7 +118,7 @@ def requests() -> Iterator[tuple[Api, ArrayPath, bool]]:
     for key, served in SERVED.items():
         api = handled(key)
         assert api is not None
-        if served.name not in IN_THREADS | NOT_YET:
+        if served.name not in OTHERWISE | NOT_YET:
             for path in arrays_of(api.request):
                 yield from ((api, path, is_alike) for is_alike in (False, True))
 

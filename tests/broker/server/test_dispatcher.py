@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import pytest
 from kio.serial import entity_reader, entity_writer
 
 from logpost_broker.broker import EMBEDDED
@@ -70,13 +71,27 @@ def test_a_long_answer_of_a_handler_without_steps_is_written_in_a_thread(tmp_pat
 
 
 def test_a_long_request_is_read_in_a_thread_while_its_connection_waits(tmp_path: Path) -> None:
-    data = frame("create_acls", 3, {"creations": [{"resource_name": "n" * 100}] * (FRAME_AT_ONCE // 100)})
+    creations = [{"resource_name": "n" * 100}] * (FRAME_AT_ONCE // 100)
+    assert was_held(tmp_path, frame("create_acls", 3, {"creations": creations}))
+
+
+@pytest.mark.parametrize(("partitions", "size", "is_held"), [(1, FRAME_AT_ONCE, False), (ELEMENTS_AT_ONCE, 20, True)])
+def test_a_produce_request_is_long_by_its_elements_alone(
+    tmp_path: Path, partitions: int, size: int, is_held: bool
+) -> None:
+    data = [{"name": "t", "partition_data": [{"index": 0, "records": bytes(size)}] * partitions}]
+    assert was_held(tmp_path, frame("produce", 9, {"acks": 1, "topic_data": data})) == is_held
+
+
+def was_held(directory: Path, data: bytes) -> bool:
+    """While the request was read."""
+    connection = Held()
 
     async def story(dispatcher: Dispatcher) -> None:
-        connection = Held()
         answer = dispatcher.dispatch(data, "localhost", connection)
-        assert isinstance(answer, Parked)
-        assert await answer.response
-        assert connection.was_held
+        if isinstance(answer, Parked):
+            await answer.response
 
-    run(tmp_path, story)
+    assert len(data) > FRAME_AT_ONCE
+    run(directory, story)
+    return connection.was_held
