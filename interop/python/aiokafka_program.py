@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
-from transcripts import SECONDS, SERVERS, fact, title
+from transcripts import SECONDS, SERVERS, STAMP, fact, title
 
 NAME = "aiokafka"
 Ask = Callable[[], Awaitable[object]]
@@ -39,7 +39,7 @@ async def producing(admin: AIOKafkaAdminClient) -> None:
         for acks in (1, "all", 0):
             async with AIOKafkaProducer(bootstrap_servers=SERVERS, compression_type=codec, acks=acks) as producer:
                 sent = await producer.send_and_wait(
-                    name, b"v" * 100, key=b"k", partition=0, timestamp_ms=1_700_000_000_000, headers=[("h", b"v")]
+                    name, b"v" * 100, key=b"k", partition=0, timestamp_ms=STAMP, headers=[("h", b"v")]
                 )
                 fact(f"{codec} acks={acks}", sent and (sent.partition, sent.offset))
         await read(name, 3)
@@ -64,10 +64,11 @@ async def read(name: str, count: int, isolation_level: str = "read_uncommitted")
         found = [await asyncio.wait_for(consumer.getone(), SECONDS) for _ in range(count)]
         fact(
             f"read {isolation_level}",
-            [(each.offset, each.timestamp, each.key, each.value[:9], each.headers) for each in found],
+            [(each.offset, each.timestamp - STAMP, each.key, each.value[:9], each.headers) for each in found],
         )
         fact("offsets", [await consumer.beginning_offsets([place]), await consumer.end_offsets([place])])
-        fact("for times", await consumer.offsets_for_times({place: 1}))
+        [first] = (await consumer.offsets_for_times({place: 1})).values()
+        fact("for times", (first.offset, first.timestamp - STAMP))
 
 
 async def transactions(admin: AIOKafkaAdminClient) -> None:
@@ -77,7 +78,7 @@ async def transactions(admin: AIOKafkaAdminClient) -> None:
     async with AIOKafkaProducer(bootstrap_servers=SERVERS, transactional_id=NAME) as producer:
         for number in range(3):
             await producer.begin_transaction()
-            await producer.send_and_wait(name, b"%d" % number, partition=0, timestamp_ms=1_700_000_000_000)
+            await producer.send_and_wait(name, b"%d" % number, partition=0, timestamp_ms=STAMP)
             await producer.send_offsets_to_transaction({TopicPartition(name, 0): number + 1}, f"{NAME}-copier")
             await (producer.abort_transaction() if number == 1 else producer.commit_transaction())
     await until("committed", committed_offsets(admin), [3])

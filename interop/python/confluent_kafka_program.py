@@ -24,7 +24,7 @@ from confluent_kafka.admin import (
     OffsetSpec,
     ResourceType,
 )
-from transcripts import SECONDS, SERVERS, attempt, fact, title, until
+from transcripts import SECONDS, SERVERS, STAMP, attempt, fact, title, until
 
 NAME = "confluent-kafka"
 CLIENT = {"bootstrap.servers": SERVERS, "log_level": 0}
@@ -67,7 +67,7 @@ def produce(name: str, values: Iterable[bytes], **settings: object) -> None:
 
     for value in values:
         producer.produce(
-            name, value, key=b"k", partition=0, timestamp=1_700_000_000_000, headers={"h": "v"}, on_delivery=report
+            name, value, key=b"k", partition=0, timestamp=STAMP, headers={"h": "v"}, on_delivery=report
         )
     producer.flush(SECONDS)
     fact(f"delivered {settings}", delivered)
@@ -80,7 +80,8 @@ def read(name: str, **settings: object) -> None:
     consumer.assign([TopicPartition(name, 0, 0)])
     found: list[object] = []
     while (message := consumer.poll(SECONDS)) is not None and message.error() is None:
-        found.append((message.offset(), message.timestamp(), message.key(), message.value()[:20], message.headers()))
+        kind, stamp = message.timestamp()
+        found.append((message.offset(), kind, stamp - STAMP, message.key(), message.value()[:20], message.headers()))
     fact(f"read {settings}", found)
     consumer.close()
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 SERVERS = os.environ["BOOTSTRAP_SERVERS"]
 SECONDS = 60.0
+STAMP = time.time_ns() // 1_000_000
+"""Records have this timestamp, and are shown as so many milliseconds from it: retention takes records of long ago."""
 
 
 def title(text: str) -> None:

@@ -22,8 +22,8 @@ from logpost_broker.log.segment import Segment
 from logpost_broker.node import Node
 from logpost_broker.topics import Topic
 
-FIRST_CHECK_SECONDS = 5.0
-"""After the start: clients that were waiting for the broker come first."""
+FIRST_CHECK_SECONDS = 30.0
+"""After the start, as in Kafka: clients that were waiting for the broker come first."""
 
 Place = tuple[Topic, int]
 """A topic and the number of its partition."""
