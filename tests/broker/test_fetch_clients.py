@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka import TopicPartition as AioTopicPartition
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -184,3 +184,25 @@ async def aiokafka_story(topics: Topics) -> None:
 
 def test_aiokafka_reads_without_sessions(topics: Topics) -> None:
     asyncio.run(aiokafka_story(topics))
+
+
+@pytest.mark.parametrize(("compression_type", "found"), [("producer", 2), ("zstd", 40)])
+def test_limits_count_bytes_as_they_are_kept(broker: Broker, compression_type: str, found: int) -> None:
+    """Forty records of 50 kB, each a batch, and a consumer that takes 110 kB of a partition."""
+
+    async def first_answer() -> int:
+        topic = AioTopicPartition("t", 0)
+        async with AIOKafkaProducer(bootstrap_servers=broker.bootstrap_servers, acks="all") as producer:
+            for _ in range(40):
+                await producer.send_and_wait("t", b"x" * 50_000, partition=0)
+        async with AIOKafkaConsumer(
+            bootstrap_servers=broker.bootstrap_servers, max_partition_fetch_bytes=110_000
+        ) as consumer:
+            consumer.assign([topic])
+            await consumer.seek_to_beginning(topic)
+            answer = await consumer.getmany(timeout_ms=60_000, max_records=None)
+            return len(answer[topic])
+
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    admin.create_topics([NewTopic("t", 1, 1, config={"compression.type": compression_type})])["t"].result(SECONDS)
+    assert asyncio.run(first_answer()) == found

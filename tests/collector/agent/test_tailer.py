@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import cProfile
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -185,6 +187,53 @@ def test_more_files_than_may_be_open(tmp_path: Path) -> None:
         assert host.counts.files_open <= 3
     assert sorted(messages(host)) == sorted([f"{nth} {n}" for nth in ("first", "second") for n in range(10)])
     host.close()
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """How many calls it makes: what it costs, whatever the machine."""
+    profiler = cProfile.Profile()
+    profiler.runcall(work)
+    return sum(entry.callcount for entry in profiler.getstats())
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    reading: int
+    """Of all files for the first time."""
+    line: int
+    """That comes in one of them."""
+    rest: int
+
+
+def costs_of(directory: Path, count: int) -> Costs:
+    directory.mkdir()
+    log = directory / "7.log"
+    for number in range(count):
+        append(directory / f"{number}.log", f"first {number}\n")
+    host = Host(directory, max_open_files=20)
+
+    def line_comes() -> None:
+        host.tailer.touch([], [log], host.now, host.now_ns)
+        while host.tailer.has_work:
+            host.tailer.turn(host.now, host.now_ns)
+
+    reading = calls_of(host.read)
+    host.sleep(2)
+    append(log, "second\n")
+    line = calls_of(line_comes)
+    assert len(messages(host)) == count + 1
+    host.sleep(2)
+    rest = calls_of(lambda: host.tailer.tick(host.now, host.now_ns))
+    host.close()
+    return Costs(reading, line, rest)
+
+
+def test_many_files_cost_each_the_same(tmp_path: Path) -> None:
+    """With more of them than may be open."""
+    few, many = costs_of(tmp_path / "few", 40), costs_of(tmp_path / "many", 400)
+    assert many.reading < 20 * few.reading  # of ten times the files; with their square it would be 100 times
+    assert many.line < 2 * few.line
+    assert many.rest < 2 * few.rest
 
 
 def test_files_take_turns(host: Host, tmp_path: Path) -> None:
