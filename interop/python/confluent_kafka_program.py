@@ -66,9 +66,7 @@ def produce(name: str, values: Iterable[bytes], **settings: object) -> None:
         delivered.append(error.name() if error is not None else f"{message.partition()}@{message.offset()}")
 
     for value in values:
-        producer.produce(
-            name, value, key=b"k", partition=0, timestamp=STAMP, headers={"h": "v"}, on_delivery=report
-        )
+        producer.produce(name, value, key=b"k", partition=0, timestamp=STAMP, headers={"h": "v"}, on_delivery=report)
     producer.flush(SECONDS)
     fact(f"delivered {settings}", delivered)
 
