@@ -34,7 +34,8 @@ _HTTP_STATUS = re.compile("[1-5][0-9]{2}")
 _MONGODB = {"F": "fatal", "E": "error", "W": "warn", "I": "info", "D": "debug"}
 
 
-def _time(value: object, times: Times, now_ns: int) -> int | None:
+def read_time(value: object, times: Times, now_ns: int) -> int | None:
+    """Unix nanoseconds of a time as JSON has it; None for what is none."""
     if isinstance(value, str):
         for read in (iso_time, named_month_time):
             ns = read(value, times, now_ns)
@@ -55,7 +56,7 @@ def _time_of_parts(parts: Document, times: Times, now_ns: int) -> int | None:
     """MongoDB's, PHP's, and seconds with nanoseconds, as log4j and protobuf write them."""
     for name in ("$date", "$numberLong"):
         if name in parts:
-            return _time(parts[name], times, now_ns)
+            return read_time(parts[name], times, now_ns)
     match parts:
         case {"date": str(date), "timezone": str(zone)}:
             return iso_time(f"{date} {zone}", times, now_ns)
@@ -65,7 +66,8 @@ def _time_of_parts(parts: Document, times: Times, now_ns: int) -> int | None:
     return None
 
 
-def _level(value: object, times: Times, now_ns: int) -> str | None:
+def read_level(value: object, times: Times, now_ns: int) -> str | None:
+    """One of `logpost.record.LEVELS`, None for what is none of them."""
     if isinstance(value, str):
         value = without_colours(value).strip()
         level = LEVEL_OF.get(value)
@@ -76,7 +78,7 @@ def _level(value: object, times: Times, now_ns: int) -> str | None:
 
 
 def _priority(value: object, times: Times, now_ns: int) -> str | None:
-    return _level(value, times, now_ns)
+    return read_level(value, times, now_ns)
 
 
 def _level_of_number(number: int) -> str | None:
@@ -107,14 +109,14 @@ _KEYS: tuple[tuple[str, str, Reader], ...] = (
         "ts_ns",
         "@timestamp timestamp ts time @t t datetime asctime eventTime event_time time_iso8601 date instant timeMillis"
         " time_local logTime log_time start_time timereported timegenerated __REALTIME_TIMESTAMP record.time.timestamp",
-        _time,
+        read_time,
     ),
-    ("ts_ns", "timeUnixNano time_unix_nano", _time),
+    ("ts_ns", "timeUnixNano time_unix_nano", read_time),
     (
         "level",
         "levelname level_name level.name level log.level severity lvl log_level loglevel logLevel severityText"
         " severity_text error_severity @l @level record.level.name",
-        _level,
+        read_level,
     ),
     ("level", "priority", _priority),
     ("level", "severityNumber severity_number", _severity_number),
@@ -170,7 +172,7 @@ def read_document(document: Document, text: str, times: Times, now_ns: int) -> P
                 setattr(parsed, attribute, value)
                 taken.add(attribute)
     if "level" not in taken:
-        parsed.level = _own_level(document, [path for _, _, reader, path in known if reader is _level]) or implied
+        parsed.level = _own_level(document, [path for _, _, reader, path in known if reader is read_level]) or implied
     if not parsed.level and "message" not in taken:
         parsed.level = _level_of_request(document)
     parsed.attrs = document

@@ -143,7 +143,7 @@ def _hour_of_day(hours: int, half: str) -> int:
 
 
 ISO_TIME = (
-    r"(\d{4}[-/]\d\d[-/]\d\d)[T _]([ \d]\d:\d\d):(\d\d)(?:[.,](\d{1,9})\d*+)?"
+    r"(\d{4}[-/]\d\d[-/]\d\d)[Tt _]([ \d]\d:\d\d):(\d\d)(?:[.,](\d{1,9})\d*+)?"
     rf"({ZONE})?"
 )
 """RFC 3339 and its many relatives: date, minute, second, fraction, offset. (MariaDB writes a blank for a zero.)"""

@@ -50,6 +50,12 @@ def test_a_record_keeps_all_its_fields() -> None:
     assert attributes(made) == record.attrs
 
 
+def test_a_byte_order_mark_hides_no_object() -> None:
+    made = row(b'\xef\xbb\xbf{"time":"2026-11-22T10:51:07.123Z","level":"warn","msg":"m"}')
+    assert (made.Timestamp, made.SeverityText, made.Body) == (SENT_NS, "warn", "m")
+    assert row(b"\xef\xbb\xbf text").Body == "\ufeff text"
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -84,6 +90,14 @@ def test_what_is_no_object_is_text_at_the_time_of_its_arrival(value: bytes) -> N
             (SENT_NS, "warn", "shop", "m"),
             {"service": {"version": "2"}},
         ),
+        ({"ts": "1795344667.123", "level": "40", "message": "m"}, (SENT_NS, "warn", "", "m"), {}),
+        (
+            {"ts": "2026-11-22t10:51:07,123z", "level": " \x1b[31mERROR\x1b[0m", "message": "m"},
+            (SENT_NS, "error", "", "m"),
+            {},
+        ),
+        ({"ts": "2026-11-22T10:51:07,123", "level": "\x1b[1mSev 1", "message": "m"}, (SENT_NS, "Sev 1", "", "m"), {}),
+        ({"ts": "Sun, 22 Nov 2026 11:51:07.123 +0100", "message": "m"}, (SENT_NS, "", "", "m"), {}),
         ({"@timestamp": SENT, "log": {"level": "Sev1"}, "msg": "m"}, (SENT_NS, "Sev1", "", "m"), {}),
         ({"message": "no time", "attrs": {"a": 1}}, (ARRIVED, "", "", "no time"), {"a": 1}),
         ({"ts": 1, "message": "no time either"}, (ARRIVED, "", "", "no time either"), {"ts": 1}),

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from logpost.formats.fields import read_document
+from logpost.formats.colours import without_colours
+from logpost.formats.fields import read_document, read_level, read_time
 from logpost.formats.json_text import Document, read_json
 from logpost.formats.levels import LEVEL_OF
 from logpost.formats.times import Times
@@ -37,7 +38,8 @@ _NO_RANGE = Src(id="", start=0, end=0)
 _STORE_TIME = re.compile(
     r"(?:19|20|21)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z"
 )
-_FRACTION = re.compile(r"\.(\d+)")
+_FRACTION = re.compile(r"[.,](\d+)")
+_BYTE_ORDER_MARK = "\ufeff".encode()
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -125,7 +127,7 @@ def to_row(value: bytes | None, position: Position, now_seconds: int, limits: Li
         attributes = _as_text(attributes)
     if not attributes.isascii():
         attributes = attributes.decode(errors="replace").encode()  # JSON is checked, UTF-8 in strings is not
-    level, severity = _LEVELS.get(record.level) or (record.level, 0)
+    level, severity = _LEVELS.get(record.level) or (_other_level(record.level) if record.level else ("", 0))
     message = record.message
     src = record.src
     make = Row if src is None or not src.observed else ObservedRow
@@ -178,7 +180,8 @@ def is_cut(row: Row) -> bool:
 def _foreign_record(value: bytes, position: Position) -> _Record:
     """A JSON object as the JSON lines of files are read; anything else is text."""
     text = value.decode(errors="replace")
-    document = None if position.size or value.lstrip()[:1] != b"{" else read_json(text)
+    is_object = not position.size and value.removeprefix(_BYTE_ORDER_MARK).lstrip()[:1] == b"{"
+    document = read_json(text.removeprefix("\ufeff")) if is_object else None
     if document is None:
         record = _Record(ts="", message=text)
     else:
@@ -249,8 +252,16 @@ def encode(rows: Sequence[Row]) -> bytes:
 def _store_time(text: str, otherwise_ns: int) -> tuple[str, str]:
     """(the time as the store takes it, a note of the original when it had to be changed)."""
     ns = parse_ns(text)
+    if ns is None:
+        ns = read_time(text, Times(datetime.UTC), otherwise_ns)
     clamped = min(max(otherwise_ns if ns is None else ns, MIN_NS), MAX_NS)
     return format_ts(clamped), "" if clamped == ns else text
+
+
+def _other_level(text: str) -> tuple[str, int]:
+    """A level that is not written as ours are, or the program's own."""
+    level = read_level(text, Times(datetime.UTC), 0)
+    return _LEVELS[level] if level else (without_colours(text), 0)
 
 
 def row_time_ns(row: Row) -> int:
