@@ -40,7 +40,7 @@ class Shape(NamedTuple):
     time: int
     offset: int
     rest: tuple[int, ...]
-    """Of the lengths, the attributes, and the number of headers."""
+    """Of the lengths, the attributes, and the number of headers, but for the very first, which all begin with."""
 
 
 def equal_records(data: bytes, position: int, count: int) -> tuple[int, int]:
@@ -70,7 +70,7 @@ def _shape(data: bytes, begin: int, delta: int) -> Shape | None:
         time += 1  # behind the attributes
         if data[begin:time] != data[end : end + time - begin]:
             return None
-        rest = list(range(begin, time))
+        rest = list(range(begin + 1, time))
         _, offset = read_varint(data, time)
         at = offset + len(varint(delta))
         for _ in ("key", "value"):
@@ -90,7 +90,7 @@ def _run(data: bytes, begin: int, shape: Shape, delta: int, count: int) -> int:
     as_long = (SHORT if delta < SHORT else BLOCK) - delta % BLOCK
     room = min(RECORDS_A_COLUMN, count - delta, as_long, (len(data) - begin) // step)
     first = data[begin : begin + room * step : step]
-    run = len(first) - len(first.lstrip(first[:1]))
+    run = room if first == first[:1] * room else room - len(first.lstrip(first[:1]))
     end = begin + run * step
     times = [data[begin + place : end : step] for place in range(shape.time, shape.offset)]
     if not times[-1].isascii() or any(column.translate(None, FOLLOWED) for column in times[:-1]):
