@@ -6,6 +6,7 @@ No batch takes more memory than `MAX_RECORDS_BYTES`, whatever its bytes claim or
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import threading
 import zlib
@@ -26,11 +27,19 @@ GZIP_FORMAT = 31
 GZIP_PIECE_BYTES = 16 * 1024
 """Given to zlib at once: it copies what is behind the end of a member, and a file may have a member every 20 bytes."""
 
+ROOM_BYTES = 2 * 1024 * 1024
+"""Kept by each thread for what lz4 unpacks to, which it does not say before: a map for each batch takes three times as
+long as lz4 does, for its page faults. Takes memory as it is filled."""
+
 
 class _OfThread(threading.local):
+    """What may not be shared, and costs more to make than to use for a small batch."""
+
     def __init__(self) -> None:
         self.zstd: dict[int, zstandard.ZstdCompressor] = {}
         """By level."""
+        self.unzstd = zstandard.ZstdDecompressor()
+        self.room = mmap.mmap(-1, ROOM_BYTES)
 
 
 _of_thread = _OfThread()
@@ -54,7 +63,6 @@ def compress(codec: int, data: Buffer, level: int) -> bytes:
 
 
 def _zstd_compressor(level: int) -> zstandard.ZstdCompressor:
-    """The thread's own, because one may not be shared and a new one for each batch costs twice a small batch."""
     compressor = _of_thread.zstd.get(level)
     if compressor is None:
         compressor = _of_thread.zstd[level] = zstandard.ZstdCompressor(level=level)
@@ -71,11 +79,10 @@ def decompress(codec: int, data: Buffer, limit_bytes: int = MAX_RECORDS_BYTES) -
         if codec == SNAPPY:
             return _snappy(data, limit_bytes)
         if codec == LZ4:
-            with mmap.mmap(-1, limit_bytes) as room:  # takes memory as it is filled
-                return room[: cramjam.lz4.decompress_into(data, room)]
+            return _unlz4(data, limit_bytes)
         if codec == ZSTD:
             _require_below(limit_bytes, zstandard.frame_content_size(data))
-            return zstandard.ZstdDecompressor().decompress(data, max_output_size=limit_bytes)
+            return _of_thread.unzstd.decompress(data, max_output_size=limit_bytes)
     except (cramjam.DecompressionError, zstandard.ZstdError, zlib.error) as error:
         raise ValueError(f"the records do not decompress (codec {codec}): {error}") from error
     raise ValueError(f"unknown compression codec {codec}")
@@ -84,6 +91,15 @@ def decompress(codec: int, data: Buffer, limit_bytes: int = MAX_RECORDS_BYTES) -
 def _require_below(limit_bytes: int, size_bytes: int) -> None:
     if size_bytes > limit_bytes:
         raise ValueError(f"the records of a batch decompress to more than {limit_bytes} bytes")
+
+
+def _unlz4(data: Buffer, limit_bytes: int) -> bytes:
+    if limit_bytes >= ROOM_BYTES:
+        with contextlib.suppress(cramjam.DecompressionError):  # it may be too large
+            room = _of_thread.room
+            return room[: cramjam.lz4.decompress_into(data, room)]
+    with mmap.mmap(-1, limit_bytes) as large:
+        return large[: cramjam.lz4.decompress_into(data, large)]
 
 
 def _gunzipped(data: Buffer, limit_bytes: int) -> bytes:

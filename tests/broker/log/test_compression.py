@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import cramjam
 import pytest
@@ -16,6 +17,7 @@ from logpost_broker.log.compression import (
     GZIP,
     LZ4,
     NONE,
+    ROOM_BYTES,
     SNAPPY,
     XERIAL_MAGIC,
     ZSTD,
@@ -37,6 +39,15 @@ def test_what_is_compressed_comes_back(codec: int, content: bytes, data: st.Data
 def test_lz4_blocks_are_independent_which_java_clients_need() -> None:
     flags = compress(LZ4, b"x" * 200_000, 9)[4]
     assert flags & 0b0010_0000
+
+
+@pytest.mark.parametrize("codec", PACKING)
+def test_threads_unpack_side_by_side_whatever_the_size(codec: int) -> None:
+    """Also what has no room in the memory that a thread keeps."""
+    contents = [bytes((number,)) * (ROOM_BYTES + number - 2) for number in range(5)] * 4
+    packed = [compress(codec, content, 1) for content in contents]
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(decompress, [codec] * len(packed), packed)) == contents
 
 
 @pytest.mark.parametrize("codec", PACKING)
