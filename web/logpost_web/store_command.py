@@ -41,13 +41,15 @@ def _no_action(_: argparse.Namespace, __: Config) -> int:
 
 def run_check(parsed: argparse.Namespace, config: Config) -> int:
     found = _on_store(config, _check_stopped, lambda: _ask(config, "POST", "/api/store/check"))
-    damaged, lacking = found["damaged"], found["lacking_rows"]
+    damaged, lacking, doubled = found["damaged"], found["lacking_rows"], found["doubled_rows"]
     lines = [f"{one['table']} {one['part']}: {one['rows']:,} rows: {one['reason']}" for one in damaged]
     lines.append(f"{found['parts']:,} parts read, {len(damaged)} damaged; {lacking:,} rows are missing")
     if damaged or lacking:
         lines.append("they are read again from the topics while logpost web runs")
+    if doubled:
+        lines.append(f"{doubled:,} rows are there more than once: the next start of logpost web keeps one of each")
     _show(parsed, found, lines)
-    return 1 if damaged or lacking else 0
+    return 1 if damaged or lacking or doubled else 0
 
 
 def run_rebuild(parsed: argparse.Namespace, config: Config) -> int:

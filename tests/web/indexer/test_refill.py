@@ -17,10 +17,11 @@ from logpost_broker.broker import EMBEDDED, Broker
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.indexer.manifest import CHUNK
 from logpost_web.indexer.progress import Progress
+from logpost_web.store.check import check
 from logpost_web.store.store import Store
 from tests.support.appliance import await_condition
 from tests.web.indexer.test_away import Box
-from tests.web.indexer.test_indexer import await_messages, await_true, produce, record, running
+from tests.web.indexer.test_indexer import await_messages, await_true, messages, produce, record, running
 
 SECONDS = 60.0
 
@@ -80,6 +81,21 @@ def test_rows_that_vanished_are_read_again_without_doubles(broker: Broker, store
         assert store.query("SELECT count(), uniqExact(Offset) FROM otel_logs").rows == [(count, count)]
         produce(broker, b"new")
         await_true(lambda: store.query("SELECT count() FROM otel_logs").rows == [(count + 1,)], "it goes on")
+
+
+def test_rows_that_are_there_twice_are_told_and_one_is_kept(broker: Broker, store: Store, config: Config) -> None:
+    """As when somebody copied a part, or put back what a merge had replaced. Some are missing besides."""
+    produce(broker, *texts_of("a", 100))
+    with running(config, store) as indexer:
+        await_stored(store, indexer, 100)
+    store.command("INSERT INTO otel_logs SELECT * FROM otel_logs WHERE Offset < 60")
+    store.command("DELETE FROM otel_logs WHERE Offset BETWEEN 90 AND 94")
+    found = check(store)
+    assert (found.doubled_rows, found.lacking_rows, found.is_sound) == (60, 5, False)
+    with running(config, store) as indexer:
+        await_stored(store, indexer, 100)
+    assert sorted(messages(store)) == sorted(text.decode() for text in texts_of("a", 100))
+    assert check(store).is_sound
 
 
 def test_what_the_topic_has_no_more_is_said_to_be_lost_once(

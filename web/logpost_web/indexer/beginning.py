@@ -23,7 +23,7 @@ from logpost_web.indexer.reading import Bounds, Reading
 from logpost_web.indexer.rebuilding import copy_first, say_lost
 from logpost_web.indexer.received import Received
 from logpost_web.indexer.row import Position, row_time_ns, to_row
-from logpost_web.store import manifest_table, rebuild
+from logpost_web.store import doubles, manifest_table, rebuild
 from logpost_web.store.store import Store
 
 COMPARED_ROWS = 2000
@@ -63,6 +63,8 @@ def begin(
     if rebuild.is_running(store):
         copy_first(store, manifests, bounds)
     counted = manifest_table.count_rows(store, CHUNK)
+    if _drop_doubles(store, [*manifests.values(), *gone, *apart], counted):
+        counted = manifest_table.count_rows(store, CHUNK)
     newly_lost = sum(_find_losses(store, one, counted, bounds[key].start) for key, one in manifests.items())
     newly_lost += sum(_find_losses(store, one, counted, ENDLESS) for one in gone)
     probe = Probe(config)
@@ -111,6 +113,21 @@ def _find_losses(store: Store, manifest: Manifest, counted: Counted, log_start: 
     if lost:
         say_lost(manifest.key, lost)
     return lost
+
+
+def _drop_doubles(store: Store, manifests: Iterable[Manifest], counted: Counted) -> bool:
+    """Chunks that have more rows than the manifest says may have some twice; whether any had."""
+    found = 0
+    for chunk in (chunk for manifest in manifests for chunk in manifest.chunks()):
+        place = (chunk.Topic, chunk.TopicId, chunk.Partition, chunk.Chunk)
+        rows, _ = counted.get(place, (0, 0))
+        if rows > chunk.Rows and (twice := doubles.count(store, place, CHUNK, rows)):
+            doubles.drop(store, place, CHUNK)
+            found += twice
+    if found:
+        metrics.DAMAGE.labels("doubles").inc()
+        log.error("the store had %d rows more than once: one of each is kept", found)
+    return found > 0
 
 
 def _lacking(store: Store, manifest: Manifest, counted: Counted) -> int:

@@ -18,7 +18,7 @@ from confluent_kafka import KafkaException
 from logpost.config import Config
 from logpost_web.indexer import metrics
 from logpost_web.indexer.account import Account
-from logpost_web.indexer.block_writer import missing, write
+from logpost_web.indexer.block import Block
 from logpost_web.indexer.intervals import IntervalSet
 from logpost_web.indexer.limits import Limits
 from logpost_web.indexer.lines import Lines
@@ -32,13 +32,13 @@ from logpost_web.indexer.received import Received
 from logpost_web.indexer.row import Position, Row, is_cut, to_row
 from logpost_web.indexer.source import Source
 from logpost_web.indexer.stored import stored_lines, stored_offsets, stored_ranges
+from logpost_web.indexer.tries import RETRY_SECONDS, Tries
 from logpost_web.store import rebuild
 from logpost_web.store.errors import QueryError
 from logpost_web.store.store import Store
 
 CONSUME_ROWS = 10_000
 CONSUME_SECONDS = 0.1
-RETRY_SECONDS = 1.0
 
 log = logging.getLogger("indexer")
 
@@ -61,13 +61,12 @@ class Indexer:
         self._rebuild_wanted = threading.Event()
         self._source = Source(config, store.directory, self._begin)
         self._passage = Passage(config.kafka, self._source, self._account)
-        self._rows: list[Row] = []
-        self._bytes = 0
+        self._block = Block(store, config.store)
         self.failure = ""
-        self._failed = False
         self._last_insert = 0.0
         self._progress = Progress()
         self._stopping = threading.Event()
+        self._tries = Tries(self._stopping, self._mend, self._pause)
         self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
 
     def start(self, on_failure: Callable[[], None] = lambda: None) -> None:
@@ -95,7 +94,7 @@ class Indexer:
 
     def _run(self) -> None:
         try:
-            self._retried(self._mending.say_broken)
+            self._tries.until_done(self._mending.say_broken)
             self._await_broker()
             while not self._stopping.is_set():
                 self._step()
@@ -124,19 +123,18 @@ class Indexer:
         self._mend()
         if self._rebuild_wanted.is_set() and not self._mended:
             self._say_damage("the store is being rebuilt")
-            self._mended = self._retried(self._store.begin_rebuild)
+            self._mended = self._tries.until_done(self._store.begin_rebuild)
         if self._is_rebuilding and self._account.has_all(self._source.ends):
-            self._mended |= self._retried(self._account.finish_rebuild)
+            self._mended |= self._tries.until_done(self._account.finish_rebuild)
         if self._mended:
             self._source.look_again()
             self._rebuild_wanted.clear()
             self._mended = False
             self._publish_progress()
-        room = max(1, min(CONSUME_ROWS, self._config.block_rows - len(self._rows)))
+        room = max(1, min(CONSUME_ROWS, self._block.room))
         self._take(self._source.consume(room, CONSUME_SECONDS))
         self._passage.clear_the_way(time.monotonic())
-        full = len(self._rows) >= self._config.block_rows or self._bytes >= self._config.block_bytes
-        if full or time.monotonic() - self._last_insert >= self._config.block_seconds:
+        if self._block.is_full or time.monotonic() - self._last_insert >= self._config.block_seconds:
             self._flush()
         self._publish_progress()
 
@@ -166,7 +164,7 @@ class Indexer:
             length = len(value or b"")
             if length > self._least and is_cut(row):
                 metrics.TRUNCATED.inc()
-            self._bytes += length
+            self._block.bytes += length
             self._account.look_at(message)
         if not passage.went_back and self._plan(rows):
             self._leap(passed)
@@ -197,7 +195,7 @@ class Indexer:
         plan = self._planner.plan(rows)
         if plan.suspects and not self._retried_or_given_up(partial(self._settle, plan)):
             return False
-        self._rows += plan.rows
+        self._block.add(plan.rows)
         self._account.keep(plan.rows)
         self._account.keep(plan.known)
         metrics.KNOWN_OFFSETS.inc(len(plan.known))
@@ -208,7 +206,7 @@ class Indexer:
     def _settle(self, plan: Plan) -> None:
         """Compare what is known already with what the store and the block have there."""
         known = Lines(plan.places())
-        for row in self._rows:
+        for row in self._block.rows:
             known.add_row(row)
         for line in stored_lines(self._store, plan.doubtful(known)):
             known.add(line)
@@ -219,12 +217,12 @@ class Indexer:
         if not self._account.is_open():
             return
         self._last_insert = time.monotonic()
-        if not self._retried(self._check_topics) or not self._retried(self._insert):
+        if not self._tries.until_done(self._check_topics) or not self._tries.until_done(self._block.insert):
             return
         if not self._passage.explain_gaps():
             return
         self._account.close_block()
-        if self._retried(self._account.save):
+        if self._tries.until_done(self._account.save):
             self._source.commit(self._account.take_commits())
         self._planner.trim()
 
@@ -234,38 +232,6 @@ class Indexer:
             log.warning("a topic was deleted or made anew: reading it from its start")
             self._source.begin_again()
             self._give_up()
-
-    def _insert(self) -> None:
-        """The block as far as the store lacks it: a try that failed may have inserted some of it."""
-        with metrics.INSERT_SECONDS.time():
-            if self._failed:
-                self._rows = missing(self._store, self._rows)
-            write(self._store, self._rows)
-        metrics.ROWS.inc(len(self._rows))
-        self._rows = []
-        self._bytes = 0
-
-    def _retried(self, call: Callable[[], None]) -> bool:
-        """Try until it works; False when it is time to stop before. Nothing is committed meanwhile, so nothing is
-        lost."""
-        while True:
-            try:
-                call()
-            except (QueryError, KafkaException) as error:
-                metrics.FAILURES.inc()
-                self._mend()
-                if not self._failed:
-                    log.error("trying again every %g s: %s", RETRY_SECONDS, error)
-                    if isinstance(error, QueryError):
-                        self._pause(f"the store fails: {error}")
-                self._failed = True
-                if self._stopping.wait(RETRY_SECONDS):
-                    return False
-            else:
-                if self._failed:
-                    log.info("it works again")
-                self._failed = False
-                return True
 
     def _mend(self) -> None:
         """Look for damage of the store; if there is any, it is soon compared with what it should have."""
@@ -294,7 +260,7 @@ class Indexer:
         self._progress = dataclasses.replace(self._progress, paused=Pause(since_ns=time.time_ns(), reason=reason))
 
     def _retried_or_given_up(self, call: Callable[[], None]) -> bool:
-        if self._retried(call):
+        if self._tries.until_done(call):
             return True
         self._give_up()
         return False
@@ -304,25 +270,24 @@ class Indexer:
         inserted comes again, to whoever has its partition now."""
         self._give_up()
         begins: dict[PartitionKey, int] = {}
-        if partitions and not self._retried(
+        if partitions and not self._tries.until_done(
             lambda: begins.update(self._account.begin(self._source.bounds(partitions), self._source.current_ids))
         ):
             return None
         if partitions and self._account.is_whole:
-            self._retried(self._mending.clear)
+            self._tries.until_done(self._mending.clear)
         self._publish_progress()
-        return begins if self._retried(self._look_for_rebuild) else None
+        return begins if self._tries.until_done(self._look_for_rebuild) else None
 
     def _give_up(self) -> None:
         """Forget what was read and not inserted, and what is known of its partitions."""
         self._planner.forget()
         self._account.forget()
         self._passage.forget()
-        self._rows = []
-        self._bytes = 0
+        self._block.forget()
 
     def _publish_progress(self) -> None:
-        if not self._retried(self._finish_refills):
+        if not self._tries.until_done(self._finish_refills):
             return
         log_ends = {key: self._source.end_offset(key) for key in self._account.readings}
         progress = self._account.progress(self._source.ends, log_ends)

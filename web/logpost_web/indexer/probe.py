@@ -83,9 +83,10 @@ class Probe:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-            for message in self._consumer.consume(1000, min(left, 1.0)):
-                if message.topic() is not None and message.partition() is not None:
-                    yield self._read(message)
+            # One by one: `consume` would wait for as many as it is asked for.
+            message = self._consumer.poll(left)
+            if message is not None and message.topic() is not None and message.partition() is not None:
+                yield self._read(message)
 
     def _read(self, message: Message) -> tuple[PartitionKey, Received | None]:
         key, _ = place(message)

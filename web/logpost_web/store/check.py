@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from logpost_web.store import manifest_table
+from logpost_web.store import doubles, manifest_table
 from logpost_web.store.parts import parts, reason_against
 from logpost_web.store.store import Store
 
@@ -22,17 +22,19 @@ class Damaged(msgspec.Struct, kw_only=True):
 
 
 class Found(msgspec.Struct, kw_only=True):
-    """`lacking_rows`: rows that the manifest counts and that are not there, not counted where a part is damaged;
-    `lost_rows`: those that were given up because the topic had them no more."""
+    """`lacking_rows`: rows that the manifest counts and that are not there; `doubled_rows`: those that are there more
+    than once; neither is counted where a part is damaged. `lost_rows`: those that were given up because the topic had
+    them no more."""
 
     parts: int
     damaged: list[Damaged]
     lacking_rows: int
+    doubled_rows: int
     lost_rows: int
 
     @property
     def is_sound(self) -> bool:
-        return not self.damaged and not self.lacking_rows
+        return not (self.damaged or self.lacking_rows or self.doubled_rows)
 
 
 def check(store: Store, say: Callable[[int, int], None] = lambda done, of: None) -> Found:
@@ -43,18 +45,22 @@ def check(store: Store, say: Callable[[int, int], None] = lambda done, of: None)
         if reason := reason_against(store, part):
             damaged.append(Damaged(table=part.table, part=part.name, rows=part.rows, reason=reason))
         say(number, len(all_parts))
-    lacking, lost = (0, 0) if damaged else _lacking(store)
-    return Found(parts=len(all_parts), damaged=damaged, lacking_rows=lacking, lost_rows=lost)
+    lacking, doubled, lost = (0, 0, 0) if damaged else _compare(store)
+    return Found(parts=len(all_parts), damaged=damaged, lacking_rows=lacking, doubled_rows=doubled, lost_rows=lost)
 
 
-def _lacking(store: Store) -> tuple[int, int]:
+def _compare(store: Store) -> tuple[int, int, int]:
+    """Rows that are lacking, doubled, lost."""
     lines = manifest_table.read(store)
     counted = manifest_table.count_rows(store, CHUNK)
-    lacking = lost = 0
+    lacking = doubled = lost = 0
     for topic, topic_id, partition, chunk, start, end, rows, _, given_up, *_ in lines:
         lost += given_up
-        found, _ = counted.get((topic, topic_id, partition, chunk), (0, 0))
+        place = (topic, topic_id, partition, chunk)
+        found, _ = counted.get(place, (0, 0))
+        if found > rows:
+            doubled += doubles.count(store, place, CHUNK, found)
         if found != rows:
             found = manifest_table.count_offsets(store, topic, topic_id, partition, start, end) if found else 0
             lacking += max(rows - found, 0)
-    return lacking, lost
+    return lacking, doubled, lost

@@ -43,14 +43,23 @@ def count_rows(store: Store, chunk_size: int, table: str = TABLE) -> dict[ChunkK
     }
 
 
+WITHIN = (
+    "Topic = {topic:String} AND TopicId = {topic_id:String} AND Partition = {partition:Int32}"
+    " AND Offset >= {start:Int64} AND Offset < {end:Int64}"
+)
+"""A condition on rows; `within` gives its parameters."""
+
+
+def within(topic: str, topic_id: str, partition: int, start: int, end: int) -> dict[str, object]:
+    return {"topic": topic, "topic_id": topic_id, "partition": partition, "start": start, "end": end}
+
+
 def count_offsets(store: Store, topic: str, topic_id: str, partition: int, start: int, end: int) -> int:
     """Offsets of [start, end) that have a row. Raises QueryError."""
-    [(found,)] = store.query(
-        "SELECT uniqExact(Offset) FROM otel_logs WHERE Topic = {topic:String} AND TopicId = {topic_id:String}"
-        " AND Partition = {partition:Int32} AND Offset >= {start:Int64} AND Offset < {end:Int64}",
-        {"topic": topic, "topic_id": topic_id, "partition": partition, "start": start, "end": end},
-    ).rows
-    return int(found)
+    found = store.query(
+        f"SELECT uniqExact(Offset) FROM {TABLE} WHERE {WITHIN}", within(topic, topic_id, partition, start, end)
+    )
+    return int(found.rows[0][0])
 
 
 def contents(

@@ -9,14 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from logpost_web.store import manifest_table
-from logpost_web.store.manifest_table import ChunkKey
+from logpost_web.store.manifest_table import WITHIN, ChunkKey, within
 from logpost_web.store.schema import BEFORE, TABLE
 from logpost_web.store.store import Store
-
-_WHERE = """
-WHERE Topic = {topic:String} AND TopicId = {topic_id:String} AND Partition = {partition:Int32}
-    AND Offset >= {start:Int64} AND Offset < {end:Int64}
-"""
 
 
 def is_running(store: Store) -> bool:
@@ -29,12 +24,11 @@ def copy(store: Store, chunk: ChunkKey, size: int, below: int) -> int:
     many offsets below it have a row then. Raises QueryError."""
     topic, topic_id, partition, number = chunk
     start, end = number * size, min((number + 1) * size, below)
-    bounds = {"topic": topic, "topic_id": topic_id, "partition": partition, "start": start, "end": end}
     columns = ", ".join(_columns(store))
     store.command(
-        f"INSERT INTO {TABLE} ({columns}) SELECT {columns} FROM {BEFORE} {_WHERE}"
-        f" AND Offset NOT IN (SELECT Offset FROM {TABLE} {_WHERE})",
-        bounds,
+        f"INSERT INTO {TABLE} ({columns}) SELECT {columns} FROM {BEFORE} WHERE {WITHIN}"
+        f" AND Offset NOT IN (SELECT Offset FROM {TABLE} WHERE {WITHIN})",
+        within(topic, topic_id, partition, start, end),
     )
     return manifest_table.count_offsets(store, topic, topic_id, partition, start, end)
 

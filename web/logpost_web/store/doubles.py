@@ -1,0 +1,26 @@
+"""Rows that are in the table more than once: somebody copied a part, or put an older one beside what replaced it."""
+
+from __future__ import annotations
+
+from logpost_web.store import manifest_table
+from logpost_web.store.manifest_table import WITHIN, ChunkKey, within
+from logpost_web.store.schema import TABLE
+from logpost_web.store.store import Store
+
+
+def count(store: Store, chunk: ChunkKey, size: int, rows: int) -> int:
+    """Of the `rows` rows of a chunk of `size` offsets, those whose offset another one has. Raises QueryError."""
+    topic, topic_id, partition, number = chunk
+    start, end = number * size, (number + 1) * size
+    return max(rows - manifest_table.count_offsets(store, topic, topic_id, partition, start, end), 0)
+
+
+def drop(store: Store, chunk: ChunkKey, size: int) -> None:
+    """Of rows that are the same one is kept. Raises QueryError."""
+    topic, topic_id, partition, number = chunk
+    store.command(
+        f"DELETE FROM {TABLE} WHERE {WITHIN} AND (_part, _part_offset) IN ("
+        f"SELECT _part, _part_offset FROM {TABLE} WHERE {WITHIN} QUALIFY row_number() OVER ("
+        "PARTITION BY Offset, Timestamp, sipHash128(Body) ORDER BY _part, _part_offset) > 1)",
+        within(topic, topic_id, partition, number * size, (number + 1) * size),
+    )
