@@ -17,6 +17,7 @@ from logpost_web.app import create_app
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.search.excerpt import ATTRIBUTES_BYTES, BEFORE_MATCH, EXCERPT_CHARACTERS, WHOLE_BYTES
 from logpost_web.search.rows import MAX_ANSWER_BYTES
+from logpost_web.search.words import words_column
 from logpost_web.store.store import Store
 from tests.support.processes import free_port
 from tests.web.api.conftest import Get, fetch, serving
@@ -63,6 +64,36 @@ def test_the_part_is_that_around_the_first_match(get: Get) -> None:
         assert len(row["message"]) <= EXCERPT_CHARACTERS
     [row] = get("/api/search", q="service:long needle offset:3").json()["rows"]
     assert row["message"].startswith("a" * (BEFORE_MATCH - 1) + " Needle z")
+
+
+FAR = 60_000
+UNUSUAL = {
+    "case": ("Straße " * FAR + "STRAẞENBAHN", "straßenbahn", "STRAẞENBAHN"),
+    "accents": ("é" * FAR + " cafe\u0301!", "café", "cafe\u0301"),
+    "colours": ("b " * FAR + "conn\x1b[1mection lost", '"connection lost"', "conn\x1b[1mection lost"),
+    "border": ("errors " * FAR + "error.", "error", "error"),
+    "expression": ("c" * FAR + " code=502", "message:/code=5\\d\\d/", "code=502"),
+    "width": ("\uff0a" * 49_998 + " \uff25\uff32\uff32", "err", "\uff25\uff32\uff32"),
+}
+
+
+@pytest.fixture(scope="module")
+def unusual(store: Store) -> None:
+    lines = [
+        {"Topic": TOPIC, "Partition": 2, "Offset": n, "ServiceName": name, "Body": body, "Words": words_column(body)}
+        for n, (name, (body, *_)) in enumerate(UNUSUAL.items())
+    ]
+    store.insert("\n".join(map(json.dumps, lines)).encode())
+
+
+@pytest.mark.usefixtures("unusual")
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_the_part_is_around_a_match_that_is_written_otherwise(get: Get, name: str) -> None:
+    _, query, expected = UNUSUAL[name]
+    [row] = get("/api/search", q=f"service:{name} {query}", highlight="true").json()["rows"]
+    units = row["message"].encode("utf-16-le")
+    assert [units[2 * start : 2 * end].decode("utf-16-le") for start, end in row["marks"]] == [expected]
+    assert len(row["message"]) <= BEFORE_MATCH + len(expected) + 1
 
 
 def test_a_message_that_is_short_enough_comes_whole(get: Get) -> None:

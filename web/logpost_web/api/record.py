@@ -16,7 +16,7 @@ from logpost_web.api.arguments import (
     required_argument,
     required_number_argument,
 )
-from logpost_web.api.search import answer_row
+from logpost_web.api.rows import answer_row
 from logpost_web.api.services import services
 from logpost_web.search.rows import FoundRow, record_statement
 

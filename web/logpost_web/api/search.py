@@ -11,10 +11,11 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from logpost.record import format_ts
 from logpost_web.api.answers import json_answer
 from logpost_web.api.arguments import check_names, choice_argument, number_argument, query_argument, time_range_argument
 from logpost_web.api.completeness import Completeness, ask_whole, completeness
+from logpost_web.api.excerpts import show_matches
+from logpost_web.api.rows import Row, answer_row
 from logpost_web.api.services import now_ns, services
 from logpost_web.search.condition import compile_condition
 from logpost_web.search.cursor import Cursor, decode_cursor, encode_cursor
@@ -25,27 +26,6 @@ from logpost_web.search.marks import Marker
 from logpost_web.search.rows import DEFAULT_LIMIT, MAX_LIMIT, FoundRow, Statement, rows_statement
 from logpost_web.store.errors import QueryError
 from logpost_web.store.statements import QueryResult
-
-
-class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One record, addressed by topic, partition and offset. Trace, span and file are left out where there are none.
-    `marks`, when asked for: the places in the message of what was searched, as start and end in UTF-16 units.
-    `message_bytes` is there when `message` is only a part: so long is all of it."""
-
-    ts: str
-    host: str
-    service: str
-    level: str
-    message: str
-    attrs: msgspec.Raw
-    topic: str
-    partition: int
-    offset: int
-    trace_id: str = ""
-    span_id: str = ""
-    file: str = ""
-    marks: list[tuple[int, int]] | msgspec.UnsetType = msgspec.UNSET
-    message_bytes: int = 0
 
 
 class Stats(msgspec.Struct, kw_only=True):
@@ -88,8 +68,10 @@ async def search(request: Request) -> Response:
     )
     found = [FoundRow(*row) for row in result.rows]
     rows = [answer_row(row) for row in found[:limit]]
+    marker = Marker(query)
+    await show_matches(request, marker, rows)
     if wants_highlight:
-        await anyio.to_thread.run_sync(_mark, Marker(query), rows)
+        await anyio.to_thread.run_sync(_mark, marker, rows)
     answer = SearchAnswer(
         rows=rows,
         cursor=encode_cursor(_cursor(found[limit - 1])) if len(found) > limit else None,
@@ -128,21 +110,3 @@ def _cursor_argument(parameters: QueryParams) -> Cursor | None:
 
 def _cursor(row: FoundRow) -> Cursor:
     return Cursor(row.timestamp_ns, row.topic, row.partition, row.offset)
-
-
-def answer_row(row: FoundRow) -> Row:
-    return Row(
-        ts=format_ts(row.timestamp_ns),
-        host=row.host,
-        service=row.service,
-        level=row.level,
-        message=row.message,
-        attrs=msgspec.Raw(row.attributes.encode()),
-        topic=row.topic,
-        partition=row.partition,
-        offset=row.offset,
-        trace_id=row.trace_id,
-        span_id=row.span_id,
-        file=row.file,
-        message_bytes=row.message_bytes,
-    )

@@ -1,4 +1,8 @@
-"""What a page shows of a message that is long: a part of it, from a little before the first match."""
+"""What a page shows of a message that is long: a part of it, from a little before the first match.
+
+The store looks for the texts of the query as they are written. Where they are found otherwise (an expression, accents,
+the border of a word), `api/excerpts.py` looks again.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,12 @@ def message_sql() -> str:
     first = "multiSearchFirstPositionCaseInsensitiveUTF8(Body, {around:Array(String)})"
     start = f"greatest(1, toInt64({first}) - {BEFORE_MATCH})"
     return f"if(length(Body) > {WHOLE_BYTES}, substringUTF8(Body, {start}, {EXCERPT_CHARACTERS}), Body)"
+
+
+def part_around(message: str, first: int) -> str:
+    """The part of a message around a match, which begins at this character."""
+    start = max(0, first - BEFORE_MATCH)
+    return message[start : start + EXCERPT_CHARACTERS]
 
 
 def attributes_sql(attributes: str) -> str:

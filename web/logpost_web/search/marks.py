@@ -13,12 +13,15 @@ from logpost_web.search.ast import And, Equals, Field, Matches, Or, Query, Text
 from logpost_web.search.fields import COLUMNS, resolve
 from logpost_web.search.phrase import phrase
 from logpost_web.search.positions import Positions
-from logpost_web.search.words import tokens
+from logpost_web.search.words import is_plain, normal_form, tokens
 
 MAX_MARKS = 100
 """Of a message; the first ones."""
 MAX_CHARACTERS = 100_000
 """Of a message that are looked at."""
+
+_STEP, _OVERLAP = 50_000, 500
+"""Characters of a long message that are looked at together, and of the next ones, so that no match is cut."""
 
 Span = tuple[int, int]
 """Start and end (excluded)."""
@@ -40,6 +43,10 @@ class Marker:
     def __init__(self, query: Query) -> None:
         self._wanted = list(_collect(query))
 
+    def __bool__(self) -> bool:
+        """Whether the query asks for anything in messages."""
+        return bool(self._wanted)
+
     def marks(self, message: str) -> list[Span]:
         """At most MAX_MARKS places in order, apart from each other, in UTF-16 units: as JavaScript counts."""
         message = message[:MAX_CHARACTERS]
@@ -52,6 +59,25 @@ class Marker:
             else:
                 spans += _characters(message, _find(wanted, message.encode()))
         return _utf16(message, _apart(spans)[:MAX_MARKS])
+
+    def first(self, message: str) -> int | None:
+        """Where the first place begins, in characters, in a message of any length; None where there is none."""
+        starts = (_first(wanted, message) for wanted in self._wanted)
+        return min((start for start in starts if start is not None), default=None)
+
+
+def _first(wanted: _Wanted, message: str) -> int | None:
+    if not wanted.is_text or is_plain(message):
+        text = message.lower() if wanted.is_text else message
+        return next((start for start, _ in _characters(text, _find(wanted, text.encode()))), None)
+    # A normal form alone is fast; the places of all its characters are asked for where it has a match.
+    for at in range(0, len(message), _STEP):
+        part = message[at : at + _STEP + _OVERLAP]
+        if next(_find(wanted, normal_form(part).encode()), None):
+            positions = Positions(part)
+            for span in _characters(positions.normal, _find(wanted, positions.normal.encode())):
+                return at + positions.span(*span)[0]
+    return None
 
 
 def _collect(query: Query) -> Iterator[_Wanted]:
