@@ -9,7 +9,7 @@ from itertools import groupby
 
 from logpost_broker.groups.events import Event, OffsetCommitted, OffsetPending, TransactionEnded
 from logpost_broker.groups.record_fields import Reader
-from logpost_broker.groups.records import from_record, to_record
+from logpost_broker.groups.records import PlainEvent, from_record, to_record
 from logpost_broker.log.batch import CONTROL, TRANSACTIONAL, BatchHeader
 from logpost_broker.log.records import COMMIT, Record
 from logpost_broker.node import InternalLog
@@ -36,6 +36,10 @@ class GroupJournalFormat:
         if not isinstance(event, OffsetCommitted):
             raise ValueError("only offsets are committed in transactions")
         return OffsetPending(producer=producer, offset=event)
+
+    def key(self, event: Event) -> bytes | None:
+        """Offsets in transactions, which a state has last, and the ends of those keep their places."""
+        return to_record(event)[0] if isinstance(event, PlainEvent) else None
 
 
 def _producer_of(event: Event) -> ProducerIdentity | TransactionEnded | None:

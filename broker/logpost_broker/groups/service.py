@@ -105,6 +105,7 @@ class GroupService:
 
     async def stop(self) -> None:
         self._cancel_timers()
+        self._journal.stop()
 
     def _cancel_timers(self) -> None:
         self._timers.cancel_all()

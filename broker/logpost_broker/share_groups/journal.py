@@ -33,6 +33,10 @@ class ShareJournalFormat:
     def read(self, header: BatchHeader, record: Record) -> ShareEvent:
         return from_record(record.key or b"", record.value)
 
+    def key(self, event: ShareEvent) -> bytes | None:
+        """An update counts from the snapshot before it on."""
+        return None
+
 
 def replay(node: Node) -> Iterator[ShareEvent]:
     """All events, in their order. A record that cannot be read is reported and left out."""

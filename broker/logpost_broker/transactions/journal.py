@@ -22,3 +22,6 @@ class TransactionJournalFormat:
 
     def read(self, header: BatchHeader, record: Record) -> Event:
         return from_record(record.key or b"", record.value)
+
+    def key(self, event: Event) -> bytes | None:
+        return to_record(event)[0]

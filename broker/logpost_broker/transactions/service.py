@@ -75,6 +75,7 @@ class TransactionService:
                     logger.error("a transaction stays open in %s: %s", log.directory.name, error)
 
     async def stop(self) -> None:
+        self._journal.stop()
         if self._scanning is not None:
             self._scanning.cancel()
             await asyncio.wait([self._scanning, *self._completing.values()])
