@@ -76,13 +76,13 @@ def test_half_a_request_ends_after_its_deadline(half: bytes) -> None:
 
 
 def test_a_body_that_never_ends_holds_no_connection() -> None:
-    with serving(request_seconds=0.2) as port, connect(port) as connection:
+    with serving(request_seconds=1.0) as port, connect(port) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx")
         assert read_to_the_end(connection).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_second_request_that_is_half_sent_ends_too() -> None:
-    with serving(request_seconds=0.2) as port, connect(port) as connection:
+    with serving(request_seconds=1.0) as port, connect(port) as connection:
         connection.sendall(WHOLE)
         assert status(connection) == b"HTTP/1.1 200 OK"
         connection.sendall(WHOLE[:-1])
@@ -90,7 +90,7 @@ def test_a_second_request_that_is_half_sent_ends_too() -> None:
 
 
 def test_requests_that_are_whole_have_no_deadline_between_them() -> None:
-    with serving(request_seconds=0.05) as port, connect(port) as connection, connect(port) as other:
+    with serving(request_seconds=1.0) as port, connect(port) as connection, connect(port) as other:
         connection.sendall(WHOLE)
         assert status(connection) == b"HTTP/1.1 200 OK"
         assert read_to_the_end(other).startswith(b"HTTP/1.1 408 ")  # the time of the deadline is over

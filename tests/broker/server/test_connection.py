@@ -18,6 +18,7 @@ import pytest
 from logpost.config import BrokerConfig
 from logpost_broker.broker import EMBEDDED, Broker
 from logpost_broker.log.records import build_batch
+from tests.broker.api.conftest import create, produce_values
 from tests.broker.wire_client import WireClient
 
 PIPELINED = 300
@@ -180,19 +181,24 @@ def test_a_connection_that_nobody_uses_is_closed() -> None:
 
 
 def test_who_waits_for_an_answer_is_not_idle() -> None:
-    with Broker(idle_after(100)) as broker, WireClient(broker.port) as client:
+    with Broker(idle_after(1000)) as broker, WireClient(broker.port) as client:
         client.call("metadata", 4, {"topics": [{"name": "t"}], "allow_auto_topic_creation": True})
         topics = [{"topic": "t", "partitions": [{"partition": 0, "fetch_offset": 0, "partition_max_bytes": 1000}]}]
-        asked = {"max_wait": datetime.timedelta(seconds=1), "min_bytes": 1, "topics": topics}
+        asked = {"max_wait": datetime.timedelta(seconds=3), "min_bytes": 1, "topics": topics}
         assert client.call("fetch", 11, asked).responses[0].partitions[0].records == b""
 
 
 def test_who_does_not_read_its_answers_is_closed() -> None:
-    with Broker(idle_after(100)) as broker, socket.create_connection(("127.0.0.1", broker.port), timeout=20) as peer:
+    with Broker(idle_after(1000)) as broker, WireClient(broker.port) as client:
+        create(client, "t", configs={"compression.type": "producer"})
+        produce_values(client, "t", b"." * 1_000_000)
+        partitions = [{"partition": 0, "fetch_offset": 0, "partition_max_bytes": 1 << 20}]
+        for _ in range(20):
+            client.send("fetch", 11, {"max_bytes": 1 << 20, "topics": [{"topic": "t", "partitions": partitions}]})
         request = b"\0\0\0\x0a\0\x12\0\0\0\0\0\1\xff\xff" * 1000
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             while True:
-                peer.sendall(request)
+                client.socket.sendall(request)
 
 
 def test_open_requests_are_answered_before_the_broker_stops() -> None:

@@ -92,15 +92,15 @@ def test_a_producer_that_died_hides_others_records_for_its_timeout_and_no_longer
     servers: str, topic: str, name: str
 ) -> None:
     dead = producer_of(servers, name, transaction_timeout_ms=2_000)
+    began = time.monotonic()
     dead.begin_transaction()
     dead.produce(topic, b"lost", partition=0)
     assert dead.flush(SECONDS) == 0
-    began = time.monotonic()
     other = Producer({"bootstrap.servers": servers})
     other.produce(topic, b"end", partition=0)
     assert other.flush(SECONDS) == 0
     assert read(servers, topic, b"end") == [b"end"]
-    assert 1.5 < time.monotonic() - began < 2.0 + 1.0 + 1.0, "its timeout, the scan, and the reader"
+    assert 2.0 < time.monotonic() - began < 40.0, "its timeout of 2 s, not the usual one of 60 s"
     with pytest.raises(KafkaException) as raised:
         dead.commit_transaction(SECONDS)
     assert raised.value.args[0].fatal()

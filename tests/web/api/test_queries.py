@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
@@ -128,16 +127,15 @@ def test_more_than_may_wait_are_refused(queries: Queries) -> None:
 
 
 def test_the_event_loop_stays_free(queries: Queries) -> None:
-    async def story() -> float:
+    async def story() -> int:
         slow = asyncio.create_task(queries.run(request_of(asyncio.Event()), SLOW))
-        longest = 0.0
+        rounds = 0
         while not slow.done():
-            before = time.monotonic()
             await asyncio.sleep(0.001)
-            longest = max(longest, time.monotonic() - before)
-        return longest
+            rounds += 1
+        return rounds
 
-    assert asyncio.run(story()) < 0.5
+    assert asyncio.run(story()) > 10  # hundreds in its second; of a loop that waits for it, one or two
 
 
 @pytest.mark.parametrize(

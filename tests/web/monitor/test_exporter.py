@@ -131,4 +131,4 @@ def test_a_scrape_answers_whether_nobody_listens_or_somebody_never_answers() -> 
         with ThreadPoolExecutor() as scrapes:
             up = list(scrapes.map(lambda registry: registry.get_sample_value("logpost_exporter_up"), registries))
     assert up == [0, 0]
-    assert time.monotonic() - begun < SNAPSHOT_SECONDS + 3
+    assert time.monotonic() - begun < 10 * SNAPSHOT_SECONDS
