@@ -22,7 +22,8 @@ from logpost_broker.wire.registry import ConnectionState, RequestContext
 from logpost_broker.wire.unserved import unserved_api
 
 Buffers = list[Buffer]
-Encode = Callable[[Any], Buffers | None]
+Encode = Callable[..., Buffers | None]
+"""Of an answer; `is_long`: it has many elements."""
 
 PRODUCE_KEY = 0
 """Its large requests are mostly few elements with many bytes."""
@@ -48,8 +49,13 @@ def _as_it_is(buffers: Buffers | None) -> Buffers | None:
     return buffers
 
 
-def _encode(codec: VersionCodec, correlation_id: int, names: TopicNames, response: Any) -> Buffers | None:
-    return None if response is None else codec.write(correlation_id, response, names)
+def _encode(
+    codec: VersionCodec, correlation_id: int, names: TopicNames, response: Any, *, is_long: bool = False
+) -> Buffers | None:
+    if response is None:
+        return None
+    write = codec.write_long if is_long else codec.write
+    return write(correlation_id, response, names)
 
 
 class Dispatcher:
@@ -116,7 +122,7 @@ class Dispatcher:
         """One of many thousand elements takes up to seconds: a thread writes it, and others are served meanwhile."""
         if not has_more_elements(answer, ELEMENTS_AT_ONCE):
             return encode(answer)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, encode, answer)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(encode, answer, is_long=True))
 
     def close(self) -> None:
         self._threads.shutdown(wait=False)

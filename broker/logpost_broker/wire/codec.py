@@ -20,6 +20,8 @@ from logpost_broker.wire.registry import Api
 
 LARGE_BYTES = 16 * 1024
 """A value from this size on is sent from where it is, not copied."""
+JOINED_BYTES = 256 * 1024
+"""Small parts of a long answer are sent in buffers of about this size."""
 SIZE = struct.Struct(">i")
 
 
@@ -31,6 +33,31 @@ class _Parts:
     def __init__(self) -> None:
         self.parts: list[Buffer] = []
         self.write = self.parts.append
+
+
+class _JoinedParts:
+    """The same for long answers: small parts are joined as they come. A million of them would take ten times their
+    bytes, and whoever joined them at the end kept Python's lock from all others meanwhile."""
+
+    __slots__ = ("_small", "parts")
+
+    def __init__(self) -> None:
+        self.parts: list[Buffer] = []
+        self._small = bytearray()
+
+    def write(self, part: Buffer) -> None:
+        if len(part) < LARGE_BYTES:
+            self._small += part
+            if len(self._small) >= JOINED_BYTES:
+                self.end()
+        else:
+            self.end()
+            self.parts.append(part)
+
+    def end(self) -> None:
+        if self._small:
+            self.parts.append(bytes(self._small))
+            self._small = bytearray()
 
 
 class VersionCodec:
@@ -64,14 +91,24 @@ class VersionCodec:
 
     def write(self, correlation_id: int, response: Any, names: TopicNames) -> list[Buffer]:
         """The whole frame of an answer, as buffers to send one after the other."""
-        if self._lower is not None:
-            response = self._lower(response, names)
         out = _Parts()
-        out.write(response_header(correlation_id, flexible=self._flexible_response_header))
-        self._write(out, response)
+        self._write_to(out, correlation_id, response, names)
         size = sum(map(len, out.parts))
         out.parts.insert(0, SIZE.pack(size))
         return [b"".join(out.parts)] if size < LARGE_BYTES else _joined(out.parts)
+
+    def write_long(self, correlation_id: int, response: Any, names: TopicNames) -> list[Buffer]:
+        """The same, of an answer with many elements."""
+        out = _JoinedParts()
+        self._write_to(out, correlation_id, response, names)
+        out.end()
+        return [SIZE.pack(sum(map(len, out.parts))), *out.parts]
+
+    def _write_to(self, out: _Parts | _JoinedParts, correlation_id: int, response: Any, names: TopicNames) -> None:
+        if self._lower is not None:
+            response = self._lower(response, names)
+        out.write(response_header(correlation_id, flexible=self._flexible_response_header))
+        self._write(out, response)
 
 
 def has_more_elements(response: Any, limit: int) -> bool:
