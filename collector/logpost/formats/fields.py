@@ -22,6 +22,8 @@ from logpost.formats.parsed import Parsed
 from logpost.formats.times import SECOND_NS, Times, epoch_text, epoch_time, iso_time, named_month_time
 
 _BUNYAN = {10: "trace", 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal"}
+_STEP = re.compile(r"(?<=[A-Z])[+-]\d{1,2}$")
+"""Of Go's slog: `INFO+2` is between info and warn."""
 _OPENTELEMETRY = ("trace", "debug", "info", "warn", "error", "fatal")
 _OWN_LEVEL = re.compile(r"[^\W\d_][\w.-]{0,31}")
 """A level of the program's own: `SUCCESS`, `Sev1`."""
@@ -70,7 +72,7 @@ def read_level(value: object, times: Times, now_ns: int) -> str | None:
     """One of `logpost.record.LEVELS`, None for what is none of them."""
     if isinstance(value, str):
         value = without_colours(value).strip()
-        level = LEVEL_OF.get(value)
+        level = LEVEL_OF.get(value) or LEVEL_OF.get(_STEP.sub("", value))
         return level if level or not value.isdecimal() or len(value) > 2 else _level_of_number(int(value))
     if isinstance(value, int) and not isinstance(value, bool):
         return _level_of_number(value)
@@ -127,10 +129,14 @@ _KEYS: tuple[tuple[str, str, Reader], ...] = (
         " logMessage textPayload jsonPayload.message record.message text",
         _message,
     ),
-    ("trace_id", "trace_id traceId trace.id traceid traceID @tr dd.trace_id", _text),
-    ("span_id", "span_id spanId span.id spanid spanID @sp dd.span_id", _text),
-    ("service", "service service.name service_name serviceName SYSLOG_IDENTIFIER programname appname program", _text),
-    ("host", "host host.name hostname host_name _HOSTNAME", _text),
+    ("trace_id", "trace_id traceId trace.id traceid traceID @tr dd.trace_id otelTraceID", _text),
+    ("span_id", "span_id spanId span.id spanid spanID @sp dd.span_id otelSpanID", _text),
+    (
+        "service",
+        "service service.name service_name serviceName otelServiceName SYSLOG_IDENTIFIER programname appname program",
+        _text,
+    ),
+    ("host", "host host.name hostname hostName host_name _HOSTNAME", _text),
 )
 _Role = tuple[int, str, Reader, tuple[str, ...]]
 """Rank among all names, attribute of Parsed, what reads the value, where it is: a key, and keys of inner objects."""

@@ -13,7 +13,7 @@ from logpost.formats.application import (
     klog_line,
     proxifier_line,
 )
-from logpost.formats.colours import ESCAPE, without_colours
+from logpost.formats.colours import may_have_colours, without_colours
 from logpost.formats.http_server import access_line, ctime_line
 from logpost.formats.iso import iso_line, named_file_line, short_year_line
 from logpost.formats.json_lines import json_line
@@ -70,7 +70,7 @@ class LineParser:
 
     def parse(self, text: str, now_ns: int) -> Parsed:
         """Read a line (without its line end), now in Unix nanoseconds. Any text is read; nothing is raised."""
-        if ESCAPE in text or text[:1] == _BYTE_ORDER_MARK:
+        if may_have_colours(text) or text[:1] == _BYTE_ORDER_MARK:
             plain = without_colours(text.removeprefix(_BYTE_ORDER_MARK))
             parsed = self._parse(plain, now_ns)
             if parsed.message == plain:

@@ -53,6 +53,9 @@ from tests.collector.formats.lines import read, time_of
         {"time": "Sun, 22 Nov 2026 10:51:07.123 GMT", "level": "warn", "msg": "hi"},
         {"timereported": "Nov 22 10:51:07.123", "severity": "warning", "message": "hi"},
         {"date": "Sun Nov 22 10:51:07.123 2026", "level": "warn", "msg": "hi"},
+        {"time": "2026-11-22T10:51:07.123Z", "level": "WARN+1", "msg": "hi"},
+        {"DATE": "Nov 22 10:51:07.123", "PRIORITY": "warning", "MESSAGE": "hi"},
+        {"EventTime": "2026-11-22 10:51:07.123", "Severity": "WARNING", "Message": "hi"},
     ],
 )
 def test_every_common_schema_is_read(document: dict[str, object]) -> None:
@@ -69,6 +72,7 @@ def test_every_common_schema_is_read(document: dict[str, object]) -> None:
         {"traceId": "aa", "spanId": "bb", "service_name": "shop", "hostname": "web-1"},
         {"trace.id": "aa", "span.id": "bb", "service.name": "shop", "host.name": "web-1"},
         {"trace": {"id": "aa"}, "span": {"id": "bb"}, "service": {"name": "shop"}, "host": {"name": "web-1"}},
+        {"otelTraceID": "aa", "otelSpanID": "bb", "otelServiceName": "shop", "hostName": "web-1"},
         {"dd": {"trace_id": "aa", "span_id": "bb"}, "SYSLOG_IDENTIFIER": "shop", "_HOSTNAME": "web-1"},
     ],
 )

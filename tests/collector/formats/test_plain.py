@@ -103,6 +103,8 @@ def test_colours_and_a_byte_order_mark_are_read_past_and_kept() -> None:
         ("\x1b[90m2026-11-22 10:51:07Z\x1b[39m \x1b[1;38;5;208mWARN\x1b[0m slow", "warn"),
         ("[2026-11-22T10:51:07Z] \x1b[38:2:1:2:3mINFO\x1b[m ready \x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "info"),
         ("2026-11-22T10:51:07Z \x1b(B\x1b[mDEBUG\x1b[K x", "debug"),
+        ("2026-11-22T10:51:07Z \x9b1;31mERROR\x9bm x", "error"),
+        ("\x1b7\x1bc2026-11-22T10:51:07Z WARN x\x1b8", "warn"),
         ("2026-11-22T10:51:07Z ERROR broken off \x1b[3", "error"),
     ],
 )

@@ -35,6 +35,7 @@ MESSAGES = [
     "订单8812号 abc超def",
     "\x1b[0m",
     "시간 초과, 연결",
+    "\x1b7\x1bcprogress \x1b8\x1bMdone by\x1b= me",
 ]
 
 
@@ -51,7 +52,9 @@ def rows(store: Store) -> None:
         ("超时", [1]),
         ("连接超时", [1]),
         ("时超", []),
-        ("done", [2]),
+        ("done", [2, 19]),
+        ("progress", [19]),
+        ('"done by me"', [19]),
         ("report", [2]),
         ("“report”", [2]),
         ("error", [1, 3]),

@@ -26,9 +26,9 @@ async def show_matches(request: Request, marker: Marker, rows: Sequence[Row]) ->
     unmarked = (row for row in rows if row.message_bytes and not marker.marks(row.message))
     room = MAX_BYTES
     for row in await anyio.to_thread.run_sync(list, islice(unmarked, MAX_MESSAGES)):
+        if row.message_bytes > room:
+            continue
         room -= row.message_bytes
-        if room < 0:
-            return
         statement = record_statement(row.topic, row.partition, row.offset)
         result = await services(request).queries.run(request, statement)
         if result.rows:

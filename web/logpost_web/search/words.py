@@ -29,6 +29,7 @@ ESCAPES = re.compile(
     r"|\x9b[0-9;:]*m"  # a colour whose CSI is one character; others may be letters in a wrong encoding
     r"|\x1b[\]PX^_][^\x00-\x1f]*(?:\x07|\x1b\\)"  # OSC and its like: titles, links
     r"|\x1b[ -/]+[0-~]"  # character sets
+    r"|\x1b[78=>DEHMNOZc]"  # the cursor's place, the keypad, single shifts, reset
 )
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff"  # Thai, Lao
