@@ -100,21 +100,21 @@ class Journal(Generic[E]):
             except ValueError as error:
                 logger.error("%s offset %d is left out: %s", self._format.topic, record.offset, error)
 
-    def append(self, events: Sequence[E]) -> None:
-        """Write the events; `durable` tells when they are safe. Raises ApiError when they cannot be written, and then
-        none is."""
+    def append(self, events: Sequence[E], batch: bytes | None = None) -> None:
+        """Write the events; `durable` tells when they are safe. `batch`: they are encoded already. Raises ApiError when
+        they cannot be written, and then none is."""
         keys = [] if self._rewriting is None else [self._format.key(event) for event in events]
         if None in keys:
             self._rewrite_rest()
         if self._log is None:
             self._log = self._node.open_internal_log(self._format.topic)
-        self._write(self._log, events)
+        self._write(self._log, events, batch)
         if self._rewriting is not None:
             self._rewriting.overtaken.update(keys)
 
-    def _write(self, log: InternalLog, events: Sequence[E]) -> None:
+    def _write(self, log: InternalLog, events: Sequence[E], batch: bytes | None = None) -> None:
         size_before = log.size_bytes
-        self.durable = self._format.write(log, events)
+        self.durable = self._format.write(log, events) if batch is None else log.append_batch(batch)
         self._bytes_since_snapshot += log.size_bytes - size_before
         self.durable.add_done_callback(self._report)
 

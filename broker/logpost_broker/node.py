@@ -106,8 +106,11 @@ class InternalLog:
         """Append (key, value) pairs as one batch, now and in this order, in a transaction of `producer` if it is given;
         the future is done when they are as safe as `broker.flush` says, and raises ApiError when they cannot be. Raises
         ApiError when the log is offline."""
-        now_ms = self._node.now_ms()
-        self._log.append(build_batch(records, now_ms, producer), now_ms=now_ms)
+        return self.append_batch(build_batch(records, self._node.now_ms(), producer))
+
+    def append_batch(self, batch: bytes) -> asyncio.Future[None]:
+        """Append a batch that is built already; answers and raises as `append`."""
+        self._log.append(batch, now_ms=self._node.now_ms())
         return self._node.durable(self._log)
 
     def append_marker(

@@ -11,7 +11,7 @@ import asyncio
 import select
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -156,18 +156,3 @@ class Turns:
         self._is_turn_due = bool(self._line)
         if self._is_turn_due:
             asyncio.get_running_loop().call_soon(self._turn)
-
-
-def at_once(steps: Generator[None, None, T]) -> T:
-    """What steps come to that are known to be short."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as last:
-            result: T = last.value
-            return result
-
-
-def in_parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Slices of `size` items, the last maybe shorter."""
-    return (items[begin : begin + size] for begin in range(0, len(items), size))

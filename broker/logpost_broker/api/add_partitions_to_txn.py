@@ -61,7 +61,9 @@ LAST_FROM_CLIENTS = 3
 async def add_partitions_to_txn(
     node: Node, request: AddPartitionsToTxnRequest, context: RequestContext
 ) -> AddPartitionsToTxnResponse:
-    results = [await _add(node, transaction, context.version) for transaction in request.transactions]
+    results = [
+        await _add(node, transaction, context.version) async for transaction in node.turns.each(request.transactions)
+    ]
     return AddPartitionsToTxnResponse(
         throttle_time=NO_THROTTLE, error_code=ErrorCode.none, results_by_transaction=tuple(results)
     )
@@ -69,11 +71,13 @@ async def add_partitions_to_txn(
 
 async def _add(node: Node, transaction: AddPartitionsToTxnTransaction, version: int) -> AddPartitionsToTxnResult:
     places: list[TopicPartition] = [
-        (topic.name, partition) for topic in transaction.topics for partition in topic.partitions
+        (topic.name, partition) async for topic in node.turns.each(transaction.topics) for partition in topic.partitions
     ]
-    refused = {place: code for place in places if (code := _code_of(node, place)) is not ErrorCode.none}
+    refused = {
+        place: code async for place in node.turns.each(places) if (code := _code_of(node, place)) is not ErrorCode.none
+    }
     if refused:
-        return _result(transaction, {**dict.fromkeys(places, ErrorCode.operation_not_attempted), **refused})
+        return await _result(node, transaction, {**dict.fromkeys(places, ErrorCode.operation_not_attempted), **refused})
     add = Add(
         transactional_id=transaction.transactional_id,
         producer=ProducerIdentity(transaction.producer_id, transaction.producer_epoch),
@@ -83,15 +87,15 @@ async def _add(node: Node, transaction: AddPartitionsToTxnTransaction, version: 
     try:
         if transaction.verify_only:
             missing = service.missing(add)
-            codes = {place: ErrorCode.transaction_abortable if place in missing else ErrorCode.none for place in places}
-            return _result(transaction, codes)
+            codes = dict.fromkeys(places, ErrorCode.none) | dict.fromkeys(missing, ErrorCode.transaction_abortable)
+            return await _result(node, transaction, codes)
         await service.add(add)
-        return _result(transaction, dict.fromkeys(places, ErrorCode.none))
+        return await _result(node, transaction, dict.fromkeys(places, ErrorCode.none))
     except ApiError as error:
         code = error.code
         if code is ErrorCode.producer_fenced and version < FIRST_WITH_PRODUCER_FENCED:
             code = ErrorCode.invalid_producer_epoch
-        return _result(transaction, dict.fromkeys(places, code))
+        return await _result(node, transaction, dict.fromkeys(places, code))
 
 
 def _code_of(node: Node, place: TopicPartition) -> ErrorCode:
@@ -101,21 +105,25 @@ def _code_of(node: Node, place: TopicPartition) -> ErrorCode:
     return ErrorCode.topic_authorization_failed if topic.internal else ErrorCode.none
 
 
-def _result(
-    transaction: AddPartitionsToTxnTransaction, codes: Mapping[TopicPartition, ErrorCode]
+async def _result(
+    node: Node, transaction: AddPartitionsToTxnTransaction, codes: Mapping[TopicPartition, ErrorCode]
 ) -> AddPartitionsToTxnResult:
     return AddPartitionsToTxnResult(
         transactional_id=transaction.transactional_id,
         topic_results=tuple(
-            AddPartitionsToTxnTopicResult(
-                name=topic.name,
-                results_by_partition=tuple(
-                    AddPartitionsToTxnPartitionResult(
-                        partition_index=partition, partition_error_code=codes[topic.name, partition]
-                    )
-                    for partition in topic.partitions
-                ),
-            )
-            for topic in transaction.topics
+            [
+                AddPartitionsToTxnTopicResult(
+                    name=topic.name,
+                    results_by_partition=tuple(
+                        [
+                            AddPartitionsToTxnPartitionResult(
+                                partition_index=partition, partition_error_code=codes[topic.name, partition]
+                            )
+                            async for partition in node.turns.each(topic.partitions)
+                        ]
+                    ),
+                )
+                async for topic in node.turns.each(transaction.topics)
+            ]
         ),
     )

@@ -33,7 +33,7 @@ from logpost_broker.fetch_sessions import (
 )
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.node import Node
-from logpost_broker.turns import at_once
+from logpost_broker.steps import at_once
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, milliseconds
 

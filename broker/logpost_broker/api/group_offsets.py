@@ -20,7 +20,8 @@ OffsetDelete, version 0
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import uuid
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 
 from kio.schema.errors import ErrorCode
 from kio.schema.offset_commit.v10.request import OffsetCommitRequest, OffsetCommitRequestTopic
@@ -29,7 +30,7 @@ from kio.schema.offset_commit.v10.response import (
     OffsetCommitResponsePartition,
     OffsetCommitResponseTopic,
 )
-from kio.schema.offset_delete.v0.request import OffsetDeleteRequest
+from kio.schema.offset_delete.v0.request import OffsetDeleteRequest, OffsetDeleteRequestTopic
 from kio.schema.offset_delete.v0.response import (
     OffsetDeleteResponse,
     OffsetDeleteResponsePartition,
@@ -46,46 +47,56 @@ from kio.static.primitive import i32, i64
 
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.events import OffsetCommitted
-from logpost_broker.groups.messages import Commit, CommitReply, OffsetToCommit, TopicPartition
+from logpost_broker.groups.messages import Commit, CommitReply, DeleteReply, OffsetToCommit, TopicPartition
 from logpost_broker.groups.offsets import Committed
 from logpost_broker.groups.service import GroupService
 from logpost_broker.node import Node
+from logpost_broker.steps import in_parts
 from logpost_broker.wire.registry import Adapted, RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 FIRST_WITH_MEMBER_EPOCH = 9
 FIRST_FETCH_BY_TOPIC_ID = 10
 NO_OFFSET = -1
+MAX_FETCHED_OFFSETS = 100_000
+"""Of the groups whose whole offsets one request asks for: the first, and others as long as there is room. Clients ask
+again for what is left."""
+DELETED_AT_ONCE = 500
+"""So many offsets are deleted with one write."""
 
 
 @handles(OffsetCommitRequest, OffsetCommitResponse)
 async def offset_commit(node: Node, request: OffsetCommitRequest, context: RequestContext) -> OffsetCommitResponse:
+    topics: dict[str, uuid.UUID] = {}
     commit = Commit(
         group_id=request.group_id,
         member_id=request.member_id,
         instance_id=request.group_instance_id,
         generation=request.generation_id_or_member_epoch,
-        offsets=tuple(_existing_partitions(node, request.topics)),
+        offsets=tuple([each async for each in _existing_partitions(node, request.topics, topics)]),
     )
     service = node.service(GroupService)
     if context.version < FIRST_WITH_MEMBER_EPOCH and service.has_consumer(request.group_id, request.member_id):
         reply = CommitReply(code=ErrorCode.unsupported_version)
     else:
-        reply = await service.commit(commit)
+        reply = await service.commit_in_steps(commit, topics)
     is_gone = reply.code is ErrorCode.illegal_generation and service.kinds.of(request.group_id) is None
     if context.version >= FIRST_WITH_MEMBER_EPOCH and is_gone:
         reply = CommitReply(code=ErrorCode.group_id_not_found)
-    return OffsetCommitResponse(
-        throttle_time=NO_THROTTLE, topics=tuple(_committed_topic(node, topic, reply) for topic in request.topics)
-    )
+    answers = [await _committed_topic(node, topic, reply) async for topic in node.turns.each(request.topics)]
+    return OffsetCommitResponse(throttle_time=NO_THROTTLE, topics=tuple(answers))
 
 
-def _existing_partitions(node: Node, topics: Iterable[OffsetCommitRequestTopic]) -> Iterable[OffsetToCommit]:
-    for requested in topics:
+async def _existing_partitions(
+    node: Node, topics: Iterable[OffsetCommitRequestTopic], found: dict[str, uuid.UUID]
+) -> AsyncIterator[OffsetToCommit]:
+    """Puts the topics that are there into `found`."""
+    async for requested in node.turns.each(topics):
         topic = node.topics.by_id(requested.topic_id)
         if topic is None:
             continue
-        for partition in requested.partitions:
+        found[topic.name] = topic.id
+        async for partition in node.turns.each(requested.partitions):
             if 0 <= partition.partition_index < topic.partitions:
                 yield OffsetToCommit(
                     topic=topic.name,
@@ -96,7 +107,9 @@ def _existing_partitions(node: Node, topics: Iterable[OffsetCommitRequestTopic])
                 )
 
 
-def _committed_topic(node: Node, requested: OffsetCommitRequestTopic, reply: CommitReply) -> OffsetCommitResponseTopic:
+async def _committed_topic(
+    node: Node, requested: OffsetCommitRequestTopic, reply: CommitReply
+) -> OffsetCommitResponseTopic:
     topic = node.topics.by_id(requested.topic_id)
 
     def code(partition: int) -> ErrorCode:
@@ -109,10 +122,12 @@ def _committed_topic(node: Node, requested: OffsetCommitRequestTopic, reply: Com
     return OffsetCommitResponseTopic(
         topic_id=requested.topic_id,
         partitions=tuple(
-            OffsetCommitResponsePartition(
-                partition_index=partition.partition_index, error_code=code(partition.partition_index)
-            )
-            for partition in requested.partitions
+            [
+                OffsetCommitResponsePartition(
+                    partition_index=partition.partition_index, error_code=code(partition.partition_index)
+                )
+                async for partition in node.turns.each(requested.partitions)
+            ]
         ),
     )
 
@@ -125,60 +140,79 @@ def _committed_topic(node: Node, requested: OffsetCommitRequestTopic, reply: Com
         Adapted("topics", 7, lambda response: response.groups[0].topics),
         Adapted("error_code", 7, lambda response: response.groups[0].error_code),
     ],
+    large_answers=True,
 )
 async def offset_fetch(node: Node, request: OffsetFetchRequest, context: RequestContext) -> OffsetFetchResponse:
     service = node.service(GroupService)
-    groups = tuple(
-        _fetched_group(node, group, service, context.version, request.require_stable) for group in request.groups
-    )
+    groups: list[OffsetFetchResponseGroup] = []
+    room = MAX_FETCHED_OFFSETS
+    async for group in node.turns.each(dict.fromkeys(request.groups)):
+        size = len(service.committed(group.group_id)) if group.topics is None else 0
+        if groups and size > room:
+            groups.append(_refused(group, ErrorCode.coordinator_load_in_progress))
+        else:
+            room -= size
+            groups.append(await _fetched_group(node, group, service, context.version, request.require_stable))
     try:
         await service.settled()
     except ApiError:
-        groups = tuple(
-            OffsetFetchResponseGroup(group_id=group.group_id, topics=(), error_code=ErrorCode.coordinator_not_available)
-            for group in request.groups
-        )
-    return OffsetFetchResponse(throttle_time=NO_THROTTLE, groups=groups)
+        groups = [_refused(group, ErrorCode.coordinator_not_available) for group in dict.fromkeys(request.groups)]
+    return OffsetFetchResponse(throttle_time=NO_THROTTLE, groups=tuple(groups))
 
 
-def _fetched_group(
+def _refused(group: OffsetFetchRequestGroup, code: ErrorCode) -> OffsetFetchResponseGroup:
+    return OffsetFetchResponseGroup(group_id=group.group_id, topics=(), error_code=code)
+
+
+async def _fetched_group(
     node: Node, group: OffsetFetchRequestGroup, service: GroupService, version: int, require_stable: bool
 ) -> OffsetFetchResponseGroup:
     try:
         if group.member_id or group.member_epoch >= 0:
             service.check_consumer(group.group_id, group.member_id or "", group.member_epoch)
     except ApiError as error:
-        return OffsetFetchResponseGroup(group_id=group.group_id, topics=(), error_code=error.code)
+        return _refused(group, error.code)
+    # What the group has now: a transaction that ends while these are gone through changes none of them.
+    committed = dict(service.committed(group.group_id))
+    pending = service.pending(group.group_id) if require_stable else frozenset()
+    asked = [each async for each in _all_topics(node, committed)] if group.topics is None else group.topics
     return OffsetFetchResponseGroup(
-        group_id=group.group_id, topics=tuple(_fetched_topics(node, group, service, version, require_stable))
+        group_id=group.group_id,
+        topics=tuple(
+            [await _fetched_topic(node, topic, committed, pending, version) async for topic in node.turns.each(asked)]
+        ),
     )
 
 
-def _fetched_topics(
-    node: Node, group: OffsetFetchRequestGroup, service: GroupService, version: int, require_stable: bool
-) -> Iterable[OffsetFetchResponseTopics]:
-    committed = service.committed(group.group_id)
-    for requested in _all_topics(node, committed) if group.topics is None else group.topics:
-        topic = node.topics.by_id(requested.topic_id)
-        # Who asks by name gets no error for a topic that is not there, only no offset.
-        code = ErrorCode.unknown_topic_id if topic is None and version >= FIRST_FETCH_BY_TOPIC_ID else ErrorCode.none
-        name = "" if topic is None else topic.name
-        yield OffsetFetchResponseTopics(
-            topic_id=requested.topic_id,
-            partitions=tuple(
+async def _fetched_topic(
+    node: Node,
+    requested: OffsetFetchRequestTopics,
+    committed: Committed,
+    pending: Collection[TopicPartition],
+    version: int,
+) -> OffsetFetchResponseTopics:
+    topic = node.topics.by_id(requested.topic_id)
+    # Who asks by name gets no error for a topic that is not there, only no offset.
+    code = ErrorCode.unknown_topic_id if topic is None and version >= FIRST_FETCH_BY_TOPIC_ID else ErrorCode.none
+    name = "" if topic is None else topic.name
+    return OffsetFetchResponseTopics(
+        topic_id=requested.topic_id,
+        partitions=tuple(
+            [
                 _unstable(partition)
-                if require_stable and service.is_pending(group.group_id, name, partition)
+                if (name, partition) in pending
                 else _fetched(partition, committed.get((name, partition)), code)
-                for partition in requested.partition_indexes
-            ),
-        )
+                async for partition in node.turns.each(requested.partition_indexes)
+            ]
+        ),
+    )
 
 
-def _all_topics(node: Node, committed: Committed) -> Iterable[OffsetFetchRequestTopics]:
+async def _all_topics(node: Node, committed: Committed) -> AsyncIterator[OffsetFetchRequestTopics]:
     partitions: dict[str, list[int]] = {}
-    for name, partition in committed:
+    async for name, partition in node.turns.each(committed):
         partitions.setdefault(name, []).append(partition)
-    for name in sorted(partitions):
+    async for name in node.turns.each(sorted(partitions)):
         topic = node.topics.by_name(name)
         if topic is not None:
             yield OffsetFetchRequestTopics(
@@ -204,29 +238,46 @@ def _fetched(partition: i32, event: OffsetCommitted | None, code: ErrorCode) -> 
 async def offset_delete(node: Node, request: OffsetDeleteRequest, context: RequestContext) -> OffsetDeleteResponse:
     places: list[TopicPartition] = [
         (topic.name, partition.partition_index)
-        for topic in request.topics
+        async for topic in node.turns.each(request.topics)
         if (known := node.topics.by_name(topic.name)) is not None
         for partition in topic.partitions
         if 0 <= partition.partition_index < known.partitions
     ]
-    reply = await node.service(GroupService).delete_offsets(request.group_id, places)
+    reply = await _deleted(node, request.group_id, places)
     topics = () if reply.code is not ErrorCode.none else request.topics
     return OffsetDeleteResponse(
         error_code=reply.code,
         throttle_time=NO_THROTTLE,
-        topics=tuple(
-            OffsetDeleteResponseTopic(
-                name=topic.name,
-                partitions=tuple(
-                    OffsetDeleteResponsePartition(
-                        partition_index=partition.partition_index,
-                        error_code=reply.codes.get(
-                            (topic.name, partition.partition_index), ErrorCode.unknown_topic_or_partition
-                        ),
-                    )
-                    for partition in topic.partitions
-                ),
-            )
-            for topic in topics
+        topics=tuple([await _deleted_topic(node, topic, reply) async for topic in node.turns.each(topics)]),
+    )
+
+
+async def _deleted(node: Node, group_id: str, places: Sequence[TopicPartition]) -> DeleteReply:
+    """Each stands for itself, so that many are deleted in parts. A group may go with its last offset."""
+    service = node.service(GroupService)
+    codes: dict[TopicPartition, ErrorCode] = {}
+    async for some in node.turns.each([*in_parts(places, DELETED_AT_ONCE)] or [()]):
+        reply = await service.delete_offsets(group_id, some)
+        if reply.code is ErrorCode.group_id_not_found and codes:
+            reply = DeleteReply(codes=dict.fromkeys(some, ErrorCode.none))
+        if reply.code is not ErrorCode.none:
+            return reply
+        codes.update(reply.codes)
+    return DeleteReply(codes=codes)
+
+
+async def _deleted_topic(node: Node, topic: OffsetDeleteRequestTopic, reply: DeleteReply) -> OffsetDeleteResponseTopic:
+    return OffsetDeleteResponseTopic(
+        name=topic.name,
+        partitions=tuple(
+            [
+                OffsetDeleteResponsePartition(
+                    partition_index=partition.partition_index,
+                    error_code=reply.codes.get(
+                        (topic.name, partition.partition_index), ErrorCode.unknown_topic_or_partition
+                    ),
+                )
+                async for partition in node.turns.each(topic.partitions)
+            ]
         ),
     )

@@ -42,7 +42,7 @@ from logpost_broker.errors import ApiError
 from logpost_broker.node import Node
 from logpost_broker.share_groups.events import Place
 from logpost_broker.share_groups.service import ShareGroupService
-from logpost_broker.turns import in_parts
+from logpost_broker.steps import in_parts
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 

@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import uuid
+from collections.abc import AsyncIterator, Iterable
 
 from kio.schema.errors import ErrorCode
 from kio.schema.txn_offset_commit.v5.request import TxnOffsetCommitRequest
@@ -43,13 +44,8 @@ async def txn_offset_commit(
         partitions=frozenset({OFFSETS_PARTITION}),
         is_v2=verification is Verification.ADDS,
     )
-    offsets = tuple(_existing_partitions(node, request))
-    try:
-        if not request.group_id:
-            raise ApiError(ErrorCode.invalid_group_id, "a transaction commits offsets of a group with a name")
-        node.service(TransactionService).verify(add, verification)
-    except ApiError as error:
-        return _answer(request, offsets, CommitReply(code=error.code))
+    topics: dict[str, uuid.UUID] = {}
+    offsets = tuple([each async for each in _existing_partitions(node, request, topics)])
     commit = Commit(
         group_id=request.group_id,
         member_id=request.member_id,
@@ -58,15 +54,29 @@ async def txn_offset_commit(
         offsets=offsets,
         producer=producer,
     )
-    return _answer(request, offsets, await node.service(GroupService).commit(commit))
+    transactions = node.service(TransactionService)
+    try:
+        if not request.group_id:
+            raise ApiError(ErrorCode.invalid_group_id, "a transaction commits offsets of a group with a name")
+        # In one step with the writing: behind the end of the transaction they would stay pending.
+        reply = await node.service(GroupService).commit_in_steps(
+            commit, topics, lambda: transactions.verify(add, verification)
+        )
+    except ApiError as error:
+        reply = CommitReply(code=error.code)
+    return await _answer(node, request, offsets, reply)
 
 
-def _existing_partitions(node: Node, request: TxnOffsetCommitRequest) -> Iterable[OffsetToCommit]:
-    for requested in request.topics:
+async def _existing_partitions(
+    node: Node, request: TxnOffsetCommitRequest, found: dict[str, uuid.UUID]
+) -> AsyncIterator[OffsetToCommit]:
+    """Puts the topics that are there into `found`."""
+    async for requested in node.turns.each(request.topics):
         topic = node.topics.by_name(requested.name)
         if topic is None:
             continue
-        for partition in requested.partitions:
+        found[topic.name] = topic.id
+        async for partition in node.turns.each(requested.partitions):
             if 0 <= partition.partition_index < topic.partitions:
                 yield OffsetToCommit(
                     topic=topic.name,
@@ -77,29 +87,35 @@ def _existing_partitions(node: Node, request: TxnOffsetCommitRequest) -> Iterabl
                 )
 
 
-def _answer(
-    request: TxnOffsetCommitRequest, offsets: Iterable[OffsetToCommit], reply: CommitReply
+async def _answer(
+    node: Node, request: TxnOffsetCommitRequest, offsets: Iterable[OffsetToCommit], reply: CommitReply
 ) -> TxnOffsetCommitResponse:
-    existing = {(one.topic, one.partition) for one in offsets}
+    existing = {(one.topic, one.partition) async for one in node.turns.each(offsets)}
 
     def code(topic: str, partition: int) -> ErrorCode:
         if (topic, partition) not in existing:
             return ErrorCode.unknown_topic_or_partition
-        return reply.codes[topic, partition] if reply.code is ErrorCode.none else reply.code
+        if reply.code is not ErrorCode.none:
+            return reply.code
+        return reply.codes.get((topic, partition), ErrorCode.unknown_topic_or_partition)  # deleted meanwhile
 
     return TxnOffsetCommitResponse(
         throttle_time=NO_THROTTLE,
         topics=tuple(
-            TxnOffsetCommitResponseTopic(
-                name=topic.name,
-                partitions=tuple(
-                    TxnOffsetCommitResponsePartition(
-                        partition_index=partition.partition_index,
-                        error_code=code(topic.name, partition.partition_index),
-                    )
-                    for partition in topic.partitions
-                ),
-            )
-            for topic in request.topics
+            [
+                TxnOffsetCommitResponseTopic(
+                    name=topic.name,
+                    partitions=tuple(
+                        [
+                            TxnOffsetCommitResponsePartition(
+                                partition_index=partition.partition_index,
+                                error_code=code(topic.name, partition.partition_index),
+                            )
+                            async for partition in node.turns.each(topic.partitions)
+                        ]
+                    ),
+                )
+                async for topic in node.turns.each(request.topics)
+            ]
         ),
     )

@@ -37,13 +37,13 @@ async def write_txn_markers(
     asked = [
         (marker, (topic.name, partition))
         async for marker in node.turns.each(request.markers)
-        for topic in marker.topics
+        async for topic in node.turns.each(marker.topics)
         for partition in topic.partition_indexes
     ]
     results = await node.turns.all_of([partial(_write, markers, *each) for each in asked])
     codes = (result.code if isinstance(result, ApiError) else ErrorCode.none for result in results)
     return WriteTxnMarkersResponse(
-        markers=tuple([_result(marker, codes) async for marker in node.turns.each(request.markers)])
+        markers=tuple([await _result(node, marker, codes) async for marker in node.turns.each(request.markers)])
     )
 
 
@@ -53,18 +53,22 @@ async def _write(markers: Markers, marker: WritableTxnMarker, place: TopicPartit
     await markers.write(place, producer, coordinator_epoch=marker.coordinator_epoch, commit=marker.transaction_result)
 
 
-def _result(marker: WritableTxnMarker, codes: Iterator[ErrorCode]) -> WritableTxnMarkerResult:
+async def _result(node: Node, marker: WritableTxnMarker, codes: Iterator[ErrorCode]) -> WritableTxnMarkerResult:
     """Takes from `codes` those of the marker's partitions."""
     return WritableTxnMarkerResult(
         producer_id=marker.producer_id,
         topics=tuple(
-            WritableTxnMarkerTopicResult(
-                name=topic.name,
-                partitions=tuple(
-                    WritableTxnMarkerPartitionResult(partition_index=partition, error_code=next(codes))
-                    for partition in topic.partition_indexes
-                ),
-            )
-            for topic in marker.topics
+            [
+                WritableTxnMarkerTopicResult(
+                    name=topic.name,
+                    partitions=tuple(
+                        [
+                            WritableTxnMarkerPartitionResult(partition_index=partition, error_code=next(codes))
+                            async for partition in node.turns.each(topic.partition_indexes)
+                        ]
+                    ),
+                )
+                async for topic in node.turns.each(marker.topics)
+            ]
         ),
     )

@@ -4,18 +4,19 @@ batches, the transaction's end as a marker."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from itertools import groupby
 
 from logpost_broker.groups.events import Event, OffsetCommitted, OffsetPending, TransactionEnded
 from logpost_broker.groups.record_fields import Reader
 from logpost_broker.groups.records import PlainEvent, from_record, to_record
 from logpost_broker.log.batch import CONTROL, TRANSACTIONAL, BatchHeader
-from logpost_broker.log.records import COMMIT, Record
+from logpost_broker.log.records import COMMIT, Record, encoded_record, headed
 from logpost_broker.node import InternalLog
 from logpost_broker.producer_identity import ProducerIdentity
 
 CONSUMER_OFFSETS = "__consumer_offsets"
+ENCODED_AT_ONCE = 100
 
 
 class GroupJournalFormat:
@@ -40,6 +41,25 @@ class GroupJournalFormat:
     def key(self, event: Event) -> bytes | None:
         """Offsets in transactions, which a state has last, and the ends of those keep their places."""
         return to_record(event)[0] if isinstance(event, PlainEvent) else None
+
+
+def encoded(
+    events: Sequence[OffsetCommitted | OffsetPending], now_ms: int, most_bytes: int
+) -> Generator[None, None, bytes | None]:
+    """The batch of a commit, built in steps; None where its records have more than `most_bytes`."""
+    records: list[bytes] = []
+    size = 0
+    for delta, event in enumerate(events):
+        if not delta % ENCODED_AT_ONCE:
+            yield
+        offset = event.offset if isinstance(event, OffsetPending) else event
+        records.append(encoded_record(delta, *to_record(offset)))
+        size += len(records[-1])
+        if size > most_bytes:
+            return None
+    first = events[0]
+    producer = first.producer if isinstance(first, OffsetPending) else None
+    return headed(b"".join(records), len(records), now_ms, producer)
 
 
 def _producer_of(event: Event) -> ProducerIdentity | TransactionEnded | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.classic_groups import ClassicGroups
-from logpost_broker.groups.events import OffsetCommitted
+from logpost_broker.groups.events import Event, OffsetCommitted, OffsetPending
 from logpost_broker.groups.expiration import expired
 from logpost_broker.groups.group_table import GroupTable
 from logpost_broker.groups.kinds import GroupKind, GroupKinds
@@ -24,6 +25,19 @@ from logpost_broker.groups.offsets import (
     deleted,
 )
 from logpost_broker.groups.outcome import Draft, Outcome, Waiter
+from logpost_broker.steps import at_once
+
+PREPARED_AT_ONCE = 100
+
+
+@dataclass(slots=True)
+class PreparedCommit:
+    """What a commit is for the journal if its committer may make it."""
+
+    codes: dict[TopicPartition, ErrorCode] = field(default_factory=dict)
+    events: list[OffsetCommitted | OffsetPending] = field(default_factory=list)
+    refused: ErrorCode = ErrorCode.none
+    """Why nobody may make it."""
 
 
 class OffsetRequests:
@@ -42,8 +56,20 @@ class OffsetRequests:
         self._kinds = kinds
         self._offsets = offsets
 
-    def commit(self, request: Commit, waiter: Waiter, now_ms: int) -> Outcome:
-        """Answered with a CommitReply: a code per partition."""
+    def prepare(self, request: Commit, now_ms: int) -> Generator[None, None, PreparedCommit]:
+        """What can be done of a commit in steps, because it depends on no state."""
+        prepared = PreparedCommit()
+        for number, offset in enumerate(request.offsets):
+            if not number % PREPARED_AT_ONCE:
+                yield
+            code = prepared.codes[offset.topic, offset.partition] = check_offset(offset, self._limits)
+            if code == ErrorCode.none:
+                prepared.events.append(committed(request, offset, now_ms))
+        return prepared
+
+    def commit(self, request: Commit, waiter: Waiter, now_ms: int, prepared: PreparedCommit | None = None) -> Outcome:
+        """Answered with a CommitReply: a code per partition. The events are those of `prepared`, or none."""
+        prepared = prepared or at_once(self.prepare(request, now_ms))
         draft = Draft(now_ms)
         try:
             if len(request.group_id.encode()) > MAX_STRING_BYTES:
@@ -58,21 +84,27 @@ class OffsetRequests:
         except ApiError as error:
             draft.reply(waiter, CommitReply(code=error.code))
             return draft.outcome()
-        codes: dict[TopicPartition, ErrorCode] = {}
-        known = self._offsets.of(request.group_id) if self._is_full() else None
-        for offset in request.offsets:
-            code = check_offset(offset, self._limits)
-            if known is not None and (offset.topic, offset.partition) not in known:
-                code = ErrorCode.invalid_commit_offset_size
-            codes[offset.topic, offset.partition] = code
-            if code == ErrorCode.none:
-                draft.events.append(committed(request, offset, now_ms))
-        draft.reply(waiter, CommitReply(codes=codes))
+        codes = prepared.codes
+        if prepared.refused is ErrorCode.none:
+            draft.events.extend(prepared.events)
+            if self._is_full():
+                codes = self._without_new(request.group_id, codes, draft)
+        draft.reply(waiter, CommitReply(code=prepared.refused, codes=codes))
         return draft.outcome()
 
-    def is_pending(self, group_id: str, topic: str, partition: int) -> bool:
-        """A transaction that is not decided has an offset of the group there."""
-        return self._offsets.pending.is_pending(group_id, topic, partition)
+    def _without_new(
+        self, group_id: str, codes: Mapping[TopicPartition, ErrorCode], draft: Draft
+    ) -> dict[TopicPartition, ErrorCode]:
+        """Nothing is committed where the group has no offset yet."""
+        known = self._offsets.of(group_id)
+        draft.events = [event for event in draft.events if _where(event) in known]
+        return {
+            place: code if place in known else ErrorCode.invalid_commit_offset_size for place, code in codes.items()
+        }
+
+    def pending(self, group_id: str) -> frozenset[TopicPartition]:
+        """Where a transaction that is not decided has an offset of the group."""
+        return self._offsets.pending.places_of(group_id)
 
     def committed(self, group_id: str) -> Committed:
         """(topic, partition) → the group's committed offset."""
@@ -124,3 +156,9 @@ class OffsetRequests:
                 draft.events.append(deleted(committed[place]))
         draft.reply(waiter, DeleteReply(codes=codes))
         return draft.outcome()
+
+
+def _where(event: Event) -> TopicPartition:
+    offset = event.offset if isinstance(event, OffsetPending) else event
+    assert isinstance(offset, OffsetCommitted)
+    return offset.topic, offset.partition

@@ -60,7 +60,7 @@ class Offsets:
             for committed in self.pending.end(event.producer.producer_id, commit=event.commit):
                 self._set(committed)
         else:
-            self.pending.overtake((event.group_id, event.topic, event.partition))
+            self.pending.overtake(event.group_id, (event.topic, event.partition))
             self._set(event)
 
     def _set(self, event: OffsetCommitted | OffsetDeleted) -> None:

@@ -76,6 +76,8 @@ class CancelTimer:
 class Outcome:
     events: tuple[Event, ...] = ()
     """One journal batch, in this order."""
+    batch: bytes | None = None
+    """That batch, where it was encoded before."""
     replies: tuple[tuple[Waiter, Reply], ...] = ()
     timers: tuple[SetTimer | CancelTimer, ...] = ()
 

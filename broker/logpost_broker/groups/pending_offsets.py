@@ -8,60 +8,79 @@ from __future__ import annotations
 
 from logpost_broker.groups.events import OffsetCommitted, OffsetPending
 
-Place = tuple[str, str, int]
-"""Group id, topic, partition."""
+Where = tuple[str, int]
+"""Topic and partition."""
+Place = tuple[str, Where]
+"""Group id, and where."""
 
 
 class PendingOffsets:
     def __init__(self) -> None:
-        self._at: dict[Place, dict[int, OffsetPending]] = {}
-        """Place → producer id → its newest commit there, in the order of writing."""
+        self._of_groups: dict[str, dict[Where, dict[int, OffsetPending]]] = {}
+        """Group id → where → producer id → its newest commit there, in the order of writing."""
         self._places: dict[int, set[Place]] = {}
         """Producer id → where it has something pending."""
 
     def is_pending(self, group_id: str, topic: str, partition: int) -> bool:
-        return (group_id, topic, partition) in self._at
+        return (topic, partition) in self._of_groups.get(group_id, ())
+
+    def places_of(self, group_id: str) -> frozenset[Where]:
+        return frozenset(self._of_groups.get(group_id, ()))
 
     def of_group(self, group_id: str) -> list[OffsetPending]:
-        return [event for event in self.all() if event.offset.group_id == group_id]
+        return [event for pending in self._of_groups.get(group_id, {}).values() for event in pending.values()]
 
     def all(self) -> list[OffsetPending]:
         """Of each partition in the order of writing."""
-        return [event for pending in self._at.values() for event in pending.values()]
+        return [event for group_id in self._of_groups for event in self.of_group(group_id)]
 
     def add(self, event: OffsetPending) -> None:
-        place = _place(event.offset)
-        pending = self._at.setdefault(place, {})
-        pending.pop(event.producer.producer_id, None)
-        pending[event.producer.producer_id] = event
-        self._places.setdefault(event.producer.producer_id, set()).add(place)
+        offset, producer_id = event.offset, event.producer.producer_id
+        where = offset.topic, offset.partition
+        pending = self._of_groups.setdefault(offset.group_id, {}).setdefault(where, {})
+        pending.pop(producer_id, None)
+        pending[producer_id] = event
+        self._places.setdefault(producer_id, set()).add((offset.group_id, where))
 
-    def overtake(self, place: Place) -> None:
+    def overtake(self, group_id: str, where: Where) -> None:
         """A commit, or a deletion, that needs no transaction."""
-        self._drop(place, [*self._at.get(place, ())])
+        self._drop((group_id, where), [*self._of_groups.get(group_id, {}).get(where, ())])
 
     def end(self, producer_id: int, *, commit: bool) -> list[OffsetCommitted]:
         """The transaction of this producer has ended; answers what counts from now on."""
         committed = []
-        for place in sorted(self._places.get(producer_id, ())):
-            producers = [*self._at[place]]
+        shared = []
+        for place in self._places.get(producer_id, ()):
+            group_id, where = place
+            pending = self._of_groups[group_id][where]
             if commit:
-                committed.append(self._at[place][producer_id].offset)
-                self._drop(place, producers[: producers.index(producer_id) + 1])
-            else:
-                self._drop(place, [producer_id])
+                committed.append(pending[producer_id].offset)
+            if len(pending) > 1:
+                shared.append(place)
+            else:  # as nearly always: there may be many, and all others wait
+                del self._of_groups[group_id][where]
+        for group_id in {group_id for group_id, _ in self._places.get(producer_id, ())}:
+            if not self._of_groups[group_id]:
+                del self._of_groups[group_id]
+        for group_id, where in shared:
+            producers = [*self._of_groups[group_id][where]]
+            ended = producers[: producers.index(producer_id) + 1] if commit else [producer_id]
+            self._drop((group_id, where), ended)
+        self._places.pop(producer_id, None)
         return committed
 
     def _drop(self, place: Place, producer_ids: list[int]) -> None:
+        if not producer_ids:
+            return
+        group_id, where = place
+        group = self._of_groups[group_id]
         for producer_id in producer_ids:
-            del self._at[place][producer_id]
+            del group[where][producer_id]
             places = self._places[producer_id]
             places.remove(place)
             if not places:
                 del self._places[producer_id]
-        if not self._at.get(place, True):
-            del self._at[place]
-
-
-def _place(event: OffsetCommitted) -> Place:
-    return event.group_id, event.topic, event.partition
+        if not group[where]:
+            del group[where]
+        if not group:
+            del self._of_groups[group_id]

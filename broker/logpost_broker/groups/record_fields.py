@@ -66,6 +66,10 @@ def compact_array(items: Sequence[bytes]) -> bytes:
     return unsigned_varint(len(items) + 1) + b"".join(items)
 
 
+def compact_int32_array(numbers: Sequence[int]) -> bytes:
+    return unsigned_varint(len(numbers) + 1) + struct.pack(f">{len(numbers)}i", *numbers)
+
+
 def tagged_fields(fields: Mapping[int, bytes]) -> bytes:
     """Tag → encoded field, at the end of a struct of a flexible version."""
     items = (unsigned_varint(tag) + unsigned_varint(len(data)) + data for tag, data in sorted(fields.items()))

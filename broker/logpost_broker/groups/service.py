@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar, cast
 
 from kio.schema.errors import ErrorCode
@@ -25,8 +26,8 @@ from logpost_broker.consumer_groups.subscriptions import is_valid, matches
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.coordinator import GroupCoordinator
 from logpost_broker.groups.events import TransactionEnded
-from logpost_broker.groups.journal import GroupJournalFormat
-from logpost_broker.groups.limits import GroupLimits
+from logpost_broker.groups.journal import GroupJournalFormat, encoded
+from logpost_broker.groups.limits import MAX_COMMIT_BYTES, GroupLimits
 from logpost_broker.groups.listing import DescribedGroup, ListedGroup
 from logpost_broker.groups.messages import (
     Commit,
@@ -44,6 +45,7 @@ from logpost_broker.groups.messages import (
     SyncReply,
     TopicPartition,
 )
+from logpost_broker.groups.offset_requests import PreparedCommit
 from logpost_broker.groups.offsets import Committed
 from logpost_broker.groups.outcome import Draft, Outcome, SetTimer, TimerKey, Waiter
 from logpost_broker.groups.timers import Timers
@@ -158,8 +160,43 @@ class GroupService:
     def leave(self, group_id: str, members: Iterable[LeavingMember]) -> asyncio.Future[LeaveReply]:
         return self._call(lambda waiter, now_ms: self._core.leave(group_id, members, waiter, now_ms))
 
-    def commit(self, request: Commit) -> asyncio.Future[CommitReply]:
-        return self._call(lambda waiter, now_ms: self._core.offsets.commit(request, waiter, now_ms))
+    def commit(
+        self, request: Commit, prepared: PreparedCommit | None = None, batch: bytes | None = None
+    ) -> asyncio.Future[CommitReply]:
+        """Decided and written now, whole or not at all. `batch`: the events of `prepared`, encoded."""
+
+        def decide(waiter: Waiter, now_ms: int) -> Outcome:
+            outcome = self._core.offsets.commit(request, waiter, now_ms, prepared)
+            is_whole = prepared is not None and len(outcome.events) == len(prepared.events)
+            return dataclasses.replace(outcome, batch=batch) if is_whole else outcome
+
+        return self._call(decide)
+
+    async def commit_in_steps(
+        self, request: Commit, topics: Mapping[str, uuid.UUID], verify: Callable[[], None] | None = None
+    ) -> CommitReply:
+        """As `commit`, of any number of offsets: all is made ready in steps before. What is in a topic that went since
+        it was looked up, by name in `topics`, is left out. `verify` is called just before the decision, and raises
+        ApiError, as this does then, where nothing may be committed."""
+        prepared, batch = await self._prepared(request)
+        left = {name: topic_id for name, topic_id in topics.items() if self._node.topics.by_id(topic_id)}
+        if len(left) < len(topics):
+            offsets = tuple(offset for offset in request.offsets if offset.topic in left)
+            return await self.commit_in_steps(dataclasses.replace(request, offsets=offsets), left, verify)
+        if verify is not None:
+            verify()
+        return await self.commit(request, prepared, batch)
+
+    async def _prepared(self, request: Commit) -> tuple[PreparedCommit, bytes | None]:
+        """With the batch of the journal, where there is one."""
+        now_ms = self._node.now_ms()
+        prepared = await self._node.turns.run(self._core.offsets.prepare(request, now_ms))
+        if not prepared.events:
+            return prepared, None
+        batch = await self._node.turns.run(encoded(prepared.events, now_ms, MAX_COMMIT_BYTES))
+        if batch is None:
+            prepared.refused = ErrorCode.invalid_commit_offset_size
+        return prepared, batch
 
     def delete_group(self, group_id: str) -> asyncio.Future[DeleteReply]:
         return self._call(lambda waiter, now_ms: self._core.delete_group(group_id, waiter, now_ms))
@@ -181,9 +218,9 @@ class GroupService:
         assert self._journal.durable is not None
         return self._journal.durable
 
-    def is_pending(self, group_id: str, topic: str, partition: int) -> bool:
-        """A transaction that is not decided has an offset of the group there."""
-        return self._core.offsets.is_pending(group_id, topic, partition)
+    def pending(self, group_id: str) -> frozenset[TopicPartition]:
+        """Where a transaction that is not decided has an offset of the group."""
+        return self._core.offsets.pending(group_id)
 
     def committed(self, group_id: str) -> Committed:
         """(topic, partition) → committed offset, as of now: await `settled` before anybody is told."""
@@ -287,7 +324,7 @@ class GroupService:
         if not outcome.events:
             return ErrorCode.none
         try:
-            self._journal.append(outcome.events)
+            self._journal.append(outcome.events, outcome.batch)
         except ApiError as error:
             logger.error("cannot journal %s: %s", outcome.events[0], error)
             return ErrorCode.coordinator_not_available

@@ -72,7 +72,16 @@ def _batch(
     producer: ProducerIdentity | None,
     attributes: int,
 ) -> bytes:
-    body = b"".join(_encoded(delta, key, value) for delta, (key, value) in enumerate(records))
+    body = b"".join(encoded_record(delta, key, value) for delta, (key, value) in enumerate(records))
+    return _headed(body, len(records), timestamp_ms, producer, attributes)
+
+
+def headed(body: bytes, count: int, timestamp_ms: int, producer: ProducerIdentity | None = None) -> bytes:
+    """As `build_batch`, of records that are encoded already."""
+    return _headed(body, count, timestamp_ms, producer, attributes=0 if producer is None else TRANSACTIONAL)
+
+
+def _headed(body: bytes, count: int, timestamp_ms: int, producer: ProducerIdentity | None, attributes: int) -> bytes:
     header = BatchHeader(
         base_offset=0,
         batch_length=HEADER_BYTES - LENGTH_PREFIX_BYTES + len(body),
@@ -80,13 +89,13 @@ def _batch(
         magic=MAGIC,
         crc=0,
         attributes=attributes,
-        last_offset_delta=len(records) - 1,
+        last_offset_delta=count - 1,
         base_timestamp=timestamp_ms,
         max_timestamp=timestamp_ms,
         producer_id=NO_PRODUCER if producer is None else producer.producer_id,
         producer_epoch=-1 if producer is None else producer.epoch,
         base_sequence=NO_SEQUENCE,
-        record_count=len(records),
+        record_count=count,
     )
     summed = HEADER.pack(*header)[CRC_START:]
     return HEADER.pack(*header._replace(crc=crc32c(body, crc32c(summed)))) + body
@@ -119,7 +128,8 @@ def records_in(buffer: Buffer) -> Iterator[Record]:
         yield from records_of(view[position : position + header.size_bytes])
 
 
-def _encoded(offset_delta: int, key: bytes | None, value: bytes | None) -> bytes:
+def encoded_record(offset_delta: int, key: bytes | None, value: bytes | None) -> bytes:
+    """A record as it stands in a batch that is not compressed; `offset_delta`: its place there."""
     record = b"\x00\x00" + varint(offset_delta) + _nullable(key) + _nullable(value) + b"\x00"
     return varint(len(record)) + record
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from logpost_broker.groups.record_fields import (
     Reader,
     compact_array,
+    compact_int32_array,
     compact_string,
     int16,
     int32,
@@ -49,11 +50,10 @@ def to_record(event: Event) -> tuple[bytes, bytes | None]:
 
 def _value(event: TransactionStored) -> bytes:
     topics: dict[str, list[int]] = {}
-    for topic, partition in sorted(event.partitions):
+    for topic, partition in event.partitions:
         topics.setdefault(topic, []).append(partition)
     partitions = [
-        compact_string(topic) + compact_array([int32(number) for number in numbers]) + NO_TAGS
-        for topic, numbers in topics.items()
+        compact_string(topic) + compact_int32_array(sorted(topics[topic])) + NO_TAGS for topic in sorted(topics)
     ]
     return (
         int16(VALUE_VERSION)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,48 +15,20 @@ from logpost_broker.api import SERVED, handled
 from logpost_broker.broker import EMBEDDED
 from logpost_broker.groups.service import GroupService
 from logpost_broker.node import Node
+from logpost_broker.server.retention import RetentionService
 from logpost_broker.share_groups.service import ShareGroupService
 from logpost_broker.transactions.service import TransactionService
-from logpost_broker.turns import STEP_SECONDS, Turns
 from logpost_broker.wire.registry import Api, RequestContext
 from tests.broker.api.conftest import NewTopic
+from tests.broker.api.counted_turns import CountedTurns, Open
 from tests.broker.api.many_elements import ArrayPath, Filler, arrays_of
 from tests.broker.wire_client import WireClient, versions
 
 ELEMENTS = 150
 """More than the broker has settings, APIs or nodes to tell of whatever it is asked."""
-SERVICES = (GroupService, ShareGroupService, TransactionService)
+SERVICES = (GroupService, ShareGroupService, TransactionService, RetentionService)
 OTHERWISE = frozenset({"describe_log_dirs", "leave_group", "produce"})
 """What takes long is done in a thread, or some hundred elements at once."""
-
-
-class CountedTurns(Turns):
-    """Each look at the clock finds a step's time used up."""
-
-    def __init__(self) -> None:
-        self.waits = 0
-        self._now = 0.0
-        super().__init__(self._later)
-
-    def _later(self) -> float:
-        self._now += STEP_SECONDS * 1.1
-        return self._now
-
-    async def wait(self) -> None:
-        self.waits += 1
-        await super().wait()
-
-
-class Open:
-    """A connection that nobody closes."""
-
-    closed = False
-
-    def hold(self) -> None: ...
-
-    def go_on(self) -> None: ...
-
-    def when_lost(self, key: Hashable, call: Callable[[], None]) -> None: ...
 
 
 def longest_array(answer: Any) -> int:
@@ -71,26 +43,6 @@ def longest_array(answer: Any) -> int:
         elif dataclasses.is_dataclass(one):
             left += [getattr(one, field.name) for field in dataclasses.fields(one)]
     return longest
-
-
-NOT_YET = frozenset(
-    {
-        "add_partitions_to_txn",
-        "alter_share_group_offsets",
-        "delete_records",
-        "delete_share_group_state",
-        "fetch",
-        "initialize_share_group_state",
-        "list_offsets",
-        "offset_commit",
-        "offset_fetch",
-        "read_share_group_state",
-        "read_share_group_state_summary",
-        "txn_offset_commit",
-        "write_share_group_state",
-        "write_txn_markers",
-    }
-)
 
 
 async def held(directory: Path) -> list[str]:
@@ -118,7 +70,7 @@ def requests() -> Iterator[tuple[Api, ArrayPath, bool]]:
     for key, served in SERVED.items():
         api = handled(key)
         assert api is not None
-        if served.name not in OTHERWISE | NOT_YET:
+        if served.name not in OTHERWISE:
             for path in arrays_of(api.request):
                 yield from ((api, path, is_alike) for is_alike in (False, True))
 
@@ -137,6 +89,7 @@ def test_others_have_their_turn_between_the_elements_of_any_request(tmp_path: Pa
         ("describe_producers", "topics", {"name": "t", "partition_indexes": (0, 0)}),
         ("describe_share_group_offsets", "groups", {"group_id": "g", "topics": None}),
         ("describe_transactions", "transactional_ids", "t"),
+        ("offset_fetch", "groups", {"group_id": "g", "topics": None}),
         ("share_group_describe", "group_ids", "g"),
         ("streams_group_describe", "group_ids", "g"),
     ],

@@ -44,7 +44,7 @@ class Offsets:
 
     @property
     def is_pending(self) -> bool:
-        return self.service.is_pending("g", "logs", 0)
+        return ("logs", 0) in self.service.pending("g")
 
 
 async def compact(node: Node) -> None:

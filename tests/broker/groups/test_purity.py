@@ -10,7 +10,7 @@ import logpost_broker.groups
 GROUPS = Path(logpost_broker.groups.__file__).parent
 SHELL = {"journal.py", "service.py", "timers.py"}
 IMPURE = {"asyncio", "datetime", "logging", "os", "pathlib", "random", "secrets", "socket", "threading", "time"}
-SHARED = {"logpost_broker.errors", "logpost_broker.producer_identity"}
+SHARED = {"logpost_broker.errors", "logpost_broker.producer_identity", "logpost_broker.steps"}
 OURS = (
     "logpost_broker.groups",
     "logpost_broker.consumer_groups",

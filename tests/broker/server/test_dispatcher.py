@@ -14,7 +14,7 @@ from kio.serial import entity_reader, entity_writer
 from logpost_broker.broker import EMBEDDED
 from logpost_broker.node import Node
 from logpost_broker.server.dispatcher import ELEMENTS_AT_ONCE, FRAME_AT_ONCE, Dispatcher, Parked
-from tests.broker.api.test_steps import Open
+from tests.broker.api.counted_turns import Open
 from tests.broker.wire_client import entity, load
 
 

@@ -56,7 +56,7 @@ async def check_image(image: Path, *, commit: bool) -> None:
             assert set(markers(node, partition)) == {commit}
             assert values_from(node.log(node.topics.by_name("logs"), partition), 0)[0] == b"v"  # type: ignore[arg-type]  # it is there
         assert offset(node) == (5 if commit else None)
-        assert not node.service(GroupService).is_pending("g", "logs", 0)
+        assert ("logs", 0) not in node.service(GroupService).pending("g")
 
 
 @pytest.mark.parametrize("commit", [True, False])
