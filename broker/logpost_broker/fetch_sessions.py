@@ -22,6 +22,8 @@ SLOTS = 1000
 """Kafka's `max.incremental.fetch.session.cache.slots`."""
 EVICTION_MS = 120_000
 """Kafka's `min.incremental.fetch.session.eviction.ms`: a session has its slot for so long."""
+MAX_PARTITIONS = 500_000
+"""In all sessions together; each takes half a kilobyte."""
 NO_SESSION = 0
 INITIAL_EPOCH, FINAL_EPOCH = 0, -1
 """Of full requests: the first of a new session, and one without a session."""
@@ -102,12 +104,13 @@ class FetchSession:
 class FetchSessions:
     """At most `slots` sessions. A new one takes the place of one that nobody used for `EVICTION_MS`; or else of the
     smallest that is older than that, if it has more partitions itself; or gets none, and its client sends full requests
-    on."""
+    on. So does one whose session would bring all of them above `max_partitions`: it gets none, or loses its own."""
 
-    def __init__(self, random_id: Callable[[], int], slots: int = SLOTS) -> None:
+    def __init__(self, random_id: Callable[[], int], slots: int = SLOTS, max_partitions: int = MAX_PARTITIONS) -> None:
         """`random_id` answers numbers from 1 to `MAX_INT`."""
         self._random_id = random_id
         self._slots = slots
+        self._max_partitions = max_partitions
         self._sessions: OrderedDict[int, FetchSession] = OrderedDict()
         """The one used last is last."""
 
@@ -116,7 +119,7 @@ class FetchSessions:
 
     def open(self, asked: Mapping[Key, FetchPartition], *, by_topic_id: bool, now_ms: int) -> FetchSession | None:
         """A new session, or None where there is no room."""
-        if not asked or not self._has_slot(len(asked), now_ms):
+        if not asked or not self._has_slot(len(asked), now_ms) or self._partitions + len(asked) > self._max_partitions:
             return None
         session = FetchSession(self._new_id(), by_topic_id, created_ms=now_ms, used_ms=now_ms)
         session.update(asked, ())
@@ -137,6 +140,20 @@ class FetchSessions:
         session.used_ms = now_ms
         self._sessions.move_to_end(session_id)
         return session
+
+    def update(
+        self, session: FetchSession, asked: Mapping[Key, FetchPartition], forgotten: Iterable[Key]
+    ) -> FetchSession:
+        """What a request names changes its session, which answers this request and may be closed by it."""
+        before = len(session.partitions)
+        session.update(asked, forgotten)
+        if len(session.partitions) > before and self._partitions > self._max_partitions:
+            self.close(session.id)
+        return session
+
+    @property
+    def _partitions(self) -> int:
+        return sum(len(session.partitions) for session in self._sessions.values())
 
     def close(self, session_id: int) -> None:
         """Forget a session, if it is there."""

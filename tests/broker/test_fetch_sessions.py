@@ -94,6 +94,20 @@ def test_a_cache_without_slots_makes_no_session() -> None:
     assert sessions(0).open(wanted(0), by_topic_id=True, now_ms=0) is None
 
 
+def test_all_sessions_together_have_so_many_partitions() -> None:
+    """Of 1,000 sessions with the 100,000 partitions of one request each, 50 GB."""
+    numbers = itertools.count(1)
+    cache = FetchSessions(lambda: next(numbers), slots=10, max_partitions=10)
+    small, large = opened(cache, 2, 0), opened(cache, 6, 0)
+    assert cache.open(wanted(*range(3)), by_topic_id=True, now_ms=0) is None
+    opened(cache, 2, 0)
+    cache.update(small, wanted(0, 1, offset=5), ())
+    assert is_there(cache, small, 0), "it did not grow"
+    assert len(cache.update(small, wanted(2), ()).partitions) == 3, "this request is answered"
+    assert not is_there(cache, small, 0)
+    assert is_there(cache, large, 0)
+
+
 def test_ids_are_unique() -> None:
     numbers = iter([7, 7, 7, 8])
     cache = FetchSessions(lambda: next(numbers))

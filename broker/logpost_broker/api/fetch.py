@@ -77,7 +77,8 @@ def _scope(node: Node, request: FetchRequest, *, by_topic_id: bool) -> Scope:
     else:
         session = sessions.resume(request.session_id, request.session_epoch, by_topic_id=by_topic_id, now_ms=now_ms)
         forgotten = request.forgotten_topics_data
-        session.update(asked, [(topic.topic_id, partition) for topic in forgotten for partition in topic.partitions])
+        gone = [(topic.topic_id, partition) for topic in forgotten for partition in topic.partitions]
+        session = sessions.update(session, asked, gone)
         if not session.partitions:
             sessions.close(session.id)
             session = None

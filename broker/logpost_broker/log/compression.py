@@ -15,7 +15,7 @@ import cramjam
 import zstandard
 
 from logpost_broker.log.batch import Buffer
-from logpost_broker.log.limits import MAX_RECORDS_BYTES
+from logpost_broker.log.limits import MAX_RECORDS_BYTES, MAX_UNSIZED_BYTES
 
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
 CODECS = {"uncompressed": NONE, "gzip": GZIP, "snappy": SNAPPY, "lz4": LZ4, "zstd": ZSTD}
@@ -81,7 +81,9 @@ def decompress(codec: int, data: Buffer, limit_bytes: int = MAX_RECORDS_BYTES) -
         if codec == LZ4:
             return _unlz4(data, limit_bytes)
         if codec == ZSTD:
-            _require_below(limit_bytes, zstandard.frame_content_size(data))
+            size = zstandard.frame_content_size(data)
+            _require_below(limit_bytes, size)
+            limit_bytes = min(limit_bytes, MAX_UNSIZED_BYTES) if size < 0 else limit_bytes
             return _of_thread.unzstd.decompress(data, max_output_size=limit_bytes)
     except (cramjam.DecompressionError, zstandard.ZstdError, zlib.error) as error:
         raise ValueError(f"the records do not decompress (codec {codec}): {error}") from error

@@ -4,8 +4,11 @@ may be from an older release, or imported, and are no better than what comes.
 
 from __future__ import annotations
 
-MAX_RECORDS_BYTES = 128 * 1024 * 1024
-"""What the records of one batch may unpack to: more than the largest request holds uncompressed."""
+MAX_RECORDS_BYTES = 100_000_000
+"""What the records of one batch may unpack to. Consumers of librdkafka unpack no more (their default of
+`receive.message.max.bytes`), the indexer among them: what is larger would be acknowledged and never read."""
+MAX_UNSIZED_BYTES = MAX_RECORDS_BYTES // 3
+"""The same for zstd that does not say how much it is: librdkafka guesses, and triples its guess up to the limit."""
 UNPACKED_AT_ONCE_BYTES = 8 * 1024 * 1024
 """What unpacks to more does so alone in the process (`unpacking.py`)."""
 MAX_BATCH_RECORDS = 1_000_000

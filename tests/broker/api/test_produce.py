@@ -11,6 +11,8 @@ import uuid
 
 import msgspec
 import pytest
+import zstandard
+from confluent_kafka import Consumer, TopicPartition
 from kio.schema.errors import ErrorCode
 
 from logpost_broker import Broker
@@ -24,8 +26,8 @@ from logpost_broker.log.batch import (
     MAGIC_POSITION,
     TRANSACTIONAL,
 )
-from logpost_broker.log.compression import GZIP, LZ4, SNAPPY, ZSTD, compress
-from logpost_broker.log.limits import MAX_BATCH_RECORDS
+from logpost_broker.log.compression import CODECS, GZIP, LZ4, SNAPPY, ZSTD, compress
+from logpost_broker.log.limits import MAX_BATCH_RECORDS, MAX_RECORDS_BYTES, MAX_UNSIZED_BYTES
 from logpost_broker.log.records import build_batch, records_in
 from tests.broker.api.conftest import NewTopic, create, produce, produce_values
 from tests.broker.log.logs import changed, idempotent
@@ -203,6 +205,33 @@ def test_a_few_bytes_that_claim_millions_of_records_are_refused(client: WireClie
         BATCH, records, attributes=ZSTD, record_count=MAX_BATCH_RECORDS + 1, last_offset_delta=MAX_BATCH_RECORDS
     )
     assert produce(client, new_topic(), batch).error_code is ErrorCode.record_list_too_large
+
+
+@pytest.mark.parametrize("codec", ["lz4", "zstd", "zstd that does not say its size"])
+def test_what_is_taken_librdkafka_unpacks_and_what_is_larger_is_refused(
+    client: WireClient, shared_broker: Broker, new_topic: NewTopic, codec: str
+) -> None:
+    """Else it was acknowledged and is never read."""
+    topic = new_topic(compression_type="producer")
+    is_sized = codec in CODECS
+    most = (MAX_RECORDS_BYTES if is_sized else MAX_UNSIZED_BYTES) - 100
+
+    def batch(size: int) -> bytes:
+        plain = build_batch([(b"k", bytes(size))], 1)
+        if is_sized:
+            return in_codec(plain, CODECS[codec])
+        packed = zstandard.ZstdCompressor(write_content_size=False).compress(plain[HEADER_BYTES:])
+        return with_records(plain, packed, attributes=ZSTD)
+
+    assert produce(client, topic, batch(most + 100)).error_code is ErrorCode.invalid_record
+    assert produce(client, topic, batch(most)).error_code is ErrorCode.none
+    consumer = Consumer({"bootstrap.servers": shared_broker.bootstrap_servers, "group.id": topic})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    message = consumer.poll(60)
+    consumer.close()
+    assert message is not None
+    assert message.error() is None
+    assert len(message.value() or b"") == most
 
 
 @pytest.mark.parametrize("acks", [1, -1])

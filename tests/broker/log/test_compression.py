@@ -24,7 +24,7 @@ from logpost_broker.log.compression import (
     compress,
     decompress,
 )
-from logpost_broker.log.limits import MAX_RECORDS_BYTES
+from logpost_broker.log.limits import MAX_RECORDS_BYTES, MAX_UNSIZED_BYTES
 
 PACKING = sorted({*CODECS.values()} - {NONE})
 LEVELS = {GZIP: (-1, 1, 9), SNAPPY: (0,), LZ4: (1, 9, 17), ZSTD: (-131072, 1, 3, 22)}
@@ -75,6 +75,14 @@ def test_a_gzip_file_of_many_members_takes_no_longer_than_its_bytes() -> None:
     begin = time.thread_time()
     assert decompress(GZIP, packed) == b"at last"
     assert time.thread_time() - begin < 5, "100,000 times a copy of 1 MB takes 20 s"
+
+
+def test_zstd_that_does_not_say_its_size_is_a_third_of_others() -> None:
+    """librdkafka, which guesses it, unpacks no more for sure."""
+    compressor = zstandard.ZstdCompressor(write_content_size=False)
+    assert len(decompress(ZSTD, compressor.compress(bytes(MAX_UNSIZED_BYTES)))) == MAX_UNSIZED_BYTES
+    with pytest.raises(ValueError, match="records"):
+        decompress(ZSTD, compressor.compress(bytes(MAX_UNSIZED_BYTES + 1)))
 
 
 @pytest.mark.parametrize("codec", PACKING)
