@@ -136,6 +136,8 @@ def _changed(resource: ConfigResource, changes: Sequence[AlterableConfig]) -> di
             raise ApiError(ErrorCode.invalid_request, f"{change.name} needs a value")
         elif change.config_operation == SET:
             wanted[change.name] = change.value
+        elif isinstance(resource, LoggerResource):
+            raise ApiError(ErrorCode.invalid_request, "a level is set or deleted: it is no list")
         else:
             wanted[change.name] = _list_changed(resource, change, wanted.get(change.name))
     return wanted

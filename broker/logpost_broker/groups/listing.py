@@ -26,8 +26,9 @@ class DescribedMember:
     client_id: str
     client_host: str
     metadata: bytes
-    """Empty unless the group is stable, like `assignment`."""
+    """Empty unless the group is stable."""
     assignment: bytes
+    """What it was given last, also while the group rebalances."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ def describe(group: Group) -> DescribedGroup:
                 client_id=member.client_id,
                 client_host=member.client_host,
                 metadata=member.metadata(group.protocol) if stable else b"",
-                assignment=member.assignment if stable else b"",
+                assignment=member.assignment,
             )
             for member in group.members.values()
         ),

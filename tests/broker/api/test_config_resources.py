@@ -100,6 +100,7 @@ def test_a_setting_is_kept_described_listed_and_taken_back(
         (BROKER_LOGGER, "2", ("broker", SET, "WARN"), ErrorCode.invalid_request),
         (BROKER_LOGGER, "1", ("nobody", SET, "WARN"), ErrorCode.invalid_config),
         (BROKER_LOGGER, "1", ("broker", SET, "LOUD"), ErrorCode.invalid_config),
+        (BROKER_LOGGER, "1", ("broker", APPEND, "WARN"), ErrorCode.invalid_request),
         (1, "x", ("a", SET, "b"), ErrorCode.invalid_request),
         (99, "x", ("a", SET, "b"), ErrorCode.invalid_request),
     ],

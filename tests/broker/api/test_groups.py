@@ -43,8 +43,8 @@ def topic(client: WireClient) -> tuple[str, uuid.UUID]:
     return name, created.topics[0].topic_id
 
 
-def join(client: WireClient, group: str, version: int, member_id: str = "", instance_id: str | None = None) -> Any:
-    values = {
+def joining(group: str, member_id: str = "", instance_id: str | None = None) -> dict[str, Any]:
+    return {
         "group_id": group,
         "session_timeout": SESSION,
         "rebalance_timeout": SESSION,
@@ -53,7 +53,10 @@ def join(client: WireClient, group: str, version: int, member_id: str = "", inst
         "protocol_type": "consumer",
         "protocols": PROTOCOL,
     }
-    answer = client.call("join_group", version, values)
+
+
+def join(client: WireClient, group: str, version: int, member_id: str = "", instance_id: str | None = None) -> Any:
+    answer = client.call("join_group", version, joining(group, member_id, instance_id))
     if answer.error_code is ErrorCode.member_id_required:
         return join(client, group, version, answer.member_id)
     return answer
@@ -270,6 +273,20 @@ def test_describe_groups(client: WireClient, group: str, version: int) -> None:
     assert (member.member_metadata, member.member_assignment) == (b"subscription", b"share")
     assert missing.group_state == "Dead"
     assert missing.error_code is (ErrorCode.group_id_not_found if version >= 6 else ErrorCode.none)
+
+
+def test_a_group_that_rebalances_is_described_with_what_its_members_had(
+    client: WireClient, shared_broker: Broker, group: str
+) -> None:
+    stable(client, group)
+    with WireClient(shared_broker.port) as second:
+        pending = second.call("join_group", 9, joining(group))
+        second.send("join_group", 9, joining(group, pending.member_id))
+        described = client.call("describe_groups", 6, {"groups": (group,)}).groups[0]
+        while described.group_state != "PreparingRebalance":
+            described = client.call("describe_groups", 6, {"groups": (group,)}).groups[0]
+        told = sorted((member.member_metadata, member.member_assignment) for member in described.members)
+        assert (described.protocol_data, told) == ("", [(b"", b""), (b"", b"share")])
 
 
 @pytest.mark.parametrize("version", versions("list_groups"))

@@ -179,13 +179,13 @@ def test_a_parked_member_needs_no_heartbeat() -> None:
     assert synced(parked).assignment == b"2"
 
 
-def test_a_group_is_described_with_its_shares_only_when_stable() -> None:
+def test_a_group_that_rebalances_is_described_with_the_shares_of_before() -> None:
     h = GroupHarness()
     h.stable("a")
     (member,) = h.group.members
     assert (member.metadata, member.assignment, h.group.protocol) == (subscription("logs"), b"share of a", "range")
     h.join("b")
-    assert {(member.metadata, member.assignment) for member in h.group.members} == {(b"", b"")}
+    assert {(member.metadata, member.assignment) for member in h.group.members} == {(b"", b"share of a"), (b"", b"")}
 
 
 def test_parked_requests_are_answered_when_the_coordinator_goes_away() -> None:
