@@ -22,9 +22,13 @@ class SteppedOverRecords:
         self._is_loaded = False
 
     def load(self) -> None:
-        """What an earlier run stepped over; once. Raises QueryError."""
-        if not self._is_loaded:
-            self._lines = {_place(line): line for line in stepped_over_table.read(self._store)} | self._lines
+        """What an earlier run stepped over. Later calls look for what the store has lost since: `save` writes it again.
+        Raises QueryError."""
+        stored = {_place(line): line for line in stepped_over_table.read(self._store)}
+        if self._is_loaded:
+            self._unsaved |= {place: line for place, line in self._lines.items() if stored.get(place) != line}
+        else:
+            self._lines = stored | self._lines
             self._is_loaded = True
 
     def add(self, key: PartitionKey, topic_id: str, start: int, end: int, reason: str) -> None:

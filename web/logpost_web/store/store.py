@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import select
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,8 @@ class Store(Statements):
                 except StartError:
                     if not left:
                         raise
-                    time.sleep(OPEN_PAUSE_SECONDS)
+                    # `time.sleep` fails where the clock is shifted by a preloaded library.
+                    select.select((), (), (), OPEN_PAUSE_SECONDS)
 
     def close(self) -> None:
         """Call it when no statement runs any more."""
