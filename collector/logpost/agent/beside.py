@@ -20,13 +20,13 @@ class Beside:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        changed_ns = _changed_ns(directory)
-        self._changed_ns = changed_ns if time.time_ns() - changed_ns > SETTLED_NS else None
+        last_ns = changed_ns(directory)
+        self._changed_ns = last_ns if time.time_ns() - last_ns > SETTLED_NS else None
         self._names: dict[int, list[Path]] = {}
         self._made_of: dict[str, list[Path]] = {}
         self._packed_of: dict[str, list[Path]] = {}
         self._all: list[Path] = []
-        for name, inode in _listed(directory):
+        for name, inode in listed(directory):
             path = directory / name
             self._names.setdefault(inode, []).append(path)
             if not name.endswith(COMPRESSED):
@@ -38,7 +38,7 @@ class Beside:
     @property
     def has_changed(self) -> bool:
         """Files may have come or gone since."""
-        return self._changed_ns is None or self._changed_ns != _changed_ns(self._directory)
+        return self._changed_ns is None or self._changed_ns != changed_ns(self._directory)
 
     def of_inode(self, inode: int) -> list[Path]:
         """The names of this file."""
@@ -84,14 +84,16 @@ def _add_made_of(made_of: dict[str, list[Path]], path: Path) -> None:
         made_of.setdefault(original, []).append(path)
 
 
-def _changed_ns(directory: Path) -> int:
+def changed_ns(directory: Path | str) -> int:
+    """When files came or went last, by the file system's clock; 0 for a directory that is gone."""
     try:
-        return directory.stat().st_mtime_ns
+        return os.stat(directory).st_mtime_ns  # noqa: PTH116 - for every directory, every second
     except OSError:
         return 0
 
 
-def _listed(directory: Path) -> list[tuple[str, int]]:
+def listed(directory: Path | str) -> list[tuple[str, int]]:
+    """(name, inode)."""
     try:
         with os.scandir(directory) as entries:
             return sorted((entry.name, entry.inode()) for entry in entries)

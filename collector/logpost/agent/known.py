@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from logpost.agent.fingerprint import HEAD_BYTES, ReadAt, fingerprint_of, identifies_copies, is_same_file
 from logpost.agent.positions import FilePosition
@@ -64,9 +65,10 @@ class KnownStreams:
         """The file is a compressed copy that was read to its end."""
         return any(position.packed for position in self._by_inode.get((status.st_dev, status.st_ino), ()))
 
-    def misses(self, path: str) -> bool:
-        """The file of a log that `path` may have been made of was not found."""
-        return any(position.id in self._missed for position in self._called(path))
+    @property
+    def missed_directories(self) -> set[Path]:
+        """Where the files were that were not found."""
+        return {name.parent for position in self._missed.values() for name in position.names}
 
     def take_copy(self, path: str, read_at: ReadAt, written_ns: int, *, any_name: bool) -> FilePosition | None:
         """The stream of an earlier run whose file is gone, and of whose bytes the file at `path` has all that were

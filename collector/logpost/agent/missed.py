@@ -75,11 +75,13 @@ class MissedFiles:
         self._is_met = is_met
         self._is_copy = is_copy
         self._logs = {str(log.path): log for log in reversed(logs)}
+        self._missing: set[Path] = set()
         self._directories = {log.path.parent: log for log in reversed(logs)}
 
     def __iter__(self) -> Iterator[Missed]:
         """In each directory, the file first that was written to longest ago."""
         found: set[Path] = set()
+        self._missing = self._known.missed_directories
         for directory, log in self._directories.items():
             files = _files_in(directory)
             names = {path.name for path, _ in files}
@@ -112,11 +114,11 @@ class MissedFiles:
         return self._of(path, status, log, position)
 
     def _by_packed_bytes(self, path: Path, status: os.stat_result, log: Log) -> Missed | None:
-        if self._known.has_packed(status) or not self._known.misses(str(path)):
+        if self._known.has_packed(status) or path.parent not in self._missing:
             return None
         with closing(Unpacked(path)) as unpacked:
             position = self._known.take(status, unpacked.read_at) or self._known.take_copy(
-                str(path), unpacked.read_at, status.st_mtime_ns, any_name=False
+                str(path), unpacked.read_at, status.st_mtime_ns, any_name=True
             )
         return self._of(path, status, log, position)
 

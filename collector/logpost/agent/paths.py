@@ -23,12 +23,15 @@ class PathRules:
         self._regexes = tuple(_compiled(str(pattern)) for pattern in absolute)
         self._globs = [_fixed_part(pattern) for pattern in absolute]
         self._exclude = tuple(_compiled(pattern) for pattern in exclude)
+        self.directories: set[str] = set()
+        """That names were looked for in, the last time."""
         self._forbidden = tuple(f"{directory.absolute()}{os.sep}" for directory in forbidden)
 
     def find(self) -> Iterator[str]:
         """Paths that match now; a path that several patterns match comes several times."""
+        self.directories.clear()
         for root, below in self._globs:
-            for path in _matching(str(root), below):
+            for path in _matching(str(root), below, self.directories):
                 if not path.endswith(COMPRESSED) and self.allows(path):
                     yield path
 
@@ -88,29 +91,28 @@ def _fixed_part(pattern: Path) -> tuple[Path, list[_Part]]:
     return Path(*parts[:fixed]), below
 
 
-def _matching(directory: str, parts: Sequence[_Part]) -> Iterator[str]:
+def _matching(directory: str, parts: Sequence[_Part], directories: set[str]) -> Iterator[str]:
     """Paths below `directory`. A directory that goes meanwhile, or cannot be listed, hides nothing but what is in it
-    (Path.glob ends there, until Python 3.13). `**` follows no symbolic links, as they may lead in circles."""
+    (Path.glob ends there, until Python 3.13). `**` follows no symbolic links, as they may lead in circles.
+    `directories` gets those that files of the names may be in."""
     if not parts:
         if os.path.lexists(directory):
             yield directory
         return
     first, rest = parts[0], parts[1:]
+    if not rest:
+        directories.add(directory)
     if isinstance(first, re.Pattern):
-        match = first.match
         for entry in _entries(directory):
-            if match(entry.name):
-                if rest:
-                    yield from _matching(entry.path, rest)
-                else:
-                    yield entry.path
+            if first.match(entry.name):
+                yield from _matching(entry.path, rest, directories) if rest else (entry.path,)
     elif first != "**":
-        yield from _matching(f"{directory.rstrip(os.sep)}{os.sep}{first}", rest)
+        yield from _matching(f"{directory.rstrip(os.sep)}{os.sep}{first}", rest, directories)
     else:
-        yield from _matching(directory, rest)
+        yield from _matching(directory, rest, directories)
         for entry in _entries(directory):
             if entry.is_dir(follow_symlinks=False):
-                yield from _matching(entry.path, parts)
+                yield from _matching(entry.path, parts, directories)
 
 
 def _entries(directory: str) -> list[os.DirEntry[str]]:

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from logpost.agent.fingerprint import HEAD_BYTES, TAIL_BYTES, fingerprint
+from logpost.agent.fingerprint import HEAD_BYTES, TAIL_BYTES, Fingerprint, fingerprint, fingerprint_of
 from logpost.agent.lines import Line, Mark, split
 from logpost.agent.opening import open_log
 from logpost.agent.positions import FilePosition
@@ -152,6 +152,15 @@ class FileReader:
     def look_again(self) -> None:
         """The next look finds the file changed, whether it is or not."""
         self._looked_at = (-1, -1)
+
+    @property
+    def known_to(self) -> int:
+        """The end of the bytes that were read, also of a line that has no newline yet."""
+        return self.read_to + len(self.rest)
+
+    def known(self) -> Fingerprint:
+        """Of the bytes up to `known_to`, as they were when they were read."""
+        return fingerprint_of((self.head + self.rest)[:HEAD_BYTES], (self._tail + self.rest)[-TAIL_BYTES:])
 
     def is_deleted(self) -> bool:
         """No name leads to the file."""

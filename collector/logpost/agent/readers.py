@@ -16,6 +16,8 @@ class Readers:
         self.open = OpenFiles(max_open_files)
         self.active: set[FileReader] = set()
         """Those that have grown, are under way, or have lost their name: all others rest, and cost nothing."""
+        self.targets: dict[str, FileReader] = {}
+        """Where links lead that are read, or did when they were first seen."""
         self._by_id: dict[FileId, FileReader] = {}
         self._by_path: dict[str, FileReader] = {}
 
@@ -47,12 +49,16 @@ class Readers:
         """It has no name that is to be read, until `call` gives it one."""
         reader.present = False
         self._by_id[reader.file_id] = reader
+        if reader.position.target:
+            self.targets[reader.position.target] = reader
         self.active.add(reader)
         self.open.use(reader)
 
     def remove(self, reader: FileReader) -> None:
         """Before its inode changes, or for good: then its file is to be closed too."""
         del self._by_id[reader.file_id]
+        if self.targets.get(reader.position.target) is reader:
+            del self.targets[reader.position.target]
         self.active.discard(reader)
         self._uncall(reader)
 

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from logpost.agent.beside import Listings
+from logpost.agent.fingerprint import ReadAt
 from logpost.agent.held import HeldCopies
 from logpost.agent.known import KnownStreams
+from logpost.agent.lost import LostStreams
 from logpost.agent.metrics import Counts
 from logpost.agent.packed_files import PackedFiles
 from logpost.agent.positions import FilePosition
@@ -52,6 +54,7 @@ class Reading:
         self.readers = Readers(max_open_files)
         self.wants_scan = True
         """A file was replaced: look for what is there now."""
+        self._lost = LostStreams()
         self.changed = False
         """`positions` answers something else than the last time."""
         self._known = known
@@ -96,6 +99,12 @@ class Reading:
         self.begun()
         return reader
 
+    def find(self, path: str, read_at: ReadAt) -> FilePosition | None:
+        """The lost stream that the file at `path` is a copy of: to be read on there."""
+        position = self._lost.take(path, read_at)
+        self._replaced = [reader for reader in self._replaced if reader.position is not position]
+        return position
+
     def begun(self) -> None:
         """A stream is new, or goes on elsewhere: to be saved before its first line is sent."""
         self._met = self.changed = True
@@ -111,7 +120,7 @@ class Reading:
         try:
             changed = reader.look(now, status)
         except (FileReplacedError, FileNotFoundError):
-            self._on_replaced(reader, now_ns)
+            self._on_replaced(reader, now, now_ns)
             return
         except OSError as error:
             self._reports.tell(reader.path, error)
@@ -139,7 +148,7 @@ class Reading:
             reader.look(now)
             lines = reader.read()
         except (FileReplacedError, FileNotFoundError):
-            self._on_replaced(reader, now_ns)
+            self._on_replaced(reader, now, now_ns)
             return
         except OSError as error:
             self._reports.tell(reader.path, error)
@@ -160,7 +169,7 @@ class Reading:
             if not reader.has_more:
                 reader.stream.ship_drops(now_ns)
             if not reader.present and now - reader.grown_at >= ROTATED_REST_SECONDS:
-                self._let_go(reader)
+                self._let_go(reader, now)
             elif reader.present and reader.is_idle:
                 self.readers.rest(reader)
                 self.changed = True
@@ -180,6 +189,10 @@ class Reading:
     def positions(self, now_s: int, *, all_seen: bool) -> list[FilePosition]:
         """Of these files, as far as they are acknowledged. `all_seen`: say of all that they are there now."""
         self.changed = False
+        return self.streams(now_s, all_seen=all_seen)
+
+    def streams(self, now_s: int, *, all_seen: bool = False) -> list[FilePosition]:
+        """As `positions`, for other ends than to save them."""
         moving: Iterable[FileReader] = self.readers if all_seen else self.readers.active
         for reader in (*moving, *self._replaced):
             reader.update_position(now_s)
@@ -194,7 +207,7 @@ class Reading:
             reader.is_queued = True
             self._ready.append(reader)
 
-    def _on_replaced(self, reader: FileReader, now_ns: int) -> None:
+    def _on_replaced(self, reader: FileReader, now: float, now_ns: int) -> None:
         """The file was truncated, or a closed file lost its name. The rest stands in a file beside it, or is gone."""
         self.readers.remove(reader)
         self.wants_scan = self.changed = True
@@ -204,6 +217,7 @@ class Reading:
         self.readers.open.close(reader)
         if self._packed.take_up_copy(reader.position, reader.path, reader.source, None, now_ns):
             return
+        self._lose(reader, now)
         reader.stream.ship(reader.remainder(), now_ns)
         self._replaced.append(reader)
 
@@ -238,11 +252,20 @@ class Reading:
         if due:
             self._save()
 
-    def _let_go(self, reader: FileReader) -> None:
+    def _lose(self, reader: FileReader, now: float) -> None:
+        """Its file is gone."""
+        position, known = reader.position, reader.known()
+        if reader.stream.acks.acknowledged == reader.known_to:
+            position.offset, position.fingerprint = reader.known_to, known
+        self._lost.add(position, reader.known_to, known, now)
+
+    def _let_go(self, reader: FileReader, now: float) -> None:
         if reader.has_more or reader.rest or not reader.stream.acks.settled:
             return
         reader.update_position(reader.position.seen)
-        if not reader.is_deleted():
+        if reader.is_deleted():
+            self._lose(reader, now)
+        else:
             self._known.add(reader.position)
             self._rotated.add(*reader.whereabouts(), reader.source, reader.position, reader.grown_at)
         self.readers.open.close(reader)

@@ -49,6 +49,9 @@ class RotatedFiles:
     def __len__(self) -> int:
         return len(self._files)
 
+    def __contains__(self, file: FileId) -> bool:
+        return file in self._files
+
     def add(self, path: Path, status: os.stat_result, source: Source, position: FilePosition, grown_at: float) -> None:
         """Look at this file from now on."""
         self._files[FileId.of(status)] = Rotated(path, source, position, _look(status), grown_at)

@@ -14,7 +14,7 @@ READABLE = (".gz", ".bz2", ".xz", ".zst")
 COMPRESSED = (*READABLE, ".lz4", ".zip", ".Z", ".br", ".lzma", ".7z")
 SECOND_NS = 1_000_000_000
 _SEPARATOR = re.compile(r"[.\-_]")
-_COUNTED = re.compile(r"(?:\d[\dTZ_.:\-]*|old|bak)(\.[A-Za-z]\w*)?", re.ASCII)
+_COUNTED = re.compile(r"(?:\d[\dTZ_.:\-]*|old|bak|prev|save)(\.[A-Za-z]\w*)?", re.ASCII)
 """A number or a time, and the ending of a log that keeps it last."""
 
 

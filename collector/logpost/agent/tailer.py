@@ -6,7 +6,8 @@ looks at all names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from logpost.agent.acks import Acks
@@ -15,7 +16,7 @@ from logpost.agent.held import HeldCopies
 from logpost.agent.known import KnownStreams
 from logpost.agent.meeting import Meeting
 from logpost.agent.metrics import Counts
-from logpost.agent.missed import logs_of
+from logpost.agent.missed import Log, Missed, logs_of
 from logpost.agent.open_files import MAX_OPEN_FILES
 from logpost.agent.packed_files import PackedFiles
 from logpost.agent.positions import FilePosition
@@ -23,10 +24,11 @@ from logpost.agent.reader import FileId
 from logpost.agent.reading import Reading
 from logpost.agent.reports import Reports
 from logpost.agent.rotated import RotatedFiles
-from logpost.agent.rotation import SECOND_NS
+from logpost.agent.rotation import SECOND_NS, originals
 from logpost.agent.source import Source
 from logpost.agent.stream import Sink, Stream
 from logpost.agent.taking_up import TakingUp
+from logpost.agent.unseen import UnseenFiles
 
 
 class Tailer:
@@ -89,6 +91,7 @@ class Tailer:
             stream=stream,
             new_id=new_id,
         )
+        self._unseen = UnseenFiles()
         self._turns = 0
         self._hour = -1
 
@@ -114,6 +117,7 @@ class Tailer:
         """Look at all names: meet new files, miss those that are gone. `now`: monotonic seconds; `now_ns`: Unix."""
         self._reading.wants_scan = False
         self._listings.forget()
+        self._unseen.list(self._directories())
         self._meeting.begin_scan()
         for source in self._sources:
             for path in source.rules.find():
@@ -122,10 +126,12 @@ class Tailer:
             self._readers.miss(reader)
             self._reading.look(reader, now, now_ns)
         if self._meeting.is_first:
+            self._unseen.list(self._directories())
             self._meeting.meet_known(now, now_ns)
             self._taking_up.missed(self._logs, self._saved_ns, self._meeting, now, now_ns)
         self._meeting.end_scan(now, now_ns)
         self._taking_up.rotated(now, now_ns)
+        self._taking_up.unseen(self._unseen_logs(now), self._meeting, now, now_ns)
         self._reading.save_met()
 
     def touch(self, names: Iterable[Path], paths: Iterable[Path], now: float, now_ns: int) -> None:
@@ -185,6 +191,33 @@ class Tailer:
             self._known.forget_expired(now_s)
         reading = self._reading.positions(now_s, all_seen=is_new_hour)
         return [*reading, *self._packed.positions(now_s), *self._known.all()]
+
+    def _directories(self) -> set[str]:
+        """Where logs are, and where rotation leaves what it makes of them."""
+        found = {directory for source in self._sources for directory in source.rules.directories}
+        return found | {os.path.dirname(target) for target in self._readers.targets}  # noqa: PTH120 - every second
+
+    def _unseen_logs(self, now: float) -> Iterator[Missed]:
+        for path, status in self._unseen.found(now, self._is_read):
+            log = self._log_of(path)
+            if log is not None:
+                yield Missed(Path(path), status, log, None)
+
+    def _is_read(self, status: os.stat_result) -> bool:
+        return self._meeting.is_met(status) or FileId.of(status) in self._rotated
+
+    def _log_of(self, path: str) -> Log | None:
+        """What a file that no source names may have been, under a name that one does."""
+        if self._source_of(path) is not None:
+            return None
+        for name in originals(path):
+            source = self._source_of(name)
+            if source is not None and source.rules.allows(path):
+                return Log(Path(name), Path(name), source)
+            reader = self._readers.targets.get(name)
+            if reader is not None and reader.source.rules.allows(path):
+                return Log(Path(name), reader.path, reader.source)
+        return None
 
     def _source_of(self, path: str) -> Source | None:
         return next((source for source in self._sources if source.rules.matches(path)), None)

@@ -1,8 +1,10 @@
-"""Rotated files that have more than was read of them: from before the agent ran, or written to since."""
+"""Rotated files that have more than was read of them: from before the agent ran, written to since, or never seen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 
 from logpost.agent.fingerprint import fingerprint
 from logpost.agent.known import KnownStreams
@@ -11,13 +13,14 @@ from logpost.agent.missed import Log, Missed, MissedFiles
 from logpost.agent.opening import bytes_of
 from logpost.agent.packed import PackedReader, Unpacked
 from logpost.agent.packed_files import PackedFiles
-from logpost.agent.positions import new_position
+from logpost.agent.positions import FilePosition, new_position
 from logpost.agent.reader import FileId
 from logpost.agent.reading import Reading
 from logpost.agent.reports import Reports
 from logpost.agent.rotated import ROTATED_SECONDS, Rotated, RotatedFiles
 from logpost.agent.rotation import SECOND_NS
 from logpost.agent.source import NewStream
+from logpost.agent.unseen import Shipped
 
 
 class TakingUp:
@@ -55,6 +58,42 @@ class TakingUp:
             except OSError as error:
                 self._reports.tell(missed.path, error)
 
+    def unseen(self, found: Iterable[Missed], meeting: Meeting, now: float, now_ns: int) -> None:
+        """Files that were begun and rotated before they were seen, unless a stream has their bytes."""
+        shipped: Shipped | None = None
+        for missed in found:
+            shipped = shipped or Shipped(self._streams(now_ns // SECOND_NS))
+            try:
+                if missed.is_packed:
+                    self._take_up_unseen_packed(missed, shipped, now_ns)
+                else:
+                    self._take_up_unseen(missed, shipped, meeting, now, now_ns)
+            except OSError as error:
+                self._reports.tell(missed.path, error)
+
+    def _streams(self, now_s: int) -> Iterator[FilePosition]:
+        yield from self._reading.streams(now_s)
+        yield from self._packed.positions(now_s)
+        yield from self._known.all()
+
+    def _take_up_unseen(self, missed: Missed, shipped: Shipped, meeting: Meeting, now: float, now_ns: int) -> None:
+        with bytes_of(missed.path) as (read_at, status):
+            position = self._reading.find(str(missed.path), read_at)
+            if position is None and (
+                shipped.has(missed.path, read_at) or meeting.is_copy(missed.log.name, read_at, status.st_size)
+            ):
+                return
+        shipped.add(self._take_up(replace(missed, position=position), now, now_ns))
+
+    def _take_up_unseen_packed(self, missed: Missed, shipped: Shipped, now_ns: int) -> None:
+        if self._known.has_packed(missed.status):
+            return
+        with closing(Unpacked(missed.path)) as unpacked:
+            position = self._reading.find(str(missed.path), unpacked.read_at)
+            if position is None and shipped.has(missed.path, unpacked.read_at):
+                return
+        shipped.add(self._take_up_packed(replace(missed, position=position), now_ns))
+
     def rotated(self, now: float, now_ns: int) -> None:
         """What was written to rotated files since they were let go, also if they were compressed then."""
         for rotated in self._rotated.changed(now):
@@ -63,7 +102,7 @@ class TakingUp:
         for gone in self._rotated.take_gone():
             self._read_copy(gone, now_ns)
 
-    def _take_up(self, missed: Missed, now: float, now_ns: int) -> None:
+    def _take_up(self, missed: Missed, now: float, now_ns: int) -> FilePosition:
         path, status, position = missed.path, missed.status, missed.position
         if position is None:
             with bytes_of(path) as (read_at, _):
@@ -74,12 +113,13 @@ class TakingUp:
             rested = max(0.0, (now_ns - status.st_mtime_ns) / SECOND_NS)
             if rested < ROTATED_SECONDS:
                 self._rotated.add(path, status, missed.log.source, position, now - rested)
-            return
+            return position
         reader = self._reading.add(path, status, position, missed.log.source, now_ns)
         if reader is not None:
             self._reading.look(reader, now, now_ns)
+        return position
 
-    def _take_up_packed(self, missed: Missed, now_ns: int) -> None:
+    def _take_up_packed(self, missed: Missed, now_ns: int) -> FilePosition:
         position = missed.position
         unpacked = Unpacked(missed.path)
         try:
@@ -95,6 +135,7 @@ class TakingUp:
                 self._known.add(position)
             raise
         self._reading.begun()
+        return position
 
     def _resume(self, rotated: Rotated, now: float, now_ns: int) -> bool:
         """A rotated file has grown; False when another file has its inode by now."""
