@@ -265,3 +265,15 @@ def into_its_inode(log: Path, text: str) -> None:
     copy.write_bytes(gzip.compress(log.read_bytes()))
     shutil.copystat(log, copy)
     log.write_text(text)
+
+
+@pytest.mark.parametrize("name", ["app.log.prev", "old-app.log", "app.log~"])
+def test_compressed_while_down_under_any_name(host: Host, log: Path, name: str) -> None:
+    append(log, numbered(0, 20))
+    host.read()
+    host.stop()
+    append(log, "last\n")
+    pack(log.rename(log.with_name(name)))
+    append(log, "new\n")
+    host.read()
+    assert_each_once(host, numbered(0, 20), "last\n", "new\n")
