@@ -21,6 +21,10 @@ STRAY_SUFFIX = "-stray"
 """Of a partition's directory that no topic explains."""
 NAME = "metadata.json"
 VERSION = 1
+LIMITED = frozenset({"client_quotas", "resource_configs", "scram_credentials"})
+"""What names things that need not be there."""
+MAX_ENTRIES_BYTES = 1024 * 1024
+"""Of each of those, as JSON: some 10,000 entries. The whole file is written again with each change."""
 
 logger = logging.getLogger("broker")
 
@@ -122,8 +126,11 @@ class MetadataFile:
         self._saved = data
 
     def change(self, **fields: object) -> None:
-        """Give the content these values, durably. Raises ApiError KAFKA_STORAGE_ERROR; then nothing has changed."""
+        """Give the content these values, durably. Raises ApiError: KAFKA_STORAGE_ERROR, POLICY_VIOLATION for what grows
+        above `MAX_ENTRIES_BYTES`; then nothing has changed."""
         before = {name: getattr(self.content, name) for name in fields}
+        for name in LIMITED.intersection(fields):
+            _require_room(name, before[name], fields[name])
         self._set(fields)
         try:
             self.save()
@@ -142,6 +149,14 @@ class MetadataFile:
                 self._files.replace(self._path, self._saved)
         except OSError as error:
             logger.error("cannot restore %s, it may have a change that was refused: %s", self._path, error)
+
+
+def _require_room(name: str, before: object, after: object) -> None:
+    size = len(msgspec.json.encode(after))
+    if size > MAX_ENTRIES_BYTES and size > len(msgspec.json.encode(before)):
+        what = name.replace("_", " ")
+        message = f"the {what} of a broker take at most {MAX_ENTRIES_BYTES} bytes: remove some first"
+        raise ApiError(ErrorCode.policy_violation, message)
 
 
 def _is_partition(files: Files, directory: Path) -> bool:

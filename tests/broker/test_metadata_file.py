@@ -11,7 +11,7 @@ from kio.schema.errors import ErrorCode
 from logpost_broker.client_quotas import ClientQuotas
 from logpost_broker.errors import ApiError
 from logpost_broker.log.files import Files
-from logpost_broker.metadata_file import NAME, MetadataFile
+from logpost_broker.metadata_file import MAX_ENTRIES_BYTES, NAME, MetadataFile
 
 FIRST_RELEASE = """{"version": 1, "cluster_id": "4L6g3nShT-eMCtK--X86sw", "leader_epoch": 0, "next_producer_id": 0,
 "topics": [{"name": "t", "id": "00000000-0000-0000-0000-000000000007", "partitions": 1,
@@ -32,6 +32,24 @@ def test_a_file_of_the_first_release_is_read_and_trusted(tmp_path: Path) -> None
     content = MetadataFile(tmp_path, Files()).content
     assert [topic.name for topic in content.topics] == ["t"]
     assert not content.client_quotas
+
+
+def test_what_anybody_may_name_has_so_much_room(tmp_path: Path) -> None:
+    quotas = ClientQuotas(MetadataFile(tmp_path, Files()))
+    name = "u" * (MAX_ENTRIES_BYTES // 10)
+
+    def alter(number: int, limit: float | None) -> None:
+        quotas.alter({"user": f"{name}{number}"}, {"producer_byte_rate": limit}, validate_only=False)
+
+    for number in range(9):
+        alter(number, 1.0)
+    with pytest.raises(ApiError) as raised:
+        alter(9, 1.0)
+    assert raised.value.code is ErrorCode.policy_violation
+    assert len([*ClientQuotas(MetadataFile(tmp_path, Files()))]) == 9
+    alter(0, 2.0)
+    alter(1, None)
+    alter(9, 1.0)
 
 
 def test_what_nobody_has_used_stays_out_of_the_file(tmp_path: Path) -> None:
