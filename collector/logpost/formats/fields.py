@@ -93,7 +93,7 @@ def _severity_number(value: object, times: Times, now_ns: int) -> str | None:
 
 
 def _mongodb_severity(value: object, times: Times, now_ns: int) -> str | None:
-    return _MONGODB.get(value[0]) if isinstance(value, str) and value[1:] in ("", "1", "2", "3", "4", "5") else None
+    return _MONGODB.get(value[:1]) if isinstance(value, str) and value[1:] in ("", "1", "2", "3", "4", "5") else None
 
 
 def _message(value: object, times: Times, now_ns: int) -> str | None:
@@ -196,7 +196,7 @@ def _known(document: Document) -> list[_Role]:
 
 def _at(document: Document, path: tuple[str, ...]) -> object:
     if len(path) == 1:
-        return document[path[0]]
+        return document.get(path[0])  # gone when all that was in it was taken
     found: object = document
     for name in path:
         found = found.get(name) if isinstance(found, dict) else None

@@ -1,10 +1,11 @@
 """Messages become rows: records with their fields, everything else as text, nothing lost."""
 
 import datetime
+import json
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logpost.formats import LineParser
@@ -201,6 +202,41 @@ def test_any_bytes_make_one_line_of_json(value: bytes) -> None:
     line = encode([row(value)])
     assert line.count(b"\n") == 1
     assert msgspec.json.decode(line)["Offset"] == 42
+
+
+KEYS_OF_OTHERS = """
+ts time t date timestamp instant level name levelname s severityNumber message msg body log record service host trace id
+dd attrs path status caller err v @t @mt src from to file attributes key value stringValue intValue kvlistValue values
+resourceLogs scopeLogs logRecords resource scope $date $numberLong timezone seconds nanos epochSecond nanoOfSecond
+jsonPayload level.name service.name
+"""
+VALUES_OF_OTHERS = r"""
+null true 1 -1 0 -0 1.5 1e400 NaN 1764412800 999999999999 253402300799999 1e18 99999999999999999999
+"" "x" "99" "40" "1764412800" "2026-11-29T10:00:59.123-05:00" "9999-12-31T23:59:59.9-14:00" "0001-01-01T00:00:00+14:00"
+"INFO+2" "29/Feb/2025:10:00:00" "\ud800" "Europe/Berlin" "\u00b2" "253402300799.999999999"
+"""
+
+
+def shaped(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    pair = st.tuples(st.sampled_from(KEYS_OF_OTHERS.split()), inner).map(lambda found: f'"{found[0]}":{found[1]}')
+    return st.lists(pair, max_size=4).map(lambda found: "{%s}" % ",".join(found))  # noqa: UP031
+
+
+SHAPES = st.recursive(
+    st.sampled_from(VALUES_OF_OTHERS.split()),
+    lambda inner: shaped(inner) | st.lists(inner, max_size=2).map(",".join).map("[{}]".format),
+)
+
+
+@settings(max_examples=500)
+@given(shaped(SHAPES))
+@example('{"s":""}')
+@example('{"log":{"level":"error"}}')
+@example('{"ts":"2026-11-22T10:51:07Z","message":"m","attrs":{"a":[1],"t":"2026-11-29T10:00:59.123-05:00"}}')
+def test_any_object_with_the_names_of_others_is_a_row(document: str) -> None:
+    made = row(document.encode())
+    assert made.Body == document or json.loads(document)
+    assert encode([made]).count(b"\n") == 1
 
 
 TS = b'"ts":"2026-11-22T10:51:07Z","message":"m"'

@@ -50,8 +50,16 @@ def _is_written_alike(number: bytes) -> bool:
     try:
         integer = int(number)
     except ValueError:  # also for thousands of digits
-        return b"e" not in number.lower() and repr(float(number)).encode() == number and not number.endswith(b".0")
+        return _is_short_fraction(number)
     return integer in _STORED_INTEGERS and number != b"-0"
+
+
+def _is_short_fraction(number: bytes) -> bool:
+    try:
+        written = repr(float(number)).encode()
+    except ValueError:  # `:59.123-05` of a time in a text
+        return False
+    return b"e" not in number.lower() and written == number and not number.endswith(b".0")
 
 
 def mended(raw: bytes) -> tuple[bytes, bytes]:
