@@ -4,6 +4,7 @@ SIGTERM, and end with its supervisor."""
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import ipaddress
 import logging
@@ -55,13 +56,14 @@ def keep_private(data: Path, part: str) -> None:
     directory = data / part
     if directory.is_dir() and directory.stat().st_mode & 0o7777 & ~DIRECTORY_MODE:
         for path in directory.rglob("*"):
-            _restrict(path)
-        _restrict(directory)  # last: a start that was interrupted here looks again
+            restrict(path)
+        restrict(directory)  # last: a start that was interrupted here looks again
     if data.is_dir() and {path.name for path in data.iterdir()} <= PARTS:
-        _restrict(data)
+        restrict(data)
 
 
-def _restrict(path: Path) -> None:
+def restrict(path: Path) -> None:
+    """Take from others, and from the group what it must not do, what an older release or another program let them."""
     with contextlib.suppress(OSError):  # gone meanwhile, or another user's
         mode = path.lstat().st_mode
         allowed = DIRECTORY_MODE if stat.S_ISDIR(mode) else FILE_MODE
@@ -138,7 +140,9 @@ def bind(listen: str, port: int, *, insecure: bool, setting: str) -> list[socket
                 continue
             for other in bound:
                 other.close()
-            raise StartError(f"cannot listen on {address} port {port}: {error.strerror} ({setting})") from error
+            is_about_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+            named = setting if is_about_port else f"{setting.partition('.')[0]}.listen"
+            raise StartError(f"cannot listen on {address} port {port}: {error.strerror} ({named})") from error
         port = bound[0].getsockname()[1]
     return bound
 

@@ -46,6 +46,11 @@ def test_a_taken_port_is_named() -> None:
     assert str(raised.value) == f"cannot listen on 127.0.0.1 port {port}: Address already in use (web.port)"
 
 
+def test_an_address_of_another_machine_is_named() -> None:
+    with pytest.raises(StartError, match=r"cannot listen on 192\.0\.2\.1 port 0: .+ \(web\.listen\)"):
+        bind("192.0.2.1", 0, insecure=True, setting="web.port")
+
+
 def test_an_open_address_is_refused_until_insecure_says_so() -> None:
     with pytest.raises(ConfigError, match=r"web\.insecure = true"):
         bind("0.0.0.0", 0, insecure=False, setting="web.port")

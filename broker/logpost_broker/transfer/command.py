@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from logpost.config import Config
-from logpost.service import DirectoryLock
+from logpost.service import DirectoryLock, keep_private
 from logpost_broker.progress import Progress
 from logpost_broker.transfer.errors import TransferError
 from logpost_broker.transfer.exporting import Export
@@ -36,6 +36,7 @@ def run_export(parsed: argparse.Namespace, config: Config) -> int:
 def run_import(parsed: argparse.Namespace, config: Config) -> int:
     """Raises TransferError, StartError."""
     directory = config.data_directory() / "broker"
+    keep_private(config.data_directory(), "broker")
     with KafkaDirectory(parsed.kafka_directory) as kafka, _locked(directory), _failures():
         with Progress(0, sys.stderr) as progress:
             topics = Import(kafka, directory, move=parsed.move, say=_say, progress=progress).run(parsed.topics)

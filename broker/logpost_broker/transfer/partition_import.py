@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from logpost.service import restrict
 from logpost_broker.checkpoints import PARTITION_METADATA, partition_metadata
 from logpost_broker.log.batch import CONTROL
 from logpost_broker.log.files import Files
@@ -70,6 +71,8 @@ class PartitionImport:
         snapshot = self._target / f"{file_stem(found.next_offset)}.snapshot"
         self._files.replace(snapshot, found.producers.snapshot(found.transactions.saved()))
         copying.hand_over(self._target, like=self._target.parent)
+        for path in self._target.iterdir():
+            restrict(path)  # what was moved has Kafka's mode
         return found
 
     def _segment(self, base_offset: int) -> None:
