@@ -89,6 +89,10 @@ class Saved(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         )
 
 
+class _Version(msgspec.Struct):
+    version: int = VERSION
+
+
 def new_position(stream: str, path: Path, status: os.stat_result, offset: int, taken: Fingerprint) -> FilePosition:
     """A stream that begins at `offset` of the file that `status` describes."""
     target = os.path.realpath(path)
@@ -109,7 +113,14 @@ def new_position(stream: str, path: Path, status: os.stat_result, offset: int, t
 def load(path: Path) -> Saved:
     """Read the positions; none when there is no file yet. Raises StartError."""
     try:
-        saved = msgspec.json.decode(path.read_bytes(), type=Saved)
+        text = path.read_bytes()
+        version = msgspec.json.decode(text, type=_Version).version  # first: another version may have other fields
+        if version != VERSION:
+            raise StartError(
+                f"the agent's positions {path} have version {version}; this logpost knows {VERSION}: "
+                "use the release that wrote them"
+            )
+        return msgspec.json.decode(text, type=Saved)
     except FileNotFoundError:
         return Saved()
     except OSError as error:
@@ -118,9 +129,6 @@ def load(path: Path) -> Saved:
         raise StartError(
             f"the agent's positions {path} are damaged ({error}); move the file away to ship all files from their start"
         ) from error
-    if saved.version != VERSION:
-        raise StartError(f"the agent's positions {path} have version {saved.version}; this logpost knows {VERSION}")
-    return saved
 
 
 def load_on(file: PositionsFile, machine: str, new_id: Callable[[], str]) -> Saved:

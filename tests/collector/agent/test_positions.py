@@ -32,6 +32,13 @@ def test_the_first_start_has_no_positions(tmp_path: Path) -> None:
     assert load(tmp_path / "positions.json") == Saved()
 
 
+@pytest.mark.parametrize("content", [b'{"version":2}', b'{"version":2,"more":1,"files":[{"id":"x"}]}'])
+def test_positions_of_another_release_are_not_called_damaged(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "positions.json").write_bytes(content)
+    with pytest.raises(StartError, match=r"have version 2; this logpost knows 1: use the release that wrote them$"):
+        load(tmp_path / "positions.json")
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b'{"files":3}', b'{"files":[{"id":"x"}]}', b'{"version":2}', b"\xff"])
 def test_a_damaged_file_stops_the_start_and_stays(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "positions.json"
