@@ -6,7 +6,7 @@ it is too long, and an array of these where a field is there more than once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -24,6 +24,8 @@ LEVELS: dict[str, Level] = {
     "6": "info",
     "7": "debug",
 }
+_TOO_LONG = 18
+"""Digits of a time in microseconds that no calendar has."""
 INFO = "6"
 """What systemd gives to each line that a service prints: says nothing about the line."""
 
@@ -44,8 +46,8 @@ def decode(line: bytes) -> Entry | None:
 def read_entry(entry: Entry, parse: Callable[[str, int], Parsed], now_ns: int) -> Parsed:
     """Time, service and priority are the journal's; what the message itself tells adds to them."""
     stamp = text(entry.get("__REALTIME_TIMESTAMP"))
-    ts_ns = int(stamp) * 1000 if stamp.isascii() and stamp.isdigit() else now_ns
-    parsed = parse(text(entry.get("MESSAGE")), ts_ns)
+    ts_ns = int(stamp) * 1000 if stamp.isascii() and stamp.isdigit() and len(stamp) < _TOO_LONG else now_ns
+    parsed = parse("\n".join(_texts(entry.get("MESSAGE"))), ts_ns)
     priority = text(entry.get("PRIORITY"))
     own_level = parsed.level if priority in ("", INFO) else ""
     unit = text(entry.get("_SYSTEMD_UNIT"))
@@ -63,10 +65,15 @@ def read_entry(entry: Entry, parse: Callable[[str, int], Parsed], now_ns: int) -
 
 def text(value: object) -> str:
     """A field's value as text; of a field that is there several times, the first."""
+    return next(_texts(value), "")
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All values of a field."""
     if isinstance(value, str):
-        return value
-    if isinstance(value, list) and value:
-        if all(isinstance(byte, int) and 0 <= byte < 256 for byte in value):
-            return bytes(value).decode(errors="replace")
-        return text(value[0])
-    return ""
+        yield value
+    elif isinstance(value, list) and all(isinstance(byte, int) and 0 <= byte < 256 for byte in value):
+        yield bytes(value).decode(errors="replace")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)

@@ -67,6 +67,24 @@ def test_values_are_text_bytes_null_or_several() -> None:
     assert text([None, "y"]) == ""
 
 
+@pytest.mark.parametrize(
+    ("message", "read"),
+    [
+        (["one", "two"], "one\ntwo"),
+        ([[104, 105], "two"], "hi\ntwo"),
+        ([None, "two"], "two"),
+        ([], ""),
+        (12, ""),
+    ],
+)
+def test_all_values_of_a_message_are_kept(message: object, read: str) -> None:
+    assert read_entry({**entry(1), "MESSAGE": message}, plain, 0).message == read
+
+
+def test_a_time_that_no_calendar_has_is_that_of_reading() -> None:
+    assert read_entry(entry(1, __REALTIME_TIMESTAMP="18446744073709551615"), plain, 7).ts_ns == 7
+
+
 def test_what_journalctl_says_itself_is_no_entry() -> None:
     assert decode(b"Failed to seek to cursor: Invalid argument\n") is None
     assert decode(b'{"MESSAGE":"x"}\n') is None
