@@ -18,6 +18,7 @@ from logpost_broker import Broker
 from logpost_web.indexer.account import RETENTION
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.indexer.progress import SteppedOver
+from logpost_web.store.parts import broken_aside
 from logpost_web.store.store import Store
 from tests.support.appliance import await_condition
 
@@ -201,3 +202,22 @@ def test_gaps_that_must_be_are_nothing_that_is_missing(store: Store, tmp_path: P
         produce(broker, b"after")
         assert indexed(of(broker), store, "after") == ()
         assert bodies(store) == ["before", "a", "c", "after"]
+
+
+def test_what_was_stepped_over_is_found_again_when_its_list_is_damaged(store: Store, tmp_path: Path) -> None:
+    with Broker(BrokerConfig(port=0, metrics_port=0), tmp_path) as broker:
+        produce(broker, b"0", b"1", b"2")
+    put_into_log(tmp_path, POISON["zstd"][0])
+    with Broker(BrokerConfig(port=0, metrics_port=0), tmp_path) as broker:
+        produce(broker, b"last")
+        expected = indexed(of(broker), store, "last")
+        assert [(one.start, one.end) for one in expected] == [(3, 4)]
+        # As the engine leaves it when it opens a table with a damaged part.
+        found = store.query("SELECT data_paths[1] FROM system.tables WHERE name = 'otel_logs_stepped_over'").rows
+        store.command("TRUNCATE TABLE otel_logs_stepped_over")
+        (Path(found[0][0]) / "detached" / "broken-on-start_all_1_1_0").mkdir()
+        assert broken_aside(store)
+        for _ in range(2):  # the second time nothing is damaged
+            assert indexed(of(broker), store, "last") == expected
+            assert bodies(store) == ["0", "1", "2", "last"]
+            assert not broken_aside(store)

@@ -24,6 +24,8 @@ from logpost_web.indexer.rebuilding import copy_first, say_lost
 from logpost_web.indexer.received import Received
 from logpost_web.indexer.row import Position, row_time_ns, to_row
 from logpost_web.store import doubles, manifest_table, rebuild
+from logpost_web.store.parts import broken_aside
+from logpost_web.store.schema import STEPPED_OVER
 from logpost_web.store.store import Store
 
 COMPARED_ROWS = 2000
@@ -72,6 +74,10 @@ def begin(
         _find_later_lives(store, probe, manifests, counted, bounds)
     finally:
         probe.close()
+    if any(table == STEPPED_OVER for table, _ in broken_aside(store)):
+        log.error("a part of %s is damaged: reading the topics again, to find what cannot be read", STEPPED_OVER)
+        for key, manifest in manifests.items():
+            _read_again(store, manifest, counted, bounds[key].start)
     every = [*manifests.values(), *gone]
     save(store, every)
     return Begun(
@@ -113,6 +119,15 @@ def _find_losses(store: Store, manifest: Manifest, counted: Counted, log_start: 
     if lost:
         say_lost(manifest.key, lost)
     return lost
+
+
+def _read_again(store: Store, manifest: Manifest, counted: Counted, log_start: int) -> None:
+    """All that the topic has, though its rows are there: they are recognised when they come."""
+    for chunk in manifest.chunks():
+        readable_from = manifest.readable_from(chunk, log_start)
+        if readable_from < chunk.End:
+            rows, _ = counted.get((chunk.Topic, chunk.TopicId, chunk.Partition, chunk.Chunk), (0, 0))
+            manifest.lose(chunk, _count(store, chunk, readable_from, rows), readable_from)
 
 
 def _drop_doubles(store: Store, manifests: Iterable[Manifest], counted: Counted) -> bool:

@@ -83,7 +83,7 @@ class Mending:
 
     def say_broken(self) -> None:
         """Name the parts that the engine set aside when it opened the store."""
-        for table, name in broken_aside(self._store) if self._store.is_embedded else ():
+        for table, name in broken_aside(self._store):
             metrics.DAMAGE.labels("part").inc()
             log.error("a part of %s is damaged and set aside as detached/%s", table, name)
 

@@ -78,7 +78,10 @@ def set_aside(store: Store, part: Part) -> None:
 
 
 def broken_aside(store: Store) -> list[tuple[str, str]]:
-    """(table, name) of the parts that the engine set aside because they were broken. Raises QueryError."""
+    """(table, name) of the parts that the engine set aside because they were broken; none of a store on a server.
+    Raises QueryError."""
+    if not store.is_embedded:
+        return []
     found = store.query(
         "SELECT table, name FROM system.detached_parts WHERE database = currentDatabase()"
         " AND table LIKE 'otel_logs%' AND startsWith(name, 'broken')"
