@@ -47,7 +47,7 @@ def read_entry(entry: Entry, parse: Callable[[str, int], Parsed], now_ns: int) -
     """Time, service and priority are the journal's; what the message itself tells adds to them."""
     stamp = text(entry.get("__REALTIME_TIMESTAMP"))
     ts_ns = int(stamp) * 1000 if stamp.isascii() and stamp.isdigit() and len(stamp) < _TOO_LONG else now_ns
-    parsed = parse("\n".join(_texts(entry.get("MESSAGE"))), ts_ns)
+    parsed = parse("\n".join(filter(None, _texts(entry.get("MESSAGE")))), ts_ns)
     priority = text(entry.get("PRIORITY"))
     own_level = parsed.level if priority in ("", INFO) else ""
     unit = text(entry.get("_SYSTEMD_UNIT"))
@@ -65,15 +65,15 @@ def read_entry(entry: Entry, parse: Callable[[str, int], Parsed], now_ns: int) -
 
 def text(value: object) -> str:
     """A field's value as text; of a field that is there several times, the first."""
-    return next(_texts(value), "")
+    return next(_texts(value))
 
 
 def _texts(value: object) -> Iterator[str]:
-    """All values of a field."""
+    """All values of a field, at least one; the empty text for what is none."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, list) and all(isinstance(byte, int) and 0 <= byte < 256 for byte in value):
-        yield bytes(value).decode(errors="replace")
-    elif isinstance(value, list):
+    elif isinstance(value, list) and not all(isinstance(byte, int) and 0 <= byte < 256 for byte in value):
         for inner in value:
             yield from _texts(inner)
+    else:
+        yield bytes(value).decode(errors="replace") if isinstance(value, list) else ""
