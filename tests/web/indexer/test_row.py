@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from logpost.formats import LineParser
 from logpost.record import Record, Src, format_ts
-from logpost_web.indexer.row import MAX_STREAM_ID, Position, Row, encode, plain_attributes, to_row
+from logpost_web.indexer.limits import Limits
+from logpost_web.indexer.row import MAX_STREAM_ID, UNREAD, Position, Row, encode, plain_attributes, to_row
 
 ARRIVED = "2026-11-22T10:00:00.000000000Z"
 ARRIVED_NS = int(datetime.datetime(2026, 11, 22, 10, tzinfo=datetime.UTC).timestamp()) * 10**9
@@ -237,6 +238,16 @@ def test_any_object_with_the_names_of_others_is_a_row(document: str) -> None:
     made = row(document.encode())
     assert made.Body == document or json.loads(document)
     assert encode([made]).count(b"\n") == 1
+
+
+def test_what_cannot_be_read_is_text_and_stops_nothing() -> None:
+    def fail(value: bytes, *_: object) -> Row:
+        raise KeyError(value)
+
+    made = to_row("{Grüße \xff".encode() + b"\xff", POSITION, NOW, Limits(8, 100), fail)
+    assert (made.Body, made.BodyBytes, made.Timestamp, made.Offset) == ("{Grüße", 12, ARRIVED, 42)
+    assert (attributes(made), made.Words) == ({UNREAD: "KeyError"}, "{grüsse")
+    assert to_row(None, POSITION, NOW, read=fail).Body == ""
 
 
 TS = b'"ts":"2026-11-22T10:51:07Z","message":"m"'

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -32,6 +32,8 @@ _LEVELS = {written: (level, _SEVERITY[level]) for written, level in LEVEL_OF.ite
 
 MAX_STREAM_ID = 200
 """Characters; the ids of all streams that are read are kept in memory."""
+UNREAD = "logpost.unread"
+"""The attribute of a row whose message could not be read, though it should: the name of the error."""
 NO_ATTRIBUTES = msgspec.Raw(b"{}")
 _NO_RANGE = Src(id="", start=0, end=0)
 # A time that the store takes as it is: inside its years, and a day that every month has.
@@ -108,9 +110,39 @@ _our_decoder = msgspec.json.Decoder(_OurRecord)
 _encoder = msgspec.json.Encoder()
 
 
-def to_row(value: bytes | None, position: Position, now_seconds: int, limits: Limits = DEFAULT_LIMITS) -> Row:
-    """Never raises: what is no record becomes a row of text."""
-    value = value or b""
+def to_row(
+    value: bytes | None,
+    position: Position,
+    now_seconds: int,
+    limits: Limits = DEFAULT_LIMITS,
+    read: Callable[[bytes, Position, int, Limits], Row] | None = None,
+) -> Row:
+    """Never raises: what is no record becomes a row of text, and so does what `read` (default: `read_row`) fails at,
+    with the attribute UNREAD. A mistake in it must not stop the messages behind one."""
+    try:
+        return (read or read_row)(value or b"", position, now_seconds, limits)
+    except Exception as error:  # noqa: BLE001 - anyone may write anything
+        return _unread_row(value or b"", position, now_seconds, limits, error)
+
+
+def _unread_row(value: bytes, position: Position, now_seconds: int, limits: Limits, error: Exception) -> Row:
+    text = value.decode(errors="replace")
+    message = cut_text(text, limits.message)
+    return Row(
+        Timestamp=_store_time("", position.timestamp_ns)[0],
+        Body=message,
+        Topic=position.topic,
+        TopicId=position.topic_id,
+        Partition=position.partition,
+        Offset=position.offset,
+        IndexedAt=now_seconds,
+        LogAttributes=msgspec.Raw(_with(b"{}", UNREAD, type(error).__name__)),
+        BodyBytes=position.size or (len(value) if message != text else 0),
+        Words=words_column(message),
+    )
+
+
+def read_row(value: bytes, position: Position, now_seconds: int, limits: Limits) -> Row:
     try:
         record: _Record = _our_decoder.decode(value)
     except (msgspec.MsgspecError, ValueError, RecursionError):
