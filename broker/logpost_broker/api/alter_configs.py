@@ -53,8 +53,9 @@ class Resource(Protocol):
 @handles(AlterConfigsRequest, AlterConfigsResponse)
 async def alter_configs(node: Node, request: AlterConfigsRequest, context: RequestContext) -> AlterConfigsResponse:
     answers = []
-    pairs = zip(request.resources, _counted(request.resources), strict=True)
-    async for resource, asked in node.turns.each(pairs):
+    counts = _counted(request.resources)
+    async for resource in node.turns.each(request.resources):
+        asked = counts[resource.resource_type, resource.resource_name]
         wanted = partial(_replaced, changes=resource.configs)
         code, message = _altered(node, resource, asked, wanted, validate_only=request.validate_only)
         answers.append(
@@ -73,8 +74,9 @@ async def incremental_alter_configs(
     node: Node, request: IncrementalAlterConfigsRequest, context: RequestContext
 ) -> IncrementalAlterConfigsResponse:
     answers = []
-    pairs = zip(request.resources, _counted(request.resources), strict=True)
-    async for resource, asked in node.turns.each(pairs):
+    counts = _counted(request.resources)
+    async for resource in node.turns.each(request.resources):
+        asked = counts[resource.resource_type, resource.resource_name]
         wanted = partial(_changed, changes=resource.configs)
         code, message = _altered(node, resource, asked, wanted, validate_only=request.validate_only)
         answers.append(
@@ -88,10 +90,9 @@ async def incremental_alter_configs(
     return IncrementalAlterConfigsResponse(throttle_time=NO_THROTTLE, responses=tuple(answers))
 
 
-def _counted(resources: Sequence[Resource]) -> list[int]:
+def _counted(resources: Sequence[Resource]) -> Counter[tuple[int, str]]:
     """How often each resource is asked for."""
-    counts = Counter((resource.resource_type, resource.resource_name) for resource in resources)
-    return [counts[resource.resource_type, resource.resource_name] for resource in resources]
+    return Counter((resource.resource_type, resource.resource_name) for resource in resources)
 
 
 def _altered(
