@@ -21,14 +21,17 @@ from logpost_broker.checkpoints import (
     RECOVERY_POINTS,
     formatted_checkpoint,
 )
-from logpost_broker.log.batch import CRC_POSITION, LENGTH_PREFIX_BYTES, read_header
+from logpost_broker.log.batch import CRC_POSITION, HEADER_BYTES, LENGTH_PREFIX_BYTES, read_header
+from logpost_broker.log.compression import ZSTD, compress
 from logpost_broker.log.index import OFFSET_ENTRY, TIME_ENTRY
-from logpost_broker.log.records import build_batch
+from logpost_broker.log.limits import MAX_RECORDS_BYTES
+from logpost_broker.log.records import build_batch, varint
 from logpost_broker.log.segment import file_stem
 from logpost_broker.node import Node
 from logpost_broker.verify.directory import Verification
 from logpost_broker.verify.power_cut import cost_of_power_cut
 from logpost_broker.verify.report import PROBLEMS_KEPT, Report
+from tests.broker.log.compacting import batch_of
 from tests.broker.log.logs import NOW_MS, changed, idempotent
 from tests.support.processes import Part, free_port, run
 
@@ -299,6 +302,27 @@ def test_deep_opens_the_records(tmp_path: Path, policy: str) -> None:
     assert problem.offset == BATCHES
     assert problem.severity == ("warning" if policy == "compact" else "error")
     assert ("has no key" if policy == "compact" else "ends inside a record") in problem.what
+
+
+@pytest.mark.parametrize("what", ["bomb", "headers"])
+def test_deep_names_what_opens_to_too_much_and_goes_on(tmp_path: Path, what: str) -> None:
+    directory = tmp_path / "broker"
+    write(directory, lambda number: build_batch([(b"k", b"v")], NOW_MS))
+    if what == "bomb":
+        large = batch_of([(b"k", bytes(MAX_RECORDS_BYTES))], codec=ZSTD)
+    else:
+        inside = b"\0\0\0\1\1" + varint(10_000_000) + b"\0\1" * 10_000_000
+        records = compress(ZSTD, varint(len(inside)) + inside, 1)
+        plain = build_batch([(b"k", b"v")], NOW_MS)[:HEADER_BYTES]
+        large = changed(plain + records, attributes=ZSTD, batch_length=len(plain) - LENGTH_PREFIX_BYTES + len(records))
+    with segments(directory)[-1].open("ab") as log:
+        log.write(changed(large, base_offset=BATCHES))
+        log.write(changed(build_batch([(b"k", b"v")], NOW_MS), base_offset=BATCHES + 1))
+    report = verified(directory, deep=True)
+    [problem] = report.problems
+    assert (problem.severity, problem.offset) == ("error", BATCHES)
+    assert problem.file == f"t-0/{segments(directory)[-1].name}"
+    assert ("decompress to more" if what == "bomb" else "10000000 headers") in problem.what
 
 
 def test_problems_are_bounded_and_all_counted(directory: Path) -> None:
