@@ -25,7 +25,8 @@ XERIAL_HEADER_BYTES = 16
 GZIP_FORMAT = 31
 """zlib's `wbits` for gzip."""
 GZIP_PIECE_BYTES = 16 * 1024
-"""Given to zlib at once: it copies what is behind the end of a member, and a file may have a member every 20 bytes."""
+"""Given to zlib at once from the second member on: it copies what is behind the end of a member, and a file may have a
+member every 20 bytes."""
 
 ROOM_BYTES = 2 * 1024 * 1024
 """Kept by each thread for what lz4 unpacks to, which it does not say before: a map for each batch takes three times as
@@ -109,10 +110,11 @@ def _gunzipped(data: Buffer, limit_bytes: int) -> bytes:
     parts = []
     size = position = 0
     data = memoryview(data)
+    piece_bytes = len(data)  # usually there is one member
     while position < len(data):
         member = zlib.decompressobj(GZIP_FORMAT)
         while not member.eof:
-            piece = data[position : position + GZIP_PIECE_BYTES]
+            piece = data[position : position + piece_bytes]
             if not piece:
                 raise ValueError("the records do not decompress: the gzip data is cut short")
             position += len(piece)
@@ -122,6 +124,7 @@ def _gunzipped(data: Buffer, limit_bytes: int) -> bytes:
             if part:
                 parts.append(part)
         position -= len(member.unused_data)
+        piece_bytes = GZIP_PIECE_BYTES
     return b"".join(parts)
 
 
