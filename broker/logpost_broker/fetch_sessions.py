@@ -117,9 +117,13 @@ class FetchSessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def open(self, asked: Mapping[Key, FetchPartition], *, by_topic_id: bool, now_ms: int) -> FetchSession | None:
-        """A new session, or None where there is no room."""
-        if not asked or not self._has_slot(len(asked), now_ms) or self._partitions + len(asked) > self._max_partitions:
+    def open(
+        self, asked: Mapping[Key, FetchPartition], *, by_topic_id: bool, now_ms: int, size: int | None = None
+    ) -> FetchSession | None:
+        """A new session, or None where there is no room. `size`: how many partitions it is going to have, where `asked`
+        are not all."""
+        size = len(asked) if size is None else size
+        if not asked or not self._has_slot(size, now_ms) or self._partitions + size > self._max_partitions:
             return None
         session = FetchSession(self._new_id(), by_topic_id, created_ms=now_ms, used_ms=now_ms)
         session.update(asked, ())

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Generator, Sequence
+from collections.abc import Awaitable, Generator, Mapping, Sequence
 from datetime import timedelta
+from itertools import islice
 
 from kio.schema.errors import ErrorCode
 from kio.schema.fetch.v18.request import FetchPartition, FetchRequest
@@ -27,13 +28,13 @@ from logpost_broker.fetch_sessions import (
     FINAL_EPOCH,
     INITIAL_EPOCH,
     NO_SESSION,
-    FetchedPartition,
     FetchSession,
+    FetchSessions,
     Key,
 )
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.node import Node
-from logpost_broker.steps import at_once
+from logpost_broker.steps import at_once, in_parts
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, milliseconds
 
@@ -41,7 +42,7 @@ TOPIC_IDS_SINCE = 13
 """The first version that names topics by their ids."""
 NO_WAIT = timedelta()
 TOLD_AT_ONCE = 1_000
-"""So many partitions are told of in less than a step's time."""
+"""So many partitions are asked for, or told of, in less than a step's time."""
 
 
 @handles(FetchRequest, FetchResponse, large_answers=True)
@@ -49,12 +50,12 @@ def fetch(
     node: Node, request: FetchRequest, context: RequestContext
 ) -> FetchResponse | Awaitable[FetchResponse | None]:
     try:
-        scope = _scope(node, request, by_topic_id=context.version >= TOPIC_IDS_SINCE)
+        reading = node.turns.begin(_first(node, request, by_topic_id=context.version >= TOPIC_IDS_SINCE))
     except ApiError as error:
         return _answer((), error.code)
-    reading = node.turns.begin(read(node, scope))
     if not isinstance(reading, Reading):
-        return WideFetch(node, scope, context).answer(reading)  # a coroutine: its answer is written in a thread
+        # A coroutine: its answer is written in a thread.
+        return WideFetch(node, request, context).answer(reading)
     missing = request.min_bytes - reading.total_bytes
     wait_ms = milliseconds(request.max_wait)
     if missing <= 0 or wait_ms <= 0 or reading.failed or not reading.logs or node.is_stopping:
@@ -62,36 +63,60 @@ def fetch(
     return ParkedFetch(node, reading, context, missing, wait_ms).answer
 
 
-def _scope(node: Node, request: FetchRequest, *, by_topic_id: bool) -> Scope:
+def _first(node: Node, request: FetchRequest, *, by_topic_id: bool) -> Generator[None, None, Reading]:
+    """Raises ApiError as FetchSessions.resume."""
+    scope = yield from _scope(node, request, by_topic_id=by_topic_id)
+    return (yield from read(node, scope))
+
+
+def _scope(node: Node, request: FetchRequest, *, by_topic_id: bool) -> Generator[None, None, Scope]:
     """Raises ApiError as FetchSessions.resume."""
     sessions, now_ms = node.fetch_sessions, node.now_ms()
-    asked: dict[Key, FetchPartition] = {
-        (topic.topic_id, asked.partition): asked for topic in request.topics for asked in topic.partitions
-    }
     session: FetchSession | None = None
     is_full = request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH)
+    if not is_full:
+        session = sessions.resume(request.session_id, request.session_epoch, by_topic_id=by_topic_id, now_ms=now_ms)
+    asked: dict[Key, FetchPartition] = {}
+    for topic in request.topics:
+        for some in in_parts(topic.partitions, TOLD_AT_ONCE):
+            asked.update(((topic.topic_id, each.partition), each) for each in some)
+            yield
     if is_full:
         sessions.close(request.session_id)
         if request.session_epoch == INITIAL_EPOCH:
-            session = sessions.open(asked, by_topic_id=by_topic_id, now_ms=now_ms)
-    else:
-        session = sessions.resume(request.session_id, request.session_epoch, by_topic_id=by_topic_id, now_ms=now_ms)
-        forgotten = request.forgotten_topics_data
-        gone = [(topic.topic_id, partition) for topic in forgotten for partition in topic.partitions]
-        session = sessions.update(session, asked, gone)
-        if not session.partitions:
-            sessions.close(session.id)
-            session = None
+            first = dict(islice(asked.items(), TOLD_AT_ONCE))
+            session = sessions.open(first, by_topic_id=by_topic_id, now_ms=now_ms, size=len(asked))
     if session is None:
-        alone = {key: FetchedPartition(key[0], partition) for key, partition in asked.items()}
-        return Scope(request=request, partitions=alone, session=None, session_epoch=FINAL_EPOCH, is_full=True)
+        alone = FetchSession(NO_SESSION, by_topic_id, created_ms=now_ms, used_ms=now_ms)
+        yield from _updated(sessions, alone, asked, request)
+        return Scope(
+            request=request, partitions=alone.partitions, session=None, session_epoch=FINAL_EPOCH, is_full=True
+        )
+    epoch = session.epoch
+    yield from _updated(sessions, session, asked, request)
+    if not session.partitions:
+        sessions.close(session.id)
     return Scope(
         request=request,
         partitions=session.partitions,
-        session=session,
-        session_epoch=session.epoch,
-        is_full=is_full,
+        session=session if session.partitions else None,
+        session_epoch=epoch,
+        is_full=is_full or not session.partitions,
     )
+
+
+def _updated(
+    sessions: FetchSessions, session: FetchSession, asked: Mapping[Key, FetchPartition], request: FetchRequest
+) -> Generator[None, None, None]:
+    """Closes the session where it is too large now."""
+    parts = [*in_parts([*asked.items()], TOLD_AT_ONCE)]
+    for some in parts[:-1]:
+        sessions.update(session, dict(some), ())
+        yield
+    is_full = request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH)
+    forgotten = () if is_full else request.forgotten_topics_data
+    gone = [(topic.topic_id, partition) for topic in forgotten for partition in topic.partitions]
+    sessions.update(session, dict(parts[-1]) if parts else {}, gone)
 
 
 class ParkedFetch:
@@ -140,9 +165,9 @@ class WideFetch:
     """A fetch of so many partitions that one step is not enough to read them: where it has to wait, it is read again in
     steps, once for all that came meanwhile."""
 
-    def __init__(self, node: Node, scope: Scope, context: RequestContext) -> None:
+    def __init__(self, node: Node, request: FetchRequest, context: RequestContext) -> None:
         self._node = node
-        self._scope = scope
+        self._request = request
         self._context = context
         self._missing_bytes = 0
         self._woken = asyncio.Event()
@@ -153,10 +178,12 @@ class WideFetch:
     async def answer(self, first: Awaitable[Reading]) -> FetchResponse | None:
         """None where nobody waits for it any more."""
         loop = asyncio.get_running_loop()
-        deadline = loop.call_later(milliseconds(self._scope.request.max_wait) / 1000, self.release)
+        deadline = loop.call_later(milliseconds(self._request.max_wait) / 1000, self.release)
         self._node.parked.add(self)
         try:
             reading = await self._enough(first)
+        except ApiError as error:
+            return _answer((), error.code)
         finally:
             deadline.cancel()
             self._node.parked.discard(self)
@@ -174,11 +201,11 @@ class WideFetch:
             else:  # what came since a log was read has woken nobody: they are all read once more at once
                 self._watch(reading.logs)
             self._woken.clear()
-            reading = await self._node.turns.run(read(self._node, self._scope))
+            reading = await self._node.turns.run(read(self._node, reading.scope))
         return reading
 
     def _is_enough(self, reading: Reading) -> bool:
-        request = self._scope.request
+        request = self._request
         self._missing_bytes = request.min_bytes - reading.total_bytes
         is_over = self._is_over or request.max_wait <= NO_WAIT or self._node.is_stopping
         return is_over or self._missing_bytes <= 0 or reading.failed or not reading.logs

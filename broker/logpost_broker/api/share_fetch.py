@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -35,10 +35,12 @@ from logpost_broker.share_groups.events import Place
 from logpost_broker.share_groups.service import ShareGroupService
 from logpost_broker.share_groups.sessions import FINAL_EPOCH, OPENING_EPOCH, ShareSession, TopicIdPartition, update
 from logpost_broker.share_groups.waiting import RecordsWait
+from logpost_broker.steps import in_parts
 from logpost_broker.turns import STEP_SECONDS
 from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, duration, milliseconds
 
+NAMED_AT_ONCE = 1_000
 RECORD_LIMIT = 1
 """The acquire mode that never gives more than `max_records`."""
 
@@ -65,6 +67,7 @@ async def share_fetch(node: Node, request: ShareFetchRequest, context: RequestCo
             context.connection.when_lost(place, partial(service.lose_session, *place, session))
     except ApiError as error:
         return _answer(service, request, (), error)
+    await node.turns.run(_updated(session, request))
     acknowledged = await acknowledge(node, _group(request), _member(request), acknowledgements_of(request.topics))
     if request.share_session_epoch == FINAL_EPOCH:
         service.end_session(_group(request), _member(request))
@@ -90,28 +93,25 @@ def _session(service: ShareGroupService, request: ShareFetchRequest, now_ms: int
     """Raises ApiError: INVALID_REQUEST, and as ShareSessions."""
     if not request.group_id or not request.member_id:
         raise ApiError(ErrorCode.invalid_request, "a share fetch names a group and a member")
-    wanted = [
-        TopicIdPartition(topic.topic_id, asked.partition_index)
-        for topic in request.topics
-        for asked in topic.partitions
-        if topic.topic_id is not None
-    ]
-    if request.share_session_epoch == OPENING_EPOCH:
-        if acknowledgements_of(request.topics):
-            raise ApiError(ErrorCode.invalid_request, "nothing is acquired yet in a share session that begins")
-        service.end_session(request.group_id, request.member_id)
-        session = service.sessions.open(request.group_id, request.member_id, now_ms)
-    else:
-        epoch = request.share_session_epoch
-        session = service.sessions.next(request.group_id, request.member_id, epoch, now_ms)
-    forgotten = [
-        TopicIdPartition(topic.topic_id, partition)
-        for topic in request.forgotten_topics_data
-        for partition in topic.partitions
-        if topic.topic_id is not None
-    ]
-    update(session, wanted, forgotten)
-    return session
+    if request.share_session_epoch != OPENING_EPOCH:
+        return service.sessions.next(request.group_id, request.member_id, request.share_session_epoch, now_ms)
+    if acknowledgements_of(request.topics):
+        raise ApiError(ErrorCode.invalid_request, "nothing is acquired yet in a share session that begins")
+    service.end_session(request.group_id, request.member_id)
+    return service.sessions.open(request.group_id, request.member_id, now_ms)
+
+
+def _updated(session: ShareSession, request: ShareFetchRequest) -> Generator[None, None, None]:
+    for topic in request.topics:
+        for asked in in_parts(topic.partitions, NAMED_AT_ONCE):
+            if topic.topic_id is not None:
+                update(session, [TopicIdPartition(topic.topic_id, each.partition_index) for each in asked], ())
+            yield
+    for forgotten in request.forgotten_topics_data:
+        for numbers in in_parts(forgotten.partitions, NAMED_AT_ONCE):
+            if forgotten.topic_id is not None:
+                update(session, (), [TopicIdPartition(forgotten.topic_id, number) for number in numbers])
+            yield
 
 
 async def _acquire(node: Node, request: ShareFetchRequest, session: ShareSession, context: RequestContext) -> Found:

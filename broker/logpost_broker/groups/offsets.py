@@ -57,8 +57,8 @@ class Offsets:
         if isinstance(event, OffsetPending):
             self.pending.add(event)
         elif isinstance(event, TransactionEnded):
-            for committed in self.pending.end(event.producer.producer_id, commit=event.commit):
-                self._set(committed)
+            for group_id, committed in self.pending.end(event.producer.producer_id, commit=event.commit).items():
+                self._by_group.setdefault(group_id, {}).update(committed)
         else:
             self.pending.overtake(event.group_id, (event.topic, event.partition))
             self._set(event)

@@ -46,15 +46,15 @@ class PendingOffsets:
         """A commit, or a deletion, that needs no transaction."""
         self._drop((group_id, where), [*self._of_groups.get(group_id, {}).get(where, ())])
 
-    def end(self, producer_id: int, *, commit: bool) -> list[OffsetCommitted]:
-        """The transaction of this producer has ended; answers what counts from now on."""
-        committed = []
+    def end(self, producer_id: int, *, commit: bool) -> dict[str, dict[Where, OffsetCommitted]]:
+        """The transaction of this producer has ended; answers what counts from now on, by group."""
+        committed: dict[str, dict[Where, OffsetCommitted]] = {}
         shared = []
         for place in self._places.get(producer_id, ()):
             group_id, where = place
             pending = self._of_groups[group_id][where]
             if commit:
-                committed.append(pending[producer_id].offset)
+                committed.setdefault(group_id, {})[where] = pending[producer_id].offset
             if len(pending) > 1:
                 shared.append(place)
             else:  # as nearly always: there may be many, and all others wait
