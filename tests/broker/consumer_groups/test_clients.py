@@ -23,7 +23,8 @@ from tests.support.processes import Part, free_port
 
 SECONDS = 90.0
 PARTITIONS = 4
-SETTINGS = {"consumer_session_timeout_ms": 2_000, "consumer_heartbeat_interval_ms": 100}
+SETTINGS = {"consumer_session_timeout_ms": 30_000, "consumer_heartbeat_interval_ms": 100}
+"""Sessions are longer than a busy machine keeps a member from its heartbeats."""
 
 MEMBER = """
 import json, sys
@@ -41,9 +42,10 @@ while True:
 
 
 @pytest.fixture(scope="module")
-def servers() -> Iterator[str]:
-    """Of a broker that is told of dead members soon."""
-    config = msgspec.structs.replace(EMBEDDED, **SETTINGS)
+def servers(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Of a broker whose sessions last as a test says, or long."""
+    session_ms = getattr(request, "param", SETTINGS["consumer_session_timeout_ms"])
+    config = msgspec.structs.replace(EMBEDDED, **{**SETTINGS, "consumer_session_timeout_ms": session_ms})
     with Broker(config) as broker:
         yield broker.bootstrap_servers
 
@@ -152,6 +154,7 @@ def _commit(consumer: Consumer) -> None:
         consumer.commit(asynchronous=False)
 
 
+@pytest.mark.parametrize("servers", [2_000], indirect=True)
 def test_a_killed_member_is_noticed_when_its_session_ends(
     servers: str, group: str, consumer: Callable[..., Consumer]
 ) -> None:
