@@ -28,6 +28,7 @@ from logpost_broker.fetch_sessions import (
     FINAL_EPOCH,
     INITIAL_EPOCH,
     NO_SESSION,
+    FetchedPartition,
     FetchSession,
     FetchSessions,
     Key,
@@ -78,20 +79,18 @@ def _scope(node: Node, request: FetchRequest, *, by_topic_id: bool) -> Generator
         session = sessions.resume(request.session_id, request.session_epoch, by_topic_id=by_topic_id, now_ms=now_ms)
     asked: dict[Key, FetchPartition] = {}
     for topic in request.topics:
-        for some in in_parts(topic.partitions, TOLD_AT_ONCE):
-            asked.update(((topic.topic_id, each.partition), each) for each in some)
-            yield
+        for each in topic.partitions:
+            asked[topic.topic_id, each.partition] = each
+            if not len(asked) % TOLD_AT_ONCE:
+                yield
     if is_full:
         sessions.close(request.session_id)
         if request.session_epoch == INITIAL_EPOCH:
             first = dict(islice(asked.items(), TOLD_AT_ONCE))
             session = sessions.open(first, by_topic_id=by_topic_id, now_ms=now_ms, size=len(asked))
     if session is None:
-        alone = FetchSession(NO_SESSION, by_topic_id, created_ms=now_ms, used_ms=now_ms)
-        yield from _updated(sessions, alone, asked, request)
-        return Scope(
-            request=request, partitions=alone.partitions, session=None, session_epoch=FINAL_EPOCH, is_full=True
-        )
+        alone = yield from _alone(asked)
+        return Scope(request=request, partitions=alone, session=None, session_epoch=FINAL_EPOCH, is_full=True)
     epoch = session.epoch
     yield from _updated(sessions, session, asked, request)
     if not session.partitions:
@@ -105,18 +104,29 @@ def _scope(node: Node, request: FetchRequest, *, by_topic_id: bool) -> Generator
     )
 
 
+def _alone(asked: Mapping[Key, FetchPartition]) -> Generator[None, None, dict[Key, FetchedPartition]]:
+    """Of a request without a session."""
+    alone: dict[Key, FetchedPartition] = {}
+    for key, partition in asked.items():
+        alone[key] = FetchedPartition(key[0], partition)
+        if not len(alone) % TOLD_AT_ONCE:
+            yield
+    return alone
+
+
 def _updated(
     sessions: FetchSessions, session: FetchSession, asked: Mapping[Key, FetchPartition], request: FetchRequest
 ) -> Generator[None, None, None]:
     """Closes the session where it is too large now."""
-    parts = [*in_parts([*asked.items()], TOLD_AT_ONCE)]
-    for some in parts[:-1]:
-        sessions.update(session, dict(some), ())
-        yield
+    if len(asked) > TOLD_AT_ONCE:
+        for some in in_parts([*asked.items()], TOLD_AT_ONCE):
+            sessions.update(session, dict(some), ())
+            yield
+        asked = {}
     is_full = request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH)
     forgotten = () if is_full else request.forgotten_topics_data
     gone = [(topic.topic_id, partition) for topic in forgotten for partition in topic.partitions]
-    sessions.update(session, dict(parts[-1]) if parts else {}, gone)
+    sessions.update(session, asked, gone)
 
 
 class ParkedFetch:
