@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from kio.schema.errors import ErrorCode
 
@@ -285,7 +285,6 @@ steps = st.lists(
 
 @given(steps)
 @example([("produce", 0), ("fetch", {0: END}), ("delete records", 0)])
-@settings(deadline=None)
 def test_what_incremental_answers_add_up_to_is_what_a_full_answer_says(
     shared_broker: Broker, steps: list[tuple[str, Any]]
 ) -> None:

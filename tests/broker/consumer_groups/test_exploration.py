@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -183,6 +183,4 @@ class ConsumerGroupLives(RuleBasedStateMachine):
 
 
 TestConsumerGroupLives = ConsumerGroupLives.TestCase
-TestConsumerGroupLives.settings = settings(
-    stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestConsumerGroupLives.settings = settings(stateful_step_count=40)

@@ -1,6 +1,6 @@
 """Random lives of a group against what has to hold in every one of them."""
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -129,4 +129,4 @@ class GroupLives(RuleBasedStateMachine):
 
 
 TestGroupLives = GroupLives.TestCase
-TestGroupLives.settings = settings(stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+TestGroupLives.settings = settings(stateful_step_count=40)

@@ -212,4 +212,4 @@ class LogAgainstDictionary(RuleBasedStateMachine):
 
 
 TestLogAgainstDictionary = LogAgainstDictionary.TestCase
-TestLogAgainstDictionary.settings = settings(stateful_step_count=40, deadline=None)
+TestLogAgainstDictionary.settings = settings(stateful_step_count=40)

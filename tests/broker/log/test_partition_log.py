@@ -116,7 +116,7 @@ class LogAgainstList(RuleBasedStateMachine):
         self.directory.cleanup()
 
 
-LogAgainstList.TestCase.settings = settings(stateful_step_count=30, deadline=None)
+LogAgainstList.TestCase.settings = settings(stateful_step_count=30)
 TestLogAgainstList = LogAgainstList.TestCase
 
 

@@ -6,7 +6,7 @@ import os
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from logpost_broker.log import equal_records, record_check
@@ -183,7 +183,6 @@ RECORDS = st.lists(st.binary(max_size=80), min_size=1, max_size=6).map(
 )
 
 
-@settings(deadline=None)
 @given(RECORDS, st.data())
 def test_it_judges_as_the_strict_reader_does(records: list[bytes], data: st.DataObject) -> None:
     changed = bytearray(b"".join(records))
@@ -247,7 +246,6 @@ def test_what_is_wrong_in_all_records_alike_is_found(time: int) -> None:
             judged_alike(b"".join(changed(record, place % len(record), byte) for record in records), 200)
 
 
-@settings(deadline=None)
 @given(
     st.binary(max_size=3) | st.none(),
     st.integers(0, 70) | st.none(),

@@ -184,5 +184,5 @@ class SharePartitionMachine(RuleBasedStateMachine):
         assert self.partition.in_flight <= LIMITS.partition_max_record_locks + 3 * 12
 
 
-SharePartitionMachine.TestCase.settings = settings(stateful_step_count=40, deadline=None)
+SharePartitionMachine.TestCase.settings = settings(stateful_step_count=40)
 TestSharePartition = SharePartitionMachine.TestCase

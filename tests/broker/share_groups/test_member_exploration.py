@@ -150,5 +150,5 @@ class ShareGroupLives(RuleBasedStateMachine):
             assert set(client.assignment) <= {self.h.topics[name].id for name in client.topics if name in self.h.topics}
 
 
-ShareGroupLives.TestCase.settings = settings(stateful_step_count=40, deadline=None)
+ShareGroupLives.TestCase.settings = settings(stateful_step_count=40)
 TestShareGroupLives = ShareGroupLives.TestCase

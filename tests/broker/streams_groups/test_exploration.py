@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -137,6 +137,4 @@ class StreamsGroupLives(RuleBasedStateMachine):
 
 
 TestStreamsGroupLives = StreamsGroupLives.TestCase
-TestStreamsGroupLives.settings = settings(
-    stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestStreamsGroupLives.settings = settings(stateful_step_count=40)

@@ -136,4 +136,4 @@ class TransactionLives(RuleBasedStateMachine):
 
 
 TestTransactionLives = TransactionLives.TestCase
-TestTransactionLives.settings = settings(stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
+TestTransactionLives.settings = settings(stateful_step_count=40, suppress_health_check=list(HealthCheck))

@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.collector.agent.harness import Host, lines_of
@@ -184,7 +184,6 @@ class World:
         self.host.save()
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ACTIONS, min_size=1, max_size=30))
 def test_every_line_is_shipped_once(actions: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as directory:

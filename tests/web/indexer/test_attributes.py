@@ -66,7 +66,7 @@ def arrays(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 VALUES = st.recursive(SCALARS, lambda values: objects(values) | arrays(values), max_leaves=6)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(objects(VALUES), min_size=1, max_size=30))
 def test_what_is_not_foreseen_is_taken(store: Store, all_attributes: list[str]) -> None:
     rows = [b'{"LogAttributes":%s}' % one.encode() for one in all_attributes if not is_refused(one.encode())]
@@ -84,7 +84,7 @@ def as_written(text: str) -> object:
     return json.loads(text, parse_int=Decimal, parse_float=lambda digits: (digits,))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(objects(VALUES), min_size=1, max_size=30))
 @example(['{"a":[null]}', '{"a":[[],null]}', '{"b":[null,null]}'])
 def test_attributes_come_back_as_they_were_sent(store: Store, all_attributes: list[str]) -> None:

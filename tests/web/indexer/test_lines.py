@@ -95,7 +95,7 @@ ATTRIBUTES = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(ATTRIBUTES, min_size=1, max_size=40))
 def test_what_the_store_has_is_known_when_it_comes_again(store: Store, several: list[dict[str, object]]) -> None:
     store.query("TRUNCATE TABLE otel_logs")

@@ -25,7 +25,7 @@ def insert(store: Store, *rows: dict[str, object]) -> None:
     store.insert("\n".join(map(json.dumps, rows)).encode())
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(RANGES)
 def test_ranges_are_those_that_were_stored(store: Store, ranges: list[tuple[str, int, int]]) -> None:
     store.query("TRUNCATE TABLE otel_logs")

@@ -106,7 +106,7 @@ def test_bars_lie_on_the_hours_and_days_of_a_zone(name: str, day: str, step: int
     assert list(bars.starts_ns) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(1_300_000_000, 2_000_000_000), st.sampled_from(STEPS), st.sampled_from(ZONES), st.integers(1, 400))
 def test_bars_ascend_and_cover_the_span(second: int, step: int, name: str, count: int) -> None:
     start = second * SECOND + 123_456_789

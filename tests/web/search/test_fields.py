@@ -242,7 +242,7 @@ def test_a_deep_path_costs_a_bounded_statement(levels: int) -> None:
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_number_is_written_as_the_store_writes_it(store: Store, numbers: list[float]) -> None:
     [(written,)] = store.query("SELECT arrayMap(x -> toString(x), {n:Array(Float64)})", {"n": numbers}).rows
     assert [stored_double(repr(number)) for number in numbers] == written

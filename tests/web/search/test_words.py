@@ -193,7 +193,7 @@ def queries_of(text: str) -> Iterator[str]:
 
 
 @given(texts_and_queries())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_store_finds_what_the_definition_says(store: Store, sample: tuple[list[str], list[str]]) -> None:
     texts, wanted = sample
     asked = [(text, query) for text in wanted for query in queries_of(text)]
