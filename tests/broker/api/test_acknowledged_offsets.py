@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import TopicPartition as AioTopicPartition
 from confluent_kafka import Consumer, Producer, TopicPartition
 from kio.schema.errors import ErrorCode
 
@@ -98,3 +102,27 @@ def test_a_clients_end_offset_counts_each_acknowledgement(shared_broker: Broker,
         assert producer.flush(30) == 0
         assert consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=30) == (0, number + 1)
     consumer.close()
+
+
+async def ends_behind_what_is_acknowledged(servers: str, topic: str) -> list[tuple[int, int]]:
+    """Of aiokafka, whose default is acks=1: offsets that an end does not count, with that end."""
+    place = AioTopicPartition(topic, 0)
+    short = []
+    async with (
+        AIOKafkaProducer(bootstrap_servers=servers) as producer,
+        AIOKafkaConsumer(bootstrap_servers=servers) as consumer,
+    ):
+        consumer.assign([place])
+        for _ in range(30):
+            sent = await producer.send_and_wait(topic, b"x", partition=0)
+            end = (await consumer.end_offsets([place]))[place]
+            if end <= sent.offset:
+                short.append((sent.offset, end))
+    return short
+
+
+def test_aiokafka_finds_what_it_was_acknowledged(shared_broker: Broker) -> None:
+    topic = f"aiokafka-{uuid.uuid4().hex}"
+    with WireClient(shared_broker.port) as connected:
+        create(connected, topic)
+    assert asyncio.run(ends_behind_what_is_acknowledged(shared_broker.bootstrap_servers, topic)) == []
