@@ -75,6 +75,8 @@ final class JavaAdmin {
             new CreateTopicsOptions().validateOnly(true));
         Transcript.attempt("validated", () -> validated.all().get());
         Transcript.attempt("not made", () -> admin.describeTopics(List.of(NAME + "dry")).allTopicNames().get());
+        Transcript.await("known", () ->
+            Transcript.outcome(() -> admin.describeTopics(List.of(NAME + "two")).allTopicNames().get()) instanceof Map<?, ?>);
         Transcript.attempt("listed", () -> Transcript.sorted(admin.listTopics().names().get().stream()
             .filter(name -> name.startsWith(NAME)).toList()));
         var options = new DescribeTopicsOptions().includeAuthorizedOperations(true).partitionSizeLimitPerResponse(1);
@@ -103,7 +105,7 @@ final class JavaAdmin {
             operation("cleanup.policy", "compact", AlterConfigOp.OpType.APPEND),
             operation("segment.ms", "", AlterConfigOp.OpType.DELETE));
         Transcript.attempt("altered", () -> admin.incrementalAlterConfigs(Map.of(topic, operations)).all().get());
-        Transcript.attempt("set", () -> overrides(admin, topic));
+        Transcript.until("set", () -> overrides(admin, topic), List.of("cleanup.policy=delete,compact", "retention.ms=1000"));
         for (var asked : List.of(operation("retention.ms", "soon", AlterConfigOp.OpType.SET),
                 operation("no.such", "1", AlterConfigOp.OpType.SET),
                 operation("retention.ms", "1", AlterConfigOp.OpType.APPEND),
@@ -113,7 +115,7 @@ final class JavaAdmin {
         }
         var policy = List.of(operation("cleanup.policy", "delete", AlterConfigOp.OpType.SUBTRACT));
         Transcript.attempt("one value less", () -> admin.incrementalAlterConfigs(Map.of(topic, policy)).all().get());
-        Transcript.attempt("set", () -> overrides(admin, topic));
+        Transcript.until("set", () -> overrides(admin, topic), List.of("cleanup.policy=compact", "retention.ms=1000"));
         var none = new ConfigResource(ConfigResource.Type.TOPIC, NAME + "none");
         Transcript.attempt("of no topic", () -> overrides(admin, none));
     }

@@ -73,6 +73,17 @@ final class Transcript {
         fact(what, "yes");
     }
 
+    /** Writes the answer down once it is the wanted one: a broker may learn of a change a moment after its controller. */
+    static void until(String what, Callable<?> call, Object wanted) {
+        long deadline = System.nanoTime() + SOON.toNanos();
+        Object found = outcome(call);
+        while (!found.equals(wanted) && System.nanoTime() < deadline) {
+            pause(20);
+            found = outcome(call);
+        }
+        fact(what, found);
+    }
+
     static void pause(long milliseconds) {
         try {
             Thread.sleep(milliseconds);
