@@ -66,7 +66,7 @@ def test_ten_run_at_once_each_with_its_own_data() -> None:
             consumer.close()
 
 
-def test_threads_descriptors_and_files_are_given_back() -> None:
+def give_back_threads_descriptors_and_files() -> None:
     with Broker():  # what stays open after the first is the interpreter's, such as /dev/urandom
         pass
     threads, open_before = set(threading.enumerate()), descriptors()
@@ -81,6 +81,13 @@ def test_threads_descriptors_and_files_are_given_back() -> None:
     assert set(threading.enumerate()) - threads == set()
     assert descriptors() - open_before == set()
     assert [directory for directory in directories if directory.exists()] == []
+
+
+def test_threads_descriptors_and_files_are_given_back() -> None:
+    """In a process of its own: clients that other tests had go on opening pipes for a while."""
+    code = f"import {__name__} as tests; tests.give_back_threads_descriptors_and_files()"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.skipif(not MEMORY.exists(), reason="the system has no file system in memory")
