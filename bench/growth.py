@@ -87,10 +87,11 @@ def main() -> None:
 async def fill(config: BrokerConfig, directory: Path, size: int) -> None:
     """Let the log grow to `size` bytes, and close it in order."""
     node = Node(config, directory, host="localhost", port=0, files=SparseFiles())
-    topic = node.topics.by_name(TOPIC) or node.create_topic(TOPIC, 1)
-    log = node.log(topic, 0)
+    node.open()
+    topic = node.topics.by_name(TOPIC) or node.partitions.create_topic(TOPIC, 1)
+    log = node.partitions.log(topic, 0)
     zeros = bytes(BATCH_BYTES)
-    start_ms = node.now_ms() - size // BATCH_BYTES
+    start_ms = node.partitions.now_ms() - size // BATCH_BYTES
     written = log.size_bytes
     while written < size:
         now_ms = start_ms + log.next_offset
@@ -103,9 +104,10 @@ async def fill(config: BrokerConfig, directory: Path, size: int) -> None:
 async def measure(config: BrokerConfig, directory: Path) -> Cost:
     started = time.perf_counter()
     node = Node(config, directory, host="localhost", port=0)
+    node.open()
     topic = node.topics.by_name(TOPIC)
     assert topic is not None
-    log = node.log(topic, 0)
+    log = node.partitions.log(topic, 0)
     open_ms = (time.perf_counter() - started) * 1e3
     chance = random.Random(7)
     offsets = [chance.randrange(log.next_offset) for _ in range(PLACES)]

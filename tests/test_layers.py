@@ -1,11 +1,10 @@
-"""Who may import whom: broker and web import the collector's package, never each other, never the other way."""
+"""The house as one table: every folder and every file of the three packages, what it may import, and what of the
+machine it may know. Imports point downwards, so that the table's order is the order in which to read."""
 
 import ast
 import sys
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {
@@ -13,32 +12,250 @@ PACKAGES = {
     "logpost_broker": ROOT / "broker" / "logpost_broker",
     "logpost_web": ROOT / "web" / "logpost_web",
 }
-ALLOWED = {
-    "logpost": {"logpost"},
-    "logpost_broker": {"logpost", "logpost_broker"},
-    "logpost_web": {"logpost", "logpost_web"},
-}
 # What `pip install logpost`, without the server extra, brings along.
 COLLECTOR_DEPENDENCIES = {"backports", "compression", "confluent_kafka", "msgspec", "prometheus_client", "watchdog"}
 
+TABLE = """
+logpost
+  __init__           handler
+  __main__           cli
+  config_command     checks cli config config_tree units
+  checks             agent config errors kafka service store_url
+  supervisor         cli config errors service                              | loop clock process
+  topics             cli config errors kafka                                | thread
+  agent              cli config errors formats kafka record service         | clock chance thread socket process
+  handler            config errors kafka record                             | clock chance thread socket process
+  cli                config errors
+  kafka              config errors
+  config             config_mistakes config_tree config_types errors
+  config_tree        config_mistakes units
+  config_types
+  config_mistakes
+  service            errors                                                 | clock thread socket process
+  store_url          errors
+  formats
+  record
+  units
+  errors
 
-def imports(package: Path) -> Iterator[tuple[Path, str]]:
-    for file in sorted(package.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Import):
-                yield from ((file, alias.name.partition(".")[0]) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-                yield file, node.module.partition(".")[0]
+logpost_broker
+  pytest_plugin      __init__
+  __init__           broker
+  command            broker server transfer verify
+  broker             log node server                                        | loop thread socket
+  server             api errors log node wire                               | loop clock thread socket
+  api                errors fetch_sessions groups groups.classic
+                     groups.consumer groups.offsets groups.share
+                     groups.streams log metadata node partitions
+                     regular_expression steps transactions turns wire       | loop
+  node               byte_budget coordinator fetch_sessions groups log
+                     metadata partitions transactions upkeep                | chance
+  transactions       coordinator errors groups groups.offsets log
+                     partitions                                             | loop
+  groups             coordinator errors groups.classic groups.consumer
+                     groups.offsets groups.share groups.streams log
+                     metadata partitions steps                              | loop
+  groups.share       coordinator errors groups.offsets log metadata
+                     partitions                                             | loop
+  groups.streams     coordinator errors metadata
+  groups.consumer    coordinator errors groups.classic metadata
+                     regular_expression
+  groups.offsets     coordinator errors groups.classic log metadata
+  groups.classic     coordinator errors metadata
+  coordinator        errors log partitions                                  | loop
+  upkeep             errors log metadata partitions                         | loop clock thread
+  transfer           errors log metadata partitions progress
+  verify             log metadata partitions progress                       | clock
+  partitions         errors log metadata metrics turns                      | loop clock thread
+  fetch_sessions     errors log
+  metadata           errors log
+  metrics            byte_budget log                                        | thread
+  wire               errors log
+  log                errors turns                                           | thread
+  turns              errors                                                 | loop clock socket
+  byte_budget
+  regular_expression
+  progress                                                                  | clock
+  steps
+  errors
+
+logpost_web
+  command            server
+  server             api app connection indexer monitor store               | loop socket
+  app                api pages
+  search_command     row_text search
+  store_command      store                                                  | socket
+  api                indexer search store                                   | loop clock thread socket
+  indexer            search store                                           | loop clock thread socket
+  monitor                                                                   | clock thread
+  search             store
+  store                                                                     | clock thread socket
+  pages
+  row_text
+  connection                                                                | loop
+"""
+"""Of each package its folders, and its files beside them: what of the package each may import, and behind the bar what
+it may know. The collector's package may be imported by the two others, which never import each other."""
+
+SHELLS = """
+logpost_broker.coordinator journal timers
+logpost_broker.groups service journal
+logpost_broker.groups.share delivery journal waiting
+logpost_broker.transactions service journal markers
+logpost_broker.api fetch log_dirs produce share_fetch
+logpost_broker.log compression unpacking
+logpost_web.store gate embedded store
+logpost_web.indexer indexer probe raw_log received source tries
+logpost_web.api own_hosts places queries services
+logpost.agent agent beside command journal metrics publish rate_limit topic unseen wake
+"""
+"""In these folders only these files know what the table allows; the others are a pure core."""
+
+CONTINUED = "\n" + 21 * " "
+
+KNOWLEDGE = {
+    "asyncio": "loop",
+    "time": "clock",
+    "random": "chance",
+    "secrets": "chance",
+    "threading": "thread",
+    "concurrent": "thread",
+    "multiprocessing": "thread",
+    "queue": "thread",
+    "socket": "socket",
+    "ssl": "socket",
+    "select": "socket",
+    "subprocess": "process",
+    "signal": "process",
+}
 
 
-@pytest.mark.parametrize("name", PACKAGES)
-def test_components_import_only_what_the_design_allows(name: str) -> None:
-    forbidden = set(PACKAGES) - ALLOWED[name]
-    assert [(file.name, module) for file, module in imports(PACKAGES[name]) if module in forbidden] == []
+def rooms() -> dict[str, tuple[set[str], set[str]]]:
+    """Room → what it may import of its package, and what it may know."""
+    found = {}
+    for block in TABLE.strip().split("\n\n"):
+        package, *lines = block.replace(CONTINUED, " ").splitlines()
+        for line in lines:
+            imports, _, knows = line.partition("|")
+            room, *allowed = imports.split()
+            found[_named(package, room)] = ({_named(package, each) for each in allowed}, set(knows.split()))
+    return found
+
+
+def _named(package: str, room: str) -> str:
+    return package if room == "__init__" else f"{package}.{room}"
+
+
+ROOMS = rooms()
+SHELL_FILES = {line.split()[0]: set(line.split()[1:]) for line in SHELLS.strip().splitlines()}
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Dotted name → file."""
+    found = {}
+    for package, directory in PACKAGES.items():
+        for file in sorted(directory.rglob("*.py")):
+            parts = [package, *file.relative_to(directory).with_suffix("").parts]
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return found
+
+
+def room_of(module: str) -> str:
+    """Its folder; a file of the package itself is a room of its own."""
+    is_folder = modules()[module].name == "__init__.py"
+    return module if is_folder or module.count(".") == 1 else module.rpartition(".")[0]
+
+
+@cache
+def imported(module: str) -> frozenset[str]:
+    """All that a module imports, also where a function or only the type checker does."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(modules()[module].read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name if name in modules() else node.module for name in names}
+    return frozenset(found)
+
+
+def ours(module: str) -> set[str]:
+    """The rooms of which a module imports something, but for its own."""
+    return {room_of(name) for name in imported(module) if name in modules()} - {room_of(module)}
+
+
+def package_of(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def may_import(module: str) -> set[str]:
+    return ROOMS.get(room_of(module), (set(), set()))[0]
+
+
+def may_know(module: str) -> set[str]:
+    room = room_of(module)
+    is_core = room in SHELL_FILES and module.rpartition(".")[2] not in SHELL_FILES[room]
+    return set() if is_core else ROOMS.get(room, (set(), set()))[1]
+
+
+def knows(module: str) -> set[str]:
+    return {KNOWLEDGE[package_of(name)] for name in imported(module) if package_of(name) in KNOWLEDGE}
+
+
+def test_the_table_names_every_room() -> None:
+    assert {room_of(module) for module in modules()} - {"logpost_web"} == set(ROOMS)
+
+
+def test_broker_and_web_know_the_collector_and_never_each_other() -> None:
+    foreign = {
+        (package_of(module), package_of(room))
+        for module in modules()
+        for room in ours(module)
+        if package_of(room) != package_of(module)
+    }
+    assert foreign <= {("logpost_broker", "logpost"), ("logpost_web", "logpost")}
+
+
+def test_a_module_imports_what_its_room_may() -> None:
+    of_its_own = {
+        module: {room for room in ours(module) if package_of(room) == package_of(module)} for module in modules()
+    }
+    assert {module: more for module, rooms in of_its_own.items() if (more := rooms - may_import(module))} == {}
+
+
+def test_no_room_may_import_more_than_it_does() -> None:
+    used: dict[str, set[str]] = {}
+    for module in modules():
+        used.setdefault(room_of(module), set()).update(ours(module))
+    assert {room: more for room, (allowed, _) in ROOMS.items() if (more := allowed - used[room])} == {}
+
+
+def test_imports_point_downwards() -> None:
+    order = list(ROOMS)
+    upwards = [(room, each) for room in order for each in ROOMS[room][0] if order.index(each) <= order.index(room)]
+    assert upwards == []
+
+
+def test_files_of_a_room_import_each_other_in_one_direction() -> None:
+    assert [module for module in modules() if module in reached(module)] == []
+
+
+def reached(module: str) -> set[str]:
+    """What a module imports, and what that imports, in its own room: between rooms the table has no circle."""
+    found: set[str] = set()
+    left = [module]
+    while left:
+        near = {name for name in imported(left.pop()) if name in modules() and room_of(name) == room_of(module)}
+        left += near - found
+        found |= near
+    return found
+
+
+def test_a_module_knows_of_the_machine_what_its_room_may() -> None:
+    assert {module: more for module in modules() if (more := knows(module) - may_know(module))} == {}
 
 
 def test_the_collector_needs_only_its_small_dependencies() -> None:
-    third_party = {module for _, module in imports(PACKAGES["logpost"]) if module not in sys.stdlib_module_names} - set(
-        PACKAGES
-    )
-    assert third_party <= COLLECTOR_DEPENDENCIES
+    names = {package_of(name) for module in modules() if package_of(module) == "logpost" for name in imported(module)}
+    assert names - set(sys.stdlib_module_names) - set(PACKAGES) <= COLLECTOR_DEPENDENCIES

@@ -7,30 +7,17 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
 from logpost.config import BrokerConfig
 from logpost.service import DirectoryLock, bind, host_and_port, reachable_host
-from logpost_broker.groups.service import GroupService
 from logpost_broker.log.files import Files
-from logpost_broker.node import Node, Service
-from logpost_broker.server.cleaner import Cleaner
+from logpost_broker.node import Node
 from logpost_broker.server.listener import Listener
-from logpost_broker.server.retention import RetentionService
-from logpost_broker.share_groups.service import ShareGroupService
-from logpost_broker.transactions.service import TransactionService
 
-SERVICES: Sequence[Callable[[Node], Service]] = (
-    GroupService,
-    ShareGroupService,
-    TransactionService,
-    RetentionService,
-    Cleaner,
-)
-"""What lives on a node beside its logs, made and started in this order."""
 EMBEDDED = BrokerConfig(port=0, metrics_port=0, disk_reserve_bytes=0, retention_ms=-1)
 """For tests and programs: nothing goes while they run, whatever its timestamp, and nothing stays."""
 MEMORY = Path("/dev/shm")
@@ -154,8 +141,7 @@ class Broker:
             node = Node(self.config, directory, host=self.host, port=self.port, files=self._files)
             if self.config.metrics_port:
                 at_end.callback(node.metrics.serve(self.config.listen, self.config.metrics_port))
-            for make in SERVICES:
-                node.add_service(make(node))
+            node.open()
             await node.start()
             listener = Listener(node)
             await listener.start(sockets)

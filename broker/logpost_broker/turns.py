@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from kio.schema.errors import ErrorCode
 
@@ -48,6 +48,18 @@ class Alone:
 
 
 _NOT_DONE = ApiError(ErrorCode.unknown_server_error)
+
+
+class Holdable(Protocol):
+    """A connection that can be made to wait."""
+
+    @property
+    def closed(self) -> bool: ...
+
+    def hold(self) -> None:
+        """Handle no further request, and read none, until everybody who held it has called `go_on`."""
+
+    def go_on(self) -> None: ...
 
 
 class Turns:

@@ -17,7 +17,10 @@ import pytest
 
 from logpost.config import BrokerConfig
 from logpost_broker.broker import Broker
-from logpost_broker.checkpoints import (
+from logpost_broker.log.batch import CONTROL, TRANSACTIONAL
+from logpost_broker.log.files import Files
+from logpost_broker.log.records import build_batch, records_in
+from logpost_broker.metadata.checkpoints import (
     CLEAN_SHUTDOWN,
     LOG_STARTS,
     RECOVERY_POINTS,
@@ -25,10 +28,7 @@ from logpost_broker.checkpoints import (
     parsed_checkpoint,
     partition_metadata,
 )
-from logpost_broker.log.batch import CONTROL, TRANSACTIONAL
-from logpost_broker.log.files import Files
-from logpost_broker.log.records import build_batch, records_in
-from logpost_broker.metadata_file import MetadataFile
+from logpost_broker.metadata.metadata_file import MetadataFile
 from logpost_broker.node import Node
 from logpost_broker.progress import Progress
 from logpost_broker.transfer.errors import TransferError
@@ -50,12 +50,13 @@ def ours(tmp_path: Path) -> Path:
     directory = tmp_path / "data" / "broker"
     directory.mkdir(parents=True)
     node = Node(CONFIG, directory, host="localhost", port=0)
-    topic = node.create_topic("t", 2, {"retention.ms": "777"})
+    node.open()
+    topic = node.partitions.create_topic("t", 2, {"retention.ms": "777"})
     for number in range(RECORDS // 3):
         batch = idempotent(number % 3, number // 3 * 3, [b"%d/%d" % (number, record) * 9 for record in range(3)])
-        node.log(topic, 0).append(batch, now_ms=NOW_MS)
-    node.log(topic, 1)
-    node.logs.close(NOW_MS)
+        node.partitions.log(topic, 0).append(batch, now_ms=NOW_MS)
+    node.partitions.log(topic, 1)
+    node.partitions.logs.close(NOW_MS)
     return directory
 
 
@@ -101,15 +102,16 @@ def imported(kafka: Path, to: Path, *topics: str, move: bool = False) -> list[st
 @contextmanager
 def opened(directory: Path) -> Iterator[Node]:
     node = Node(CONFIG, directory, host="localhost", port=0)
+    node.open()
     yield node
-    node.logs.close(NOW_MS)
+    node.partitions.logs.close(NOW_MS)
 
 
 def contents(directory: Path, topic: str = "t", partition: int = 0) -> list[tuple[int, bytes | None]]:
     with opened(directory) as node:
         found = node.topics.by_name(topic)
         assert found is not None
-        log = node.log(found, partition)
+        log = node.partitions.log(found, partition)
         records = []
         offset = log.log_start_offset
         while offset < log.next_offset:
@@ -163,8 +165,8 @@ def test_leader_epochs_start_anew(ours: Path, kafka: Path) -> None:
     with opened(ours) as node:
         topic = node.topics.by_name("t")
         assert topic is not None
-        node.log(topic, 0).append(build_batch([(None, b"x")], NOW_MS), now_ms=NOW_MS)
-        assert node.log(topic, 0).leader_epoch > 0
+        node.partitions.log(topic, 0).append(build_batch([(None, b"x")], NOW_MS), now_ms=NOW_MS)
+        assert node.partitions.log(topic, 0).leader_epoch > 0
     export(ours, kafka)
     for path in (kafka / "t-0").glob("*.log"):
         data, position = path.read_bytes(), 0
@@ -250,9 +252,9 @@ def test_epochs_and_producer_ids_of_the_batches_are_never_given_out_again(kafka:
     with opened(tmp_path / "new") as node:
         topic = node.topics.by_name("t")
         assert topic is not None
-        assert node.log(topic, 0).leader_epoch > 41
-        assert node.producer_ids.take() > 7000
-        log = node.log(topic, 0)
+        assert node.partitions.log(topic, 0).leader_epoch > 41
+        assert node.partitions.producer_ids.take() > 7000
+        log = node.partitions.log(topic, 0)
         duplicate = changed(build_batch([(b"k", b"a")], NOW_MS), producer_id=7000, producer_epoch=0, base_sequence=0)
         assert log.append(duplicate, now_ms=NOW_MS).duplicate
 
@@ -266,7 +268,7 @@ def test_log_starts_and_ends_of_empty_partitions_are_kept(kafka: Path, tmp_path:
     with opened(tmp_path / "new") as node:
         topic = node.topics.by_name("t")
         assert topic is not None
-        assert (node.log(topic, 0).log_start_offset, node.log(topic, 0).next_offset) == (500, 500)
+        assert (node.partitions.log(topic, 0).log_start_offset, node.partitions.log(topic, 0).next_offset) == (500, 500)
 
 
 @pytest.mark.parametrize("end", [b"", marker(1, 0)], ids=["open", "aborted"])
@@ -278,7 +280,7 @@ def test_uncommitted_transactions_stay_so(kafka: Path, tmp_path: Path, end: byte
     with opened(tmp_path / "new") as node:
         topic = node.topics.by_name("t")
         assert topic is not None
-        data, aborted = node.log(topic, 0).read_committed(0, 1 << 20)
+        data, aborted = node.partitions.log(topic, 0).read_committed(0, 1 << 20)
         assert [each.first_offset for each in aborted] == ([0] if end else [])
         assert bool(data) == bool(end), "an open transaction is not shown at all"
 

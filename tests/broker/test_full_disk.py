@@ -16,9 +16,9 @@ from logpost_broker.errors import ApiError
 from logpost_broker.log.batch import Buffer
 from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.metadata.topics import NewTopic, Topic
 from logpost_broker.node import Node
-from logpost_broker.server import flusher
-from logpost_broker.topics import NewTopic, Topic
+from logpost_broker.partitions import flusher
 from tests.broker.log.logs import NOW_MS, append, close_cleanly, idempotent, open_log, sync, values_from
 from tests.support.system import RealSystem
 
@@ -64,8 +64,9 @@ def on_a_node(directory: Path, disk: SmallDisk, story: Callable[[Node, Partition
     async def tell() -> None:
         files = Files(system=disk)
         node = Node(BrokerConfig(port=0, metrics_port=0), directory, host="localhost", port=1, files=files)
+        node.open()
         await node.start()
-        await story(node, node.log(node.topics.by_name("t") or node.create_topic("t", 2), 0))
+        await story(node, node.partitions.log(node.topics.by_name("t") or node.partitions.create_topic("t", 2), 0))
         await node.stop()
 
     asyncio.run(tell())
@@ -131,16 +132,16 @@ def test_checkpoints_on_a_full_disk_take_no_partition_offline(
 
     async def story(node: Node, log: PartitionLog) -> None:
         append(log, b"before")
-        await node.durable(log)
+        await node.partitions.durable(log)
         append(log, b"amid", timestamp_ms=NOW_MS + 1)
         disk.room = 0
         await until(lambda: "cannot begin to sync" in caplog.text and "cannot save the recovery points" in caplog.text)
         assert (log.offline, log.next_offset) == (None, 2)
-        await node.durable(log)
+        await node.partitions.durable(log)
         assert values_from(log, 1) == [b"amid"]
         disk.room = None
         append(log, b"after")
-        await node.durable(log)
+        await node.partitions.durable(log)
         await until(lambda: log.recovery_point == 3)
 
     on_a_node(tmp_path, disk, story)
@@ -166,12 +167,14 @@ def test_topics_that_one_write_would_have_made_are_all_refused_without_it(tmp_pa
 
     async def story(node: Node, _: PartitionLog) -> None:
         disk.room = 0
-        codes = {name: getattr(error, "code", None) for name, error in (await node.create_topics(wanted)).items()}
+        codes = {
+            name: getattr(error, "code", None) for name, error in (await node.partitions.create_topics(wanted)).items()
+        }
         storage, illegal = ErrorCode.kafka_storage_error, ErrorCode.invalid_topic_exception
         assert codes == {"a.b": storage, "a_b": illegal, "c": storage, "no name": illegal}
         assert [topic.name for topic in node.topics] == ["t"]
         disk.room = None
-        made = await node.create_topics(wanted[::-1])
+        made = await node.partitions.create_topics(wanted[::-1])
         assert [name for name, topic in made.items() if isinstance(topic, Topic)] == ["c", "a_b"]
 
     on_a_node(tmp_path, disk, story)

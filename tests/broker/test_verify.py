@@ -14,19 +14,19 @@ from confluent_kafka import Producer
 
 from logpost.config import BrokerConfig
 from logpost_broker.broker import Broker
-from logpost_broker.checkpoints import (
-    CLEAN_SHUTDOWN,
-    CLEANER_OFFSETS,
-    LOG_STARTS,
-    RECOVERY_POINTS,
-    formatted_checkpoint,
-)
 from logpost_broker.log.batch import CRC_POSITION, HEADER_BYTES, LENGTH_PREFIX_BYTES, read_header
 from logpost_broker.log.compression import ZSTD, compress
 from logpost_broker.log.index import OFFSET_ENTRY, TIME_ENTRY
 from logpost_broker.log.limits import MAX_RECORDS_BYTES
 from logpost_broker.log.records import build_batch, varint
 from logpost_broker.log.segment import file_stem
+from logpost_broker.metadata.checkpoints import (
+    CLEAN_SHUTDOWN,
+    CLEANER_OFFSETS,
+    LOG_STARTS,
+    RECOVERY_POINTS,
+    formatted_checkpoint,
+)
 from logpost_broker.node import Node
 from logpost_broker.verify.directory import Verification
 from logpost_broker.verify.power_cut import cost_of_power_cut
@@ -54,12 +54,13 @@ def values(number: int) -> list[bytes]:
 def write(directory: Path, batch: Callable[[int], bytes], *, policy: str = "delete") -> None:
     directory.mkdir(exist_ok=True)
     node = Node(CONFIG, directory, host="localhost", port=0)
-    topic = node.topics.by_name("t") or node.create_topic("t", 2, {"cleanup.policy": policy})
+    node.open()
+    topic = node.topics.by_name("t") or node.partitions.create_topic("t", 2, {"cleanup.policy": policy})
     for partition in range(2):
-        node.log(topic, partition)
+        node.partitions.log(topic, partition)
     for number in range(BATCHES):
-        node.log(topic, 0).append(changed(batch(number), max_timestamp=NOW_MS + number), now_ms=NOW_MS)
-    node.logs.close(NOW_MS)
+        node.partitions.log(topic, 0).append(changed(batch(number), max_timestamp=NOW_MS + number), now_ms=NOW_MS)
+    node.partitions.logs.close(NOW_MS)
 
 
 def verified(directory: Path, *, deep: bool = False, config: BrokerConfig = CONFIG) -> Report:
@@ -244,10 +245,11 @@ def test_what_is_advised_for_a_wrong_index_mends_it(directory: Path) -> None:
         ("warning", f"t-0/{segment.stem}{suffix}") for suffix in (".index", ".timeindex")
     }
     node = Node(CONFIG, directory, host="localhost", port=0)
+    node.open()
     topic = node.topics.by_name("t")
     assert topic is not None
-    node.log(topic, 0)
-    node.logs.close(NOW_MS)
+    node.partitions.log(topic, 0)
+    node.partitions.logs.close(NOW_MS)
     assert verified(directory).problems == []
 
 

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 
 from logpost.config import BrokerConfig
 from logpost_broker import Broker
-from logpost_broker.server import flusher
+from logpost_broker.partitions import flusher
 from tests.examples.page import SECONDS, Page, await_output
 from tests.support.appliance import await_condition
 

@@ -94,14 +94,14 @@ class CrashPoints:
         wreck.disk.changing = called
 
     def _recover(self, wreck: Wreck, root: Path) -> None:
-        node = self._machines.boot(root)
+        partitions = self._machines.boot(root)
         wreck.disk.changing = None
-        wreck.ledger.check(node, wreck.crash, self._rng)
+        wreck.ledger.check(partitions, wreck.crash, self._rng)
         after = wreck.ledger.copy()
-        after.settle(node)
+        after.settle(partitions)
         if wreck.crashes_to_come:
             self._wreck(wreck.disk, after.copy(), self._rng.choice(CYCLE), kind="after recovery")
-        after.check_going_on(node, self._rng)
+        after.check_going_on(partitions, self._rng)
 
 
 def sweep(machines: Machines, script: Script, wanted: int, seed: int) -> None:

@@ -18,7 +18,7 @@ from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.producers import BATCHES_KEPT
 from logpost_broker.log.records import build_batch
 from logpost_broker.log.time_lookup import first_at_or_after
-from logpost_broker.node import Node
+from logpost_broker.partitions.partitions import Partitions
 from tests.broker.log.logs import NOW_MS, idempotent
 
 READ_BYTES = 5000
@@ -115,11 +115,11 @@ class Ledger:
             producer_ids=set(self.producer_ids),
         )
 
-    def observe(self, node: Node, now: float) -> None:
+    def observe(self, partitions: Partitions, now: float) -> None:
         """Note what clients can see at this moment."""
         self.now = now
-        self.leader_epoch = node.logs.leader_epoch
-        for log in node.logs:
+        self.leader_epoch = partitions.logs.leader_epoch
+        for log in partitions.logs:
             name, _, number = log.directory.name.rpartition("-")
             topic = self.topics.get(name)
             if topic is not None:
@@ -139,29 +139,29 @@ class Ledger:
                 )
         return "\n".join(lines)
 
-    def check(self, node: Node, crash: Crash, rng: random.Random) -> None:
-        """Whether `node`, recovered from `crash`, keeps every promise. Appends nothing."""
+    def check(self, partitions: Partitions, crash: Crash, rng: random.Random) -> None:
+        """Whether `partitions`, recovered from `crash`, keeps every promise. Appends nothing."""
         if self.recovering_from is not None and crash is Crash.KILL:
             crash = self.recovering_from
-        self._check_topics(node)
-        if self.doing[0] not in ("start", "close") and any(True for _ in node.topics):
-            assert node.logs.leader_epoch > self.leader_epoch, "the leader epoch did not rise"
-        assert node.logs.leader_epoch >= self.leader_epoch, "the leader epoch fell"
-        for topic, number, promise, log in self._logs(node):
+        self._check_topics(partitions)
+        if self.doing[0] not in ("start", "close") and any(True for _ in partitions.topics):
+            assert partitions.logs.leader_epoch > self.leader_epoch, "the leader epoch did not rise"
+        assert partitions.logs.leader_epoch >= self.leader_epoch, "the leader epoch fell"
+        for topic, number, promise, log in self._logs(partitions):
             where = f"{topic}-{number}"
             self._check_bounds(promise, log, crash, where)
-            _check_records(promise, log, node.logs.leader_epoch, where)
+            _check_records(promise, log, partitions.logs.leader_epoch, where)
             _check_lookups(promise, log, rng, where)
 
-    def _logs(self, node: Node) -> Iterator[tuple[str, int, PartitionPromise, PartitionLog]]:
+    def _logs(self, partitions: Partitions) -> Iterator[tuple[str, int, PartitionPromise, PartitionLog]]:
         for name, promised in self.topics.items():
-            topic = node.topics.by_name(name)
+            topic = partitions.topics.by_name(name)
             if topic is not None:
                 for number, promise in enumerate(promised.partitions):
-                    yield name, number, promise, node.log(topic, number)
+                    yield name, number, promise, partitions.log(topic, number)
 
-    def _check_topics(self, node: Node) -> None:
-        found = {topic.name: topic.id for topic in node.topics}
+    def _check_topics(self, partitions: Partitions) -> None:
+        found = {topic.name: topic.id for topic in partitions.topics}
         expected = {name: topic.id for name, topic in self.topics.items()}
         what, name = self.doing
         if what == "create" and name not in expected:
@@ -181,18 +181,18 @@ class Ledger:
         )
         assert log.log_start_offset <= highest, f"{where}: the log start went too far"
 
-    def settle(self, node: Node) -> None:
+    def settle(self, partitions: Partitions) -> None:
         """Go on from what a crash left: what is lost will not come back, what is there is promised anew."""
         what, name = self.doing
-        if what == "delete" and node.topics.by_name(name) is None:
+        if what == "delete" and partitions.topics.by_name(name) is None:
             del self.topics[name]
-        topic = node.topics.by_name(name)
+        topic = partitions.topics.by_name(name)
         if what == "create" and topic is not None and name not in self.topics:
             self.topics[name] = TopicPromise(topic.id, [PartitionPromise() for _ in range(topic.partitions)])
         self.doing = ("", "")
         self.recovering_from = None
-        self.leader_epoch = node.logs.leader_epoch
-        for _, _, promise, log in self._logs(node):
+        self.leader_epoch = partitions.logs.leader_epoch
+        for _, _, promise, log in self._logs(partitions):
             served = list(served_by(log))
             if promise.appending is not None and served and served[-1][0].base_offset >= promise.end:
                 header, _ = served[-1]
@@ -203,13 +203,13 @@ class Ledger:
             promise.appending = None
             promise.shown = promise.acked = promise.safe = log.next_offset
 
-    def check_going_on(self, node: Node, rng: random.Random) -> None:
+    def check_going_on(self, partitions: Partitions, rng: random.Random) -> None:
         """Whether producers can go on where they were: what is in is a duplicate, what is not is taken, once."""
-        for topic, number, promise, log in self._logs(node):
+        for topic, number, promise, log in self._logs(partitions):
             where = f"{topic}-{number}"
             _check_producers(promise, log, where)
             _check_appends(log, rng, where)
-        assert node.producer_ids.take() not in self.producer_ids, "a producer id was given out twice"
+        assert partitions.producer_ids.take() not in self.producer_ids, "a producer id was given out twice"
 
 
 def _check_appends(log: PartitionLog, rng: random.Random, where: str) -> None:

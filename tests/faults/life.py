@@ -12,13 +12,13 @@ from typing import Any
 import cramjam
 
 from logpost.config import BrokerConfig
-from logpost_broker.checkpoints import CLEAN_SHUTDOWN
 from logpost_broker.log.batch import CODEC_MASK, HEADER_BYTES, LENGTH_PREFIX_BYTES, read_header
 from logpost_broker.log.compression import LZ4
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import build_batch
-from logpost_broker.node import Node
-from logpost_broker.server.retention import RetentionService
+from logpost_broker.metadata.checkpoints import CLEAN_SHUTDOWN
+from logpost_broker.partitions.partitions import Partitions
+from logpost_broker.upkeep.retention import RetentionService
 from tests.broker.log.logs import NOW_MS, changed
 from tests.faults.clockwork import ClockworkLoop
 from tests.faults.disk import Disk
@@ -48,20 +48,18 @@ class Machines:
         """The file system as a new process sees it: with no file open."""
         return MemoryFiles(self.calls)
 
-    def boot(self, root: Path) -> Node:
+    def boot(self, root: Path) -> Partitions:
         """What the broker does at its start, but for listening."""
-        node = Node(
+        partitions = Partitions(
             self.config,
             root,
-            host="localhost",
-            port=1,
             files=self.files,
             clock=lambda: NOW_MS * 1_000_000 + int(self.loop.time() * 1e9),
             new_id=lambda: uuid.UUID(int=self._chance.getrandbits(128), version=4),
             sync_pool=self.loop.executor,
         )
-        node.add_service(RetentionService(node))
-        return node
+        partitions.open()
+        return partitions
 
     def close(self) -> None:
         self.loop.close()
@@ -75,7 +73,7 @@ class Life:
         self.loop = machines.loop
         self.rng = random.Random(seed)
         self.ledger = Ledger(machines.config.flush, INTERVAL_MS / 1000)
-        self.node: Node | None = None
+        self.partitions: Partitions | None = None
         self.calls_made = 0
         self._on_call = on_call
         self._sequences: dict[tuple[str, int, int], int] = {}
@@ -89,8 +87,8 @@ class Life:
 
     def _called(self, call: str) -> None:
         self.calls_made += 1
-        if self.node is not None:
-            self.ledger.observe(self.node, self.loop.time())
+        if self.partitions is not None:
+            self.ledger.observe(self.partitions, self.loop.time())
         if self._on_call is not None:
             self._on_call(self.disk, self.ledger)
 
@@ -100,19 +98,24 @@ class Life:
     def start(self, after: Crash = Crash.KILL) -> None:
         """`after`: what the life before may have lost."""
         self.ledger.doing = ("start", "")
-        node = self.machines.boot(self.root)
-        self.ledger.check(node, after, self.rng)
-        self._go_on(node)
+        partitions = self.machines.boot(self.root)
+        self.ledger.check(partitions, after, self.rng)
+        self._go_on(partitions)
 
-    def _go_on(self, node: Node) -> None:
-        self.ledger.settle(node)
+    def _go_on(self, partitions: Partitions) -> None:
+        self.ledger.settle(partitions)
         self._forget_lost_sequences()
-        self._run(node.start())
-        self.node = node
+        self.retention = RetentionService(partitions)
+        self._run(self._started(partitions))
+        self.partitions = partitions
 
-    def running(self) -> Node:
-        assert self.node is not None
-        return self.node
+    async def _started(self, partitions: Partitions) -> None:
+        partitions.flusher.start()
+        self.retention.start()
+
+    def running(self) -> Partitions:
+        assert self.partitions is not None
+        return self.partitions
 
     def create(self, name: str, partitions: int = 1, **configs: str) -> None:
         self.ledger.doing = ("create", name)
@@ -211,7 +214,7 @@ class Life:
         if self.loop.holds_jobs:
             self.running().logs.truncate_prefix(log, wanted)
         else:
-            self._run(self.running().service(RetentionService).move_starts({log: wanted}))
+            self._run(self.retention.move_starts({log: wanted}))
             log.require_online()
         promise.start, promise.start_wanted = wanted, None
 
@@ -222,8 +225,8 @@ class Life:
         """Stop in order."""
         self.sync()
         self.ledger.doing = ("close", "")
-        self._run(self.running().stop())
-        self.node = None
+        self._run(self._stopped(self.running()))
+        self.partitions = None
         if self.machines.files.exists(self.root / CLEAN_SHUTDOWN):
             for topic in self.ledger.topics.values():
                 for promise in topic.partitions:
@@ -232,6 +235,11 @@ class Life:
         assert left_open == 0, f"{left_open} descriptors left open"
         self.root = self.machines.calls.mount(self.disk)
 
+    async def _stopped(self, partitions: Partitions) -> None:
+        await partitions.appender.close()
+        await self.retention.stop()
+        await partitions.close()
+
     def restart(self) -> None:
         self.close()
         self.start()
@@ -239,13 +247,13 @@ class Life:
     def crash(self, crash: Crash) -> None:
         """Go on with what `crash` leaves."""
         self._end_tasks()
-        self.node = None
+        self.partitions = None
         self.machines.calls.unmount(self.root)
         self._open_on(self.disk.copy() if crash is Crash.KILL else self.disk.after_power_cut(self.rng))
         self.ledger.recovering_from = crash
-        node = self.machines.boot(self.root)
-        self.ledger.check(node, crash, self.rng)
-        self._go_on(node)
+        partitions = self.machines.boot(self.root)
+        self.ledger.check(partitions, crash, self.rng)
+        self._go_on(partitions)
 
     def _end_tasks(self) -> None:
         self.loop.drop_jobs()

@@ -15,7 +15,7 @@ from logpost.errors import StartError
 from logpost_broker.errors import ApiError
 from logpost_broker.log.batch import CRC_START, whole_batches
 from logpost_broker.log.partition_log import PartitionLog
-from logpost_broker.node import Node
+from logpost_broker.partitions.partitions import Partitions
 from tests.broker.log.logs import NOW_MS, append
 from tests.faults.disk import Disk
 from tests.faults.ledger import Entry, PartitionPromise
@@ -105,11 +105,13 @@ def flip(disk: Disk, path: tuple[str, ...], bit: int) -> None:
     disk.contents(path).put(0, bytes(data))
 
 
-def check(node: Node, promise: PartitionPromise, path: tuple[str, ...], position: int, recovery_point: int) -> None:
+def check(
+    partitions: Partitions, promise: PartitionPromise, path: tuple[str, ...], position: int, recovery_point: int
+) -> None:
     """`recovery_point`: as the last checkpoint says."""
-    topic = node.topics.by_name("t")
+    topic = partitions.topics.by_name("t")
     assert topic is not None
-    log = node.log(topic, 0)
+    log = partitions.log(topic, 0)
     damaged = [
         entry for entry in promise.entries if path[-1].endswith(".log") and holds(promise, entry, path, position)
     ]

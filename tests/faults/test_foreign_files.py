@@ -109,10 +109,10 @@ def test_what_is_not_ours_does_no_harm(machines: Machines, name: str, clean: boo
     life = lived(machines, clean=clean)
     HARMLESS[name](life.disk)
     life.disk.changing = None
-    node = machines.boot(life.root)
-    topic = node.topics.by_name("t")
+    partitions = machines.boot(life.root)
+    topic = partitions.topics.by_name("t")
     assert topic is not None
-    log = node.log(topic, 0)
+    log = partitions.log(topic, 0)
     written = [entry.base for entry in life.promise("t").entries]
     assert [header.base_offset for header, _ in served_by(log)] == written
     first = life.promise("t").entries[0]
@@ -120,8 +120,8 @@ def test_what_is_not_ours_does_no_harm(machines: Machines, name: str, clean: boo
     assert found is not None
     assert found.offset == 0
     sent = [entry for entry in life.promise("t").entries if entry.header.producer_id >= 0][-1]
-    assert log.append(sent.batch, now_ms=node.now_ms()).duplicate
-    assert append(node.log(topic, 1), b"the other partition") == 0
+    assert log.append(sent.batch, now_ms=partitions.now_ms()).duplicate
+    assert append(partitions.log(topic, 1), b"the other partition") == 0
     life.end()
 
 
@@ -144,12 +144,12 @@ def test_a_directory_in_the_place_of_a_file_costs_its_partition_only(
     life.disk.changing = None
     life.disk.remove(("t-0", FIRST + suffix))
     directory(f"t-0/{FIRST}{suffix}")(life.disk)
-    node = machines.boot(life.root)
-    topic = node.topics.by_name("t")
+    partitions = machines.boot(life.root)
+    topic = partitions.topics.by_name("t")
     assert topic is not None
     with pytest.raises(Exception, match="Is a directory"):
-        node.log(topic, 0)
-    assert append(node.log(topic, 1), b"the other partition") == 0
+        partitions.log(topic, 0)
+    assert append(partitions.log(topic, 1), b"the other partition") == 0
     life.end()
 
 
@@ -160,11 +160,11 @@ def test_a_segment_missing_in_the_middle_costs_its_own_records_only(machines: Ma
     segments = sorted(path[-1] for path, _ in life.disk.files() if path[-1].endswith(".log") and path[0] == "t-0")
     first, after = int(segments[1].removesuffix(".log")), int(segments[2].removesuffix(".log"))
     gone(f"t-0/{segments[1]}")(life.disk)
-    node = machines.boot(life.root)
-    topic = node.topics.by_name("t")
+    partitions = machines.boot(life.root)
+    topic = partitions.topics.by_name("t")
     assert topic is not None
     kept = [entry.base for entry in life.promise("t").entries if not first <= entry.base < after]
-    assert [header.base_offset for header, _ in served_by(node.log(topic, 0))] == kept
+    assert [header.base_offset for header, _ in served_by(partitions.log(topic, 0))] == kept
     life.end()
 
 

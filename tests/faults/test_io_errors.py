@@ -79,8 +79,8 @@ class Hardship:
             for topic in ledger.topics.values():
                 for promise in topic.partitions:
                     promise.appending = None
-        if self.life.node is not None:
-            ledger.observe(self.life.node, self.life.loop.time())
+        if self.life.partitions is not None:
+            ledger.observe(self.life.partitions, self.life.loop.time())
 
     def start(self) -> None:
         """A start that fails is tried again, as a supervisor would."""
@@ -146,12 +146,12 @@ class Hardship:
         for crash in Crash:
             left = life.disk.copy() if crash is Crash.KILL else life.disk.after_power_cut(rng)
             root = machines.calls.mount(left)
-            node = machines.boot(root)
+            partitions = machines.boot(root)
             ledger = life.ledger.copy()
             # What a sync failed to write is lost with the process as well.
-            ledger.check(node, Crash.POWER_CUT if offline else crash, rng)
-            ledger.settle(node)
-            ledger.check_going_on(node, rng)
+            ledger.check(partitions, Crash.POWER_CUT if offline else crash, rng)
+            ledger.settle(partitions)
+            ledger.check_going_on(partitions, rng)
             machines.calls.unmount(root)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from logpost.config import BrokerConfig
 from logpost_broker.broker import Broker
-from logpost_broker.checkpoints import CLEAN_SHUTDOWN
+from logpost_broker.metadata.checkpoints import CLEAN_SHUTDOWN
 from tests.interop.topics import create, producer, records, transact
 from tests.support.apache_kafka import ApacheKafka
 from tests.support.processes import run

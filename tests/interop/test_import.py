@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource
 
 from logpost.config import BrokerConfig
 from logpost_broker.broker import Broker
-from logpost_broker.checkpoints import CLEAN_SHUTDOWN
+from logpost_broker.metadata.checkpoints import CLEAN_SHUTDOWN
 from tests.interop.topics import SECONDS, Stored, create, producer, records, transact
 from tests.support.apache_kafka import ApacheKafka
 from tests.support.processes import run

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from logpost_broker.ids import new_id, written
+from logpost_broker.metadata.ids import new_id, written
 from tests.support.processes import free_port
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kio.schema.index import api_key_map, schema_name_map
 
-from logpost_broker.wire.registry import REGISTERED, Api
+from logpost_broker.api.registry import REGISTERED, Api
 
 FILES: Mapping[str, Sequence[str]] = {
     "acls": ("create_acls", "delete_acls", "describe_acls"),

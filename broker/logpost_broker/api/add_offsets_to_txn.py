@@ -9,12 +9,11 @@ from kio.schema.add_offsets_to_txn.v4.request import AddOffsetsToTxnRequest
 from kio.schema.add_offsets_to_txn.v4.response import AddOffsetsToTxnResponse
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.node import Node
-from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.transactions.messages import OFFSETS_PARTITION, Add
-from logpost_broker.transactions.service import TransactionService
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 FIRST_WITH_PRODUCER_FENCED = 2
@@ -33,7 +32,7 @@ async def add_offsets_to_txn(
     try:
         if not request.group_id:
             raise ApiError(ErrorCode.invalid_group_id, "a transaction commits offsets of a group with a name")
-        await node.service(TransactionService).add(add)
+        await node.transactions.add(add)
     except ApiError as error:
         code = error.code
         if code is ErrorCode.producer_fenced and context.version < FIRST_WITH_PRODUCER_FENCED:

@@ -20,13 +20,13 @@ from kio.schema.add_partitions_to_txn.v5.response import (
 )
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.node import Node
-from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.transactions.events import TopicPartition
 from logpost_broker.transactions.messages import Add
-from logpost_broker.transactions.service import TransactionService
-from logpost_broker.wire.registry import Adapted, RequestContext, handles
+from logpost_broker.wire.convert import Adapted
 from logpost_broker.wire.units import NO_THROTTLE
 
 FIRST_WITH_PRODUCER_FENCED = 2
@@ -83,7 +83,7 @@ async def _add(node: Node, transaction: AddPartitionsToTxnTransaction, version: 
         producer=ProducerIdentity(transaction.producer_id, transaction.producer_epoch),
         partitions=frozenset(places),
     )
-    service = node.service(TransactionService)
+    service = node.transactions
     try:
         if transaction.verify_only:
             missing = service.missing(add)

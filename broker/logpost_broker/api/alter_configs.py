@@ -24,10 +24,10 @@ from kio.schema.incremental_alter_configs.v1.response import IncrementalAlterCon
 from kio.static.primitive import i8
 
 from logpost_broker.api.config_resources import ConfigResource, LoggerResource, find_resource
-from logpost_broker.configs.definition import LIST
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
+from logpost_broker.metadata.config_definition import LIST
 from logpost_broker.node import Node
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 SET, DELETE, APPEND, SUBTRACT = range(4)

@@ -22,8 +22,8 @@ from kio.schema.errors import ErrorCode
 from kio.static.primitive import i16, i64
 
 from logpost_broker.api import SERVED, Served
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.node import Node
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 API_VERSIONS_KEY = 18

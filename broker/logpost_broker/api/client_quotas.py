@@ -25,11 +25,11 @@ from kio.schema.describe_client_quotas.v1.response import (
 from kio.schema.errors import ErrorCode
 from kio.static.primitive import f64
 
-from logpost_broker.client_quotas import CLIENT_ID, IP, USER, Entity
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
-from logpost_broker.metadata_file import QuotaEntry
+from logpost_broker.metadata.client_quotas import CLIENT_ID, IP, USER, Entity
+from logpost_broker.metadata.metadata_file import QuotaEntry
 from logpost_broker.node import Node
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 EXACT, DEFAULT, SPECIFIED = range(3)

@@ -12,23 +12,24 @@ from typing import Protocol
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.configs import loggers
-from logpost_broker.configs.broker import BROKER_CONFIGS, described_broker
-from logpost_broker.configs.broker_settings import (
+from logpost_broker.errors import ApiError
+from logpost_broker.metadata import broker_loggers as loggers
+from logpost_broker.metadata.broker_configs import BROKER_CONFIGS, described_broker
+from logpost_broker.metadata.broker_settings import (
     ALL_BROKERS,
     DYNAMIC,
     FROM_ALL_BROKERS,
     FROM_DEFAULT,
     FROM_THIS_BROKER,
 )
-from logpost_broker.configs.client_metrics import CLIENT_METRICS_CONFIGS
-from logpost_broker.configs.definition import UNKNOWN, ConfigDefinition, DescribedConfig, Synonym, checked
-from logpost_broker.configs.group import ALTERABLE, WITHOUT_BROKER_SETTING, group_configs
-from logpost_broker.configs.store import ResourceType
-from logpost_broker.configs.topic import TOPIC_CONFIGS, TopicConfigs, check_configs
-from logpost_broker.errors import ApiError
-from logpost_broker.node import NODE_ID, Node
-from logpost_broker.topics import Topic, check_name
+from logpost_broker.metadata.client_metrics_configs import CLIENT_METRICS_CONFIGS
+from logpost_broker.metadata.config_definition import UNKNOWN, ConfigDefinition, DescribedConfig, Synonym, checked
+from logpost_broker.metadata.group_configs import ALTERABLE, WITHOUT_BROKER_SETTING, group_configs
+from logpost_broker.metadata.ids import NODE_ID
+from logpost_broker.metadata.resource_configs import ResourceType
+from logpost_broker.metadata.topic_configs import TOPIC_CONFIGS, TopicConfigs, check_configs
+from logpost_broker.metadata.topics import Topic, check_name
+from logpost_broker.node import Node
 
 FROM_LOGGER, FROM_CLIENT_METRICS, FROM_GROUP = 6, 7, 8
 """Kafka's config sources, beside those of a topic and of a broker."""
@@ -66,7 +67,7 @@ def find_resource(node: Node, kind: int, name: str) -> ConfigResource:
         case ResourceType.CLIENT_METRICS if name:
             return KeptResource(node, ResourceType.CLIENT_METRICS, name, CLIENT_METRICS_CONFIGS, FROM_CLIENT_METRICS)
         case ResourceType.GROUP if name:
-            return GroupResource(node, ResourceType.GROUP, name, group_configs(node.config), FROM_GROUP)
+            return GroupResource(node, ResourceType.GROUP, name, group_configs(node.partitions.config), FROM_GROUP)
     raise ApiError(ErrorCode.invalid_request, f"there is no resource '{name}' of type {kind}")
 
 
@@ -92,18 +93,18 @@ class TopicResource:
         return self.topic.configs.overrides
 
     def described(self) -> Iterable[DescribedConfig]:
-        return TopicConfigs(self.overrides).described(self.node.settings)
+        return TopicConfigs(self.overrides).described(self.node.partitions.settings)
 
     def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
         return check_configs(wanted)
 
     def replace(self, wanted: Mapping[str, str]) -> None:
-        self.node.configure_topic(self.topic, wanted)
+        self.node.partitions.configure_topic(self.topic, wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class KeptResource:
-    """One whose configuration `node.resource_configs` keeps. `source` is Kafka's number for what is set."""
+    """One whose configuration `node.partitions.resource_configs` keeps. `source` is Kafka's number for what is set."""
 
     node: Node
     type: ResourceType
@@ -113,7 +114,7 @@ class KeptResource:
 
     @property
     def overrides(self) -> Mapping[str, str]:
-        return self.node.resource_configs.of(self.type, self.name)
+        return self.node.partitions.resource_configs.of(self.type, self.name)
 
     def described(self) -> Iterable[DescribedConfig]:
         for name, definition in self.definitions.items():
@@ -129,7 +130,7 @@ class KeptResource:
         return checked(self.definitions, wanted, self.type.name.lower().replace("_", " "))
 
     def replace(self, wanted: Mapping[str, str]) -> None:
-        self.node.resource_configs.replace(self.type, self.name, wanted)
+        self.node.partitions.resource_configs.replace(self.type, self.name, wanted)
         kind = self.type.name.lower().replace("_", " ")
         logger.info("%s '%s' is configured with %s", kind, self.name, dict(wanted) or "the broker's defaults")
 
@@ -161,9 +162,13 @@ class BrokerResource(KeptResource):
                 yield DescribedConfig(name, BROKER_CONFIGS[name].type, [Synonym(name, value, self.source)])
         if is_this:
             for name, setting in DYNAMIC.items():
-                yield DescribedConfig(name, setting.definition.type, node.settings.synonyms(name))
+                yield DescribedConfig(name, setting.definition.type, node.partitions.settings.synonyms(name))
             yield from described_broker(
-                node.config, node_id=NODE_ID, host=node.host, port=node.port, directory=node.logs.directory
+                node.partitions.config,
+                node_id=NODE_ID,
+                host=node.host,
+                port=node.port,
+                directory=node.partitions.logs.directory,
             )
 
     def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
@@ -180,7 +185,7 @@ class BrokerResource(KeptResource):
 
     def replace(self, wanted: Mapping[str, str]) -> None:
         super().replace(wanted)
-        self.node.reconfigure()
+        self.node.partitions.reconfigure()
 
 
 class LoggerResource:

@@ -31,12 +31,11 @@ from kio.schema.types import GroupId, TopicName
 from kio.static.primitive import i8, i32
 
 from logpost_broker.api.group_admin import ALL_OPERATIONS, NOT_ASKED_FOR
-from logpost_broker.consumer_groups.events import Partitions
-from logpost_broker.consumer_groups.listing import DescribedConsumer, DescribedConsumerGroup
-from logpost_broker.consumer_groups.messages import JOIN_EPOCH, MemberHeartbeat
-from logpost_broker.groups.service import GroupService
+from logpost_broker.api.registry import RequestContext, handles
+from logpost_broker.groups.consumer.events import Partitions
+from logpost_broker.groups.consumer.listing import DescribedConsumer, DescribedConsumerGroup
+from logpost_broker.groups.consumer.messages import JOIN_EPOCH, MemberHeartbeat, MemberHeartbeatReply
 from logpost_broker.node import Node
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, duration, milliseconds
 
 LAST_WITHOUT_MEMBER_ID = 0
@@ -48,9 +47,9 @@ CLASSIC_MEMBER, CONSUMER_MEMBER = 0, 1
 async def consumer_group_heartbeat(
     node: Node, request: ConsumerGroupHeartbeatRequest, context: RequestContext
 ) -> ConsumerGroupHeartbeatResponse:
-    service = node.service(GroupService)
+    service = node.groups
     await service.resolve(request.group_id, request.subscribed_topic_regex)
-    reply = await service.consumer_heartbeat(_heartbeat(request, context))
+    reply = await service.ask(service.core.consumer_heartbeat, _heartbeat(request, context), MemberHeartbeatReply)
     return ConsumerGroupHeartbeatResponse(
         throttle_time=NO_THROTTLE,
         error_code=reply.code,
@@ -121,13 +120,13 @@ def _allowed(group: DescribedGroup, operations: i32) -> DescribedGroup:
 
 
 async def _group(node: Node, group_id: GroupId) -> DescribedGroup:
-    service = node.service(GroupService)
-    group = service.describe_consumer(group_id)
+    service = node.groups
+    group = service.core.consumers.describe(group_id)
     if group is not None:
         return await _described(node, group)
     if not group_id:
         return _refused(group_id, ErrorCode.invalid_group_id, "The group id can't be empty.")
-    is_other = service.kinds.of(group_id) is not None
+    is_other = service.core.kinds.of(group_id) is not None
     message = f"Group {group_id} is not a consumer group." if is_other else f"Group {group_id} not found."
     return _refused(group_id, ErrorCode.group_id_not_found, message)
 

@@ -12,10 +12,11 @@ from kio.schema.create_partitions.v3.request import CreatePartitionsRequest, Cre
 from kio.schema.create_partitions.v3.response import CreatePartitionsResponse, CreatePartitionsTopicResult
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
-from logpost_broker.node import NODE_ID, Node
-from logpost_broker.topics import INTERNAL_TOPICS
-from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.metadata.ids import NODE_ID
+from logpost_broker.metadata.topics import INTERNAL_TOPICS
+from logpost_broker.node import Node
 from logpost_broker.wire.units import NO_THROTTLE
 
 
@@ -51,4 +52,4 @@ def _grow(node: Node, asked: CreatePartitionsTopic, *, validate_only: bool) -> N
         if any(assignment.broker_ids != (NODE_ID,) for assignment in asked.assignments):
             raise ApiError(ErrorCode.invalid_replica_assignment, f"the only broker is {NODE_ID}")
     if not validate_only:
-        node.grow_topic(topic, asked.count)
+        node.partitions.grow_topic(topic, asked.count)

@@ -21,10 +21,11 @@ from kio.schema.errors import ErrorCode
 from kio.schema.types import TopicName
 from kio.static.primitive import i8, i16, i32
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError, without_traces
-from logpost_broker.node import NODE_ID, Node
-from logpost_broker.topics import INTERNAL_TOPICS, NewTopic, Topic
-from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.metadata.ids import NODE_ID
+from logpost_broker.metadata.topics import INTERNAL_TOPICS, NewTopic, Topic
+from logpost_broker.node import Node
 from logpost_broker.wire.units import NO_THROTTLE
 
 BROKERS_CHOICE = -1
@@ -37,7 +38,7 @@ async def create_topics(node: Node, request: CreateTopicsRequest, context: Reque
     wanted = []
     async for topic in node.turns.each(request.topics):
         try:
-            node.require_running()
+            node.partitions.require_running()
             if asked[topic.name] > 1:
                 raise ApiError(ErrorCode.invalid_request, f"topic '{topic.name}' is asked for more than once")
             one = _wanted(node, topic)
@@ -47,7 +48,7 @@ async def create_topics(node: Node, request: CreateTopicsRequest, context: Reque
                 wanted.append(one)
         except ApiError as error:
             outcomes[topic.name] = without_traces(error)
-    outcomes |= await node.create_topics(wanted)
+    outcomes |= await node.partitions.create_topics(wanted)
     results = [_result(node, name, outcomes[name], request.validate_only) async for name in node.turns.each(asked)]
     return CreateTopicsResponse(throttle_time=NO_THROTTLE, topics=tuple(results))
 
@@ -80,7 +81,7 @@ def _result(node: Node, name: TopicName, outcome: Topic | ApiError, validate_onl
                 config_source=i8(setting.source),
                 is_sensitive=False,
             )
-            for setting in outcome.configs.described(node.settings)
+            for setting in outcome.configs.described(node.partitions.settings)
         ),
     )
 
@@ -93,7 +94,11 @@ def _partitions(node: Node, asked: CreatableTopic) -> int:
                 ErrorCode.invalid_replication_factor,
                 f"replication factor {asked.replication_factor} is larger than the number of brokers, which is 1",
             )
-        return node.config.num_partitions if asked.num_partitions == BROKERS_CHOICE else int(asked.num_partitions)
+        return (
+            node.partitions.config.num_partitions
+            if asked.num_partitions == BROKERS_CHOICE
+            else int(asked.num_partitions)
+        )
     if (asked.num_partitions, asked.replication_factor) != (BROKERS_CHOICE, BROKERS_CHOICE):
         raise ApiError(ErrorCode.invalid_request, "with assignments, partitions and replication factor must be -1")
     indexes = sorted(assignment.partition_index for assignment in asked.assignments)

@@ -16,8 +16,8 @@ from kio.schema.expire_delegation_token.v2.response import ExpireDelegationToken
 from kio.schema.renew_delegation_token.v2.request import RenewDelegationTokenRequest
 from kio.schema.renew_delegation_token.v2.response import RenewDelegationTokenResponse
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.node import Node
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, instant
 
 NEVER = instant(0)

@@ -21,11 +21,10 @@ from kio.schema.delete_records.v2.response import (
 from kio.schema.errors import ErrorCode
 from kio.static.primitive import i32, i64
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.node import Node
-from logpost_broker.server.retention import RetentionService
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 UP_TO_HIGH_WATERMARK = -1
@@ -35,7 +34,7 @@ NO_OFFSET = i64(-1)
 @handles(DeleteRecordsRequest, DeleteRecordsResponse)
 async def delete_records(node: Node, request: DeleteRecordsRequest, context: RequestContext) -> DeleteRecordsResponse:
     starts: dict[PartitionLog, int] = {}
-    await node.shown([log async for log in _logs(node, request)])
+    await node.partitions.shown([log async for log in _logs(node, request)])
     checked = {
         topic.name: [
             (asked.partition_index, _note(node, topic.name, asked, starts))
@@ -45,7 +44,7 @@ async def delete_records(node: Node, request: DeleteRecordsRequest, context: Req
     }
     failure = None
     try:
-        await node.service(RetentionService).move_starts(starts)
+        await node.retention.move_starts(starts)
     except ApiError as error:
         failure = error
     return DeleteRecordsResponse(
@@ -92,9 +91,9 @@ def _log(node: Node, name: str, partition: int) -> PartitionLog:
         raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic '{name}'")
     if topic.internal:
         raise ApiError(ErrorCode.invalid_topic_exception, f"'{name}' belongs to the broker itself")
-    log = node.log(topic, partition)
+    log = node.partitions.log(topic, partition)
     log.require_online()
-    if "delete" not in topic.configs.text("cleanup.policy", node.config):
+    if "delete" not in topic.configs.text("cleanup.policy", node.partitions.config):
         raise ApiError(ErrorCode.policy_violation, f"'{name}' is compacted only")
     return log
 

@@ -15,10 +15,11 @@ from kio.schema.delete_topics.v6.response import DeletableTopicResult, DeleteTop
 from kio.schema.errors import ErrorCode
 from kio.schema.types import TopicName
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
+from logpost_broker.metadata.topics import Topic
 from logpost_broker.node import Node
-from logpost_broker.topics import Topic
-from logpost_broker.wire.registry import Adapted, RequestContext, handles
+from logpost_broker.wire.convert import Adapted
 from logpost_broker.wire.units import NO_THROTTLE
 
 
@@ -46,11 +47,11 @@ def _delete(node: Node, asked: Sequence[DeleteTopicState]) -> DeletableTopicResu
     [state, *more] = asked
     topic = _known(node, state)
     try:
-        node.require_running()
+        node.partitions.require_running()
         if more:
             raise ApiError(ErrorCode.invalid_request, "a topic is asked for more than once")
         topic = _deletable(state, topic)
-        node.delete_topic(topic)
+        node.partitions.delete_topic(topic)
     except ApiError as error:
         name = state.name if topic is None else TopicName(topic.name)
         return DeletableTopicResult(

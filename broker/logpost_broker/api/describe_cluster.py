@@ -11,8 +11,9 @@ from kio.schema.errors import ErrorCode
 from kio.schema.types import BrokerId
 from kio.static.primitive import i8, i32
 
-from logpost_broker.node import NODE_ID, Node
-from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.api.registry import RequestContext, handles
+from logpost_broker.metadata.ids import NODE_ID
+from logpost_broker.node import Node
 from logpost_broker.wire.units import NO_THROTTLE
 
 BROKERS, CONTROLLERS = i8(1), i8(2)

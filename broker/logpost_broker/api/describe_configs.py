@@ -19,10 +19,10 @@ from kio.schema.errors import ErrorCode
 from kio.static.primitive import i8
 
 from logpost_broker.api.config_resources import find_resource
-from logpost_broker.configs.definition import DescribedConfig
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
+from logpost_broker.metadata.config_definition import DescribedConfig
 from logpost_broker.node import Node
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 

@@ -19,11 +19,11 @@ from kio.schema.errors import ErrorCode
 from kio.schema.types import ProducerId, TopicName
 from kio.static.primitive import i32, i64
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
 from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.metadata.topics import check_name
 from logpost_broker.node import Node
-from logpost_broker.topics import check_name
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 NONE = -1
@@ -54,7 +54,7 @@ def _partition(node: Node, name: str, number: i32) -> PartitionResponse:
         topic = node.topics.by_name(name)
         if topic is None:
             raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic '{name}'")
-        log = node.log(topic, number)
+        log = node.partitions.log(topic, number)
         log.require_online()
     except ApiError as error:
         return PartitionResponse(
@@ -63,7 +63,7 @@ def _partition(node: Node, name: str, number: i32) -> PartitionResponse:
     return PartitionResponse(
         partition_index=number,
         error_code=ErrorCode.none,
-        active_producers=_producers(log, node.logs.leader_epoch),
+        active_producers=_producers(log, node.partitions.logs.leader_epoch),
     )
 
 

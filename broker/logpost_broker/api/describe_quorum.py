@@ -25,8 +25,9 @@ from kio.schema.errors import ErrorCode
 from kio.schema.types import BrokerId, TopicName
 from kio.static.primitive import i32, i64, u16
 
-from logpost_broker.node import NODE_ID, Node
-from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.api.registry import RequestContext, handles
+from logpost_broker.metadata.ids import NODE_ID
+from logpost_broker.node import Node
 
 METADATA = ("__cluster_metadata", 0)
 LISTENER = "PLAINTEXT"
@@ -57,7 +58,7 @@ def _answer(topics: Iterable[TopicData], nodes: tuple[QuorumNode, ...] = ()) -> 
 
 
 def _quorum(node: Node) -> PartitionData:
-    now = i64(node.now_ms())
+    now = i64(node.partitions.now_ms())
     end = i64(node.topics.version)
     voter = ReplicaState(
         replica_id=BrokerId(NODE_ID),
@@ -71,7 +72,7 @@ def _quorum(node: Node) -> PartitionData:
         error_code=ErrorCode.none,
         error_message="",
         leader_id=BrokerId(NODE_ID),
-        leader_epoch=i32(node.logs.leader_epoch),
+        leader_epoch=i32(node.partitions.logs.leader_epoch),
         high_watermark=end,
         current_voters=(voter,),
         observers=(),

@@ -21,10 +21,11 @@ from kio.schema.types import BrokerId, TopicName
 from kio.static.primitive import i32
 
 from logpost_broker.api.metadata import TOPIC_OPERATIONS
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
-from logpost_broker.node import NODE_ID, Node
-from logpost_broker.topics import Topic, check_name
-from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.metadata.ids import NODE_ID
+from logpost_broker.metadata.topics import Topic, check_name
+from logpost_broker.node import Node
 from logpost_broker.wire.units import NO_THROTTLE
 
 MAX_PARTITIONS = 2000
@@ -84,7 +85,7 @@ def _described(node: Node, topic: Topic, partitions: range) -> DescribeTopicPart
                 error_code=ErrorCode.none,
                 partition_index=i32(number),
                 leader_id=BROKER_ID,
-                leader_epoch=i32(node.logs.leader_epoch),
+                leader_epoch=i32(node.partitions.logs.leader_epoch),
                 replica_nodes=(BROKER_ID,),
                 isr_nodes=(BROKER_ID,),
                 eligible_leader_replicas=(),

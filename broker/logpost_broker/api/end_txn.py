@@ -12,12 +12,11 @@ from kio.schema.errors import ErrorCode
 from kio.schema.types import ProducerId
 from kio.static.primitive import i16
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.node import Node
-from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.transactions.messages import End
-from logpost_broker.transactions.service import TransactionService
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 FIRST_WITH_PRODUCER_FENCED = 2
@@ -33,7 +32,7 @@ async def end_txn(node: Node, request: EndTxnRequest, context: RequestContext) -
         is_v2=context.version >= FIRST_OF_PROTOCOL_V2,
     )
     try:
-        producer = await node.service(TransactionService).end(end)
+        producer = await node.transactions.end(end)
     except ApiError as error:
         code = error.code
         if code is ErrorCode.producer_fenced and context.version < FIRST_WITH_PRODUCER_FENCED:

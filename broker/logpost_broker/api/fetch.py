@@ -22,8 +22,9 @@ from kio.schema.fetch.v18.request import FetchPartition, FetchRequest
 from kio.schema.fetch.v18.response import FetchableTopicResponse, FetchResponse, PartitionData
 from kio.static.primitive import i32
 
+from logpost_broker.api.fetch_reading import Reading, Scope, read
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
-from logpost_broker.fetch_reading import Reading, Scope, read
 from logpost_broker.fetch_sessions import (
     FINAL_EPOCH,
     INITIAL_EPOCH,
@@ -36,7 +37,6 @@ from logpost_broker.fetch_sessions import (
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.node import Node
 from logpost_broker.steps import at_once, in_parts
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, milliseconds
 
 TOPIC_IDS_SINCE = 13
@@ -59,7 +59,7 @@ def fetch(
         return WideFetch(node, request, context).answer(reading)
     missing = request.min_bytes - reading.total_bytes
     wait_ms = milliseconds(request.max_wait)
-    if missing <= 0 or wait_ms <= 0 or reading.failed or not reading.logs or node.is_stopping:
+    if missing <= 0 or wait_ms <= 0 or reading.failed or not reading.logs or node.partitions.is_stopping:
         return at_once(_respond(node, reading))
     return ParkedFetch(node, reading, context, missing, wait_ms).answer
 
@@ -72,7 +72,7 @@ def _first(node: Node, request: FetchRequest, *, by_topic_id: bool) -> Generator
 
 def _scope(node: Node, request: FetchRequest, *, by_topic_id: bool) -> Generator[None, None, Scope]:
     """Raises ApiError as FetchSessions.resume."""
-    sessions, now_ms = node.fetch_sessions, node.now_ms()
+    sessions, now_ms = node.fetch_sessions, node.partitions.now_ms()
     session: FetchSession | None = None
     is_full = request.session_epoch in (INITIAL_EPOCH, FINAL_EPOCH)
     if not is_full:
@@ -142,7 +142,7 @@ class ParkedFetch:
         self.answer: asyncio.Future[FetchResponse] = loop.create_future()
         for log in reading.logs:
             log.watchers.add(self._shown)
-        node.parked.add(self)
+        node.partitions.parked.add(self)
 
     def _shown(self, added_bytes: int) -> None:
         self._missing_bytes -= added_bytes
@@ -162,7 +162,7 @@ class ParkedFetch:
         self._deadline.cancel()
         for log in self._reading.logs:
             log.watchers.discard(self._shown)
-        self._node.parked.discard(self)
+        self._node.partitions.parked.discard(self)
         if self.answer.done():
             return
         if self._context.connection.closed:
@@ -189,14 +189,14 @@ class WideFetch:
         """None where nobody waits for it any more."""
         loop = asyncio.get_running_loop()
         deadline = loop.call_later(milliseconds(self._request.max_wait) / 1000, self.release)
-        self._node.parked.add(self)
+        self._node.partitions.parked.add(self)
         try:
             reading = await self._enough(first)
         except ApiError as error:
             return _answer((), error.code)
         finally:
             deadline.cancel()
-            self._node.parked.discard(self)
+            self._node.partitions.parked.discard(self)
             for log in self._logs:
                 log.watchers.discard(self._watcher)
         if self._context.connection.closed:
@@ -217,7 +217,7 @@ class WideFetch:
     def _is_enough(self, reading: Reading) -> bool:
         request = self._request
         self._missing_bytes = request.min_bytes - reading.total_bytes
-        is_over = self._is_over or request.max_wait <= NO_WAIT or self._node.is_stopping
+        is_over = self._is_over or request.max_wait <= NO_WAIT or self._node.partitions.is_stopping
         return is_over or self._missing_bytes <= 0 or reading.failed or not reading.logs
 
     def _watch(self, logs: list[PartitionLog]) -> None:

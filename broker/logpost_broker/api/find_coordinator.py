@@ -17,8 +17,10 @@ from kio.schema.find_coordinator.v6.response import Coordinator, FindCoordinator
 from kio.schema.types import BrokerId
 from kio.static.primitive import i32
 
-from logpost_broker.node import NODE_ID, Node
-from logpost_broker.wire.registry import Adapted, RequestContext, handles
+from logpost_broker.api.registry import RequestContext, handles
+from logpost_broker.metadata.ids import NODE_ID
+from logpost_broker.node import Node
+from logpost_broker.wire.convert import Adapted
 from logpost_broker.wire.units import NO_THROTTLE
 
 GROUP = 0

@@ -27,14 +27,13 @@ from kio.schema.list_groups.v5.response import ListedGroup, ListGroupsResponse
 from kio.schema.types import GroupId
 from kio.static.primitive import i32
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
-from logpost_broker.groups.listing import DescribedGroup
-from logpost_broker.groups.messages import DeleteReply
-from logpost_broker.groups.service import GroupService
-from logpost_broker.groups.states import GroupState
+from logpost_broker.groups.classic.listing import DescribedGroup
+from logpost_broker.groups.classic.states import GroupState
+from logpost_broker.groups.offsets.messages import DeleteReply
+from logpost_broker.groups.share_service import ShareGroupService
 from logpost_broker.node import Node
-from logpost_broker.share_groups.service import ShareGroupService
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 FIRST_WITH_NOT_FOUND = 6
@@ -48,13 +47,13 @@ ALL_OPERATIONS = i32(sum(1 << operation for operation in (READ, DELETE, DESCRIBE
 async def describe_groups(
     node: Node, request: DescribeGroupsRequest, context: RequestContext
 ) -> DescribeGroupsResponse:
-    service = node.service(GroupService)
+    service = node.groups
     operations = ALL_OPERATIONS if request.include_authorized_operations else NOT_ASKED_FOR
     groups = []
     async for group_id in node.turns.each(dict.fromkeys(request.groups)):
-        group = service.describe(group_id)
+        group = service.core.describe(group_id)
         if group is None:
-            is_other = service.kinds.of(group_id) is not None
+            is_other = service.core.kinds.of(group_id) is not None
             groups.append(_not_found(group_id, context.version, operations, is_other=is_other))
         else:
             groups.append(_described(group, operations))
@@ -102,7 +101,7 @@ def _not_found(group_id: str, version: int, operations: i32, *, is_other: bool) 
 async def list_groups(node: Node, request: ListGroupsRequest, context: RequestContext) -> ListGroupsResponse:
     states = {state.lower() for state in request.states_filter}
     types = {group_type.lower() for group_type in request.types_filter}
-    listed = [*node.service(GroupService).listed(), *node.service(ShareGroupService).listed()]
+    listed = [*node.groups.core.listed(), *node.shares.listed()]
     return ListGroupsResponse(
         throttle_time=NO_THROTTLE,
         error_code=ErrorCode.none,
@@ -138,10 +137,10 @@ async def delete_groups(node: Node, request: DeleteGroupsRequest, context: Reque
 
 
 def _deletion(node: Node, group_id: str) -> Awaitable[ErrorCode]:
-    shares = node.service(ShareGroupService)
+    shares = node.shares
     if shares.describe(group_id) is not None:
         return _share_deletion(shares, group_id)
-    return _group_deletion(node.service(GroupService).delete_group(group_id))
+    return _group_deletion(node.groups.ask(node.groups.core.delete_group, group_id, DeleteReply))
 
 
 async def _share_deletion(shares: ShareGroupService, group_id: str) -> ErrorCode:

@@ -35,10 +35,20 @@ from kio.schema.sync_group.v5.request import SyncGroupRequest
 from kio.schema.sync_group.v5.response import SyncGroupResponse
 from kio.static.primitive import i32
 
-from logpost_broker.groups.messages import Heartbeat, Join, LeavingMember, Sync
-from logpost_broker.groups.service import GroupService
+from logpost_broker.api.registry import RequestContext, handles
+from logpost_broker.groups.classic.messages import (
+    Heartbeat,
+    HeartbeatReply,
+    Join,
+    JoinReply,
+    Leave,
+    LeaveReply,
+    LeavingMember,
+    Sync,
+    SyncReply,
+)
 from logpost_broker.node import Node
-from logpost_broker.wire.registry import Adapted, RequestContext, handles
+from logpost_broker.wire.convert import Adapted
 from logpost_broker.wire.units import NO_THROTTLE, milliseconds
 
 FIRST_WITH_MEMBER_ID_REQUIRED = 4
@@ -53,9 +63,9 @@ MEMBER_ID_NAME_LENGTH = 249
 
 @handles(JoinGroupRequest, JoinGroupResponse)
 async def join_group(node: Node, request: JoinGroupRequest, context: RequestContext) -> JoinGroupResponse:
-    service = node.service(GroupService)
+    service = node.groups
     await service.resolve(request.group_id)  # of a consumer group that takes members of this protocol too
-    reply = await service.join(_join(request, context))
+    reply = await service.ask(service.core.join, _join(request, context), JoinReply)
     return JoinGroupResponse(
         throttle_time=NO_THROTTLE,
         error_code=reply.code,
@@ -113,7 +123,7 @@ async def sync_group(node: Node, request: SyncGroupRequest, context: RequestCont
         protocol=request.protocol_name,
         assignments={one.member_id: one.assignment for one in request.assignments},
     )
-    reply = await node.service(GroupService).sync(sync)
+    reply = await node.groups.ask(node.groups.core.sync, sync, SyncReply)
     return SyncGroupResponse(
         throttle_time=NO_THROTTLE,
         error_code=reply.code,
@@ -131,7 +141,7 @@ async def heartbeat(node: Node, request: HeartbeatRequest, context: RequestConte
         instance_id=request.group_instance_id,
         generation=request.generation_id,
     )
-    reply = await node.service(GroupService).heartbeat(beat)
+    reply = await node.groups.ask(node.groups.core.heartbeat, beat, HeartbeatReply)
     return HeartbeatResponse(throttle_time=NO_THROTTLE, error_code=reply.code)
 
 
@@ -153,7 +163,9 @@ async def leave_group(node: Node, request: LeaveGroupRequest, context: RequestCo
         if begin:
             await node.turns.wait()
         leaving = [_leaving(member) for member in request.members[begin : begin + MEMBERS_AT_ONCE]]
-        reply = await node.service(GroupService).leave(request.group_id, leaving)
+        reply = await node.groups.ask(
+            node.groups.core.leave, Leave(group_id=request.group_id, members=leaving), LeaveReply
+        )
         code = reply.code
         if code is not ErrorCode.none:
             left = []

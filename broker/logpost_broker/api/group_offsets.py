@@ -45,14 +45,22 @@ from kio.schema.offset_fetch.v10.response import (
 )
 from kio.static.primitive import i32, i64
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
-from logpost_broker.groups.events import OffsetCommitted
-from logpost_broker.groups.messages import Commit, CommitReply, DeleteReply, OffsetToCommit, TopicPartition
-from logpost_broker.groups.offsets import Committed
+from logpost_broker.groups.offsets.committed import Committed
+from logpost_broker.groups.offsets.events import OffsetCommitted
+from logpost_broker.groups.offsets.messages import (
+    Commit,
+    CommitReply,
+    Delete,
+    DeleteReply,
+    OffsetToCommit,
+    TopicPartition,
+)
 from logpost_broker.groups.service import GroupService
 from logpost_broker.node import Node
 from logpost_broker.steps import in_parts
-from logpost_broker.wire.registry import Adapted, RequestContext, handles
+from logpost_broker.wire.convert import Adapted
 from logpost_broker.wire.units import NO_THROTTLE
 
 FIRST_WITH_MEMBER_EPOCH = 9
@@ -75,12 +83,12 @@ async def offset_commit(node: Node, request: OffsetCommitRequest, context: Reque
         generation=request.generation_id_or_member_epoch,
         offsets=tuple([each async for each in _existing_partitions(node, request.topics, topics)]),
     )
-    service = node.service(GroupService)
-    if context.version < FIRST_WITH_MEMBER_EPOCH and service.has_consumer(request.group_id, request.member_id):
+    service = node.groups
+    if context.version < FIRST_WITH_MEMBER_EPOCH and service.core.has_consumer(request.group_id, request.member_id):
         reply = CommitReply(code=ErrorCode.unsupported_version)
     else:
         reply = await service.commit_in_steps(commit, topics)
-    is_gone = reply.code is ErrorCode.illegal_generation and service.kinds.of(request.group_id) is None
+    is_gone = reply.code is ErrorCode.illegal_generation and service.core.kinds.of(request.group_id) is None
     if context.version >= FIRST_WITH_MEMBER_EPOCH and is_gone:
         reply = CommitReply(code=ErrorCode.group_id_not_found)
     answers = [await _committed_topic(node, topic, reply) async for topic in node.turns.each(request.topics)]
@@ -143,11 +151,11 @@ async def _committed_topic(
     large_answers=True,
 )
 async def offset_fetch(node: Node, request: OffsetFetchRequest, context: RequestContext) -> OffsetFetchResponse:
-    service = node.service(GroupService)
+    service = node.groups
     groups: list[OffsetFetchResponseGroup] = []
     room = MAX_FETCHED_OFFSETS
     async for group in node.turns.each(dict.fromkeys(request.groups)):
-        size = len(service.committed(group.group_id)) if group.topics is None else 0
+        size = len(service.core.offsets.committed(group.group_id)) if group.topics is None else 0
         if groups and size > room:
             groups.append(_refused(group, ErrorCode.coordinator_load_in_progress))
         else:
@@ -169,12 +177,12 @@ async def _fetched_group(
 ) -> OffsetFetchResponseGroup:
     try:
         if group.member_id or group.member_epoch >= 0:
-            service.check_consumer(group.group_id, group.member_id or "", group.member_epoch)
+            service.core.check_consumer(group.group_id, group.member_id or "", group.member_epoch)
     except ApiError as error:
         return _refused(group, error.code)
     # What the group has now: a transaction that ends while these are gone through changes none of them.
-    committed = dict(service.committed(group.group_id))
-    pending = service.pending(group.group_id) if require_stable else frozenset()
+    committed = dict(service.core.offsets.committed(group.group_id))
+    pending = service.core.offsets.pending(group.group_id) if require_stable else frozenset()
     asked = [each async for each in _all_topics(node, committed)] if group.topics is None else group.topics
     return OffsetFetchResponseGroup(
         group_id=group.group_id,
@@ -254,10 +262,10 @@ async def offset_delete(node: Node, request: OffsetDeleteRequest, context: Reque
 
 async def _deleted(node: Node, group_id: str, places: Sequence[TopicPartition]) -> DeleteReply:
     """Each stands for itself, so that many are deleted in parts. A group may go with its last offset."""
-    service = node.service(GroupService)
+    service = node.groups
     codes: dict[TopicPartition, ErrorCode] = {}
     async for some in node.turns.each([*in_parts(places, DELETED_AT_ONCE)] or [()]):
-        reply = await service.delete_offsets(group_id, some)
+        reply = await service.ask(service.core.offsets.delete, Delete(group_id=group_id, partitions=some), DeleteReply)
         if reply.code is ErrorCode.group_id_not_found and codes:
             reply = DeleteReply(codes=dict.fromkeys(some, ErrorCode.none))
         if reply.code is not ErrorCode.none:

@@ -17,13 +17,12 @@ from kio.schema.init_producer_id.v6.response import InitProducerIdResponse
 from kio.schema.types import ProducerId
 from kio.static.primitive import i16
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.node import Node
-from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.transactions.events import NO_EPOCH, NO_PRODUCER_ID
 from logpost_broker.transactions.messages import Init
-from logpost_broker.transactions.service import TransactionService
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, milliseconds
 
 FIRST_WITH_PRODUCER_FENCED = 4
@@ -37,7 +36,7 @@ def init_producer_id(
         current = _current(request)
         if request.transactional_id is not None:
             return _init_transactional(node, request, request.transactional_id, current, context)
-        return _answer(ProducerIdentity(node.producer_ids.take(), 0))
+        return _answer(ProducerIdentity(node.partitions.producer_ids.take(), 0))
     except ApiError as error:
         return _refused(error.code)
 
@@ -65,7 +64,7 @@ async def _init_transactional(
     timeout_ms = milliseconds(request.transaction_timeout)
     init = Init(transactional_id=transactional_id, timeout_ms=timeout_ms, current=current)
     try:
-        return _answer(await node.service(TransactionService).init(init))
+        return _answer(await node.transactions.init(init))
     except ApiError as error:
         if error.code is ErrorCode.producer_fenced and context.version < FIRST_WITH_PRODUCER_FENCED:
             return _refused(ErrorCode.invalid_producer_epoch)

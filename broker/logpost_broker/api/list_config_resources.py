@@ -12,9 +12,11 @@ from kio.schema.list_config_resources.v1.request import ListConfigResourcesReque
 from kio.schema.list_config_resources.v1.response import ConfigResource, ListConfigResourcesResponse
 from kio.static.primitive import i8
 
-from logpost_broker.configs.store import ResourceType
-from logpost_broker.node import NODE_ID, Node
-from logpost_broker.wire.registry import Adapted, RequestContext, handles
+from logpost_broker.api.registry import RequestContext, handles
+from logpost_broker.metadata.ids import NODE_ID
+from logpost_broker.metadata.resource_configs import ResourceType
+from logpost_broker.node import Node
+from logpost_broker.wire.convert import Adapted
 from logpost_broker.wire.units import NO_THROTTLE
 
 
@@ -46,4 +48,4 @@ def _names(node: Node, kind: ResourceType) -> list[str]:
         return [topic.name for topic in node.topics]
     if kind in (ResourceType.BROKER, ResourceType.BROKER_LOGGER):
         return [str(NODE_ID)]
-    return node.resource_configs.names(kind)
+    return node.partitions.resource_configs.names(kind)

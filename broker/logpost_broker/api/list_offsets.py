@@ -24,11 +24,11 @@ from kio.schema.list_offsets.v11.response import (
 )
 from kio.static.primitive import i32, i64
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
 from logpost_broker.log.partition_log import NO_EPOCH, PartitionLog
 from logpost_broker.log.time_lookup import TimestampedOffset, highest_timestamp, lookup_of
 from logpost_broker.node import Node
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING_UPLOAD = range(-1, -7, -1)
@@ -42,7 +42,7 @@ NOTHING = TimestampedOffset(timestamp_ms=-1, offset=-1)
 
 @handles(ListOffsetsRequest, ListOffsetsResponse)
 async def list_offsets(node: Node, request: ListOffsetsRequest, context: RequestContext) -> ListOffsetsResponse:
-    await node.shown([log async for log in _asked_for_their_end(node, request)])
+    await node.partitions.shown([log async for log in _asked_for_their_end(node, request)])
     topics = [
         ListOffsetsTopicResponse(
             name=topic.name,
@@ -63,7 +63,7 @@ async def _asked_for_their_end(node: Node, request: ListOffsetsRequest) -> Async
         async for asked in node.turns.each(asked_topic.partitions):
             if asked.timestamp not in (EARLIEST, EARLIEST_LOCAL):
                 with contextlib.suppress(ApiError):  # the answer says why
-                    yield node.log(topic, asked.partition_index)
+                    yield node.partitions.log(topic, asked.partition_index)
 
 
 async def _partitions(
@@ -86,7 +86,7 @@ async def _partition(
         topic = node.topics.by_name(name)
         if topic is None:
             raise ApiError(ErrorCode.unknown_topic_or_partition)
-        log = node.log(topic, asked.partition_index)
+        log = node.partitions.log(topic, asked.partition_index)
         log.require_epoch(asked.current_leader_epoch)
         found = await _find(node, log, asked.timestamp, isolation_level)
     except ApiError as error:

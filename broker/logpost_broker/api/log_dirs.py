@@ -30,9 +30,9 @@ from kio.schema.errors import ErrorCode
 from kio.schema.types import TopicName
 from kio.static.primitive import i32, i64
 
+from logpost_broker.api.registry import RequestContext, handles
+from logpost_broker.metadata.topics import Topic
 from logpost_broker.node import Node
-from logpost_broker.topics import Topic
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 Wanted = tuple[Topic, Sequence[int]]
@@ -61,9 +61,9 @@ def _wanted(node: Node, asked: DescribableLogDirTopic) -> Wanted | None:
 
 
 def _described(node: Node, wanted: Sequence[Wanted]) -> DescribeLogDirsResult:
-    path = str(node.logs.directory)
+    path = str(node.partitions.logs.directory)
     try:
-        space = node.logs.space()
+        space = node.partitions.logs.space()
         topics = tuple(
             DescribeLogDirsTopic(
                 name=TopicName(topic.name), partitions=tuple(_partition(node, topic, number) for number in numbers)
@@ -84,7 +84,7 @@ def _described(node: Node, wanted: Sequence[Wanted]) -> DescribeLogDirsResult:
 def _partition(node: Node, topic: Topic, number: int) -> DescribeLogDirsPartition:
     return DescribeLogDirsPartition(
         partition_index=i32(number),
-        partition_size=i64(node.logs.size_bytes(topic, number)),
+        partition_size=i64(node.partitions.logs.size_bytes(topic, number)),
         offset_lag=i64(0),
         is_future_key=False,
     )
@@ -117,7 +117,7 @@ async def alter_replica_log_dirs(
 
 
 def _moved(node: Node, asked: AlterReplicaLogDir, name: str, number: int) -> ErrorCode:
-    if asked.path != str(node.logs.directory):
+    if asked.path != str(node.partitions.logs.directory):
         return ErrorCode.log_dir_not_found
     topic = node.topics.by_name(name)
     if topic is None or not 0 <= number < topic.partitions:

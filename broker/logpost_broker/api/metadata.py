@@ -29,10 +29,12 @@ from kio.schema.types import BrokerId, TopicName
 from kio.static.primitive import i32
 
 from logpost_broker.api.describe_cluster import CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
-from logpost_broker.node import NODE_ID, Node
-from logpost_broker.topics import INTERNAL_TOPICS, NewTopic, Topic, check_name
-from logpost_broker.wire.registry import Adapted, RequestContext, handles
+from logpost_broker.metadata.ids import NODE_ID
+from logpost_broker.metadata.topics import INTERNAL_TOPICS, NewTopic, Topic, check_name
+from logpost_broker.node import Node
+from logpost_broker.wire.convert import Adapted
 from logpost_broker.wire.units import NO_THROTTLE
 
 TOPICS_ON_FIRST_USE = 1_000
@@ -55,7 +57,7 @@ async def metadata(node: Node, request: MetadataRequest, context: RequestContext
         topics = [await _described(node, topic, operations) for topic in node.topics]
     else:
         wanted = dict.fromkeys(request.topics)
-        may_create = request.allow_auto_topic_creation and node.config.auto_create_topics
+        may_create = request.allow_auto_topic_creation and node.partitions.config.auto_create_topics
         refused = await _create_missing(node, wanted) if may_create else {}
         topics = [await _asked(node, asked, operations, refused) async for asked in node.turns.each(wanted)]
     return MetadataResponse(
@@ -71,8 +73,10 @@ async def metadata(node: Node, request: MetadataRequest, context: RequestContext
 async def _create_missing(node: Node, wanted: Iterable[MetadataRequestTopic]) -> dict[str, ApiError]:
     """Create the topics that are not there; answers why some could not be."""
     missing = [name async for asked in node.turns.each(wanted) if (name := _missing(node, asked)) is not None]
-    partitions = node.config.num_partitions
-    outcomes = await node.create_topics([NewTopic(name, partitions) for name in missing[:TOPICS_ON_FIRST_USE]])
+    partitions = node.partitions.config.num_partitions
+    outcomes = await node.partitions.create_topics(
+        [NewTopic(name, partitions) for name in missing[:TOPICS_ON_FIRST_USE]]
+    )
     return {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, ApiError)}
 
 
@@ -102,7 +106,7 @@ async def _asked(
 def _find(node: Node, asked: MetadataRequestTopic, refused: Mapping[str, ApiError]) -> Topic:
     """Raises ApiError."""
     if asked.topic_id is not None or asked.name is None:  # Java's client sends an empty name with an id
-        return node.topic_of(asked.topic_id)
+        return node.partitions.topic_of(asked.topic_id)
     topic = node.topics.by_name(asked.name)
     if topic is not None:
         return topic
@@ -126,7 +130,7 @@ def _partition(node: Node, number: int) -> MetadataResponsePartition:
         error_code=ErrorCode.none,
         partition_index=i32(number),
         leader_id=BROKER_ID,
-        leader_epoch=i32(node.logs.leader_epoch),
+        leader_epoch=i32(node.partitions.logs.leader_epoch),
         replica_nodes=(BROKER_ID,),
         isr_nodes=(BROKER_ID,),
         offline_replicas=(),

@@ -17,10 +17,10 @@ from kio.schema.offset_for_leader_epoch.v4.response import (
 )
 from kio.static.primitive import i32, i64
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
 from logpost_broker.log.leader_epochs import EpochEnd
 from logpost_broker.node import Node
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 UNKNOWN = EpochEnd(epoch=-1, end_offset=-1)
@@ -64,7 +64,7 @@ def _end(node: Node, name: str, asked: OffsetForLeaderPartition) -> EpochEnd:
     topic = node.topics.by_name(name)
     if topic is None:
         raise ApiError(ErrorCode.unknown_topic_or_partition)
-    log = node.log(topic, asked.partition)
+    log = node.partitions.log(topic, asked.partition)
     log.require_online()
     log.require_epoch(asked.current_leader_epoch)
     return log.epochs.end_of(asked.leader_epoch, log.next_offset) or UNKNOWN

@@ -23,9 +23,10 @@ from kio.schema.errors import ErrorCode
 from kio.schema.list_partition_reassignments.v0.request import ListPartitionReassignmentsRequest
 from kio.schema.list_partition_reassignments.v0.response import ListPartitionReassignmentsResponse
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
-from logpost_broker.node import NODE_ID, Node
-from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.metadata.ids import NODE_ID
+from logpost_broker.node import Node
 from logpost_broker.wire.units import NO_THROTTLE
 
 

@@ -25,18 +25,17 @@ from kio.schema.produce.v13.response import (
 )
 from kio.static.primitive import i32, i64
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError, ProtocolError, without_traces
 from logpost_broker.log.batch import TRANSACTIONAL, BatchHeader
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.produced import InvalidRecordsError, check_produced
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.node import Node
-from logpost_broker.producer_identity import ProducerIdentity
-from logpost_broker.server.appender import Written
+from logpost_broker.partitions.appender import Written
 from logpost_broker.transactions.events import TopicPartition
 from logpost_broker.transactions.messages import Add
-from logpost_broker.transactions.service import TransactionService
 from logpost_broker.transactions.verification import Verification
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, instant
 
 ACKS_NONE, ACKS_WRITTEN, ACKS_ALL = 0, 1, -1
@@ -94,7 +93,7 @@ async def _in_steps(
     settled = [await _settled(outcome) async for outcome in node.turns.each(outcomes)]
     if request.acks == ACKS_ALL:
         logs = {outcome.result.log for outcome in settled if isinstance(outcome.result, Written)}
-        await asyncio.gather(*map(node.durable, logs), return_exceptions=True)
+        await asyncio.gather(*map(node.partitions.durable, logs), return_exceptions=True)
     topics: dict[uuid.UUID | None, list[PartitionProduceResponse]] = {}
     for begin in range(0, len(settled), PARTITIONS_AT_ONCE):
         await node.turns.wait()
@@ -123,9 +122,9 @@ def _answer(node: Node, acks: int, outcomes: Sequence[Outcome]) -> Answer:
         if isinstance(outcome.result, ApiError):
             node.metrics.refused_batches(outcome.result.code.name).inc()
     if acks == ACKS_ALL and logs:
-        return _when_durable({log: node.durable(log) for log in logs}, outcomes)
+        return _when_durable({log: node.partitions.durable(log) for log in logs}, outcomes)
     for log in logs:
-        node.flusher.written(log)
+        node.partitions.flusher.written(log)
     if acks != ACKS_NONE:
         return _response(outcomes, {})
     for outcome in outcomes:
@@ -146,17 +145,19 @@ def _append(
     try:
         if request.acks not in (ACKS_NONE, ACKS_WRITTEN, ACKS_ALL):
             raise ApiError(ErrorCode.invalid_required_acks)
-        topic = node.topic_of(topic_id)
+        topic = node.partitions.topic_of(topic_id)
         if topic.internal:
             raise ApiError(ErrorCode.invalid_topic_exception, f"'{topic.name}' is written by the broker itself")
-        log = node.log(topic, data.index)
-        rules = topic.configs.rules(node.config)
-        now_ms = node.now_ms()
+        log = node.partitions.log(topic, data.index)
+        rules = topic.configs.rules(node.partitions.config)
+        now_ms = node.partitions.now_ms()
         header = check_produced(batch, rules, now_ms=now_ms, takes_zstd=context.version >= ZSTD_VERSION)
         if header.attributes & TRANSACTIONAL:
             _verify_transaction(node, request.transactional_id, header, (topic.name, data.index), context.version)
-        node.admit(len(batch), now_ms)
-        result = node.appender.append(log, header, batch, rules, now_ms=now_ms, connection=context.connection)
+        node.partitions.admit(len(batch), now_ms)
+        result = node.partitions.appender.append(
+            log, header, batch, rules, now_ms=now_ms, connection=context.connection
+        )
     except ApiError as error:
         return Outcome(topic_id, data.index, without_traces(error))
     node.metrics.produced_bytes.inc(len(batch))
@@ -178,7 +179,7 @@ def _verify_transaction(
         partitions=frozenset({place}),
         is_v2=verification is Verification.ADDS,
     )
-    node.service(TransactionService).verify(add, verification)
+    node.transactions.verify(add, verification)
 
 
 def _when_durable(

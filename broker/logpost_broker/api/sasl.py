@@ -14,8 +14,8 @@ from kio.schema.sasl_authenticate.v2.response import SaslAuthenticateResponse
 from kio.schema.sasl_handshake.v1.request import SaslHandshakeRequest
 from kio.schema.sasl_handshake.v1.response import SaslHandshakeResponse
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.node import Node
-from logpost_broker.wire.registry import RequestContext, handles
 
 
 @handles(SaslHandshakeRequest, SaslHandshakeResponse)

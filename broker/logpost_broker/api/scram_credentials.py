@@ -22,11 +22,11 @@ from kio.schema.describe_user_scram_credentials.v0.response import (
 from kio.schema.errors import ErrorCode
 from kio.static.primitive import i8, i32
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
-from logpost_broker.metadata_file import ScramEntry
+from logpost_broker.metadata.metadata_file import ScramEntry
+from logpost_broker.metadata.scram_credentials import Upsertion
 from logpost_broker.node import Node
-from logpost_broker.scram_credentials import Upsertion
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 

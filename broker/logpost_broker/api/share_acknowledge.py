@@ -22,14 +22,15 @@ from kio.schema.share_acknowledge.v2.response import (
 )
 from kio.static.primitive import i32
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
-from logpost_broker.node import NODE_ID, Node
-from logpost_broker.share_groups.delivery import ShareDelivery
-from logpost_broker.share_groups.events import Place
-from logpost_broker.share_groups.service import ShareGroupService
-from logpost_broker.share_groups.sessions import FINAL_EPOCH, OPENING_EPOCH, TopicIdPartition
-from logpost_broker.share_groups.share_partition import Acknowledgement
-from logpost_broker.wire.registry import RequestContext, handles
+from logpost_broker.groups.share.delivery import ShareDelivery
+from logpost_broker.groups.share.events import Place
+from logpost_broker.groups.share.sessions import FINAL_EPOCH, OPENING_EPOCH, TopicIdPartition
+from logpost_broker.groups.share.share_partition import Acknowledgement
+from logpost_broker.groups.share_service import ShareGroupService
+from logpost_broker.metadata.ids import NODE_ID
+from logpost_broker.node import Node
 from logpost_broker.wire.units import NO_THROTTLE, duration
 
 Acknowledgements = Mapping[TopicIdPartition, Sequence[Acknowledgement]]
@@ -90,7 +91,7 @@ class Acknowledged:
 
 
 async def acknowledge(node: Node, group_id: str, member_id: str, acknowledgements: Acknowledgements) -> Acknowledged:
-    delivery = node.service(ShareGroupService).delivery
+    delivery = node.shares.delivery
     outcome = Acknowledged()
     async for asked, batches in node.turns.each(acknowledgements.items()):
         outcome.errors[asked] = None
@@ -105,9 +106,9 @@ async def acknowledge(node: Node, group_id: str, member_id: str, acknowledgement
 async def share_acknowledge(
     node: Node, request: ShareAcknowledgeRequest, context: RequestContext
 ) -> ShareAcknowledgeResponse:
-    service = node.service(ShareGroupService)
+    service = node.shares
     try:
-        group_id, member_id = _in_session(service, request, node.now_ms())
+        group_id, member_id = _in_session(service, request, node.partitions.now_ms())
     except ApiError as error:
         return _answer(service, request, Acknowledged(), error)
     outcome = await acknowledge(node, group_id, member_id, acknowledgements_of(request.topics))

@@ -25,19 +25,20 @@ from kio.schema.share_fetch.v2.response import (
 )
 from kio.static.primitive import Records, i16, i32, i64
 
+from logpost_broker.api.fetch_reading import MAX_RESPONSE_BYTES
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.api.share_acknowledge import Acknowledged, acknowledge, acknowledgements_of
 from logpost_broker.errors import ApiError, without_traces
-from logpost_broker.fetch_reading import MAX_RESPONSE_BYTES
+from logpost_broker.groups.share.delivery import NOTHING, Fetched, FetchLimits
+from logpost_broker.groups.share.events import Place
+from logpost_broker.groups.share.sessions import FINAL_EPOCH, OPENING_EPOCH, ShareSession, TopicIdPartition, update
+from logpost_broker.groups.share.waiting import RecordsWait
+from logpost_broker.groups.share_service import ShareGroupService
 from logpost_broker.log.partition_log import PartitionLog
-from logpost_broker.node import NODE_ID, Node
-from logpost_broker.share_groups.delivery import NOTHING, Fetched, FetchLimits
-from logpost_broker.share_groups.events import Place
-from logpost_broker.share_groups.service import ShareGroupService
-from logpost_broker.share_groups.sessions import FINAL_EPOCH, OPENING_EPOCH, ShareSession, TopicIdPartition, update
-from logpost_broker.share_groups.waiting import RecordsWait
+from logpost_broker.metadata.ids import NODE_ID
+from logpost_broker.node import Node
 from logpost_broker.steps import in_parts
 from logpost_broker.turns import STEP_SECONDS
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, duration, milliseconds
 
 NAMED_AT_ONCE = 1_000
@@ -59,9 +60,9 @@ class Found:
 
 @handles(ShareFetchRequest, ShareFetchResponse, large_answers=True)
 async def share_fetch(node: Node, request: ShareFetchRequest, context: RequestContext) -> ShareFetchResponse | None:
-    service = node.service(ShareGroupService)
+    service = node.shares
     try:
-        session = _session(service, request, node.now_ms())
+        session = _session(service, request, node.partitions.now_ms())
         if request.share_session_epoch == OPENING_EPOCH:
             place = _group(request), _member(request)
             context.connection.when_lost(place, partial(service.lose_session, *place, session))
@@ -116,17 +117,17 @@ def _updated(session: ShareSession, request: ShareFetchRequest) -> Generator[Non
 
 async def _acquire(node: Node, request: ShareFetchRequest, session: ShareSession, context: RequestContext) -> Found:
     """Wait where there is nothing, as long as the client says."""
-    delivery = node.service(ShareGroupService).delivery
+    delivery = node.shares.delivery
     loop = asyncio.get_running_loop()
     deadline = loop.time() + milliseconds(request.max_wait) / 1000
     errors = await _begin(node, request, session)
 
     def is_enough(found: Found) -> bool:
-        is_over = loop.time() >= deadline or node.is_stopping or context.connection.closed
+        is_over = loop.time() >= deadline or node.partitions.is_stopping or context.connection.closed
         return bool(found.fetched or found.errors) or not found.logs or is_over
 
     while not is_enough(found := await _look(node, request, session, errors, context)):
-        with RecordsWait(node, delivery, found.logs) as wait:
+        with RecordsWait(node.partitions, delivery, found.logs) as wait:
             # What came since the first step has woken nobody.
             if found.in_steps and is_enough(found := await _look(node, request, session, errors, context)):
                 break
@@ -137,7 +138,7 @@ async def _acquire(node: Node, request: ShareFetchRequest, session: ShareSession
 async def _begin(node: Node, request: ShareFetchRequest, session: ShareSession) -> dict[TopicIdPartition, ApiError]:
     """Begin with what the group has not read before, and only then acquire: a member that goes meanwhile has nothing.
     Answers what cannot be read."""
-    delivery = node.service(ShareGroupService).delivery
+    delivery = node.shares.delivery
     errors = {}
     async for asked in node.turns.each(tuple(session.partitions)):
         try:
@@ -155,7 +156,7 @@ async def _look(
     context: RequestContext,
 ) -> Found:
     """Acquires nothing for a client that is gone."""
-    delivery = node.service(ShareGroupService).delivery
+    delivery = node.shares.delivery
     found = Found(errors=dict(errors))
     room: int = min(request.max_bytes, MAX_RESPONSE_BYTES)
     records: int = request.max_records

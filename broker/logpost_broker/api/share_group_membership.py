@@ -19,13 +19,11 @@ from kio.schema.types import GroupId, TopicName
 from kio.static.primitive import i32
 
 from logpost_broker.api.group_admin import ALL_OPERATIONS, NOT_ASKED_FOR
-from logpost_broker.groups.service import GroupService
+from logpost_broker.api.registry import RequestContext, handles
+from logpost_broker.groups.share import assignor
+from logpost_broker.groups.share.member_events import ShareCurrentStored, ShareMemberStored
+from logpost_broker.groups.share.messages import ShareHeartbeat, ShareHeartbeatReply
 from logpost_broker.node import Node
-from logpost_broker.share_groups import assignor
-from logpost_broker.share_groups.member_events import ShareCurrentStored, ShareMemberStored
-from logpost_broker.share_groups.messages import ShareHeartbeat
-from logpost_broker.share_groups.service import ShareGroupService
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, duration
 
 ASSIGNOR = "simple"
@@ -35,7 +33,7 @@ ASSIGNOR = "simple"
 async def share_group_heartbeat(
     node: Node, request: ShareGroupHeartbeatRequest, context: RequestContext
 ) -> ShareGroupHeartbeatResponse:
-    reply = await node.service(GroupService).share_heartbeat(_heartbeat(request, context))
+    reply = await node.groups.ask(node.groups.core.share_heartbeat, _heartbeat(request, context), ShareHeartbeatReply)
     return ShareGroupHeartbeatResponse(
         throttle_time=NO_THROTTLE,
         error_code=reply.code,
@@ -79,7 +77,7 @@ async def share_group_describe(
 
 
 async def _described(node: Node, group_id: GroupId, operations: i32) -> DescribedGroup:
-    group = node.service(ShareGroupService).describe(group_id)
+    group = node.shares.describe(group_id)
     if group is None:
         return DescribedGroup(
             error_code=ErrorCode.group_id_not_found if group_id else ErrorCode.invalid_group_id,

@@ -38,12 +38,11 @@ from kio.schema.errors import ErrorCode
 from kio.schema.types import GroupId, TopicName
 from kio.static.primitive import i32, i64
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.share.events import Place
 from logpost_broker.node import Node
-from logpost_broker.share_groups.events import Place
-from logpost_broker.share_groups.service import ShareGroupService
 from logpost_broker.steps import in_parts
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 UNKNOWN = i64(-1)
@@ -57,7 +56,7 @@ async def describe_share_group_offsets(
 ) -> DescribeShareGroupOffsetsResponse:
     groups = tuple([await _described(node, group) async for group in node.turns.each(dict.fromkeys(request.groups))])
     try:
-        await node.service(ShareGroupService).delivery.settled()
+        await node.shares.delivery.settled()
     except ApiError as error:
         groups = await node.turns.map(partial(_refused, error=error), [group.group_id for group in groups])
     return DescribeShareGroupOffsetsResponse(throttle_time=NO_THROTTLE, groups=groups)
@@ -72,7 +71,7 @@ def _refused(group_id: GroupId, error: ApiError) -> DescribeShareGroupOffsetsRes
 async def _described(
     node: Node, asked: DescribeShareGroupOffsetsRequestGroup
 ) -> DescribeShareGroupOffsetsResponseGroup:
-    service = node.service(ShareGroupService)
+    service = node.shares
     if service.describe(asked.group_id) is None:
         return _refused(asked.group_id, ApiError(ErrorCode.group_id_not_found, f"Group {asked.group_id} not found."))
     partitions: dict[str, list[int]] = {}
@@ -114,7 +113,7 @@ def _described_partition(
     try:
         if topic is None:
             raise ApiError(ErrorCode.unknown_topic_or_partition)
-        log = node.log(topic, number)
+        log = node.partitions.log(topic, number)
     except ApiError as error:
         return DescribeShareGroupOffsetsResponsePartition(
             partition_index=i32(number),
@@ -123,7 +122,7 @@ def _described_partition(
             error_code=error.code,
             error_message=str(error),
         )
-    partition = node.service(ShareGroupService).delivery.states.get(Place(group_id, topic.id, number))
+    partition = node.shares.delivery.states.get(Place(group_id, topic.id, number))
     lag = UNKNOWN
     if partition is not None:
         start = max(partition.start_offset, log.log_start_offset)
@@ -141,7 +140,7 @@ def _described_partition(
 async def alter_share_group_offsets(
     node: Node, request: AlterShareGroupOffsetsRequest, context: RequestContext
 ) -> AlterShareGroupOffsetsResponse:
-    service = node.service(ShareGroupService)
+    service = node.shares
     try:
         if any(node.topics.by_name(topic.topic_name) for topic in request.topics):
             await service.create_group(request.group_id)
@@ -183,9 +182,9 @@ def _altered(
     try:
         if topic is None:
             raise ApiError(ErrorCode.unknown_topic_or_partition, "there is no such topic")
-        log = node.log(topic, number)
+        log = node.partitions.log(topic, number)
         start = min(max(start_offset, log.log_start_offset), log.high_watermark)
-        service = node.service(ShareGroupService)
+        service = node.shares
         service.require_empty(group_id)
         service.delivery.begin(Place(group_id, topic.id, number), start)
     except ApiError as error:
@@ -197,7 +196,7 @@ def _altered(
 async def delete_share_group_offsets(
     node: Node, request: DeleteShareGroupOffsetsRequest, context: RequestContext
 ) -> DeleteShareGroupOffsetsResponse:
-    service = node.service(ShareGroupService)
+    service = node.shares
     try:
         service.require_empty(request.group_id)
         places = service.delivery.states.places_by_topic(request.group_id)
@@ -215,7 +214,7 @@ async def delete_share_group_offsets(
 async def _deleted(
     node: Node, places: Mapping[uuid.UUID, Sequence[Place]], name: TopicName
 ) -> DeleteShareGroupOffsetsResponseTopic:
-    service = node.service(ShareGroupService)
+    service = node.shares
     topic = node.topics.by_name(name)
     topic_id = uuid.UUID(int=0) if topic is None else topic.id
     async for some in node.turns.each(in_parts(places.get(topic_id, ()), FORGOTTEN_AT_ONCE)):

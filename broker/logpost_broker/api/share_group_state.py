@@ -24,13 +24,12 @@ from kio.schema.write_share_group_state.v1 import request as writing
 from kio.schema.write_share_group_state.v1 import response as written
 from kio.static.primitive import i8, i16, i32, i64
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.share.events import UNCHANGED, Place, RecordState, StateBatch
+from logpost_broker.groups.share.share_partition import Change
+from logpost_broker.groups.share.states import Kept
 from logpost_broker.node import Node
-from logpost_broker.share_groups.events import UNCHANGED, Place, RecordState, StateBatch
-from logpost_broker.share_groups.service import ShareGroupService
-from logpost_broker.share_groups.share_partition import Change
-from logpost_broker.share_groups.states import Kept
-from logpost_broker.wire.registry import RequestContext, handles
 
 NOT_BEGUN = i64(-1)
 STORED_STATES = (RecordState.AVAILABLE, RecordState.ACKNOWLEDGED, RecordState.ARCHIVED)
@@ -58,7 +57,7 @@ async def _changed(
     node: Node, group_id: str, topics: Sequence[AskedTopic[P]], change: Callable[[Place, P], None]
 ) -> list[tuple[uuid.UUID | None, list[tuple[i32, ErrorCode, str | None]]]]:
     """What became of each partition, when it is durable."""
-    delivery = node.service(ShareGroupService).delivery
+    delivery = node.shares.delivery
     results = []
     async for topic in node.turns.each(topics):
         codes: list[tuple[i32, ErrorCode, str | None]] = []
@@ -75,7 +74,7 @@ async def _changed(
 
 def _kept(node: Node, group_id: str) -> Callable[[uuid.UUID | None, int], Kept | None]:
     """Looks up what is kept of a topic's partition."""
-    states = node.service(ShareGroupService).delivery.states
+    states = node.shares.delivery.states
     return lambda topic_id, partition: states.kept(_place(group_id, topic_id, partition))
 
 
@@ -87,7 +86,7 @@ def _place(group_id: str, topic_id: uuid.UUID | None, partition: int) -> Place:
 async def initialize_share_group_state(
     node: Node, request: initializing.InitializeShareGroupStateRequest, context: RequestContext
 ) -> initialized.InitializeShareGroupStateResponse:
-    delivery = node.service(ShareGroupService).delivery
+    delivery = node.shares.delivery
 
     def initialize(place: Place, asked: initializing.PartitionData) -> None:
         """Without a start offset the group begins where its first fetch finds that it should."""
@@ -115,7 +114,7 @@ async def initialize_share_group_state(
 async def write_share_group_state(
     node: Node, request: writing.WriteShareGroupStateRequest, context: RequestContext
 ) -> written.WriteShareGroupStateResponse:
-    delivery = node.service(ShareGroupService).delivery
+    delivery = node.shares.delivery
 
     def write(place: Place, asked: writing.PartitionData) -> None:
         delivery.write(place, asked.state_epoch, _change(asked))
@@ -154,7 +153,7 @@ def _change(asked: writing.PartitionData) -> Change:
 async def delete_share_group_state(
     node: Node, request: deleting.DeleteShareGroupStateRequest, context: RequestContext
 ) -> deleted.DeleteShareGroupStateResponse:
-    delivery = node.service(ShareGroupService).delivery
+    delivery = node.shares.delivery
 
     def delete(place: Place, asked: deleting.PartitionData) -> None:
         delivery.forget([place] if delivery.states.get(place) else [])

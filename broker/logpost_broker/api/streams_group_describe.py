@@ -23,14 +23,13 @@ from kio.schema.types import GroupId, TopicName
 from kio.static.primitive import i16, i32, u16
 
 from logpost_broker.api.group_admin import ALL_OPERATIONS, NOT_ASKED_FOR
-from logpost_broker.groups.service import GroupService
+from logpost_broker.api.registry import RequestContext, handles
+from logpost_broker.groups.streams.configured_topology import ConfiguredSubtopology
+from logpost_broker.groups.streams.listing import DescribedStreamsGroup, DescribedStreamsMember
+from logpost_broker.groups.streams.tasks import Tasks, TaskSet, by_subtopology
+from logpost_broker.groups.streams.topology import InternalTopic
+from logpost_broker.groups.streams.topology import Subtopology as ToldSubtopology
 from logpost_broker.node import Node
-from logpost_broker.streams_groups.configured_topology import ConfiguredSubtopology
-from logpost_broker.streams_groups.listing import DescribedStreamsGroup, DescribedStreamsMember
-from logpost_broker.streams_groups.tasks import Tasks, TaskSet, by_subtopology
-from logpost_broker.streams_groups.topology import InternalTopic
-from logpost_broker.streams_groups.topology import Subtopology as ToldSubtopology
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 
@@ -56,13 +55,13 @@ def _allowed(group: DescribedGroup, operations: i32) -> DescribedGroup:
 
 
 async def _group(node: Node, group_id: GroupId) -> DescribedGroup:
-    service = node.service(GroupService)
-    group = service.describe_streams(group_id)
+    service = node.groups
+    group = service.core.streams.describe(group_id)
     if group is not None:
         return await _described(node, group)
     if not group_id:
         return _refused(group_id, ErrorCode.invalid_group_id, "The group id can't be empty.")
-    is_other = service.kinds.of(group_id) is not None
+    is_other = service.core.kinds.of(group_id) is not None
     message = f"Group {group_id} is not a streams group." if is_other else f"Group {group_id} not found."
     return _refused(group_id, ErrorCode.group_id_not_found, message)
 

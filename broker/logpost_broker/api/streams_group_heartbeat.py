@@ -27,16 +27,15 @@ from kio.schema.types import TopicName
 from kio.static.primitive import i8, i32, u16
 
 from logpost_broker.api.create_topics import BROKERS_CHOICE
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
-from logpost_broker.groups.service import GroupService
+from logpost_broker.groups.streams.events import Endpoint
+from logpost_broker.groups.streams.messages import EndpointPartitions, StreamsHeartbeat, StreamsHeartbeatReply
+from logpost_broker.groups.streams.statuses import Status, StatusCode
+from logpost_broker.groups.streams.tasks import TaskSet, by_subtopology
+from logpost_broker.groups.streams.topology import CopartitionGroup, InternalTopic, Subtopology, Topology
+from logpost_broker.metadata.topics import INTERNAL_TOPICS, NewTopic, Topic, check_name
 from logpost_broker.node import Node
-from logpost_broker.streams_groups.events import Endpoint
-from logpost_broker.streams_groups.messages import EndpointPartitions, StreamsHeartbeat, StreamsHeartbeatReply
-from logpost_broker.streams_groups.statuses import Status, StatusCode
-from logpost_broker.streams_groups.tasks import TaskSet, by_subtopology
-from logpost_broker.streams_groups.topology import CopartitionGroup, InternalTopic, Subtopology, Topology
-from logpost_broker.topics import INTERNAL_TOPICS, NewTopic, Topic, check_name
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, duration, milliseconds
 
 NO_ACCEPTABLE_LAG = i32(0)
@@ -54,7 +53,7 @@ async def streams_group_heartbeat(
             _check_names(heartbeat.topology)
     except ApiError as error:
         return _answer(StreamsHeartbeatReply(code=error.code, message=error.message))
-    reply = await node.service(GroupService).streams_heartbeat(heartbeat)
+    reply = await node.groups.ask(node.groups.core.streams_heartbeat, heartbeat, StreamsHeartbeatReply)
     failures = await _create(node, reply.missing_topics)
     return _answer(replace(reply, statuses=tuple(_with_failures(reply.statuses, failures))))
 
@@ -92,7 +91,7 @@ async def _create(node: Node, topics: Sequence[InternalTopic]) -> list[str]:
                 "factor is larger than the number of brokers, which is 1"
             )
             outcomes[topic.name] = ApiError(ErrorCode.invalid_replication_factor, message)
-    outcomes |= await node.create_topics(wanted)
+    outcomes |= await node.partitions.create_topics(wanted)
     failures = []
     for topic in topics:
         error = outcomes[topic.name]

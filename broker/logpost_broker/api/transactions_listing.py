@@ -21,13 +21,12 @@ from kio.schema.list_transactions.v2.response import TransactionState as Listed
 from kio.schema.types import ProducerId, TopicName, TransactionalId
 from kio.static.primitive import i16, i32, i32Timedelta
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.node import Node
 from logpost_broker.regular_expression import RegularExpression
 from logpost_broker.transactions.events import NO_EPOCH, NO_PRODUCER_ID, TransactionStored
 from logpost_broker.transactions.listing import ListFilter
-from logpost_broker.transactions.service import TransactionService
 from logpost_broker.transactions.states import TransactionState
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE, instant
 
 STATES = {state.value: state for state in TransactionState}
@@ -48,7 +47,7 @@ async def list_transactions(
         producer_ids=request.producer_id_filters,
         min_duration_ms=request.duration_filter,
     )
-    found = node.service(TransactionService).listed(wanted)
+    found = node.transactions.listed(wanted)
     if request.transactional_id_pattern:
         found = [each async for each in node.turns.each(found) if pattern.matches(each.transactional_id)]
     unknown = tuple(name for name in request.state_filters if name not in STATES)
@@ -75,7 +74,7 @@ def _listed(transaction: TransactionStored) -> Listed:
 async def describe_transactions(
     node: Node, request: DescribeTransactionsRequest, context: RequestContext
 ) -> DescribeTransactionsResponse:
-    service = node.service(TransactionService)
+    service = node.transactions
     return DescribeTransactionsResponse(
         throttle_time=NO_THROTTLE,
         transaction_states=tuple(

@@ -18,15 +18,13 @@ from kio.schema.txn_offset_commit.v5.response import (
     TxnOffsetCommitResponseTopic,
 )
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
-from logpost_broker.groups.messages import Commit, CommitReply, OffsetToCommit
-from logpost_broker.groups.service import GroupService
+from logpost_broker.groups.offsets.messages import Commit, CommitReply, OffsetToCommit
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.node import Node
-from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.transactions.messages import OFFSETS_PARTITION, Add
-from logpost_broker.transactions.service import TransactionService
 from logpost_broker.transactions.verification import Verification
-from logpost_broker.wire.registry import RequestContext, handles
 from logpost_broker.wire.units import NO_THROTTLE
 
 FIRST_THAT_ADDS = 5
@@ -54,14 +52,12 @@ async def txn_offset_commit(
         offsets=offsets,
         producer=producer,
     )
-    transactions = node.service(TransactionService)
+    transactions = node.transactions
     try:
         if not request.group_id:
             raise ApiError(ErrorCode.invalid_group_id, "a transaction commits offsets of a group with a name")
         # In one step with the writing: behind the end of the transaction they would stay pending.
-        reply = await node.service(GroupService).commit_in_steps(
-            commit, topics, lambda: transactions.verify(add, verification)
-        )
+        reply = await node.groups.commit_in_steps(commit, topics, lambda: transactions.verify(add, verification))
     except ApiError as error:
         reply = CommitReply(code=error.code)
     return await _answer(node, request, offsets, reply)

@@ -14,8 +14,9 @@ from kio.schema.update_features.v2.request import FeatureUpdateKey, UpdateFeatur
 from kio.schema.update_features.v2.response import UpdateFeaturesResponse
 
 from logpost_broker.api.api_versions import FEATURES
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.node import Node
-from logpost_broker.wire.registry import Adapted, RequestContext, handles
+from logpost_broker.wire.convert import Adapted
 from logpost_broker.wire.units import NO_THROTTLE
 
 UPGRADE_TYPES = (1, 2, 3)

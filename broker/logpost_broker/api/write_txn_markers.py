@@ -20,20 +20,19 @@ from kio.schema.write_txn_markers.v2.response import (
     WriteTxnMarkersResponse,
 )
 
+from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.node import Node
-from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.transactions.events import TopicPartition
 from logpost_broker.transactions.markers import Markers
-from logpost_broker.transactions.service import TransactionService
-from logpost_broker.wire.registry import RequestContext, handles
 
 
 @handles(WriteTxnMarkersRequest, WriteTxnMarkersResponse)
 async def write_txn_markers(
     node: Node, request: WriteTxnMarkersRequest, context: RequestContext
 ) -> WriteTxnMarkersResponse:
-    markers = node.service(TransactionService).markers
+    markers = node.transactions.markers
     asked = [
         (marker, (topic.name, partition))
         async for marker in node.turns.each(request.markers)

@@ -6,55 +6,40 @@ Every call says what it decided as an `Outcome` and waits for nothing. A caller 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.consumer_groups.coordinator import ConsumerGroups
-from logpost_broker.consumer_groups.events import ConsumerGroupEvent
-from logpost_broker.consumer_groups.messages import JOIN_EPOCH, MemberHeartbeat, MemberHeartbeatReply
-from logpost_broker.consumer_groups.timer_keys import MemberTimer
+from logpost_broker.coordinator.outcome import Draft, Event, Outcome, Reply, Waiter
 from logpost_broker.errors import ApiError
-from logpost_broker.groups import rebalance
-from logpost_broker.groups.classic_groups import ClassicGroups, check_join
-from logpost_broker.groups.events import (
-    Event,
-    GroupDeleted,
-    GroupStored,
-)
-from logpost_broker.groups.group import Group
+from logpost_broker.groups.classic import rebalance
+from logpost_broker.groups.classic.events import GroupDeleted, GroupStored
+from logpost_broker.groups.classic.group import Group
+from logpost_broker.groups.classic.groups import ClassicGroups, check_join
+from logpost_broker.groups.classic.listing import DescribedGroup
+from logpost_broker.groups.classic.messages import Heartbeat, Join, JoinReply, Leave, LeaveReply, Sync
+from logpost_broker.groups.classic.timer_keys import ClassicTimer
+from logpost_broker.groups.consumer.coordinator import ConsumerGroups
+from logpost_broker.groups.consumer.events import ConsumerGroupEvent
+from logpost_broker.groups.consumer.messages import JOIN_EPOCH, MemberHeartbeat, MemberHeartbeatReply
+from logpost_broker.groups.consumer.timer_keys import MemberTimer
 from logpost_broker.groups.group_table import GroupTable
-from logpost_broker.groups.kinds import GroupKind, GroupKinds
-from logpost_broker.groups.limits import GroupLimits
-from logpost_broker.groups.listing import DescribedGroup, ListedGroup
-from logpost_broker.groups.messages import (
-    CreateReply,
-    DeleteReply,
-    Heartbeat,
-    Join,
-    JoinReply,
-    LeaveReply,
-    LeavingMember,
-    Sync,
-)
+from logpost_broker.groups.kinds import GroupKind, GroupKinds, ListedGroup
 from logpost_broker.groups.offset_requests import OffsetRequests
-from logpost_broker.groups.offsets import (
+from logpost_broker.groups.offsets.committed import (
     Offsets,
 )
-from logpost_broker.groups.outcome import (
-    Draft,
-    Outcome,
-    TimerKey,
-    Waiter,
-)
-from logpost_broker.share_groups.member_events import ShareGroupEvent
-from logpost_broker.share_groups.membership import ShareGroups
-from logpost_broker.share_groups.messages import ShareHeartbeat, ShareHeartbeatReply
-from logpost_broker.share_groups.timer_keys import ShareSessionTimer
-from logpost_broker.streams_groups.coordinator import StreamsGroups
-from logpost_broker.streams_groups.events import StreamsGroupEvent
-from logpost_broker.streams_groups.messages import StreamsHeartbeat, StreamsHeartbeatReply
-from logpost_broker.streams_groups.timer_keys import StreamsTimer
+from logpost_broker.groups.offsets.events import OffsetEvent
+from logpost_broker.groups.offsets.messages import DeleteReply
+from logpost_broker.groups.share.member_events import ShareGroupEvent
+from logpost_broker.groups.share.membership import ShareGroups
+from logpost_broker.groups.share.messages import ShareHeartbeat, ShareHeartbeatReply
+from logpost_broker.groups.share.timer_keys import ShareSessionTimer
+from logpost_broker.groups.streams.coordinator import StreamsGroups
+from logpost_broker.groups.streams.events import StreamsGroupEvent
+from logpost_broker.groups.streams.messages import StreamsHeartbeat, StreamsHeartbeatReply
+from logpost_broker.groups.streams.timer_keys import StreamsTimer
+from logpost_broker.metadata.group_limits import GroupLimits
 
 
 class GroupCoordinator:
@@ -190,13 +175,13 @@ class GroupCoordinator:
         return self.shares.heartbeat(request, waiter, draft)
 
     def create_share_group(self, group_id: str, waiter: Waiter, now_ms: int) -> Outcome:
-        """A group without members, whose offsets are set before it reads. Answered with a CreateReply."""
+        """A group without members, whose offsets are set before it reads. Answered with a Reply."""
         draft = Draft(now_ms)
         if self._is_full():
-            draft.reply(waiter, CreateReply(code=ErrorCode.group_max_size_reached))
+            draft.reply(waiter, Reply(code=ErrorCode.group_max_size_reached))
             return draft.outcome()
         if self.kinds.of(group_id) not in (GroupKind.SHARE, None):
-            draft.reply(waiter, CreateReply(code=ErrorCode.group_id_not_found))
+            draft.reply(waiter, Reply(code=ErrorCode.group_id_not_found))
             return draft.outcome()
         return self.shares.create(group_id, waiter, draft)
 
@@ -212,8 +197,9 @@ class GroupCoordinator:
         heartbeat = self.consumers.classic_heartbeat if has_consumers else self.classic.heartbeat
         return heartbeat(request, waiter, Draft(now_ms))
 
-    def leave(self, group_id: str, members: Iterable[LeavingMember], waiter: Waiter, now_ms: int) -> Outcome:
+    def leave(self, request: Leave, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a LeaveReply: a code per member."""
+        group_id, members = request.group_id, request.members
         draft = Draft(now_ms)
         if not group_id:
             draft.reply(waiter, LeaveReply(code=ErrorCode.invalid_group_id))
@@ -221,7 +207,7 @@ class GroupCoordinator:
         leave = self.consumers.classic_leave if self._groups.has_consumers(group_id) else self.classic.leave
         return leave(group_id, members, waiter, draft)
 
-    def expire(self, key: TimerKey, now_ms: int) -> Outcome:
+    def expire(self, key: Hashable, now_ms: int) -> Outcome:
         """The timer of this key, as it was set last, has run down."""
         if isinstance(key, MemberTimer):
             return self.consumers.expire(key, now_ms)
@@ -229,6 +215,7 @@ class GroupCoordinator:
             return self.streams.expire(key, now_ms)
         if isinstance(key, ShareSessionTimer):
             return self.shares.expire(key, now_ms)
+        assert isinstance(key, ClassicTimer)
         return self.classic.expire(key, now_ms)
 
     def _make_room(self, group_id: str, draft: Draft) -> None:
@@ -267,6 +254,21 @@ class GroupCoordinator:
             draft.reply(waiter, DeleteReply())
         return draft.outcome()
 
+    def delete_share_group(self, group_id: str, waiter: Waiter, now_ms: int) -> Outcome:
+        """Answered with a Reply."""
+        return self.shares.delete(group_id, waiter, Draft(now_ms))
+
+    def check_consumer(self, group_id: str, member_id: str, epoch: int) -> None:
+        """Whether a member of a consumer or streams group may read offsets. Raises ApiError: UNKNOWN_MEMBER_ID,
+        STALE_MEMBER_EPOCH."""
+        for groups in (self.consumers, self.streams):
+            if group_id in groups:
+                groups.check_member(group_id, member_id, epoch)
+
+    def has_consumer(self, group_id: str, member_id: str) -> bool:
+        """Whether it is a member of a consumer or streams group."""
+        return any(groups.has_member(group_id, member_id) for groups in (self.consumers, self.streams))
+
     # Journal
 
     def apply(self, event: Event) -> None:
@@ -280,6 +282,7 @@ class GroupCoordinator:
         elif isinstance(event, ShareGroupEvent):
             self.shares.apply(event)
         else:
+            assert isinstance(event, OffsetEvent)
             self._offsets.apply(event)
 
     def resume(self, now_ms: int) -> Outcome:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from logpost_broker.consumer_groups.coordinator import ConsumerGroups
-from logpost_broker.groups.classic_groups import ClassicGroups
-from logpost_broker.groups.kinds import GroupKind
-from logpost_broker.groups.listing import ListedGroup
-from logpost_broker.groups.offsets import Offsets
-from logpost_broker.groups.subscription import CONSUMER
-from logpost_broker.streams_groups.coordinator import StreamsGroups
+from logpost_broker.groups.classic.groups import ClassicGroups
+from logpost_broker.groups.classic.subscription import CONSUMER
+from logpost_broker.groups.consumer.coordinator import ConsumerGroups
+from logpost_broker.groups.kinds import GroupKind, ListedGroup
+from logpost_broker.groups.offsets.committed import Offsets
+from logpost_broker.groups.streams.coordinator import StreamsGroups
 
 
 class GroupTable:

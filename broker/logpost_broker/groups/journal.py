@@ -7,13 +7,14 @@ import asyncio
 from collections.abc import Generator, Iterable, Sequence
 from itertools import groupby
 
-from logpost_broker.groups.events import Event, OffsetCommitted, OffsetPending, TransactionEnded
-from logpost_broker.groups.record_fields import Reader
+from logpost_broker.coordinator.outcome import Event
+from logpost_broker.coordinator.record_fields import Reader
+from logpost_broker.groups.offsets.events import OffsetCommitted, OffsetPending, TransactionEnded
 from logpost_broker.groups.records import PlainEvent, from_record, to_record
 from logpost_broker.log.batch import CONTROL, TRANSACTIONAL, BatchHeader
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.log.records import COMMIT, Record, encoded_record, headed
-from logpost_broker.node import InternalLog
-from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.partitions.internal_log import InternalLog
 
 CONSUMER_OFFSETS = "__consumer_offsets"
 ENCODED_AT_ONCE = 100

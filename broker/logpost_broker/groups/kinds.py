@@ -4,6 +4,7 @@ here before it makes a group."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -14,6 +15,16 @@ class GroupKind(Enum):
     CONSUMER = "consumer"
     SHARE = "share"
     STREAMS = "streams"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedGroup:
+    """A group of any kind."""
+
+    group_id: str
+    kind: GroupKind
+    protocol_type: str
+    state: str
 
 
 class GroupKinds:

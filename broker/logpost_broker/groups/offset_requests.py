@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass, field
 
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.coordinator.outcome import Draft, Event, Outcome, Waiter
 from logpost_broker.errors import ApiError
-from logpost_broker.groups.classic_groups import ClassicGroups
-from logpost_broker.groups.events import Event, OffsetCommitted, OffsetPending
-from logpost_broker.groups.expiration import expired
+from logpost_broker.groups.classic.groups import ClassicGroups
 from logpost_broker.groups.group_table import GroupTable
 from logpost_broker.groups.kinds import GroupKind, GroupKinds
-from logpost_broker.groups.limits import MAX_STRING_BYTES, GroupLimits
-from logpost_broker.groups.messages import Commit, CommitReply, DeleteReply, TopicPartition
-from logpost_broker.groups.offsets import (
+from logpost_broker.groups.offsets.committed import (
     Committed,
     Offsets,
     check_committer,
@@ -24,7 +21,10 @@ from logpost_broker.groups.offsets import (
     committed,
     deleted,
 )
-from logpost_broker.groups.outcome import Draft, Outcome, Waiter
+from logpost_broker.groups.offsets.events import OffsetCommitted, OffsetPending
+from logpost_broker.groups.offsets.expiration import expired
+from logpost_broker.groups.offsets.messages import Commit, CommitReply, Delete, DeleteReply, TopicPartition
+from logpost_broker.metadata.group_limits import MAX_STRING_BYTES, GroupLimits
 from logpost_broker.steps import at_once
 
 PREPARED_AT_ONCE = 100
@@ -137,10 +137,11 @@ class OffsetRequests:
             draft.events.extend(self._groups.of(group_id).deletions_of(group_id))
         return draft.outcome()
 
-    def delete(self, group_id: str, partitions: Iterable[TopicPartition], waiter: Waiter, now_ms: int) -> Outcome:
+    def delete(self, request: Delete, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a DeleteReply: INVALID_GROUP_ID, GROUP_ID_NOT_FOUND, or GROUP_SUBSCRIBED_TO_TOPIC per
         partition."""
         draft = Draft(now_ms)
+        group_id = request.group_id
         if not group_id:
             draft.reply(waiter, DeleteReply(code=ErrorCode.invalid_group_id))
             return draft.outcome()
@@ -149,7 +150,7 @@ class OffsetRequests:
             return draft.outcome()
         codes = {}
         committed = self._offsets.of(group_id)
-        for place in partitions:
+        for place in request.partitions:
             subscribed = self._groups.of(group_id).is_subscribed(group_id, place[0])
             codes[place] = ErrorCode.group_subscribed_to_topic if subscribed else ErrorCode.none
             if not subscribed and place in committed:

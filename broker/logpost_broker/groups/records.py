@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from logpost_broker.consumer_groups.events import ConsumerGroupEvent
-from logpost_broker.consumer_groups.records import (
+from logpost_broker.coordinator.outcome import Event
+from logpost_broker.coordinator.record_fields import Reader
+from logpost_broker.groups.classic.events import GroupDeleted, GroupStored
+from logpost_broker.groups.classic.records import GROUP_METADATA_KEY, group_key, group_value, read_group
+from logpost_broker.groups.consumer.events import ConsumerGroupEvent
+from logpost_broker.groups.consumer.records import (
     KEY_TYPES,
     consumer_group_record,
     read_consumer_group_record,
 )
-from logpost_broker.groups.events import GroupDeleted, GroupStored, OffsetCommitted, OffsetDeleted
-from logpost_broker.groups.group_record import GROUP_METADATA_KEY, group_key, group_value, read_group
-from logpost_broker.groups.offset_record import (
+from logpost_broker.groups.offsets.events import OffsetCommitted, OffsetDeleted
+from logpost_broker.groups.offsets.records import (
     LEGACY_OFFSET_COMMIT_KEY,
     OFFSET_COMMIT_KEY,
     offset_key,
     offset_value,
     read_offset,
 )
-from logpost_broker.groups.record_fields import Reader
-from logpost_broker.share_groups.member_events import ShareGroupEvent
-from logpost_broker.share_groups.member_records import KEY_TYPES as SHARE_KEY_TYPES
-from logpost_broker.share_groups.member_records import read_share_group_record, share_group_record
-from logpost_broker.streams_groups.events import StreamsGroupEvent
-from logpost_broker.streams_groups.records import KEY_TYPES as STREAMS_KEY_TYPES
-from logpost_broker.streams_groups.records import read_streams_group_record, streams_group_record
+from logpost_broker.groups.share.member_events import ShareGroupEvent
+from logpost_broker.groups.share.member_records import KEY_TYPES as SHARE_KEY_TYPES
+from logpost_broker.groups.share.member_records import read_share_group_record, share_group_record
+from logpost_broker.groups.streams.events import StreamsGroupEvent
+from logpost_broker.groups.streams.records import KEY_TYPES as STREAMS_KEY_TYPES
+from logpost_broker.groups.streams.records import read_streams_group_record, streams_group_record
 
 PlainEvent = (
     GroupStored
@@ -37,7 +39,7 @@ PlainEvent = (
 """What is one record, whatever its batch says."""
 
 
-def to_record(event: PlainEvent) -> tuple[bytes, bytes | None]:
+def to_record(event: Event) -> tuple[bytes, bytes | None]:
     """Key and value; the value of what was deleted is null."""
     if isinstance(event, GroupStored | GroupDeleted):
         return group_key(event), group_value(event) if isinstance(event, GroupStored) else None
@@ -47,6 +49,7 @@ def to_record(event: PlainEvent) -> tuple[bytes, bytes | None]:
         return streams_group_record(event)
     if isinstance(event, ShareGroupEvent):
         return share_group_record(event)
+    assert isinstance(event, OffsetCommitted | OffsetDeleted)
     return offset_key(event), offset_value(event) if isinstance(event, OffsetCommitted) else None
 
 

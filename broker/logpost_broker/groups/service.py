@@ -10,59 +10,39 @@ import asyncio
 import dataclasses
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar, cast
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
 
 from kio.schema.errors import ErrorCode
 
 from logpost.config import BrokerConfig
-from logpost_broker.configs.group import consumer_limits, share_limits, streams_limits
-from logpost_broker.configs.store import ResourceType
-from logpost_broker.consumer_groups.coordinator import ConsumerGroups
-from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
-from logpost_broker.consumer_groups.listing import DescribedConsumerGroup
-from logpost_broker.consumer_groups.messages import MemberHeartbeat, MemberHeartbeatReply
-from logpost_broker.consumer_groups.subscriptions import is_valid, matches
+from logpost_broker.coordinator.journal import SNAPSHOT_BYTES, Journal
+from logpost_broker.coordinator.outcome import Outcome, Reply, SetTimer, Waiter
+from logpost_broker.coordinator.timers import Timers
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.consumer.coordinator import ConsumerGroups
+from logpost_broker.groups.consumer.subscriptions import is_valid, matches
 from logpost_broker.groups.coordinator import GroupCoordinator
-from logpost_broker.groups.events import TransactionEnded
 from logpost_broker.groups.journal import GroupJournalFormat, encoded
-from logpost_broker.groups.limits import MAX_COMMIT_BYTES, GroupLimits
-from logpost_broker.groups.listing import DescribedGroup, ListedGroup
-from logpost_broker.groups.messages import (
-    Commit,
-    CommitReply,
-    CreateReply,
-    DeleteReply,
-    Heartbeat,
-    HeartbeatReply,
-    Join,
-    JoinReply,
-    LeaveReply,
-    LeavingMember,
-    Reply,
-    Sync,
-    SyncReply,
-    TopicPartition,
-)
 from logpost_broker.groups.offset_requests import PreparedCommit
-from logpost_broker.groups.offsets import Committed
-from logpost_broker.groups.outcome import Draft, Outcome, SetTimer, TimerKey, Waiter
-from logpost_broker.groups.timers import Timers
-from logpost_broker.groups.topics_image import TopicImage, TopicsImage
-from logpost_broker.journal import SNAPSHOT_BYTES, Journal
-from logpost_broker.node import Node
-from logpost_broker.share_groups.group import ShareGroup
-from logpost_broker.share_groups.limits import ShareLimits
-from logpost_broker.share_groups.membership import ShareGroups
-from logpost_broker.share_groups.messages import ShareHeartbeat, ShareHeartbeatReply
-from logpost_broker.share_groups.timer_keys import ShareSessionTimer
-from logpost_broker.streams_groups.coordinator import StreamsGroups
-from logpost_broker.streams_groups.limits import StreamsGroupLimits
-from logpost_broker.streams_groups.listing import DescribedStreamsGroup
-from logpost_broker.streams_groups.messages import StreamsHeartbeat, StreamsHeartbeatReply
-from logpost_broker.topics import Topic
+from logpost_broker.groups.offsets.events import TransactionEnded
+from logpost_broker.groups.offsets.messages import Commit, CommitReply
+from logpost_broker.groups.share.membership import ShareGroups
+from logpost_broker.groups.share.timer_keys import ShareSessionTimer
+from logpost_broker.groups.streams.coordinator import StreamsGroups
+from logpost_broker.metadata.group_configs import consumer_limits, share_limits, streams_limits
+from logpost_broker.metadata.group_limits import (
+    MAX_COMMIT_BYTES,
+    ConsumerGroupLimits,
+    GroupLimits,
+    ShareLimits,
+    StreamsGroupLimits,
+)
+from logpost_broker.metadata.resource_configs import ResourceType
+from logpost_broker.metadata.topics_image import TopicImage, TopicsImage
+from logpost_broker.partitions.partitions import Partitions
 
+Q = TypeVar("Q")
 R = TypeVar("R", bound=Reply)
 
 RETRY_MS = 1_000
@@ -73,39 +53,44 @@ logger = logging.getLogger("broker")
 
 class GroupService:
     def __init__(
-        self, node: Node, snapshot_bytes: int = SNAPSHOT_BYTES, default_share_limits: ShareLimits | None = None
+        self,
+        partitions: Partitions,
+        snapshot_bytes: int = SNAPSHOT_BYTES,
+        default_share_limits: ShareLimits | None = None,
     ) -> None:
-        self._node = node
+        self._partitions = partitions
         self.default_share_limits = default_share_limits or ShareLimits()
         self._image = TopicsImage()
         consumers = ConsumerGroups(self._consumer_limits, self._topics_image)
         streams = StreamsGroups(self._streams_limits, self._topics_image)
         shares = ShareGroups(self.share_limits, self._topics_image)
-        self._core = GroupCoordinator(_limits(node.config), consumers, streams, shares, lambda: self._journal.is_full)
-        self.kinds = self._core.kinds
-        """Which kind of group an id stands for."""
+        self.core = GroupCoordinator(
+            _limits(partitions.config), consumers, streams, shares, lambda: self._journal.is_full
+        )
+        """Whose state others read; `ask` changes it."""
         self.share_member_lost: Callable[[str, str], None] = lambda group_id, member_id: None
         """Called with the group and the member of a session that has run down."""
-        self._journal = Journal(node, GroupJournalFormat(), self._core.snapshot, snapshot_bytes)
-        node.metrics.watch_state("groups", lambda: self._journal.state_bytes)
-        node.metrics.watch_state("members", lambda: self._core.said_bytes)
+        self._journal = Journal(partitions, GroupJournalFormat(), self.core.snapshot, snapshot_bytes)
+        partitions.metrics.watch_state("groups", lambda: self._journal.state_bytes)
+        partitions.metrics.watch_state("members", lambda: self.core.said_bytes)
         self._timers = Timers(self._expire)
+        partitions.when_deleted.append(lambda topic: self._forget_deleted_topics())
         self._next_expiry: asyncio.TimerHandle | None = None
         self._next_forgetting: asyncio.TimerHandle | None = None
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Replay the journal and give every member a new session."""
         for event in self._journal.replay():
-            self._core.apply(event)
+            self.core.apply(event)
         # A crash may have come between the deletion of a topic and that of the offsets in it.
         self._forget_deleted_topics()
-        now_ms = self._node.now_ms()
-        self._carry_out(self._core.resume(now_ms), now_ms)
+        now_ms = self._partitions.now_ms()
+        self._carry_out(self.core.resume(now_ms), now_ms)
         # Not at once: members that were away with the broker have the time to come back.
         self._await_expiry()
-        self._node.parked.add(self)
+        self._partitions.parked.add(self)
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         self._cancel_timers()
         self._journal.stop()
 
@@ -119,58 +104,40 @@ class GroupService:
         """The broker stops: members that wait for others look for their coordinator again, and find it after the
         restart. No timer runs from here on, so that nobody loses its place meanwhile."""
         self._cancel_timers()
-        now_ms = self._node.now_ms()
-        self._carry_out(self._core.release(now_ms), now_ms)
-
-    def topics_deleted(self, topics: Sequence[Topic]) -> None:
-        """Forget the offsets in them."""
-        self._forget_deleted_topics()
+        now_ms = self._partitions.now_ms()
+        self._carry_out(self.core.release(now_ms), now_ms)
 
     def _forget_deleted_topics(self) -> None:
-        gone = {topic for topic in self._core.offsets.topics() if self._node.topics.by_name(topic) is None}
-        code = self._carry_out(self._core.offsets.forget_topics(gone), self._node.now_ms())
+        gone = {topic for topic in self.core.offsets.topics() if self._partitions.topics.by_name(topic) is None}
+        code = self._carry_out(self.core.offsets.forget_topics(gone), self._partitions.now_ms())
         if code is not ErrorCode.none:
             self._next_forgetting = asyncio.get_running_loop().call_later(RETRY_MS / 1000, self._forget_deleted_topics)
 
-    def join(self, request: Join) -> asyncio.Future[JoinReply]:
-        return self._call(lambda waiter, now_ms: self._core.join(request, waiter, now_ms))
+    def ask(self, call: Callable[[Q, Waiter, int], Outcome], request: Q, reply: type[R]) -> asyncio.Future[R]:
+        """What a method of the core decides, told when it is durable. `reply`: what the method promises."""
+        waiter: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        now_ms = self._partitions.now_ms()
+        self._carry_out(call(request, waiter, now_ms), now_ms)
+        return waiter
 
     async def resolve(self, group_id: str, regex: str | None = None) -> None:
         """Ask the regular expressions of a group, and that of a heartbeat, about all topics beforehand, in steps."""
-        for each in self._core.consumers.unresolved(group_id, regex):
+        for each in self.core.consumers.unresolved(group_id, regex):
             if is_valid(each):
-                async for name in self._node.turns.each(self._topics_image().topics):
+                async for name in self._partitions.turns.each(self._topics_image().topics):
                     matches(each, name)
-
-    def consumer_heartbeat(self, request: MemberHeartbeat) -> asyncio.Future[MemberHeartbeatReply]:
-        return self._call(lambda waiter, now_ms: self._core.consumer_heartbeat(request, waiter, now_ms))
-
-    def streams_heartbeat(self, request: StreamsHeartbeat) -> asyncio.Future[StreamsHeartbeatReply]:
-        return self._call(lambda waiter, now_ms: self._core.streams_heartbeat(request, waiter, now_ms))
-
-    def share_heartbeat(self, request: ShareHeartbeat) -> asyncio.Future[ShareHeartbeatReply]:
-        return self._call(lambda waiter, now_ms: self._core.share_heartbeat(request, waiter, now_ms))
-
-    def sync(self, request: Sync) -> asyncio.Future[SyncReply]:
-        return self._call(lambda waiter, now_ms: self._core.sync(request, waiter, now_ms))
-
-    def heartbeat(self, request: Heartbeat) -> asyncio.Future[HeartbeatReply]:
-        return self._call(lambda waiter, now_ms: self._core.heartbeat(request, waiter, now_ms))
-
-    def leave(self, group_id: str, members: Iterable[LeavingMember]) -> asyncio.Future[LeaveReply]:
-        return self._call(lambda waiter, now_ms: self._core.leave(group_id, members, waiter, now_ms))
 
     def commit(
         self, request: Commit, prepared: PreparedCommit | None = None, batch: bytes | None = None
     ) -> asyncio.Future[CommitReply]:
         """Decided and written now, whole or not at all. `batch`: the events of `prepared`, encoded."""
 
-        def decide(waiter: Waiter, now_ms: int) -> Outcome:
-            outcome = self._core.offsets.commit(request, waiter, now_ms, prepared)
+        def decide(request: Commit, waiter: Waiter, now_ms: int) -> Outcome:
+            outcome = self.core.offsets.commit(request, waiter, now_ms, prepared)
             is_whole = prepared is not None and len(outcome.events) == len(prepared.events)
             return dataclasses.replace(outcome, batch=batch) if is_whole else outcome
 
-        return self._call(decide)
+        return self.ask(decide, request, CommitReply)
 
     async def commit_in_steps(
         self, request: Commit, topics: Mapping[str, uuid.UUID], verify: Callable[[], None] | None = None
@@ -179,7 +146,7 @@ class GroupService:
         it was looked up, by name in `topics`, is left out. `verify` is called just before the decision, and raises
         ApiError, as this does then, where nothing may be committed."""
         prepared, batch = await self._prepared(request)
-        left = {name: topic_id for name, topic_id in topics.items() if self._node.topics.by_id(topic_id)}
+        left = {name: topic_id for name, topic_id in topics.items() if self._partitions.topics.by_id(topic_id)}
         if len(left) < len(topics):
             offsets = tuple(offset for offset in request.offsets if offset.topic in left)
             return await self.commit_in_steps(dataclasses.replace(request, offsets=offsets), left, verify)
@@ -189,89 +156,46 @@ class GroupService:
 
     async def _prepared(self, request: Commit) -> tuple[PreparedCommit, bytes | None]:
         """With the batch of the journal, where there is one."""
-        now_ms = self._node.now_ms()
-        prepared = await self._node.turns.run(self._core.offsets.prepare(request, now_ms))
+        now_ms = self._partitions.now_ms()
+        prepared = await self._partitions.turns.run(self.core.offsets.prepare(request, now_ms))
         if not prepared.events:
             return prepared, None
-        batch = await self._node.turns.run(encoded(prepared.events, now_ms, MAX_COMMIT_BYTES))
+        batch = await self._partitions.turns.run(encoded(prepared.events, now_ms, MAX_COMMIT_BYTES))
         if batch is None:
             prepared.refused = ErrorCode.invalid_commit_offset_size
         return prepared, batch
-
-    def delete_group(self, group_id: str) -> asyncio.Future[DeleteReply]:
-        return self._call(lambda waiter, now_ms: self._core.delete_group(group_id, waiter, now_ms))
-
-    def create_share_group(self, group_id: str) -> asyncio.Future[CreateReply]:
-        return self._call(lambda waiter, now_ms: self._core.create_share_group(group_id, waiter, now_ms))
-
-    def delete_share_group(self, group_id: str) -> asyncio.Future[DeleteReply]:
-        return self._call(lambda waiter, now_ms: self._core.shares.delete(group_id, waiter, Draft(now_ms)))
-
-    def delete_offsets(self, group_id: str, partitions: Iterable[TopicPartition]) -> asyncio.Future[DeleteReply]:
-        return self._call(lambda waiter, now_ms: self._core.offsets.delete(group_id, partitions, waiter, now_ms))
 
     def end_transaction(self, event: TransactionEnded) -> asyncio.Future[None]:
         """Write the marker, which makes pending offsets count or forgets them; done when that is durable. Raises
         ApiError."""
         self._journal.append([event])
-        self._core.apply(event)
+        self.core.apply(event)
         assert self._journal.durable is not None
         return self._journal.durable
-
-    def pending(self, group_id: str) -> frozenset[TopicPartition]:
-        """Where a transaction that is not decided has an offset of the group."""
-        return self._core.offsets.pending(group_id)
-
-    def committed(self, group_id: str) -> Committed:
-        """(topic, partition) → committed offset, as of now: await `settled` before anybody is told."""
-        return self._core.offsets.committed(group_id)
 
     async def settled(self) -> None:
         """Everything journaled so far is durable. Raises ApiError when it cannot be."""
         if self._journal.durable is not None:
             await self._journal.durable
 
-    def check_consumer(self, group_id: str, member_id: str, epoch: int) -> None:
-        """Whether a member of a consumer or streams group may read offsets. Raises ApiError: UNKNOWN_MEMBER_ID,
-        STALE_MEMBER_EPOCH."""
-        for groups in (self._core.consumers, self._core.streams):
-            if group_id in groups:
-                groups.check_member(group_id, member_id, epoch)
-
-    def has_consumer(self, group_id: str, member_id: str) -> bool:
-        """Whether it is a member of a consumer or streams group."""
-        return any(groups.has_member(group_id, member_id) for groups in (self._core.consumers, self._core.streams))
-
-    def listed(self) -> list[ListedGroup]:
-        return self._core.listed()
-
-    def describe_consumer(self, group_id: str) -> DescribedConsumerGroup | None:
-        return self._core.consumers.describe(group_id)
-
-    def describe_streams(self, group_id: str) -> DescribedStreamsGroup | None:
-        return self._core.streams.describe(group_id)
-
-    def share_groups(self) -> list[ShareGroup]:
-        return self._core.shares.groups()
-
-    def describe_share(self, group_id: str) -> ShareGroup | None:
-        return self._core.shares.describe(group_id)
-
     def share_limits(self, group_id: str) -> ShareLimits:
         """As they are configured now."""
-        return share_limits(self.default_share_limits, self._node.resource_configs.of(ResourceType.GROUP, group_id))
-
-    def describe(self, group_id: str) -> DescribedGroup | None:
-        return self._core.describe(group_id)
+        return share_limits(
+            self.default_share_limits, self._partitions.resource_configs.of(ResourceType.GROUP, group_id)
+        )
 
     def _consumer_limits(self, group_id: str) -> ConsumerGroupLimits:
-        return consumer_limits(self._node.config, self._node.resource_configs.of(ResourceType.GROUP, group_id))
+        return consumer_limits(
+            self._partitions.config, self._partitions.resource_configs.of(ResourceType.GROUP, group_id)
+        )
 
     def _streams_limits(self, group_id: str) -> StreamsGroupLimits:
-        return streams_limits(self._node.config, self._node.resource_configs.of(ResourceType.GROUP, group_id))
+        return streams_limits(
+            self._partitions.config, self._partitions.resource_configs.of(ResourceType.GROUP, group_id)
+        )
 
     def _topics_image(self) -> TopicsImage:
-        registry = self._node.topics
+        registry = self._partitions.topics
         if self._image.version != registry.version:
             self._image = TopicsImage(
                 registry.version,
@@ -279,29 +203,22 @@ class GroupService:
             )
         return self._image
 
-    def _call(self, call: Callable[[Waiter, int], Outcome]) -> asyncio.Future[R]:
-        """`call` is answered with an R: that is what the core's method promises."""
-        waiter: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        now_ms = self._node.now_ms()
-        self._carry_out(call(waiter, now_ms), now_ms)
-        return cast("asyncio.Future[R]", waiter)
-
-    def _expire(self, key: TimerKey) -> None:
-        now_ms = self._node.now_ms()
-        if self._carry_out(self._core.expire(key, now_ms), now_ms) is not ErrorCode.none:
+    def _expire(self, key: Hashable) -> None:
+        now_ms = self._partitions.now_ms()
+        if self._carry_out(self.core.expire(key, now_ms), now_ms) is not ErrorCode.none:
             self._timers.arm([SetTimer(key, now_ms + RETRY_MS)], now_ms)
             return
         if isinstance(key, ShareSessionTimer):
             self.share_member_lost(key.group_id, key.member_id)
 
     def _await_expiry(self) -> None:
-        after = self._node.config.offsets_retention_check_seconds
+        after = self._partitions.config.offsets_retention_check_seconds
         self._next_expiry = asyncio.get_running_loop().call_later(after, self._expire_offsets)
 
     def _expire_offsets(self) -> None:
-        now_ms = self._node.now_ms()
-        for group_id in self._core.group_ids():
-            self._carry_out(self._core.offsets.expire(group_id, now_ms), now_ms)
+        now_ms = self._partitions.now_ms()
+        for group_id in self.core.group_ids():
+            self._carry_out(self.core.offsets.expire(group_id, now_ms), now_ms)
         self._await_expiry()
 
     def _carry_out(self, outcome: Outcome, now_ms: int) -> ErrorCode:
@@ -329,7 +246,7 @@ class GroupService:
             logger.error("cannot journal %s: %s", outcome.events[0], error)
             return ErrorCode.coordinator_not_available
         for event in outcome.events:
-            self._core.apply(event)
+            self.core.apply(event)
         return ErrorCode.none
 
 

@@ -29,7 +29,7 @@ from logpost_broker.log.batch import (
 )
 from logpost_broker.log.compression import decompress
 from logpost_broker.log.limits import MAX_RECORD_HEADERS
-from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.log.producer_identity import ProducerIdentity
 
 MARKER_KEY = struct.Struct(">hh")
 """Version and type."""

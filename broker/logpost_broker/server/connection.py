@@ -53,7 +53,7 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, node: Node, dispatcher: Dispatcher, chunk: Chunk, on_lost: Callable[[Connection], None]) -> None:
         self._node = node
         self._dispatcher = dispatcher
-        self._reader = FrameReader(node.config.max_request_bytes, chunk)
+        self._reader = FrameReader(node.partitions.config.max_request_bytes, chunk)
         self._on_lost = on_lost
         self._frame: Frame | None = None
         """The next to be handled."""

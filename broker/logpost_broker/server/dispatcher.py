@@ -11,6 +11,8 @@ from typing import Any
 
 from logpost_broker.api import handled
 from logpost_broker.api.api_versions import API_VERSIONS_KEY, unsupported_version
+from logpost_broker.api.registry import Api, ConnectionState, RequestContext
+from logpost_broker.api.unserved import unserved_api
 from logpost_broker.errors import ProtocolError
 from logpost_broker.log.batch import Buffer
 from logpost_broker.node import Node
@@ -18,8 +20,6 @@ from logpost_broker.wire.codec import VersionCodec, has_more_elements
 from logpost_broker.wire.convert import TopicNames
 from logpost_broker.wire.framing import Frame
 from logpost_broker.wire.header import read_api, read_request_header
-from logpost_broker.wire.registry import ConnectionState, RequestContext
-from logpost_broker.wire.unserved import unserved_api
 
 Buffers = list[Buffer]
 Encode = Callable[..., Buffers | None]
@@ -50,7 +50,7 @@ def _as_it_is(buffers: Buffers | None) -> Buffers | None:
 
 
 def _encode(
-    codec: VersionCodec, correlation_id: int, names: TopicNames, response: Any, *, is_long: bool = False
+    codec: VersionCodec[Api], correlation_id: int, names: TopicNames, response: Any, *, is_long: bool = False
 ) -> Buffers | None:
     if response is None:
         return None
@@ -61,7 +61,7 @@ def _encode(
 class Dispatcher:
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._codecs: dict[tuple[int, int], VersionCodec] = {}
+        self._codecs: dict[tuple[int, int], VersionCodec[Api]] = {}
         # One thread: more of them would only keep the event loop longer from Python's lock.
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="codec")
 
@@ -101,7 +101,7 @@ class Dispatcher:
         return encode(response)
 
     async def _read_in_thread(
-        self, codec: VersionCodec, read: Callable[[], Any], context: RequestContext, encode: Encode
+        self, codec: VersionCodec[Api], read: Callable[[], Any], context: RequestContext, encode: Encode
     ) -> Buffers | None:
         """Of 100,000 elements reading takes 0.2 s. What follows on the connection waits until the handler has begun."""
         context.connection.hold()
@@ -127,7 +127,7 @@ class Dispatcher:
     def close(self) -> None:
         self._threads.shutdown(wait=False)
 
-    def _load(self, key: int, version: int) -> VersionCodec:
+    def _load(self, key: int, version: int) -> VersionCodec[Api]:
         """The codec for a version. An ApiVersions request of a version that is not known is read no further than its
         header and answered in version 0, which every client understands (KIP-511). Raises ProtocolError for any other
         that cannot be answered in its own shape."""

@@ -38,13 +38,13 @@ class Listener:
         self._dispatcher = Dispatcher(node)
         self._chunk = Chunk()
         self._connections: set[Connection] = set()
-        self._limit = connection_limit(node.config.max_connections)
+        self._limit = connection_limit(node.partitions.config.max_connections)
         node.metrics.limit_connections(self._limit)
         self._is_told = False
         self._is_stopping = False
         self._servers: list[asyncio.Server] = []
         self._all_lost = asyncio.Event()
-        self._idle_seconds = node.config.connections_max_idle_ms / 1000
+        self._idle_seconds = node.partitions.config.connections_max_idle_ms / 1000
         self._next_check: asyncio.TimerHandle | None = None
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
@@ -96,7 +96,7 @@ class Listener:
             self._next_check.cancel()
         for server in self._servers:
             server.close()
-        self._node.release_parked()
+        self._node.partitions.release_parked()
         self._all_lost.clear()
         for connection in tuple(self._connections):
             connection.drain()

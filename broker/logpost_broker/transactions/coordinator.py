@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
-from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.transactions import transaction as steps
 from logpost_broker.transactions.ending import ended
 from logpost_broker.transactions.events import (

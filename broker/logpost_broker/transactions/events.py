@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.transactions.states import TransactionState
 
 TopicPartition = tuple[str, int]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
-from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.transactions import transaction as steps
 from logpost_broker.transactions.events import NO_EPOCH, TransactionStored
 from logpost_broker.transactions.messages import Init, Outcome

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from logpost_broker.log.batch import BatchHeader
 from logpost_broker.log.records import Record
-from logpost_broker.node import InternalLog
+from logpost_broker.partitions.internal_log import InternalLog
 from logpost_broker.transactions.events import Event
 from logpost_broker.transactions.transaction_record import from_record, to_record
 

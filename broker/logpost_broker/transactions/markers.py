@@ -7,17 +7,18 @@ from functools import partial
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
-from logpost_broker.groups.events import TransactionEnded
 from logpost_broker.groups.journal import CONSUMER_OFFSETS
+from logpost_broker.groups.offsets.events import TransactionEnded
 from logpost_broker.groups.service import GroupService
-from logpost_broker.node import Node
-from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.log.producer_identity import ProducerIdentity
+from logpost_broker.partitions.partitions import Partitions
 from logpost_broker.transactions.events import TopicPartition, TransactionStored
 
 
 class Markers:
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, partitions: Partitions, groups: GroupService) -> None:
+        self._partitions = partitions
+        self._groups = groups
         self._marked: dict[str, set[TopicPartition]] = {}
         """Transactional id → partitions that have their marker, while others of the transaction wait for theirs."""
 
@@ -25,7 +26,9 @@ class Markers:
         """Returns when all are durable. Raises ApiError where some could not be written; the next try is for those."""
         marked = self._marked.setdefault(transaction.transactional_id, set())
         places = sorted(transaction.partitions - marked)
-        results = await self._node.turns.all_of([partial(self._write_one, transaction, place) for place in places])
+        results = await self._partitions.turns.all_of(
+            [partial(self._write_one, transaction, place) for place in places]
+        )
         failed = [result for result in results if result is not None]
         if failed:
             marked.update(place for place, result in zip(places, results, strict=True) if result is None)
@@ -34,10 +37,10 @@ class Markers:
 
     async def _write_one(self, transaction: TransactionStored, place: TopicPartition) -> None:
         name, partition = place
-        topic = self._node.topics.by_name(name)
+        topic = self._partitions.topics.by_name(name)
         if name != CONSUMER_OFFSETS and (topic is None or partition >= topic.partitions):
             return  # The topic was deleted, and maybe made again with fewer partitions.
-        epoch = self._node.logs.leader_epoch
+        epoch = self._partitions.logs.leader_epoch
         await self.write(place, transaction.identity, coordinator_epoch=epoch, commit=transaction.state.is_commit)
 
     async def write(
@@ -48,15 +51,15 @@ class Markers:
         name, partition = place
         if name == CONSUMER_OFFSETS:
             ended = TransactionEnded(producer=producer, coordinator_epoch=coordinator_epoch, commit=commit)
-            await self._node.service(GroupService).end_transaction(ended)
+            await self._groups.end_transaction(ended)
             return
-        topic = self._node.topics.by_name(name)
+        topic = self._partitions.topics.by_name(name)
         if topic is None:
             raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic {name}")
-        log = await self._node.opened(topic, partition)
+        log = await self._partitions.opened(topic, partition)
         # A batch that is being compressed belongs before the marker: behind it, it would be in the next transaction.
-        await self._node.appender.drained(log)
+        await self._partitions.appender.drained(log)
         log.append_marker(
-            producer.producer_id, producer.epoch, coordinator_epoch, commit=commit, now_ms=self._node.now_ms()
+            producer.producer_id, producer.epoch, coordinator_epoch, commit=commit, now_ms=self._partitions.now_ms()
         )
-        await self._node.durable(log)
+        await self._partitions.durable(log)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.transactions.events import Event, TopicPartition
 
 OFFSETS_PARTITION: TopicPartition = ("__consumer_offsets", 0)

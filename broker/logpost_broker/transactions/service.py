@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.coordinator.journal import SNAPSHOT_BYTES, Journal
 from logpost_broker.errors import ApiError
-from logpost_broker.journal import SNAPSHOT_BYTES, Journal
-from logpost_broker.node import Node
-from logpost_broker.producer_identity import ProducerIdentity
-from logpost_broker.topics import Topic
+from logpost_broker.groups.service import GroupService
+from logpost_broker.log.producer_identity import ProducerIdentity
+from logpost_broker.partitions.partitions import Partitions
 from logpost_broker.transactions.coordinator import TransactionCoordinator
 from logpost_broker.transactions.events import Event, TopicPartition, TransactionStored
 from logpost_broker.transactions.journal import TransactionJournalFormat
@@ -35,13 +35,17 @@ logger = logging.getLogger("broker")
 
 class TransactionService:
     def __init__(
-        self, node: Node, limits: TransactionLimits | None = None, snapshot_bytes: int = SNAPSHOT_BYTES
+        self,
+        partitions: Partitions,
+        groups: GroupService,
+        limits: TransactionLimits | None = None,
+        snapshot_bytes: int = SNAPSHOT_BYTES,
     ) -> None:
-        self._node = node
-        self._core = TransactionCoordinator(limits or TransactionLimits(), node.producer_ids.take)
-        self._journal = Journal(node, TransactionJournalFormat(), self._core.snapshot, snapshot_bytes)
-        node.metrics.watch_state("transactions", lambda: self._journal.state_bytes)
-        self.markers = Markers(node)
+        self._partitions = partitions
+        self._core = TransactionCoordinator(limits or TransactionLimits(), partitions.producer_ids.take)
+        self._journal = Journal(partitions, TransactionJournalFormat(), self._core.snapshot, snapshot_bytes)
+        partitions.metrics.watch_state("transactions", lambda: self._journal.state_bytes)
+        self.markers = Markers(partitions, groups)
         self._completing: dict[str, asyncio.Task[None]] = {}
         """Transactional id → the writing of its markers."""
         self._scanning: asyncio.Task[None] | None = None
@@ -58,18 +62,18 @@ class TransactionService:
         """A crash may have taken the adding of a partition and left what was written there. Then the partition is added
         again, or, when nobody can commit it any more, its part is aborted: else it would hide others' records for
         ever."""
-        for log in list(self._node.logs):
+        for log in list(self._partitions.logs):
             name, _, partition = log.directory.name.rpartition("-")
             place = name, int(partition)
             for open_ in log.open_transactions:
                 producer = ProducerIdentity(open_.producer_id, open_.epoch)
                 try:
-                    outcome = self._core.adopt(producer, place, self._node.now_ms())
+                    outcome = self._core.adopt(producer, place, self._partitions.now_ms())
                     if outcome is not None:
                         self._record(outcome)
                         continue
                     logger.warning("aborting what producer %d left open in %s", open_.producer_id, log.directory.name)
-                    epoch = self._node.logs.leader_epoch
+                    epoch = self._partitions.logs.leader_epoch
                     await self.markers.write(place, producer, coordinator_epoch=epoch, commit=False)
                 except ApiError as error:
                     logger.error("a transaction stays open in %s: %s", log.directory.name, error)
@@ -79,9 +83,6 @@ class TransactionService:
         if self._scanning is not None:
             self._scanning.cancel()
             await asyncio.wait([self._scanning, *self._completing.values()])
-
-    def topics_deleted(self, topics: Iterable[Topic]) -> None:
-        """Nothing to do: markers are not written where there is no log."""
 
     # For clients
 
@@ -112,7 +113,7 @@ class TransactionService:
         in the partition's own log. Raises ApiError, in the codes of `verification`."""
         try:
             if verification is Verification.ADDS:
-                self._record(self._core.add(request, self._node.now_ms()))
+                self._record(self._core.add(request, self._partitions.now_ms()))
             elif self._core.missing(request):
                 raise ApiError(verification.code_where_missing, "the partition was not added to the transaction")
         except ApiError as error:
@@ -130,11 +131,11 @@ class TransactionService:
         return self._core.describe(transactional_id)
 
     def listed(self, wanted: ListFilter) -> list[TransactionStored]:
-        return self._core.listed(wanted, self._node.now_ms())
+        return self._core.listed(wanted, self._partitions.now_ms())
 
     async def _decide(self, decide: Callable[[int], Outcome]) -> Outcome:
         """Decide and journal now; return when that is durable."""
-        outcome = decide(self._node.now_ms())
+        outcome = decide(self._partitions.now_ms())
         self._record(outcome)
         await self._settled()
         return outcome

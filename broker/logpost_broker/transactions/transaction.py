@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.transactions.events import (
     NO_EPOCH,
     NO_PRODUCER_ID,

@@ -3,7 +3,7 @@ read in versions 0 and 1)."""
 
 from __future__ import annotations
 
-from logpost_broker.groups.record_fields import (
+from logpost_broker.coordinator.record_fields import (
     Reader,
     compact_array,
     compact_int32_array,

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from logpost_broker.checkpoints import Partition, parsed_checkpoint
+from logpost_broker.metadata.checkpoints import Partition, parsed_checkpoint
 from logpost_broker.transfer.errors import TransferError
 
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from logpost_broker.checkpoints import (
+from logpost_broker.log.files import Files
+from logpost_broker.metadata.checkpoints import (
     CLEAN_SHUTDOWN,
     PARTITION_METADATA,
     Partition,
@@ -18,7 +19,6 @@ from logpost_broker.checkpoints import (
     parsed_checkpoint,
     topic_id_of,
 )
-from logpost_broker.log.files import Files
 from logpost_broker.transfer.errors import TransferError
 
 META_PROPERTIES = "meta.properties"

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from logpost_broker.checkpoints import PARTITION_METADATA
 from logpost_broker.log.batch import CONTROL
 from logpost_broker.log.files import Files
 from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.segment import file_stem
 from logpost_broker.log.transactions import PartitionTransactions
 from logpost_broker.log.walk import Found, SegmentWalk
+from logpost_broker.metadata.checkpoints import PARTITION_METADATA
 from logpost_broker.transfer import copying
 from logpost_broker.transfer.errors import TransferError
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from logpost.service import restrict
-from logpost_broker.checkpoints import PARTITION_METADATA, partition_metadata
 from logpost_broker.log.batch import CONTROL
 from logpost_broker.log.files import Files
 from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.segment import Segment, file_stem
 from logpost_broker.log.transactions import PartitionTransactions
 from logpost_broker.log.walk import CHUNK_BYTES, Found, SegmentWalk
+from logpost_broker.metadata.checkpoints import PARTITION_METADATA, partition_metadata
 from logpost_broker.transfer import copying
 from logpost_broker.transfer.errors import TransferError
 

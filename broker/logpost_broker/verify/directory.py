@@ -10,7 +10,7 @@ from pathlib import Path
 
 from logpost.config import BrokerConfig
 from logpost.errors import ConfigError
-from logpost_broker.checkpoints import (
+from logpost_broker.metadata.checkpoints import (
     CLEAN_SHUTDOWN,
     CLEANER_OFFSETS,
     LOG_STARTS,
@@ -19,10 +19,10 @@ from logpost_broker.checkpoints import (
     Partition,
     parsed_checkpoint,
 )
-from logpost_broker.configs.topic import TopicConfigs
-from logpost_broker.log_directory import DELETED_SUFFIX
-from logpost_broker.metadata_file import NAME as METADATA
-from logpost_broker.metadata_file import STRAY_SUFFIX, Metadata, TopicEntry, parsed_metadata
+from logpost_broker.metadata.metadata_file import NAME as METADATA
+from logpost_broker.metadata.metadata_file import STRAY_SUFFIX, Metadata, TopicEntry, parsed_metadata
+from logpost_broker.metadata.topic_configs import TopicConfigs
+from logpost_broker.partitions.directory import DELETED_SUFFIX
 from logpost_broker.verify.online import has_running_broker
 from logpost_broker.verify.partition import check_partition
 from logpost_broker.verify.report import PartitionReport, Report

@@ -6,9 +6,9 @@ import re
 import uuid
 from pathlib import Path
 
-from logpost_broker.checkpoints import PARTITION_METADATA, partition_metadata, topic_id_of
 from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.transactions import PartitionTransactions
+from logpost_broker.metadata.checkpoints import PARTITION_METADATA, partition_metadata, topic_id_of
 from logpost_broker.verify.report import Severity
 from logpost_broker.verify.segment import PartitionState, SegmentCheck
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import importlib
 import struct
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from kio.serial import entity_reader, entity_writer
 from kio.serial.errors import SerialError
@@ -13,10 +14,9 @@ from kio.serial.errors import SerialError
 from logpost_broker.errors import MalformedError
 from logpost_broker.log.batch import Buffer
 from logpost_broker.wire.bounds import RequestBounds
-from logpost_broker.wire.convert import TopicNames, compile_conversion
+from logpost_broker.wire.convert import Adapted, TopicNames, compile_conversion
 from logpost_broker.wire.framing import Frame
 from logpost_broker.wire.header import response_header
-from logpost_broker.wire.registry import Api
 
 LARGE_BYTES = 16 * 1024
 """A value from this size on is sent from where it is, not copied."""
@@ -60,8 +60,30 @@ class _JoinedParts:
             self._small = bytearray()
 
 
-class VersionCodec:
-    def __init__(self, api: Api, version: int) -> None:
+class Messages(Protocol):
+    """The newest request and response of an API, and how they differ from older ones."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def request(self) -> type[Any]: ...
+
+    @property
+    def response(self) -> type[Any]: ...
+
+    @property
+    def lift(self) -> Sequence[Adapted]: ...
+
+    @property
+    def lower(self) -> Sequence[Adapted]: ...
+
+
+M = TypeVar("M", bound=Messages)
+
+
+class VersionCodec(Generic[M]):
+    def __init__(self, api: M, version: int) -> None:
         """`version` is one that the API has. Imports kio's module for it."""
         self.api = api
         self.version = version

@@ -20,9 +20,21 @@ from typing import Any, Protocol, Union, get_args, get_origin
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.wire.registry import Adapted
-
 NAME_FIELDS = ("name", "topic")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Adapted:
+    """A top-level field that copying by name cannot fill, in versions up to and including `until`.
+
+    In `lift`, `field` is a field of the newest request and `value` is given the old request entity. In `lower`, `field`
+    is a field of the old response and `value` is given the newest response. A value may be a primitive, an entity of
+    another version, or a dict of field values, or a sequence of those: it is converted to what the field holds.
+    """
+
+    field: str
+    until: int
+    value: Callable[[Any], object]
 
 
 class NamedTopic(Protocol):

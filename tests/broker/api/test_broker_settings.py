@@ -10,11 +10,11 @@ from kio.schema.errors import ErrorCode
 from logpost.config import BrokerConfig
 from logpost_broker import Broker
 from logpost_broker.broker import EMBEDDED
-from logpost_broker.configs.broker_settings import BrokerSettings
-from logpost_broker.configs.store import ResourceConfigs
 from logpost_broker.log.files import Files
 from logpost_broker.log.records import build_batch
-from logpost_broker.metadata_file import MetadataFile
+from logpost_broker.metadata.broker_settings import BrokerSettings
+from logpost_broker.metadata.metadata_file import MetadataFile
+from logpost_broker.metadata.resource_configs import ResourceConfigs
 from tests.broker.api.conftest import create, produce, produce_values
 from tests.broker.api.test_config_resources import BROKER, DELETE, SET, TOPIC, alter, ask, client, values
 from tests.broker.wire_client import WireClient

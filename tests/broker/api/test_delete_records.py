@@ -13,9 +13,9 @@ import pytest
 from kio.schema.errors import ErrorCode
 
 from logpost_broker import Broker
-from logpost_broker.checkpoints import LOG_STARTS
 from logpost_broker.log.files import File, Files
 from logpost_broker.log.records import build_batch, records_in
+from logpost_broker.metadata.checkpoints import LOG_STARTS
 from tests.broker.api.conftest import NewTopic, create, produce, produce_values
 from tests.broker.wire_client import WireClient, versions
 from tests.support.processes import Part, free_port

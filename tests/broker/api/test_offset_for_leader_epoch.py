@@ -12,7 +12,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost.config import BrokerConfig
 from logpost_broker import Broker
-from logpost_broker.checkpoints import CLEAN_SHUTDOWN
+from logpost_broker.metadata.checkpoints import CLEAN_SHUTDOWN
 from tests.broker.api.conftest import NewTopic, create, produce_values
 from tests.broker.wire_client import WireClient
 

@@ -12,13 +12,9 @@ from typing import Any
 import pytest
 
 from logpost_broker.api import SERVED, handled
+from logpost_broker.api.registry import Api, RequestContext
 from logpost_broker.broker import EMBEDDED
-from logpost_broker.groups.service import GroupService
 from logpost_broker.node import Node
-from logpost_broker.server.retention import RetentionService
-from logpost_broker.share_groups.service import ShareGroupService
-from logpost_broker.transactions.service import TransactionService
-from logpost_broker.wire.registry import Api, RequestContext
 from tests.broker.api.conftest import NewTopic
 from tests.broker.api.counted_turns import CountedTurns, Open
 from tests.broker.api.many_elements import ArrayPath, Filler, arrays_of
@@ -26,7 +22,6 @@ from tests.broker.wire_client import WireClient, versions
 
 ELEMENTS = 150
 """More than the broker has settings, APIs or nodes to tell of whatever it is asked."""
-SERVICES = (GroupService, ShareGroupService, TransactionService, RetentionService)
 OTHERWISE = frozenset({"describe_log_dirs", "leave_group", "produce"})
 """What takes long is done in a thread, or some hundred elements at once."""
 
@@ -48,13 +43,12 @@ def longest_array(answer: Any) -> int:
 async def held(directory: Path) -> list[str]:
     """What goes through its elements in one step."""
     node = Node(EMBEDDED, directory, host="localhost", port=0)
-    for service in SERVICES:
-        node.add_service(service(node))
+    node.open()
     await node.start()
-    node.create_topic("e0", ELEMENTS)
+    node.partitions.create_topic("e0", ELEMENTS)
     found = []
     for api, path, is_alike in requests():
-        node.turns = turns = CountedTurns()
+        node.turns = node.partitions.turns = turns = CountedTurns()
         context = RequestContext(version=api.max_version, client_id="", client_host="localhost", connection=Open())
         answer = api.handler(node, Filler({}, is_alike).filled(api.request, path, ELEMENTS), context)
         if asyncio.isfuture(answer) or asyncio.iscoroutine(answer):

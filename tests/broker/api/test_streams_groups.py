@@ -12,7 +12,7 @@ from kio.schema.errors import ErrorCode
 from kio.schema.streams_group_heartbeat.v0.request import Endpoint, Topology
 
 from logpost_broker import Broker
-from logpost_broker.streams_groups.statuses import StatusCode
+from logpost_broker.groups.streams.statuses import StatusCode
 from tests.broker.api.conftest import create
 from tests.broker.wire_client import WireClient, entity
 

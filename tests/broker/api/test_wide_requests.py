@@ -16,13 +16,12 @@ from kio.schema.errors import ErrorCode
 
 import logpost_broker.api.group_offsets
 from logpost_broker.api import handled
-from logpost_broker.broker import EMBEDDED, SERVICES
+from logpost_broker.api.registry import RequestContext
+from logpost_broker.broker import EMBEDDED
 from logpost_broker.groups.journal import CONSUMER_OFFSETS
-from logpost_broker.groups.service import GroupService
 from logpost_broker.log.records import build_batch
+from logpost_broker.metadata.topics import Topic
 from logpost_broker.node import Node
-from logpost_broker.topics import Topic
-from logpost_broker.wire.registry import RequestContext
 from tests.broker.api.counted_turns import CountedTurns, Open
 from tests.broker.wire_client import entity, load, versions
 
@@ -36,7 +35,7 @@ class Wide:
     def __init__(self, node: Node, topic: Topic) -> None:
         self.node = node
         self.topic = topic
-        self.turns = node.turns = CountedTurns()
+        self.turns = node.turns = node.partitions.turns = CountedTurns()
         self.connection = Open()
 
     async def ask(self, api: str, values: Mapping[str, Any]) -> Any:
@@ -72,10 +71,9 @@ class Wide:
 @asynccontextmanager
 async def wide(directory: Path) -> AsyncIterator[Wide]:
     node = Node(EMBEDDED, directory, host="localhost", port=0)
-    for service in SERVICES:
-        node.add_service(service(node))
+    node.open()
     await node.start()
-    yield Wide(node, node.create_topic(TOPIC, PARTITIONS))
+    yield Wide(node, node.partitions.create_topic(TOPIC, PARTITIONS))
     await node.stop()
 
 
@@ -92,7 +90,7 @@ def committing(asked: Wide, count: int = PARTITIONS, offset: int = 1, metadata: 
 
 
 def offsets(asked: Wide) -> list[int]:
-    return [event.offset for event in asked.node.service(GroupService).committed("g").values()]
+    return [event.offset for event in asked.node.groups.core.offsets.committed("g").values()]
 
 
 REQUESTS: dict[str, Any] = {
@@ -148,7 +146,7 @@ def test_a_transaction_ends_in_steps(tmp_path: Path) -> None:
             }
             assert codes == {ErrorCode.none}
             assert await asked.turns_of("end_txn", {**producer, "committed": True}) >= PARTITIONS - 1
-            assert all(asked.node.log(asked.topic, number).next_offset == 1 for number in range(PARTITIONS))
+            assert all(asked.node.partitions.log(asked.topic, number).next_offset == 1 for number in range(PARTITIONS))
 
     asyncio.run(story())
 
@@ -174,13 +172,13 @@ def test_what_comes_while_a_wide_fetch_reads_ends_its_wait(tmp_path: Path) -> No
     async def story() -> None:
         async with wide(tmp_path) as asked:
             for number in range(PARTITIONS):
-                asked.node.log(asked.topic, number)
-            first = asked.node.log(asked.topic, 0)
+                asked.node.partitions.log(asked.topic, number)
+            first = asked.node.partitions.log(asked.topic, 0)
             fetch = asyncio.create_task(asked.ask("fetch", fetching(asked, seconds=3600)))
             await asked.turns.after(PARTITIONS // 2)
             assert not first.watchers
             first.append(build_batch([(None, b"v")], 1), now_ms=1)
-            await asked.node.durable(first)
+            await asked.node.partitions.durable(first)
             answer = await fetch
             assert [bool(each.records) for each in answer.responses[0].partitions][:2] == [True, False]
             assert not first.watchers
@@ -191,7 +189,7 @@ def test_what_comes_while_a_wide_fetch_reads_ends_its_wait(tmp_path: Path) -> No
 def test_a_wide_fetch_reads_once_for_all_that_came_meanwhile(tmp_path: Path) -> None:
     async def story() -> None:
         async with wide(tmp_path) as asked:
-            logs = [asked.node.log(asked.topic, number) for number in range(PARTITIONS)]
+            logs = [asked.node.partitions.log(asked.topic, number) for number in range(PARTITIONS)]
             producer = await asked.producer()
             topics = [{"name": TOPIC, "partitions": tuple(range(PARTITIONS))}]
             await asked.ask("add_partitions_to_txn", {"transactions": [{**producer, "topics": topics}]})
@@ -205,7 +203,7 @@ def test_a_wide_fetch_reads_once_for_all_that_came_meanwhile(tmp_path: Path) -> 
             for _ in range(10 * PARTITIONS):
                 await asyncio.sleep(0)
             assert PARTITIONS - 1 <= asked.turns.waits - before <= 2 * PARTITIONS + 4, "one pass, not twenty"
-            asked.node.release_parked()
+            asked.node.partitions.release_parked()
             assert {each.records for each in (await fetch).responses[0].partitions} == {b""}
 
     asyncio.run(story())
@@ -225,7 +223,9 @@ def test_a_wide_commit_is_one_batch(tmp_path: Path) -> None:
             assert offsets(asked) == [1] * PARTITIONS
             journal = asked.node.topics.by_name(CONSUMER_OFFSETS)
             assert journal is not None
-            assert [header.record_count for header in asked.node.log(journal, 0).headers_from(0)] == [PARTITIONS]
+            assert [header.record_count for header in asked.node.partitions.log(journal, 0).headers_from(0)] == [
+                PARTITIONS
+            ]
 
     asyncio.run(story())
 
@@ -235,8 +235,8 @@ def test_a_commit_whose_topic_goes_meanwhile_leaves_nothing_to_the_next_of_its_n
         async with wide(tmp_path) as asked:
             commit = asyncio.create_task(asked.ask("offset_commit", committing(asked)))
             await asked.turns.after(PARTITIONS)
-            asked.node.delete_topic(asked.topic)
-            asked.node.create_topic(TOPIC, PARTITIONS)
+            asked.node.partitions.delete_topic(asked.topic)
+            asked.node.partitions.create_topic(TOPIC, PARTITIONS)
             assert codes(await commit) == {ErrorCode.unknown_topic_id}
             assert offsets(asked) == []
 
@@ -272,12 +272,12 @@ def test_offsets_of_a_transaction_that_ends_meanwhile_are_refused(tmp_path: Path
             ended = await asked.ask("end_txn", {**producer, "committed": False})
             assert ended.error_code is ErrorCode.none
             assert codes(await commit) == {ErrorCode.invalid_producer_epoch}
-            assert asked.node.service(GroupService).pending("g") == frozenset()
+            assert asked.node.groups.core.offsets.pending("g") == frozenset()
             before = asked.turns.waits
             producer["producer_epoch"] = ended.producer_epoch
             assert codes(await asked.ask("txn_offset_commit", committing(asked) | producer)) == {ErrorCode.none}
             assert asked.turns.waits - before > PARTITIONS
-            assert len(asked.node.service(GroupService).pending("g")) == PARTITIONS
+            assert len(asked.node.groups.core.offsets.pending("g")) == PARTITIONS
 
     asyncio.run(story())
 
@@ -287,7 +287,7 @@ def test_a_commit_that_is_no_single_batch_is_refused(tmp_path: Path) -> None:
 
     async def story() -> None:
         async with wide(tmp_path) as asked:
-            topic = asked.node.create_topic("wider", 300)
+            topic = asked.node.partitions.create_topic("wider", 300)
             large = [
                 {"partition_index": number, "committed_offset": 1, "committed_metadata": "x" * 4_000}
                 for number in range(300)

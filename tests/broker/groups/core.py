@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
-from logpost_broker.consumer_groups.coordinator import ConsumerGroups
-from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
+from logpost_broker.coordinator.outcome import Outcome, SetTimer
+from logpost_broker.groups.consumer.coordinator import ConsumerGroups
 from logpost_broker.groups.coordinator import GroupCoordinator
-from logpost_broker.groups.limits import GroupLimits
-from logpost_broker.groups.outcome import Outcome, SetTimer, TimerKey
 from logpost_broker.groups.records import PlainEvent, from_record, to_record
 from logpost_broker.groups.service import RETRY_MS
-from logpost_broker.groups.topics_image import TopicsImage
-from logpost_broker.share_groups.limits import ShareLimits
-from logpost_broker.share_groups.membership import ShareGroups
-from logpost_broker.streams_groups.coordinator import StreamsGroups
-from logpost_broker.streams_groups.limits import StreamsGroupLimits
+from logpost_broker.groups.share.membership import ShareGroups
+from logpost_broker.groups.streams.coordinator import StreamsGroups
+from logpost_broker.metadata.group_limits import ConsumerGroupLimits, GroupLimits, ShareLimits, StreamsGroupLimits
+from logpost_broker.metadata.topics_image import TopicsImage
 
 
 def coordinator(
@@ -45,7 +42,7 @@ class CoreHarness:
     """Nothing can be journaled, so that nothing happens but that timers are set."""
     journal: dict[bytes, bytes | None] = field(default_factory=dict)
     """Compacted: the newest value of each key; without transactions."""
-    timers: dict[TimerKey, int] = field(default_factory=dict)
+    timers: dict[Hashable, int] = field(default_factory=dict)
     core: GroupCoordinator = field(init=False)
 
     def __post_init__(self) -> None:

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import TypeVar
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.groups.events import Event, OffsetPending, TransactionEnded
-from logpost_broker.groups.limits import GroupLimits
-from logpost_broker.groups.listing import DescribedGroup
-from logpost_broker.groups.messages import (
-    Commit,
-    CommitReply,
+from logpost_broker.coordinator.outcome import Event, Outcome, Reply, SetTimer
+from logpost_broker.groups.classic.listing import DescribedGroup
+from logpost_broker.groups.classic.messages import (
     Heartbeat,
     HeartbeatReply,
     Join,
     JoinReply,
+    Leave,
     LeaveReply,
     LeavingMember,
-    OffsetToCommit,
-    Reply,
     Sync,
     SyncReply,
 )
-from logpost_broker.groups.outcome import Outcome, SetTimer, TimerKey
+from logpost_broker.groups.classic.states import GroupState
+from logpost_broker.groups.offsets.messages import Commit, CommitReply, OffsetToCommit
 from logpost_broker.groups.records import from_record, to_record
-from logpost_broker.groups.states import GroupState
+from logpost_broker.metadata.group_limits import GroupLimits
 from tests.broker.groups.core import coordinator
 
 GROUP = "g"
@@ -59,7 +56,7 @@ class GroupHarness:
         self.limits = limits or GroupLimits()
         self.core = coordinator(limits=self.limits)
         self.now_ms = 1_000_000
-        self.timers: dict[TimerKey, int] = {}
+        self.timers: dict[Hashable, int] = {}
         self.journal: list[tuple[bytes, bytes | None]] = []
         self.ids: dict[str, str] = {}
         """Member's name → id."""
@@ -147,7 +144,7 @@ class GroupHarness:
 
     def leave(self, *members: LeavingMember) -> list[ErrorCode]:
         call = self._call("")
-        self.carry_out(self.core.leave(GROUP, members, call, self.now_ms))
+        self.carry_out(self.core.leave(Leave(group_id=GROUP, members=members), call, self.now_ms))
         return [code for _, code in answer(call, LeaveReply).members]
 
     def leave_as(self, name: str) -> ErrorCode:
@@ -233,7 +230,6 @@ class GroupHarness:
 
 def written(event: Event) -> tuple[bytes, bytes | None]:
     """As the journal has it. Transactions are in `test_pending_offsets.py`."""
-    assert not isinstance(event, OffsetPending | TransactionEnded)
     return to_record(event)
 
 

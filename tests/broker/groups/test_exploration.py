@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from logpost_broker.groups.states import GroupState
+from logpost_broker.groups.classic.states import GroupState
 from tests.broker.groups.harness import GROUP, REBALANCE_MS, GroupHarness, subscription
 
 NAMES = st.sampled_from(["a", "b", "c"])

@@ -6,13 +6,8 @@ import dataclasses
 
 import pytest
 
-from logpost_broker.groups.events import (
-    GroupDeleted,
-    GroupStored,
-    OffsetCommitted,
-    OffsetDeleted,
-    StoredMember,
-)
+from logpost_broker.groups.classic.events import GroupDeleted, GroupStored, StoredMember
+from logpost_broker.groups.offsets.events import OffsetCommitted, OffsetDeleted
 from logpost_broker.groups.records import PlainEvent, from_record, to_record
 
 OFFSET_KEY = "0001000867726f75702dc3a400046c6f677300000007"

@@ -2,7 +2,7 @@
 
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.groups.states import GroupState
+from logpost_broker.groups.classic.states import GroupState
 from tests.broker.groups.harness import SESSION_MS, GroupHarness, joined, synced, written
 
 

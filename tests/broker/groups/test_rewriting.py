@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.groups.events import TransactionEnded
-from logpost_broker.groups.messages import Commit, OffsetToCommit
+from logpost_broker.coordinator.journal import EVENTS_PER_WRITE
+from logpost_broker.groups.offsets.events import TransactionEnded
+from logpost_broker.groups.offsets.messages import Commit, Delete, DeleteReply, OffsetToCommit
 from logpost_broker.groups.service import GroupService
-from logpost_broker.journal import EVENTS_PER_WRITE
-from logpost_broker.node import Node
-from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.log.producer_identity import ProducerIdentity
+from logpost_broker.partitions.partitions import Partitions
 from tests.broker.groups.core import coordinator
 from tests.broker.groups.test_room import KINDS
 from tests.broker.groups.test_service import full_disk, log_of, running
@@ -34,36 +34,40 @@ def many(offset: int, partitions: range, producer: ProducerIdentity | None = Non
 
 
 def committed(service: GroupService) -> dict[int, int]:
-    return {partition: event.offset for (_, partition), event in service.committed("g").items()}
+    return {partition: event.offset for (_, partition), event in service.core.offsets.committed("g").items()}
 
 
-def rewriting(node: Node, service: GroupService) -> int:
+def rewriting(partitions: Partitions, service: GroupService) -> int:
     """Commit until the state is being written again, in one turn of the loop; answers where that began."""
-    node.create_topic("logs", PARTITIONS)
+    partitions.create_topic("logs", PARTITIONS)
     for offset in range(3):
         service.commit(many(offset, range(PARTITIONS)))
     assert service._journal._rewriting is not None
     return service._journal._rewriting.start
 
 
-async def dropped(node: Node, start: int) -> None:
+async def dropped(partitions: Partitions, start: int) -> None:
     """What lies before is gone: awaits the disk."""
-    while log_of(node).log_start_offset < start:
+    while log_of(partitions).log_start_offset < start:
         await asyncio.to_thread(time.sleep, 0.001)
 
 
 async def change_meanwhile(directory: Path) -> None:
     rng = random.Random(5)
-    async with running(directory, snapshot_bytes=600_000) as (node, service):
-        start = rewriting(node, service)
+    async with running(directory, snapshot_bytes=600_000) as (partitions, service):
+        start = rewriting(partitions, service)
         turns = 0
         while service._journal._rewriting is not None:
             service.commit(many(10 + turns, range(rng.randrange(PARTITIONS), PARTITIONS)[:3]))
-            service.delete_offsets("g", [("logs", rng.randrange(PARTITIONS))])
+            service.ask(
+                service.core.offsets.delete,
+                Delete(group_id="g", partitions=[("logs", rng.randrange(PARTITIONS))]),
+                DeleteReply,
+            )
             await asyncio.sleep(0)
             turns += 1
         assert turns > 5, "others have their turn"
-        await dropped(node, start)
+        await dropped(partitions, start)
         before = committed(service)
         assert len(before) < PARTITIONS
         assert max(before.values()) >= 10
@@ -76,8 +80,8 @@ def test_what_changes_while_the_state_is_written_again_is_what_a_start_finds(tmp
 
 
 async def crash_in_between(directory: Path, copy: Path) -> None:
-    async with running(directory, snapshot_bytes=600_000) as (node, service):
-        rewriting(node, service)
+    async with running(directory, snapshot_bytes=600_000) as (partitions, service):
+        rewriting(partitions, service)
         await asyncio.sleep(0)
         service.commit(many(77, range(PARTITIONS)[-3:]))
         assert service._journal._rewriting is not None
@@ -94,12 +98,12 @@ def test_a_crash_while_the_state_is_written_again_costs_nothing(tmp_path: Path) 
 
 async def refuse_in_between(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What could not be journaled did not happen, and what was there before is not left out for it."""
-    async with running(directory, snapshot_bytes=600_000) as (node, service):
-        start = rewriting(node, service)
-        with full_disk(node, monkeypatch):
+    async with running(directory, snapshot_bytes=600_000) as (partitions, service):
+        start = rewriting(partitions, service)
+        with full_disk(partitions, monkeypatch):
             reply = await service.commit(many(88, range(PARTITIONS)[-3:]))
             assert reply.code is ErrorCode.coordinator_not_available
-        await dropped(node, start)
+        await dropped(partitions, start)
         before = committed(service)
         assert len(before) == PARTITIONS
     async with running(directory) as (_, service):
@@ -115,14 +119,14 @@ def test_offsets_in_transactions_keep_their_places(tmp_path: Path, is_pending_be
     """Their order counts, so that the state is written at once where there are some."""
 
     async def story() -> None:
-        async with running(tmp_path, snapshot_bytes=600_000) as (node, service):
+        async with running(tmp_path, snapshot_bytes=600_000) as (partitions, service):
             if is_pending_before:
-                node.create_topic("logs", PARTITIONS)
+                partitions.create_topic("logs", PARTITIONS)
                 await service.commit(many(500, range(5), PRODUCER))
                 for offset in range(3):
                     await service.commit(many(offset, range(5, PARTITIONS)))
             else:
-                rewriting(node, service)
+                rewriting(partitions, service)
                 await service.commit(many(500, range(5), PRODUCER))
             assert service._journal._rewriting is None
             await service.end_transaction(TransactionEnded(producer=PRODUCER, coordinator_epoch=0, commit=True))

@@ -9,15 +9,16 @@ from dataclasses import replace
 import pytest
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.consumer_groups.messages import MemberHeartbeat
+from logpost_broker.coordinator.outcome import Outcome, Reply, Waiter
+from logpost_broker.coordinator.sizes import MAX_GROUP_BYTES, MAX_MEMBER_BYTES, SMALL_MEMBER_BYTES, said_bytes
+from logpost_broker.groups.classic.messages import Join
+from logpost_broker.groups.consumer.messages import MemberHeartbeat
 from logpost_broker.groups.coordinator import GroupCoordinator
-from logpost_broker.groups.limits import GroupLimits
-from logpost_broker.groups.messages import Commit, CommitReply, Join, OffsetToCommit, Reply
-from logpost_broker.groups.outcome import Outcome, Waiter
-from logpost_broker.groups.sizes import MAX_GROUP_BYTES, MAX_MEMBER_BYTES, SMALL_MEMBER_BYTES, said_bytes
-from logpost_broker.share_groups.messages import ShareHeartbeat
-from logpost_broker.streams_groups.messages import StreamsHeartbeat
-from logpost_broker.streams_groups.topology import Subtopology, Topology
+from logpost_broker.groups.offsets.messages import Commit, CommitReply, OffsetToCommit
+from logpost_broker.groups.share.messages import ShareHeartbeat
+from logpost_broker.groups.streams.messages import StreamsHeartbeat
+from logpost_broker.groups.streams.topology import Subtopology, Topology
+from logpost_broker.metadata.group_limits import GroupLimits
 from tests.broker.groups.core import coordinator
 from tests.broker.groups.harness import SESSION_MS, GroupHarness, joined, subscription, synced
 

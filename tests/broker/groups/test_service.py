@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -13,29 +13,33 @@ from kio.schema.errors import ErrorCode
 
 import logpost_broker.groups.service
 from logpost_broker.broker import EMBEDDED
-from logpost_broker.consumer_groups.limits import ConsumerGroupLimits
-from logpost_broker.consumer_groups.messages import MemberHeartbeat, MemberHeartbeatReply
+from logpost_broker.coordinator.journal import SNAPSHOT_BYTES
+from logpost_broker.coordinator.outcome import Outcome
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.consumer.messages import MemberHeartbeat, MemberHeartbeatReply
 from logpost_broker.groups.journal import CONSUMER_OFFSETS
-from logpost_broker.groups.messages import Commit, OffsetToCommit
-from logpost_broker.groups.outcome import Outcome, TimerKey
+from logpost_broker.groups.offsets.messages import Commit, OffsetToCommit
 from logpost_broker.groups.service import GroupService
-from logpost_broker.journal import SNAPSHOT_BYTES
 from logpost_broker.log.partition_log import PartitionLog
-from logpost_broker.node import Node
+from logpost_broker.metadata.group_limits import ConsumerGroupLimits
+from logpost_broker.partitions.partitions import Partitions
 
 TOPICS = 3
 COMMITS = 600
 
 
 @asynccontextmanager
-async def running(directory: Path, snapshot_bytes: int = SNAPSHOT_BYTES) -> AsyncIterator[tuple[Node, GroupService]]:
-    node = Node(EMBEDDED, directory, host="localhost", port=0)
-    service = GroupService(node, snapshot_bytes)
-    node.add_service(service)
-    await node.start()
-    yield node, service
-    await node.stop()
+async def running(
+    directory: Path, snapshot_bytes: int = SNAPSHOT_BYTES
+) -> AsyncIterator[tuple[Partitions, GroupService]]:
+    partitions = Partitions(EMBEDDED, directory)
+    partitions.open()
+    partitions.flusher.start()
+    groups = GroupService(partitions, snapshot_bytes)
+    groups.start()
+    yield partitions, groups
+    groups.stop()
+    await partitions.close()
 
 
 def commit(offset: int, topic: str = "logs", group_id: str = "g") -> Commit:
@@ -43,26 +47,26 @@ def commit(offset: int, topic: str = "logs", group_id: str = "g") -> Commit:
     return Commit(group_id=group_id, member_id="", instance_id=None, generation=-1, offsets=offsets)
 
 
-def log_of(node: Node) -> PartitionLog:
-    topic = node.topics.by_name(CONSUMER_OFFSETS)
+def log_of(partitions: Partitions) -> PartitionLog:
+    topic = partitions.topics.by_name(CONSUMER_OFFSETS)
     assert topic is not None
-    return node.log(topic, 0)
+    return partitions.log(topic, 0)
 
 
 def offsets(service: GroupService, group_id: str = "g") -> dict[str, int]:
-    return {topic: event.offset for (topic, _), event in service.committed(group_id).items()}
+    return {topic: event.offset for (topic, _), event in service.core.offsets.committed(group_id).items()}
 
 
 async def commit_for_long(directory: Path) -> None:
-    async with running(directory, snapshot_bytes=5_000) as (node, service):
-        node.create_topic(CONSUMER_OFFSETS, 1, {"segment.bytes": "2000"}, internal=True)
+    async with running(directory, snapshot_bytes=5_000) as (partitions, service):
+        partitions.create_topic(CONSUMER_OFFSETS, 1, {"segment.bytes": "2000"}, internal=True)
         for number in range(TOPICS):
-            node.create_topic(f"topic-{number}", 1)
+            partitions.create_topic(f"topic-{number}", 1)
         starts = [0]
         for number in range(COMMITS):
             await service.commit(commit(number, f"topic-{number % TOPICS}"))
             await service.settled()
-            if (start := log_of(node).log_start_offset) != starts[-1]:
+            if (start := log_of(partitions).log_start_offset) != starts[-1]:
                 starts.append(start)
         lengths = [after - before for before, after in itertools.pairwise(starts)]
         assert len(lengths) > 5, "the state was written again, more than once"
@@ -77,10 +81,10 @@ def test_the_journal_is_bounded(tmp_path: Path) -> None:
 
 
 async def meet_strange_records(directory: Path) -> None:
-    async with running(directory) as (node, service):
-        node.create_topic("logs", 1)
+    async with running(directory) as (partitions, service):
+        partitions.create_topic("logs", 1)
         await service.commit(commit(1))
-        await node.open_internal_log(CONSUMER_OFFSETS).append([(b"\0\x09\0\1g", b"\0\0"), (b"\0\1\0", b"x")])
+        await partitions.open_internal_log(CONSUMER_OFFSETS).append([(b"\0\x09\0\1g", b"\0\0"), (b"\0\1\0", b"x")])
         await service.commit(commit(2))
     async with running(directory) as (_, service):
         assert offsets(service) == {"logs": 2}
@@ -95,10 +99,10 @@ def test_a_record_that_cannot_be_read_is_reported_and_costs_nothing_else(
 
 
 async def lose_the_disk(directory: Path) -> None:
-    async with running(directory) as (node, service):
-        node.create_topic("logs", 1)
+    async with running(directory) as (partitions, service):
+        partitions.create_topic("logs", 1)
         assert (await service.commit(commit(1))).code is ErrorCode.none
-        log_of(node).go_offline("somebody pulled it out")
+        log_of(partitions).go_offline("somebody pulled it out")
         assert (await service.commit(commit(2))).code is ErrorCode.coordinator_not_available
         assert offsets(service) == {"logs": 1}
 
@@ -108,15 +112,15 @@ def test_what_cannot_be_journaled_is_refused_and_does_not_happen(tmp_path: Path)
 
 
 async def crash_between_topic_and_offsets(directory: Path) -> None:
-    async with running(directory) as (node, service):
-        node.create_topic("kept", 1)
+    async with running(directory) as (partitions, service):
+        partitions.create_topic("kept", 1)
         await service.commit(commit(1, "kept"))
         await service.commit(commit(1, "deleted"))
     async with running(directory) as (_, service):
         assert offsets(service) == {"kept": 1}
         await service.settled()
-    async with running(directory) as (node, service):
-        node.create_topic("deleted", 1)
+    async with running(directory) as (partitions, service):
+        partitions.create_topic("deleted", 1)
         assert offsets(service) == {"kept": 1}
 
 
@@ -125,11 +129,11 @@ def test_offsets_of_a_topic_that_was_deleted_before_a_crash_are_forgotten(tmp_pa
 
 
 async def answer_in_order(directory: Path) -> None:
-    async with running(directory) as (node, service):
-        node.create_topic("logs", 1)
+    async with running(directory) as (partitions, service):
+        partitions.create_topic("logs", 1)
         answers = [service.commit(commit(offset)) for offset in range(50)]
         assert not answers[0].done(), "not before it is on the disk"
-        log = log_of(node)
+        log = log_of(partitions)
         await answers[0]
         assert log.high_watermark > 0
         assert {reply.code for reply in await asyncio.gather(*answers)} == {ErrorCode.none}
@@ -141,20 +145,21 @@ def test_a_commit_is_answered_when_it_is_on_the_disk(tmp_path: Path) -> None:
 
 
 @contextmanager
-def full_disk(node: Node, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def full_disk(partitions: Partitions, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing can be journaled meanwhile."""
 
     def refuse(*_: object, **__: object) -> None:
         raise ApiError(ErrorCode.kafka_storage_error, "no space left on device")
 
     with monkeypatch.context() as full:
-        full.setattr(log_of(node), "append", refuse)
+        full.setattr(log_of(partitions), "append", refuse)
         yield
 
 
 def beat(service: GroupService, member: str, epoch: int) -> asyncio.Future[MemberHeartbeatReply]:
     joins = epoch == 0
-    return service.consumer_heartbeat(
+    return service.ask(
+        service.core.consumer_heartbeat,
         MemberHeartbeat(
             group_id="g",
             member_id=member,
@@ -168,7 +173,8 @@ def beat(service: GroupService, member: str, epoch: int) -> asyncio.Future[Membe
             topic_regex=None,
             server_assignor=None,
             owned=frozenset() if joins else None,
-        )
+        ),
+        MemberHeartbeatReply,
     )
 
 
@@ -176,19 +182,19 @@ async def lose_a_member_on_a_full_disk(directory: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(logpost_broker.groups.service, "RETRY_MS", 10)
     limits = ConsumerGroupLimits(session_timeout_ms=100)
     monkeypatch.setattr(logpost_broker.groups.service, "consumer_limits", lambda *_: limits)
-    async with running(directory) as (node, service):
-        node.create_topic("logs", 1)
+    async with running(directory) as (partitions, service):
+        partitions.create_topic("logs", 1)
         gone = await beat(service, "gone", 0)
-        with full_disk(node, monkeypatch):
+        with full_disk(partitions, monkeypatch):
             if leaves:
                 assert (await beat(service, "gone", -1)).code is ErrorCode.coordinator_not_available
-            rang, expire = asyncio.Event(), service._core.expire
+            rang, expire = asyncio.Event(), service.core.expire
 
-            def heard(key: TimerKey, now_ms: int) -> Outcome:
+            def heard(key: Hashable, now_ms: int) -> Outcome:
                 rang.set()
                 return expire(key, now_ms)
 
-            monkeypatch.setattr(service._core, "expire", heard)
+            monkeypatch.setattr(service.core, "expire", heard)
             await rang.wait()
         reply = await beat(service, "next", 0)
         while not reply.assigned:
@@ -206,13 +212,13 @@ def test_a_member_whose_end_could_not_be_journaled_is_gone_all_the_same(
 
 async def delete_a_topic_on_a_full_disk(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logpost_broker.groups.service, "RETRY_MS", 10)
-    async with running(directory) as (node, service):
-        topic = node.create_topic("logs", 1)
+    async with running(directory) as (partitions, service):
+        topic = partitions.create_topic("logs", 1)
         await service.commit(commit(1))
-        with full_disk(node, monkeypatch):
-            node.delete_topic(topic)
+        with full_disk(partitions, monkeypatch):
+            partitions.delete_topic(topic)
             assert offsets(service) == {"logs": 1}
-        log, grown = log_of(node), asyncio.Event()
+        log, grown = log_of(partitions), asyncio.Event()
         log.watchers.add(lambda _: grown.set())
         await grown.wait()
         assert offsets(service) == {}

@@ -15,7 +15,7 @@ from logpost_broker.log.compaction import CompactionLimits, plan_compaction
 from logpost_broker.log.compression import compress
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import Record, build_batch, records_of
-from logpost_broker.server.compaction_run import CompactionRun, spans
+from logpost_broker.upkeep.compaction_run import CompactionRun, spans
 from tests.broker.log.logs import NOW_MS, changed, sync
 
 DAY_MS = 24 * 60 * 60 * 1000

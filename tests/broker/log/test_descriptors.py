@@ -113,13 +113,14 @@ def batched(logs: Sequence[PartitionLog], size: int) -> Iterator[Sequence[Partit
 
 async def write_and_read(directory: Path, files: Files, lives: range) -> None:
     node = Node(BrokerConfig(port=0, metrics_port=0), directory, host="localhost", port=1, files=files)
+    node.open()
     await node.start()
-    topic = node.topics.by_name("t") or node.create_topic("t", PARTITIONS)
-    logs = [node.log(topic, number) for number in range(PARTITIONS)]
+    topic = node.topics.by_name("t") or node.partitions.create_topic("t", PARTITIONS)
+    logs = [node.partitions.log(topic, number) for number in range(PARTITIONS)]
     for at_once in batched(logs, WRITTEN_AT_ONCE):
         for log in at_once:
             append(log, b"life %d" % lives[-1])
-        await asyncio.gather(*map(node.durable, at_once))
+        await asyncio.gather(*map(node.partitions.durable, at_once))
     for log in logs:
         assert values_from(log, 0) == [b"life %d" % life for life in lives]
     await node.stop()

@@ -134,9 +134,10 @@ def on_a_node(directory: Path, calls: Calls, story: Callable[[Node, Sequence[Par
     async def tell() -> None:
         files = Files(system=calls)
         node = Node(BrokerConfig(port=0, metrics_port=0), directory, host="localhost", port=1, files=files)
+        node.open()
         await node.start()
-        topic = node.topics.by_name("t") or node.create_topic("t", 2)
-        result = story(node, [node.log(topic, 0), node.log(topic, 1)])
+        topic = node.topics.by_name("t") or node.partitions.create_topic("t", 2)
+        result = story(node, [node.partitions.log(topic, 0), node.partitions.log(topic, 1)])
         if asyncio.iscoroutine(result):
             await result
         await node.stop()
@@ -151,19 +152,19 @@ def test_an_offline_partition_leaves_the_others_alone_and_comes_back_with_the_ne
         broken, well = logs
         for log in logs:
             append(log, b"before")
-            await node.durable(log)
+            await node.partitions.durable(log)
         calls.fail("pwritev", errno.EIO)
         refused(lambda: append(broken, b"lost"))
         calls.failing = ""
         append(well, b"after")
-        await node.durable(well)
+        await node.partitions.durable(well)
         with pytest.raises(ApiError):
-            await node.durable(broken)
+            await node.partitions.durable(broken)
 
     async def later(node: Node, logs: Sequence[PartitionLog]) -> None:
         assert [values_from(log, 0) for log in logs] == [[b"before"], [b"before", b"after"]]
         append(logs[0], b"again")
-        await node.durable(logs[0])
+        await node.partitions.durable(logs[0])
 
     on_a_node(tmp_path, calls, story)
     assert not (tmp_path / ".kafka_cleanshutdown").exists(), "the next start checks what the disk has"
@@ -174,9 +175,9 @@ def test_who_waits_for_a_sync_is_told_when_a_write_fails_meanwhile(tmp_path: Pat
     async def story(node: Node, logs: Sequence[PartitionLog]) -> None:
         log = logs[0]
         append(log, b"first")
-        first = node.durable(log)
+        first = node.partitions.durable(log)
         append(log, b"second")
-        second = node.durable(log)
+        second = node.partitions.durable(log)
         calls.fail("pwritev", errno.EIO)
         refused(lambda: append(log, b"third"))
         calls.failing = ""
@@ -193,7 +194,7 @@ def test_a_checkpoint_that_cannot_be_written_takes_the_partition_offline(tmp_pat
         append(log, b"first")
         calls.fail("dup", errno.EIO)
         with pytest.raises(ApiError):
-            await node.durable(log)
+            await node.partitions.durable(log)
         calls.failing = ""
         assert log.offline == "it could not be written: Input/output error"
 

@@ -6,9 +6,9 @@ import pytest
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.log.producers import BATCHES_KEPT, EXPIRATION_MS, MAX_SEQUENCE, ProducerStates
 from logpost_broker.log.records import build_marker
-from logpost_broker.producer_identity import ProducerIdentity
 from tests.broker.log.logs import NOW_MS, header_of, idempotent
 
 

@@ -7,7 +7,7 @@ import itertools
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
-from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.transactions.coordinator import TransactionCoordinator
 from logpost_broker.transactions.events import TopicPartition, TransactionStored
 from logpost_broker.transactions.limits import TransactionLimits

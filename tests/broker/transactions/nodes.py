@@ -9,12 +9,11 @@ from pathlib import Path
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.broker import EMBEDDED
-from logpost_broker.groups.messages import Commit, OffsetToCommit
-from logpost_broker.groups.service import GroupService
+from logpost_broker.groups.offsets.messages import Commit, OffsetToCommit
 from logpost_broker.log.batch import CONTROL
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.log.records import COMMIT, build_batch, records_of
 from logpost_broker.node import Node
-from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.transactions.messages import OFFSETS_PARTITION, Add, Init
 from logpost_broker.transactions.service import TransactionService
 from logpost_broker.transactions.states import TransactionState
@@ -26,11 +25,9 @@ PLACES = frozenset({("logs", 0), ("logs", 1), OFFSETS_PARTITION})
 @asynccontextmanager
 async def running(directory: Path) -> AsyncIterator[tuple[Node, TransactionService]]:
     node = Node(EMBEDDED, directory, host="localhost", port=0)
-    node.add_service(GroupService(node))
-    service = TransactionService(node)
-    node.add_service(service)
+    node.open()
     await node.start()
-    yield node, service
+    yield node, node.transactions
     await node.stop()
 
 
@@ -42,21 +39,23 @@ async def begin(node: Node, service: TransactionService) -> ProducerIdentity:
         write(node, producer, partition)
     offsets = (OffsetToCommit(topic="logs", partition=0, offset=5, leader_epoch=-1, metadata=""),)
     commit = Commit(group_id="g", member_id="", instance_id=None, generation=-1, offsets=offsets, producer=producer)
-    assert (await node.service(GroupService).commit(commit)).code is ErrorCode.none
+    assert (await node.groups.commit(commit)).code is ErrorCode.none
     return producer
 
 
 def write(node: Node, producer: ProducerIdentity, partition: int) -> None:
     topic = node.topics.by_name("logs")
     assert topic is not None
-    node.log(topic, partition).append(build_batch([(None, b"v")], node.now_ms(), producer), now_ms=node.now_ms())
+    node.partitions.log(topic, partition).append(
+        build_batch([(None, b"v")], node.partitions.now_ms(), producer), now_ms=node.partitions.now_ms()
+    )
 
 
 def markers(node: Node, partition: int) -> list[bool]:
     """Of each marker in a partition, whether it commits."""
     topic = node.topics.by_name("logs")
     assert topic is not None
-    log = node.log(topic, partition)
+    log = node.partitions.log(topic, partition)
     found = []
     for header in log.headers_from(0):
         if header.attributes & CONTROL:

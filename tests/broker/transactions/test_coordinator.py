@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.transactions.listing import ListFilter
 from logpost_broker.transactions.messages import Add
 from logpost_broker.transactions.states import TransactionState

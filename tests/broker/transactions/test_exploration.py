@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.producer_identity import ProducerIdentity
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.transactions.events import TopicPartition
 from logpost_broker.transactions.states import TransactionState
 from tests.broker.transactions.harness import TIMEOUT_MS, TransactionHarness

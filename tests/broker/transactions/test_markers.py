@@ -12,30 +12,32 @@ from logpost_broker.log.batch import TRANSACTIONAL
 from logpost_broker.log.produced import check_produced
 from logpost_broker.log.records import build_batch
 from logpost_broker.node import Node
-from logpost_broker.server.appender import Written
+from logpost_broker.partitions.appender import Written
 from logpost_broker.transactions.messages import Add, End, Init
 from logpost_broker.transactions.states import TransactionState
 from tests.broker.log.logs import changed
-from tests.broker.server.test_appender import Client
+from tests.broker.partitions.test_appender import Client
 from tests.broker.transactions.nodes import ID, begin, markers, running, state, write
 
 
 async def end_behind_a_queue(directory: Path) -> None:
     async with running(directory) as (node, service):
-        topic = node.create_topic("logs", 1, {"compression.type": "gzip"})
+        topic = node.partitions.create_topic("logs", 1, {"compression.type": "gzip"})
         producer = await service.init(Init(transactional_id=ID, timeout_ms=60_000))
         await service.add(Add(transactional_id=ID, producer=producer, partitions=frozenset({("logs", 0)})))
         batch = changed(
-            build_batch([(None, os.urandom(500_000))], node.now_ms()),
+            build_batch([(None, os.urandom(500_000))], node.partitions.now_ms()),
             attributes=TRANSACTIONAL,
             producer_id=producer.producer_id,
             producer_epoch=producer.epoch,
             base_sequence=0,
         )
-        rules = topic.configs.rules(node.config)
-        header = check_produced(batch, rules, now_ms=node.now_ms(), takes_zstd=True)
-        log = node.log(topic, 0)
-        queued = node.appender.append(log, header, batch, rules, now_ms=node.now_ms(), connection=Client())
+        rules = topic.configs.rules(node.partitions.config)
+        header = check_produced(batch, rules, now_ms=node.partitions.now_ms(), takes_zstd=True)
+        log = node.partitions.log(topic, 0)
+        queued = node.partitions.appender.append(
+            log, header, batch, rules, now_ms=node.partitions.now_ms(), connection=Client()
+        )
         assert isinstance(queued, asyncio.Future), "it is compressed in a thread"
         await service.end(End(transactional_id=ID, producer=producer, commit=False))
         assert isinstance(queued.result(), Written)
@@ -51,10 +53,10 @@ def test_a_marker_stands_behind_what_was_sent_before_the_end(tmp_path: Path) -> 
 
 async def make_the_topic_again_smaller(directory: Path) -> None:
     async with running(directory) as (node, service):
-        topic = node.create_topic("logs", 2)
+        topic = node.partitions.create_topic("logs", 2)
         producer = await begin(node, service)
-        node.delete_topic(topic)
-        node.create_topic("logs", 1)
+        node.partitions.delete_topic(topic)
+        node.partitions.create_topic("logs", 1)
         await service.end(End(transactional_id=ID, producer=producer, commit=True))
         assert state(service) is TransactionState.COMPLETE_COMMIT
 
@@ -65,11 +67,11 @@ def test_a_transaction_ends_although_its_topic_has_fewer_partitions_now(tmp_path
 
 async def lose_one_of_three(directory: Path) -> None:
     async with running(directory) as (node, service):
-        topic = node.create_topic("logs", 3)
+        topic = node.partitions.create_topic("logs", 3)
         producer = await begin(node, service)
         await service.add(Add(transactional_id=ID, producer=producer, partitions=frozenset({("logs", 2)})))
         write(node, producer, 2)
-        node.log(topic, 1).go_offline("the test says so")
+        node.partitions.log(topic, 1).go_offline("the test says so")
         await service.end(End(transactional_id=ID, producer=producer, commit=True))
         assert state(service) is TransactionState.PREPARE_COMMIT
         assert markers(node, 0) == markers(node, 2) == [True]
@@ -84,11 +86,11 @@ def test_a_partition_that_is_offline_keeps_no_other_waiting(tmp_path: Path) -> N
 
 async def decide_during_a_scan(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(directory) as (node, service):
-        node.create_topic("logs", 2)
+        node.partitions.create_topic("logs", 2)
         producer = await begin(node, service)
         syncs: list[asyncio.Future[None]] = []
         with monkeypatch.context() as slow:
-            slow.setattr(node, "durable", lambda _: _kept(syncs))
+            slow.setattr(node.partitions.flusher, "durable", lambda _: _kept(syncs))
             other = asyncio.create_task(service.init(Init(transactional_id="other", timeout_ms=60_000)))
             await _turns()
             scan = asyncio.create_task(service.scan())
@@ -121,7 +123,7 @@ def test_no_marker_is_written_before_the_decision_is_durable(tmp_path: Path, mon
 
 async def break_a_scan(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(directory) as (node, service):
-        topic = node.create_topic("logs", 1)
+        topic = node.partitions.create_topic("logs", 1)
         producer = await service.init(Init(transactional_id=ID, timeout_ms=1))
         await service.add(Add(transactional_id=ID, producer=producer, partitions=frozenset({("logs", 0)})))
         write(node, producer, 0)
@@ -141,7 +143,7 @@ async def _marked(node: Node, partition: int) -> None:
     topic = node.topics.by_name("logs")
     assert topic is not None
     grown = asyncio.Event()
-    node.log(topic, partition).watchers.add(lambda _: grown.set())
+    node.partitions.log(topic, partition).watchers.add(lambda _: grown.set())
     while not markers(node, partition):
         grown.clear()
         await grown.wait()

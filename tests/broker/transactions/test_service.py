@@ -10,9 +10,8 @@ import pytest
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
-from logpost_broker.groups.service import GroupService
+from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.node import Node
-from logpost_broker.producer_identity import ProducerIdentity
 from logpost_broker.transactions.messages import Add, End, Init
 from logpost_broker.transactions.states import TransactionState
 from logpost_broker.transactions.verification import Verification
@@ -28,7 +27,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def offset(node: Node) -> int | None:
-    event = node.service(GroupService).committed("g").get(("logs", 0))
+    event = node.groups.core.offsets.committed("g").get(("logs", 0))
     return None if event is None else event.offset
 
 
@@ -36,7 +35,7 @@ async def images_of_an_end(data: Path, *, commit: bool) -> list[Path]:
     """The data directory as a crash would leave it, at each turn of the loop from the decision to the end."""
     images: list[Path] = []
     async with running(data) as (node, service):
-        node.create_topic("logs", 2)
+        node.partitions.create_topic("logs", 2)
         producer = await begin(node, service)
         end = asyncio.ensure_future(service.end(End(transactional_id=ID, producer=producer, commit=commit)))
         await asyncio.sleep(0)
@@ -54,9 +53,9 @@ async def check_image(image: Path, *, commit: bool) -> None:
         assert state(service) is (TransactionState.COMPLETE_COMMIT if commit else TransactionState.COMPLETE_ABORT)
         for partition in range(2):
             assert set(markers(node, partition)) == {commit}
-            assert values_from(node.log(node.topics.by_name("logs"), partition), 0)[0] == b"v"  # type: ignore[arg-type]  # it is there
+            assert values_from(node.partitions.log(node.topics.by_name("logs"), partition), 0)[0] == b"v"  # type: ignore[arg-type]  # it is there
         assert offset(node) == (5 if commit else None)
-        assert ("logs", 0) not in node.service(GroupService).pending("g")
+        assert ("logs", 0) not in node.groups.core.offsets.pending("g")
 
 
 @pytest.mark.parametrize("commit", [True, False])
@@ -70,9 +69,9 @@ def test_what_was_decided_before_a_crash_is_completed_after_it(data: Path, commi
 async def crash_before_the_decision(data: Path) -> None:
     image = data.parent / "image"
     async with running(data) as (node, service):
-        node.create_topic("logs", 2)
+        node.partitions.create_topic("logs", 2)
         producer = await begin(node, service)
-        await node.service(GroupService).settled()
+        await node.groups.settled()
         shutil.copytree(data, image)
     async with running(image) as (node, service):
         assert state(service) is TransactionState.ONGOING
@@ -88,9 +87,9 @@ def test_an_open_transaction_goes_on_after_a_crash(data: Path) -> None:
 
 async def delete_the_topic(directory: Path) -> None:
     async with running(directory) as (node, service):
-        topic = node.create_topic("logs", 2)
+        topic = node.partitions.create_topic("logs", 2)
         producer = await begin(node, service)
-        node.delete_topic(topic)
+        node.partitions.delete_topic(topic)
         assert await service.end(End(transactional_id=ID, producer=producer, commit=True)) == producer
         assert state(service) is TransactionState.COMPLETE_COMMIT
 
@@ -101,9 +100,9 @@ def test_a_transaction_ends_although_its_topic_is_gone(data: Path) -> None:
 
 async def fail_to_mark(directory: Path) -> None:
     async with running(directory) as (node, service):
-        topic = node.create_topic("logs", 2)
+        topic = node.partitions.create_topic("logs", 2)
         producer = await begin(node, service)
-        node.log(topic, 1).go_offline("the test says so")
+        node.partitions.log(topic, 1).go_offline("the test says so")
         assert await service.end(End(transactional_id=ID, producer=producer, commit=True)) == producer
         assert state(service) is TransactionState.PREPARE_COMMIT
         with pytest.raises(ApiError) as refused:
@@ -120,13 +119,13 @@ def test_a_partition_that_cannot_be_marked_is_marked_after_the_next_start(data: 
 
 async def time_out(directory: Path) -> None:
     async with running(directory) as (node, service):
-        topic = node.create_topic("logs", 2)
+        topic = node.partitions.create_topic("logs", 2)
         producer = await service.init(Init(transactional_id=ID, timeout_ms=1))
         add = Add(transactional_id=ID, producer=producer, partitions=frozenset({("logs", 0)}), is_v2=True)
         service.verify(add, Verification.ADDS)
         write(node, producer, 0)
         grown = asyncio.Event()
-        node.log(topic, 0).watchers.add(lambda size: grown.set())
+        node.partitions.log(topic, 0).watchers.add(lambda size: grown.set())
         while not markers(node, 0):
             grown.clear()
             await grown.wait()
@@ -142,7 +141,7 @@ def test_a_transaction_that_takes_too_long_is_aborted_by_the_scan(data: Path) ->
 
 async def init_over_an_open_transaction(directory: Path) -> None:
     async with running(directory) as (node, service):
-        node.create_topic("logs", 2)
+        node.partitions.create_topic("logs", 2)
         gone = await begin(node, service)
         successor = await service.init(Init(transactional_id=ID, timeout_ms=60_000))
         assert successor == ProducerIdentity(gone.producer_id, gone.epoch + 2)
@@ -158,12 +157,12 @@ async def lose_the_adding(data: Path) -> None:
     """What a producer wrote is on the disk, that it was in its transaction is not."""
     image = data.parent / "image"
     async with running(data) as (node, service):
-        topic = node.create_topic("logs", 2)
+        topic = node.partitions.create_topic("logs", 2)
         zombie = await service.init(Init(transactional_id=ID, timeout_ms=60_000))
         write(node, zombie, 0)
         producer = await service.init(Init(transactional_id=ID, timeout_ms=60_000))
         write(node, producer, 1)
-        await node.durable(node.log(topic, 1))
+        await node.partitions.durable(node.partitions.log(topic, 1))
         shutil.copytree(data, image)
     async with running(image) as (node, service):
         assert markers(node, 0) == [False]
@@ -178,13 +177,13 @@ def test_what_a_crash_left_open_is_taken_into_its_transaction_or_aborted(data: P
 
 async def end_beside_the_scan(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(directory) as (node, service):
-        node.create_topic("logs", 2)
+        node.partitions.create_topic("logs", 2)
         end = End(transactional_id=ID, producer=await begin(node, service), commit=True)
-        outcome = service._core.end(end, node.now_ms())
+        outcome = service._core.end(end, node.partitions.now_ms())
         service._record(outcome)
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         with monkeypatch.context() as slow:
-            slow.setattr(node, "durable", lambda _: durable)
+            slow.setattr(node.partitions.flusher, "durable", lambda _: durable)
             both = [asyncio.create_task(service._complete_all(outcome.events)) for _ in range(2)]
             for _ in range(10):
                 await asyncio.sleep(0)

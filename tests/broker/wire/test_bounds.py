@@ -17,11 +17,11 @@ from kio.serial.errors import SerialError
 
 from logpost_broker import Broker
 from logpost_broker.api import SERVED, handled
+from logpost_broker.api.unserved import unserved_api
 from logpost_broker.errors import ProtocolError
 from logpost_broker.wire.bounds import MAX_ELEMENTS, RequestBounds
 from logpost_broker.wire.codec import VersionCodec
 from logpost_broker.wire.convert import TopicNames
-from logpost_broker.wire.unserved import unserved_api
 from logpost_broker.wire.walk import Elements, entity_step
 from tests.broker.wire_client import WireClient, entity, load
 
@@ -166,7 +166,7 @@ def versions_of_all() -> Iterator[tuple[int, int]]:
 
 
 @pytest.fixture(scope="module")
-def codecs() -> dict[tuple[int, int], VersionCodec]:
+def codecs() -> dict[tuple[int, int], VersionCodec[Any]]:
     """Of every version that a frame could name."""
     made = {}
     for key, version in versions_of_all():
@@ -217,7 +217,7 @@ def test_the_walk_ends_where_kio_does(changed: Changed) -> None:
 
 @given(changed=changed_requests())
 def test_whatever_the_bytes_a_request_is_read_or_refused(
-    codecs: dict[tuple[int, int], VersionCodec], changed: Changed
+    codecs: dict[tuple[int, int], VersionCodec[Any]], changed: Changed
 ) -> None:
     codec = codecs.get((changed.key, changed.version))
     if codec is None:

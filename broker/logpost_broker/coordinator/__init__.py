@@ -1,0 +1,1 @@
+"""What every coordinator is made of: what it decides, its timers, its journal."""

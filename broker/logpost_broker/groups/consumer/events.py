@@ -1,0 +1,140 @@
+"""What the journal holds of consumer groups: each event is one record of `__consumer_offsets`.
+
+No order among the records of a group is needed to replay them: a compacted log keeps only the newest of each key.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+from logpost_broker.coordinator.outcome import Event
+
+TopicIdPartition = tuple[uuid.UUID, int]
+Partitions = frozenset[TopicIdPartition]
+
+
+class MemberState(IntEnum):
+    """How far a member is on its way to its target; the values are Kafka's."""
+
+    STABLE = 0
+    """It has its target, or will find out by its next heartbeat that it has not."""
+    UNREVOKED_PARTITIONS = 1
+    """It has to let partitions go before it gets others."""
+    UNRELEASED_PARTITIONS = 2
+    """It waits for partitions that others have to let go."""
+
+
+class RecordType(Enum):
+    """The keys' types."""
+
+    GROUP = 3
+    MEMBER = 5
+    TARGET_EPOCH = 6
+    TARGET = 7
+    CURRENT = 8
+    REGULAR_EXPRESSION = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupEpochStored(Event):
+    """What members subscribe to, or its metadata, is now of this epoch."""
+
+    group_id: str
+    epoch: int
+    metadata_hash: int
+    """Signed, 64 bits: of all subscribed topics."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassicMember:
+    """What a member said that speaks the classic protocol."""
+
+    session_timeout_ms: int
+    protocols: tuple[tuple[str, bytes], ...]
+    """(name, metadata), the preferred first; there is one at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberStored(Event):
+    group_id: str
+    member_id: str
+    instance_id: str | None
+    rack_id: str | None
+    client_id: str
+    client_host: str
+    topic_names: tuple[str, ...]
+    topic_regex: str
+    """Empty where there is none."""
+    rebalance_timeout_ms: int
+    server_assignor: str | None
+    classic: ClassicMember | None = None
+    """None for a member that speaks the new protocol."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetEpochStored(Event):
+    """The targets are those of this group epoch."""
+
+    group_id: str
+    epoch: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetStored(Event):
+    """What a member shall have."""
+
+    group_id: str
+    member_id: str
+    partitions: Partitions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentStored(Event):
+    """What a member has."""
+
+    group_id: str
+    member_id: str
+    epoch: int
+    previous_epoch: int
+    state: MemberState
+    assigned: Partitions
+    revoking: Partitions
+    """What it has been told to let go, and has not yet."""
+    assignment_epochs: Mapping[TopicIdPartition, int] = field(default_factory=dict)
+    """The epoch since which it has a partition, where that is known."""
+
+    @property
+    def held(self) -> Partitions:
+        """What nobody else may be given."""
+        return self.assigned | self.revoking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegexResolved(Event):
+    """The topics that a regular expression of the group matches."""
+
+    group_id: str
+    regex: str
+    topics: tuple[str, ...]
+    """Sorted."""
+    metadata_version: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten(Event):
+    """A record is gone: of the group, or of a member or a regular expression of it."""
+
+    group_id: str
+    type: RecordType
+    name: str | None = None
+    """The member's id or the regular expression."""
+
+
+ConsumerGroupEvent = (
+    GroupEpochStored | MemberStored | TargetEpochStored | TargetStored | CurrentStored | RegexResolved | Forgotten
+)

@@ -1,0 +1,207 @@
+"""A consumer group: the data, and what can be read off it. The rules are in `heartbeat.py` and `reconciliation.py`."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from logpost_broker.groups.consumer.assignors import ASSIGNORS, DEFAULT_ASSIGNOR
+from logpost_broker.groups.consumer.events import (
+    ConsumerGroupEvent,
+    CurrentStored,
+    Forgotten,
+    GroupEpochStored,
+    MemberState,
+    MemberStored,
+    Partitions,
+    RecordType,
+    RegexResolved,
+    TargetEpochStored,
+    TargetStored,
+)
+from logpost_broker.metadata.topics_image import TopicsImage
+
+
+class ConsumerGroupState(Enum):
+    """The values are what ConsumerGroupDescribe and ListGroups call them."""
+
+    EMPTY = "Empty"
+    ASSIGNING = "Assigning"
+    """The targets are older than the group."""
+    RECONCILING = "Reconciling"
+    """Some member does not have its target yet."""
+    STABLE = "Stable"
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class ConsumerGroup:
+    """Each field holds the newest event of its kind; a member has an entry in all of the last three."""
+
+    group_id: str
+    stored: GroupEpochStored | None = None
+    target_stored: TargetEpochStored | None = None
+    regexes: dict[str, RegexResolved] = field(default_factory=dict)
+    members: dict[str, MemberStored] = field(default_factory=dict)
+    targets: dict[str, TargetStored] = field(default_factory=dict)
+    current: dict[str, CurrentStored] = field(default_factory=dict)
+
+    def copy(self) -> ConsumerGroup:
+        """To decide on: what is decided changes only the copy."""
+        return ConsumerGroup(
+            group_id=self.group_id,
+            stored=self.stored,
+            target_stored=self.target_stored,
+            regexes=dict(self.regexes),
+            members=dict(self.members),
+            targets=dict(self.targets),
+            current=dict(self.current),
+        )
+
+    @property
+    def epoch(self) -> int:
+        return 0 if self.stored is None else self.stored.epoch
+
+    @property
+    def metadata_hash(self) -> int:
+        return 0 if self.stored is None else self.stored.metadata_hash
+
+    @property
+    def target_epoch(self) -> int:
+        return 0 if self.target_stored is None else self.target_stored.epoch
+
+    @property
+    def is_unused(self) -> bool:
+        return not self.events()
+
+    @property
+    def state(self) -> ConsumerGroupState:
+        if not self.members:
+            return ConsumerGroupState.EMPTY
+        if self.epoch > self.target_epoch:
+            return ConsumerGroupState.ASSIGNING
+        if all(self._is_reconciled(member_id) for member_id in self.members):
+            return ConsumerGroupState.STABLE
+        return ConsumerGroupState.RECONCILING
+
+    def _is_reconciled(self, member_id: str) -> bool:
+        current = self.current_of(member_id)
+        return current.state is MemberState.STABLE and current.epoch == self.target_epoch
+
+    def current_of(self, member_id: str) -> CurrentStored:
+        """What a member has; a new one has nothing."""
+        return self.current.get(member_id) or CurrentStored(
+            group_id=self.group_id,
+            member_id=member_id,
+            epoch=0,
+            previous_epoch=0,
+            state=MemberState.STABLE,
+            assigned=frozenset(),
+            revoking=frozenset(),
+        )
+
+    def target_of(self, member_id: str) -> Partitions:
+        target = self.targets.get(member_id)
+        return frozenset() if target is None else target.partitions
+
+    def static_member(self, instance_id: str) -> MemberStored | None:
+        return next((member for member in self.members.values() if member.instance_id == instance_id), None)
+
+    @property
+    def is_classic(self) -> bool:
+        """It has members, and none of them speaks the new protocol."""
+        return bool(self.members) and all(member.classic is not None for member in self.members.values())
+
+    def held_by_others(self, member_id: str, partitions: Partitions) -> Partitions:
+        """Which of these partitions other members have, or are letting go."""
+        if not partitions:
+            return partitions
+        others = (current.held for other, current in self.current.items() if other != member_id)
+        return frozenset[tuple[uuid.UUID, int]]().union(*(partitions & held for held in others))
+
+    def assignor(self) -> str:
+        """What most members that want a certain one want."""
+        votes = Counter(member.server_assignor for member in self.members.values() if member.server_assignor)
+        return max(sorted(votes), key=votes.__getitem__) if votes else DEFAULT_ASSIGNOR
+
+    def topics_of(self, member: MemberStored) -> frozenset[str]:
+        resolved = self.regexes.get(member.topic_regex)
+        return frozenset(member.topic_names) | frozenset(() if resolved is None else resolved.topics)
+
+    def topics(self) -> frozenset[str]:
+        """All that any member subscribes to, whether they are there or not."""
+        return frozenset[str]().union(*(self.topics_of(member) for member in self.members.values()))
+
+    def used_regexes(self) -> set[str]:
+        return {member.topic_regex for member in self.members.values() if member.topic_regex}
+
+    def new_targets(self, image: TopicsImage) -> Mapping[str, Partitions]:
+        """What the assignor gives each member. There are members."""
+        subscriptions = {
+            member_id: frozenset(image.topics[name].id for name in self.topics_of(member) if name in image.topics)
+            for member_id, member in self.members.items()
+        }
+        topics = {
+            image.topics[name].id: image.topics[name].partitions for name in self.topics() if name in image.topics
+        }
+        previous = {member_id: self.target_of(member_id) for member_id in self.members}
+        return ASSIGNORS[self.assignor()](subscriptions, topics, previous)
+
+    def apply(self, event: ConsumerGroupEvent) -> None:
+        match event:
+            case GroupEpochStored():
+                self.stored = event
+            case MemberStored():
+                self.members[event.member_id] = event
+            case TargetEpochStored():
+                self.target_stored = event
+            case TargetStored():
+                self.targets[event.member_id] = event
+            case CurrentStored():
+                self.current[event.member_id] = event
+            case RegexResolved():
+                self.regexes[event.regex] = event
+            case Forgotten():
+                self._forget(event)
+
+    def _forget(self, event: Forgotten) -> None:
+        name = event.name or ""
+        match event.type:
+            case RecordType.GROUP:
+                self.stored = None
+            case RecordType.MEMBER:
+                self.members.pop(name, None)
+            case RecordType.TARGET_EPOCH:
+                self.target_stored = None
+            case RecordType.TARGET:
+                self.targets.pop(name, None)
+            case RecordType.CURRENT:
+                self.current.pop(name, None)
+            case RecordType.REGULAR_EXPRESSION:
+                self.regexes.pop(name, None)
+
+    def events(self) -> list[ConsumerGroupEvent]:
+        """The group as events: applied to nothing, in any order, they give it."""
+        ones = (self.stored, self.target_stored)
+        return [
+            *(event for event in ones if event is not None),
+            *self.regexes.values(),
+            *self.members.values(),
+            *self.targets.values(),
+            *self.current.values(),
+        ]
+
+    def tombstones(self) -> Iterable[Forgotten]:
+        """What forgets all of it."""
+        for member_id in {*self.current, *self.targets, *self.members}:
+            yield from self.tombstones_of(member_id)
+        for regex in self.regexes:
+            yield Forgotten(group_id=self.group_id, type=RecordType.REGULAR_EXPRESSION, name=regex)
+        yield Forgotten(group_id=self.group_id, type=RecordType.TARGET_EPOCH)
+        yield Forgotten(group_id=self.group_id, type=RecordType.GROUP)
+
+    def tombstones_of(self, member_id: str) -> Iterable[Forgotten]:
+        for type_ in (RecordType.CURRENT, RecordType.TARGET, RecordType.MEMBER):
+            yield Forgotten(group_id=self.group_id, type=type_, name=member_id)

@@ -1,0 +1,117 @@
+"""The front door of the pure core of share groups' members: as `groups/coordinator.py`, every call says what it decided
+as an `Outcome`, whose events the caller journals and then applies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.coordinator.outcome import Draft, Outcome, Reply, Waiter
+from logpost_broker.errors import ApiError
+from logpost_broker.groups.offsets.messages import DeleteReply
+from logpost_broker.groups.share.group import FIRST_EPOCH, ShareGroup
+from logpost_broker.groups.share.heartbeat import check, heartbeat, leave, remove_member
+from logpost_broker.groups.share.member_events import ShareGroupEvent, ShareGroupStored
+from logpost_broker.groups.share.messages import JOIN_EPOCH, LEAVE_EPOCH, ShareHeartbeat, ShareHeartbeatReply
+from logpost_broker.groups.share.timer_keys import ShareSessionTimer
+from logpost_broker.groups.share.work import Work
+from logpost_broker.metadata.group_limits import ShareLimits
+from logpost_broker.metadata.topics_image import TopicsImage
+
+
+class ShareGroups:
+    def __init__(self, limits_of: Callable[[str], ShareLimits], image: Callable[[], TopicsImage]) -> None:
+        """`limits_of` a group and `image` of the topics: as they are at the time of a call."""
+        self._limits_of = limits_of
+        self._image = image
+        self._groups: dict[str, ShareGroup] = {}
+        self._seen: dict[str, int] = {}
+        """Group id → the version of the topics that it is up to date with."""
+
+    def heartbeat(self, request: ShareHeartbeat, waiter: Waiter, draft: Draft) -> Outcome:
+        """Answered with a ShareHeartbeatReply."""
+        try:
+            reply = self._decide(request, draft)
+        except ApiError as error:
+            refused = Draft(draft.now_ms)
+            refused.reply(waiter, ShareHeartbeatReply(code=error.code, message=error.message))
+            return refused.outcome()
+        draft.reply(waiter, reply)
+        return draft.outcome()
+
+    def _decide(self, request: ShareHeartbeat, draft: Draft) -> ShareHeartbeatReply:
+        check(request)
+        if request.group_id not in self and request.member_epoch != JOIN_EPOCH:
+            raise ApiError(ErrorCode.group_id_not_found, f"Share group {request.group_id} not found.")
+        work = self._work(request.group_id, draft)
+        if request.member_epoch == LEAVE_EPOCH:
+            return leave(work, request)
+        is_seen = self._seen.get(request.group_id) == work.image.version
+        reply = heartbeat(work, request, is_metadata_seen=is_seen)
+        if not draft.events:
+            # Only what changed nothing is sure to be in the journal.
+            self._seen[request.group_id] = work.image.version
+        return reply
+
+    def _work(self, group_id: str, draft: Draft) -> Work:
+        known = self._groups.get(group_id)
+        group = ShareGroup(group_id=group_id) if known is None else known.copy()
+        return Work(group, self._image(), self._limits_of(group_id), draft)
+
+    def expire(self, key: ShareSessionTimer, now_ms: int) -> Outcome:
+        """The timer of this key, as it was set last, has run down."""
+        draft = Draft(now_ms)
+        if self.has_member(key.group_id, key.member_id):
+            remove_member(self._work(key.group_id, draft), key.member_id)
+        return draft.outcome()
+
+    def create(self, group_id: str, waiter: Waiter, draft: Draft) -> Outcome:
+        """Answered with a Reply, also where the group is there."""
+        if group_id not in self:
+            draft.events.append(ShareGroupStored(group_id=group_id, epoch=FIRST_EPOCH, metadata_hash=0))
+        draft.reply(waiter, Reply())
+        return draft.outcome()
+
+    def delete(self, group_id: str, waiter: Waiter, draft: Draft) -> Outcome:
+        """Answered with a DeleteReply: NON_EMPTY_GROUP or none, also for a group that nobody knows."""
+        group = self._groups.get(group_id)
+        if group is not None and group.members:
+            draft.reply(waiter, DeleteReply(code=ErrorCode.non_empty_group))
+            return draft.outcome()
+        draft.events.extend(() if group is None else group.tombstones())
+        draft.reply(waiter, DeleteReply())
+        return draft.outcome()
+
+    def __contains__(self, group_id: str) -> bool:
+        return group_id in self._groups
+
+    def groups(self) -> list[ShareGroup]:
+        return list(self._groups.values())
+
+    def has_member(self, group_id: str, member_id: str) -> bool:
+        group = self._groups.get(group_id)
+        return group is not None and member_id in group.members
+
+    def describe(self, group_id: str) -> ShareGroup | None:
+        """None where there is no such group."""
+        return self._groups.get(group_id)
+
+    # State
+
+    def apply(self, event: ShareGroupEvent) -> None:
+        group = self._groups.setdefault(event.group_id, ShareGroup(group_id=event.group_id))
+        group.apply(event)
+        if not group.events():
+            del self._groups[event.group_id]
+            self._seen.pop(event.group_id, None)
+
+    def resume(self, draft: Draft) -> None:
+        """After replay: give every member a whole session."""
+        for group in self._groups.values():
+            for member_id in group.members:
+                key = ShareSessionTimer(group.group_id, member_id)
+                draft.set_timer(key, self._limits_of(group.group_id).session_timeout_ms)
+
+    def snapshot(self) -> list[ShareGroupEvent]:
+        return [event for group in self._groups.values() for event in group.events()]

@@ -1,0 +1,143 @@
+"""What the journal holds of streams groups: each event is one record of `__consumer_offsets`.
+
+No order among the records of a group is needed to replay them: a compacted log keeps only the newest of each key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+from logpost_broker.coordinator.outcome import Event
+from logpost_broker.groups.streams.tasks import NO_TASKS, TaskId, Tasks
+from logpost_broker.groups.streams.topology import Topology
+
+NO_TOPOLOGY_EPOCH = -1
+
+
+class StreamsMemberState(IntEnum):
+    """How far a member is on its way to its target; the values are Kafka's."""
+
+    STABLE = 1
+    """It has its target, or will find out by its next heartbeat that it has not."""
+    UNREVOKED_TASKS = 2
+    """It has to let tasks go before it gets others."""
+    UNRELEASED_TASKS = 3
+    """It waits for tasks that others have to let go."""
+
+
+class StreamsRecordType(Enum):
+    """The keys' types."""
+
+    GROUP = 17
+    MEMBER = 19
+    TARGET_EPOCH = 20
+    TARGET = 21
+    CURRENT = 22
+    TOPOLOGY = 23
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a member answers interactive queries."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamsGroupStored(Event):
+    """Members, topology, topics or configuration are now of this epoch."""
+
+    group_id: str
+    epoch: int
+    metadata_hash: int
+    """Signed, 64 bits: of all topics that the topology requires."""
+    validated_topology_epoch: int = NO_TOPOLOGY_EPOCH
+    """The topology whose topics are all there and fit, -1 where they do not."""
+    assignment_configs: tuple[tuple[str, str], ...] = ()
+    """What the assignor is told beside members and tasks; sorted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamsTopologyStored(Event):
+    group_id: str
+    topology: Topology
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamsMemberStored(Event):
+    group_id: str
+    member_id: str
+    instance_id: str | None
+    rack_id: str | None
+    client_id: str
+    client_host: str
+    rebalance_timeout_ms: int
+    topology_epoch: int
+    process_id: str
+    """Members of one process share a state directory: it never has a task twice."""
+    user_endpoint: Endpoint | None
+    client_tags: tuple[tuple[str, str], ...]
+    """Sorted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamsTargetEpochStored(Event):
+    """The targets are those of this group epoch."""
+
+    group_id: str
+    epoch: int
+    timestamp_ms: int
+    """0 for targets that nothing was decided for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamsTargetStored(Event):
+    """What a member shall have."""
+
+    group_id: str
+    member_id: str
+    tasks: Tasks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamsCurrentStored(Event):
+    """What a member has."""
+
+    group_id: str
+    member_id: str
+    epoch: int
+    previous_epoch: int
+    state: StreamsMemberState = StreamsMemberState.STABLE
+    assigned: Tasks = NO_TASKS
+    revoking: Tasks = NO_TASKS
+    """What it has been told to let go, and has not yet."""
+    assignment_epochs: Mapping[TaskId, int] = field(default_factory=dict)
+    """The epoch since which it has an active task."""
+
+    @property
+    def held(self) -> Tasks:
+        """What its process still works on."""
+        return self.assigned | self.revoking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamsForgotten(Event):
+    """A record is gone: of the group, or of a member of it."""
+
+    group_id: str
+    type: StreamsRecordType
+    member_id: str | None = None
+
+
+StreamsGroupEvent = (
+    StreamsGroupStored
+    | StreamsTopologyStored
+    | StreamsMemberStored
+    | StreamsTargetEpochStored
+    | StreamsTargetStored
+    | StreamsCurrentStored
+    | StreamsForgotten
+)

@@ -1,0 +1,163 @@
+"""What the broker knows beside its logs, in one file that is replaced atomically: `metadata.json`."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from crc32c import crc32c
+from kio.schema.errors import ErrorCode
+
+from logpost.errors import StartError
+from logpost_broker.errors import ApiError
+from logpost_broker.log.files import Files
+from logpost_broker.metadata.checkpoints import PARTITION_METADATA
+from logpost_broker.metadata.ids import new_id, written
+
+STRAY_SUFFIX = "-stray"
+"""Of a partition's directory that no topic explains."""
+NAME = "metadata.json"
+VERSION = 1
+LIMITED = frozenset({"client_quotas", "resource_configs", "scram_credentials"})
+"""What names things that need not be there."""
+MAX_ENTRIES_BYTES = 1024 * 1024
+"""Of each of those, as JSON: some 10,000 entries. The whole file is written again with each change."""
+
+logger = logging.getLogger("broker")
+
+
+class TopicEntry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    id: uuid.UUID
+    partitions: int
+    configs: dict[str, str]
+    internal: bool = False
+
+
+class QuotaEntry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Of KIP-546: the entity by type, a null name being the default, and its limits by name."""
+
+    entity: dict[str, str | None]
+    limits: dict[str, float]
+
+
+class ScramEntry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What RFC 5802 keeps of a password; numbers of mechanisms are Kafka's."""
+
+    user: str
+    mechanism: int
+    iterations: int
+    salt: bytes
+    stored_key: bytes
+    server_key: bytes
+
+
+class ResourceEntry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The configuration of something that is no topic; `type` is Kafka's number."""
+
+    type: int
+    name: str
+    configs: dict[str, str]
+
+
+class Metadata(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The content of the file. Any change is durable once `MetadataFile.save` returned. A list that came with a later
+    release stays out of the file, and of its CRC, while nobody has put anything in it."""
+
+    version: int = VERSION
+    cluster_id: str
+    leader_epoch: int = 0
+    """Rises at each start that follows a crash."""
+    next_producer_id: int = 0
+    """Ids from here on were never given out."""
+    topics: list[TopicEntry] = []
+    client_quotas: list[QuotaEntry] | msgspec.UnsetType = msgspec.UNSET
+    scram_credentials: list[ScramEntry] | msgspec.UnsetType = msgspec.UNSET
+    resource_configs: list[ResourceEntry] | msgspec.UnsetType = msgspec.UNSET
+    crc32c: int | None = None
+    """Over this content without it. Whoever edits the file takes it out."""
+
+    def checksum(self) -> int:
+        return int(crc32c(msgspec.json.encode(msgspec.structs.replace(self, crc32c=None))))
+
+
+def parsed_metadata(data: bytes, path: Path) -> Metadata:
+    """The content of the file at `path`. Raises StartError when it cannot be understood."""
+    try:
+        content = msgspec.json.decode(data, type=Metadata)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StartError(f"cannot understand {path}: {error}") from error
+    if content.crc32c not in (None, content.checksum()):
+        raise StartError(f"cannot trust {path}: its CRC is wrong, restore it from a copy")
+    if content.version != VERSION:
+        raise StartError(f"cannot understand {path}: version {content.version}, not {VERSION}")
+    return content
+
+
+class MetadataFile:
+    def __init__(self, directory: Path, files: Files) -> None:
+        """Raises StartError when the file is there and cannot be understood."""
+        self._path = directory / NAME
+        self._files = files
+        data = self._saved = files.read_bytes(self._path)
+        if data is None:
+            if any(_is_partition(files, directory / name) for name in files.names(directory)):
+                raise StartError(f"{self._path} is missing, and {directory} has logs: restore it from a copy")
+            self.content = Metadata(cluster_id=written(new_id()))
+            self.save()
+            return
+        # Killed while it replaced this file, the broker left a name that a power cut can still take back: nothing may
+        # follow from the new content before it is sure to stay.
+        files.sync_directory(directory)
+        self.content = parsed_metadata(data, self._path)
+
+    def save(self) -> None:
+        """Raises OSError; the file then has its old content."""
+        self.content.crc32c = self.content.checksum()
+        data = msgspec.json.format(msgspec.json.encode(self.content)) + b"\n"
+        try:
+            self._files.replace(self._path, data)
+        except OSError:
+            self._restore()
+            raise
+        self._saved = data
+
+    def change(self, **fields: object) -> None:
+        """Give the content these values, durably. Raises ApiError: KAFKA_STORAGE_ERROR, POLICY_VIOLATION for what grows
+        above `MAX_ENTRIES_BYTES`; then nothing has changed."""
+        before = {name: getattr(self.content, name) for name in fields}
+        for name in LIMITED.intersection(fields):
+            _require_room(name, before[name], fields[name])
+        self._set(fields)
+        try:
+            self.save()
+        except OSError as error:
+            self._set(before)
+            raise ApiError(ErrorCode.kafka_storage_error, f"cannot write the metadata: {error.strerror}") from error
+
+    def _set(self, fields: Mapping[str, object]) -> None:
+        for name, value in fields.items():
+            setattr(self.content, name, value)
+
+    def _restore(self) -> None:
+        """What failed may have been the last step, with the new content in its place already."""
+        try:
+            if self._saved is not None and self._files.read_bytes(self._path) != self._saved:
+                self._files.replace(self._path, self._saved)
+        except OSError as error:
+            logger.error("cannot restore %s, it may have a change that was refused: %s", self._path, error)
+
+
+def _require_room(name: str, before: object, after: object) -> None:
+    size = len(msgspec.json.encode(after))
+    if size > MAX_ENTRIES_BYTES and size > len(msgspec.json.encode(before)):
+        what = name.replace("_", " ")
+        message = f"the {what} of a broker take at most {MAX_ENTRIES_BYTES} bytes: remove some first"
+        raise ApiError(ErrorCode.policy_violation, message)
+
+
+def _is_partition(files: Files, directory: Path) -> bool:
+    return not directory.name.endswith(STRAY_SUFFIX) and files.exists(directory / PARTITION_METADATA)

@@ -1,0 +1,91 @@
+"""SCRAM credentials (KIP-554): kept and described. What a client proves its password by (RFC 5802), never the password.
+
+On a listener that asks nobody who they are, nothing is checked against them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.errors import ApiError
+from logpost_broker.metadata.metadata_file import MetadataFile, ScramEntry
+
+MECHANISMS = {1: "sha256", 2: "sha512"}
+"""Kafka's number → the hash of the mechanism."""
+MIN_ITERATIONS, MAX_ITERATIONS = 4096, 16384
+
+logger = logging.getLogger("broker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upsertion:
+    user: str
+    mechanism: int
+    iterations: int
+    salt: bytes
+    salted_password: bytes
+
+    def credential(self) -> ScramEntry:
+        """Raises ApiError: UNACCEPTABLE_CREDENTIAL, UNSUPPORTED_SASL_MECHANISM."""
+        check_user(self.user, self.mechanism)
+        if not MIN_ITERATIONS <= self.iterations <= MAX_ITERATIONS:
+            raise ApiError(
+                ErrorCode.unacceptable_credential, f"iterations must lie in {MIN_ITERATIONS} to {MAX_ITERATIONS}"
+            )
+        if not self.salted_password:
+            raise ApiError(ErrorCode.unacceptable_credential, "the salted password is empty")
+        digest = MECHANISMS[self.mechanism]
+        client_key = hmac.digest(self.salted_password, b"Client Key", digest)
+        return ScramEntry(
+            user=self.user,
+            mechanism=self.mechanism,
+            iterations=self.iterations,
+            salt=self.salt,
+            stored_key=hashlib.new(digest, client_key).digest(),
+            server_key=hmac.digest(self.salted_password, b"Server Key", digest),
+        )
+
+
+class ScramCredentials:
+    """All credentials: one for a user and a mechanism. A change is durable when its call returns."""
+
+    def __init__(self, metadata: MetadataFile) -> None:
+        self._metadata = metadata
+
+    def __iter__(self) -> Iterator[ScramEntry]:
+        return iter(self._metadata.content.scram_credentials or ())
+
+    def of(self, user: str) -> Sequence[ScramEntry]:
+        return [entry for entry in self if entry.user == user]
+
+    def put(self, upsertion: Upsertion) -> None:
+        """Raises ApiError: UNACCEPTABLE_CREDENTIAL, UNSUPPORTED_SASL_MECHANISM, KAFKA_STORAGE_ERROR."""
+        credential = upsertion.credential()
+        self._metadata.change(scram_credentials=[*self._others(credential.user, credential.mechanism), credential])
+        logger.warning("user %s has a password now: it is kept, and nobody is asked for it", credential.user)
+
+    def delete(self, user: str, mechanism: int) -> None:
+        """Raises ApiError: UNACCEPTABLE_CREDENTIAL, UNSUPPORTED_SASL_MECHANISM, RESOURCE_NOT_FOUND,
+        KAFKA_STORAGE_ERROR."""
+        check_user(user, mechanism)
+        others = self._others(user, mechanism)
+        if len(others) == len([*self]):
+            raise ApiError(ErrorCode.resource_not_found, f"{user} has no such credential")
+        self._metadata.change(scram_credentials=others)
+
+    def _others(self, user: str, mechanism: int) -> list[ScramEntry]:
+        return [entry for entry in self if (entry.user, entry.mechanism) != (user, mechanism)]
+
+
+def check_user(user: str, mechanism: int) -> None:
+    """Whether such a credential can be. Raises ApiError."""
+    if not user:
+        raise ApiError(ErrorCode.unacceptable_credential, "the user's name is empty")
+    if mechanism not in MECHANISMS:
+        raise ApiError(ErrorCode.unsupported_sasl_mechanism, f"there is no SCRAM mechanism {mechanism}")

@@ -1,0 +1,209 @@
+"""Topics: names, ids, partitions, configuration; kept in the metadata file. And the ids of producers."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
+from kio.schema.errors import ErrorCode
+
+from logpost_broker.errors import ApiError, without_traces
+from logpost_broker.metadata.ids import new_id
+from logpost_broker.metadata.metadata_file import MetadataFile, TopicEntry
+from logpost_broker.metadata.topic_configs import TopicConfigs, check_configs
+
+LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+INTERNAL_TOPICS = frozenset({"__cluster_metadata", "__consumer_offsets", "__share_group_state", "__transaction_state"})
+"""Made by the broker itself, never by a client; the first is a name that Kafka's tools ask for, and no topic here."""
+MAX_PARTITIONS = 10_000
+TOPICS_A_WRITE = 100
+"""Topics that one write of the metadata file makes: a few milliseconds of work."""
+PRODUCER_ID_BLOCK = 1000
+"""Producer ids reserved with one write of the metadata file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    name: str
+    id: uuid.UUID
+    partitions: int
+    configs: TopicConfigs
+    internal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewTopic:
+    """What a topic is to be."""
+
+    name: str
+    partitions: int
+    configs: Mapping[str, str | None] = field(default_factory=dict)
+    internal: bool = False
+
+
+def check_name(name: str) -> None:
+    """Whether a topic may be called so. Raises ApiError INVALID_TOPIC_EXCEPTION."""
+    if not LEGAL_NAME.fullmatch(name) or name in (".", ".."):
+        raise ApiError(
+            ErrorCode.invalid_topic_exception,
+            "a topic's name has 1 to 249 characters of a-z, A-Z, 0-9, '.', '_' and '-', and is not '.' or '..'",
+        )
+
+
+def _plain(name: str) -> str:
+    """As monitoring tools write it: names that are the same there would share their metrics."""
+    return name.replace(".", "_")
+
+
+def _entry(topic: Topic) -> TopicEntry:
+    return TopicEntry(
+        name=topic.name,
+        id=topic.id,
+        partitions=topic.partitions,
+        configs=dict(topic.configs.overrides),
+        internal=topic.internal,
+    )
+
+
+class TopicRegistry:
+    """All topics by name and by id. A change is durable when its call returns."""
+
+    def __init__(self, metadata: MetadataFile, new_id: Callable[[], uuid.UUID] = new_id) -> None:
+        self._metadata = metadata
+        self._new_id = new_id
+        self._by_name: dict[str, Topic] = {}
+        self._by_id: dict[uuid.UUID, Topic] = {}
+        self._by_plain_name: dict[str, Topic] = {}
+        self.version = 0
+        """Rises at each change."""
+        for entry in metadata.content.topics:
+            self._add(
+                Topic(entry.name, entry.id, entry.partitions, TopicConfigs(entry.configs), internal=entry.internal)
+            )
+
+    def __iter__(self) -> Iterator[Topic]:
+        """In the order of names."""
+        return iter(sorted(self._by_name.values(), key=lambda topic: topic.name))
+
+    def by_name(self, name: str) -> Topic | None:
+        return self._by_name.get(name)
+
+    def by_id(self, topic_id: uuid.UUID | None) -> Topic | None:
+        return None if topic_id is None else self._by_id.get(topic_id)
+
+    def new(self, wanted: NewTopic) -> Topic:
+        """The topic that would be created. Raises ApiError: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS,
+        INVALID_PARTITIONS, POLICY_VIOLATION (too many partitions), INVALID_CONFIG."""
+        check_name(wanted.name)
+        if wanted.name in self._by_name:
+            raise ApiError(ErrorCode.topic_already_exists, f"topic '{wanted.name}' already exists")
+        self._check_collision(wanted.name)
+        if wanted.partitions < 1:
+            raise ApiError(ErrorCode.invalid_partitions, "a topic has 1 partition or more")
+        if wanted.partitions > MAX_PARTITIONS:
+            raise ApiError(ErrorCode.policy_violation, f"a topic has {MAX_PARTITIONS} partitions at most")
+        configs = TopicConfigs(check_configs(wanted.configs))
+        return Topic(wanted.name, self._new_id(), wanted.partitions, configs, internal=wanted.internal)
+
+    def _check_collision(self, name: str) -> None:
+        """Two names that only a monitoring tool would confuse."""
+        taken = self._by_plain_name.get(_plain(name))
+        if taken is not None:
+            raise ApiError(ErrorCode.invalid_topic_exception, f"topic '{name}' collides with topic '{taken.name}'")
+
+    def create(self, wanted: NewTopic) -> Topic:
+        """Raises ApiError as `new`, and KAFKA_STORAGE_ERROR."""
+        outcome = self.create_all([wanted])[wanted.name]
+        if isinstance(outcome, ApiError):
+            raise outcome
+        return outcome
+
+    def create_all(self, wanted: Iterable[NewTopic]) -> dict[str, Topic | ApiError]:
+        """Create topics of different names with one write; answers by name what became of each: the errors are those
+        of `create`."""
+        outcomes: dict[str, Topic | ApiError] = {}
+        made: list[Topic] = []
+        for one in wanted:
+            try:
+                topic = self.new(one)
+            except ApiError as error:
+                outcomes[one.name] = without_traces(error)
+            else:
+                self._add(topic)  # the next one may collide with it
+                outcomes[one.name] = topic
+                made.append(topic)
+        if made:
+            try:
+                self._save([*self._metadata.content.topics, *map(_entry, made)])
+            except ApiError as error:
+                for topic in made:
+                    self._remove(topic)
+                    outcomes[topic.name] = without_traces(error)
+        return outcomes
+
+    def delete(self, topic: Topic) -> None:
+        """Raises ApiError KAFKA_STORAGE_ERROR."""
+        self._save([entry for entry in self._metadata.content.topics if entry.id != topic.id])
+        self._remove(topic)
+
+    def check_growth(self, topic: Topic, partitions: int) -> None:
+        """Whether a topic may have so many partitions. Raises ApiError as `grow` does."""
+        if not topic.partitions < partitions <= MAX_PARTITIONS:
+            raise ApiError(
+                ErrorCode.invalid_partitions,
+                f"topic '{topic.name}' has {topic.partitions} partitions and may get up to {MAX_PARTITIONS}, not "
+                f"{partitions}: partitions are only ever added",
+            )
+
+    def grow(self, topic: Topic, partitions: int) -> Topic:
+        """Add partitions, up to so many. Raises ApiError: INVALID_PARTITIONS, KAFKA_STORAGE_ERROR."""
+        self.check_growth(topic, partitions)
+        return self._change(replace(topic, partitions=partitions))
+
+    def configure(self, topic: Topic, overrides: Mapping[str, str]) -> Topic:
+        """Give a topic this configuration, which `check_configs` has checked. Raises ApiError KAFKA_STORAGE_ERROR."""
+        return self._change(replace(topic, configs=TopicConfigs(overrides)))
+
+    def _change(self, topic: Topic) -> Topic:
+        fields = {"partitions": topic.partitions, "configs": dict(topic.configs.overrides)}
+        entries = self._metadata.content.topics
+        self._save([msgspec.structs.replace(one, **fields) if one.id == topic.id else one for one in entries])
+        self._add(topic)
+        return topic
+
+    def _save(self, topics: list[TopicEntry]) -> None:
+        self._metadata.change(topics=topics)
+        self.version += 1
+
+    def _add(self, topic: Topic) -> None:
+        self._by_name[topic.name] = topic
+        self._by_id[topic.id] = topic
+        self._by_plain_name[_plain(topic.name)] = topic
+
+    def _remove(self, topic: Topic) -> None:
+        del self._by_name[topic.name]
+        del self._by_id[topic.id]
+        self._by_plain_name.pop(_plain(topic.name), None)
+
+
+class ProducerIds:
+    """Ids for producers, each given out once, ever: a block is reserved in the metadata file before its first use."""
+
+    def __init__(self, metadata: MetadataFile) -> None:
+        self._metadata = metadata
+        self._next = self._reserved = metadata.content.next_producer_id
+
+    def take(self) -> int:
+        """Raises ApiError KAFKA_STORAGE_ERROR."""
+        if self._next == self._reserved:
+            self._reserve()
+        producer_id = self._next
+        self._next += 1
+        return producer_id
+
+    def _reserve(self) -> None:
+        self._metadata.change(next_producer_id=self._reserved + PRODUCER_ID_BLOCK)
+        self._reserved += PRODUCER_ID_BLOCK

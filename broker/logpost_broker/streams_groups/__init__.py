@@ -1,4 +1,0 @@
-"""Streams groups (KIP-1071): the broker knows the topology of a Kafka Streams application, makes its internal topics
-and gives its members tasks. A pure core as `consumer_groups/`: events in, actions out, time is passed in; journal,
-timers and offsets are those of `groups/`.
-"""
