@@ -19,8 +19,8 @@ import msgspec
 
 from logpost.config import StoreConfig
 from logpost_web.indexer.row import Position, Row, encode, to_row
-from logpost_web.search.condition import compile_condition
-from logpost_web.search.syntax import parse
+from logpost_web.query.condition import compile_condition
+from logpost_web.query.syntax import parse
 from logpost_web.store.store import Store
 
 BLOCK_ROWS = 50_000

@@ -81,18 +81,20 @@ logpost_broker
 
 logpost_web
   command            server
-  server             api app connection indexer monitor store               | loop socket
-  app                api pages
-  search_command     row_text search
+  server             api app cluster exporter http indexer store            | loop socket
+  app                api http pages store
+  search_command     errors query row_text
   store_command      store                                                  | socket
-  api                indexer search store                                   | loop clock thread socket
-  indexer            search store                                           | loop clock thread socket
-  monitor                                                                   | clock thread
-  search             store
-  store                                                                     | clock thread socket
+  api                cluster errors http indexer query store                | loop clock thread
   pages
+  exporter           cluster                                                | clock thread
+  cluster                                                                   | clock thread
+  http               errors                                                 | loop socket
+  indexer            query store                                            | loop clock thread socket
+  query              errors store
+  store                                                                     | clock thread socket
   row_text
-  connection                                                                | loop
+  errors
 """
 """Of each package its folders, and its files beside them: what of the package each may import, and behind the bar what
 it may know. The collector's package may be imported by the two others, which never import each other."""
@@ -106,7 +108,8 @@ logpost_broker.api fetch log_dirs produce share_fetch
 logpost_broker.log compression unpacking
 logpost_web.store gate embedded store
 logpost_web.indexer indexer probe raw_log received source tries
-logpost_web.api own_hosts places queries services
+logpost_web.api queries services
+logpost_web.http connection own_hosts places
 logpost.agent agent beside command journal metrics publish rate_limit topic unseen wake
 """
 """In these folders only these files know what the table allows; the others are a pure core."""

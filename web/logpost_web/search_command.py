@@ -25,9 +25,9 @@ import msgspec
 from logpost.cli import Commands, add_parser
 from logpost.config import Config
 from logpost.errors import LogpostError
+from logpost_web.errors import BadArgumentError
+from logpost_web.query.times import parse_duration
 from logpost_web.row_text import CONTROL, row_text, visible, zone_name
-from logpost_web.search.errors import BadArgumentError
-from logpost_web.search.times import parse_duration
 
 PAGE = 1000
 TIMEOUT_SECONDS = 60

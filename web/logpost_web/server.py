@@ -14,14 +14,14 @@ from starlette.types import ASGIApp
 from logpost.config import Config
 from logpost.errors import LogpostError
 from logpost.service import bind, host_and_port, keep_private, on_stop, reachable_host, start_logging
-from logpost_web.api.own_hosts import machine_names, own_hosts
 from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
-from logpost_web.api.topic_reader import TopicReader
 from logpost_web.app import create_app
-from logpost_web.connection import connection_class, connection_limit, open_file_limit
+from logpost_web.cluster.topic_reader import TopicReader
+from logpost_web.exporter.exporter import KafkaCollector
+from logpost_web.http.connection import connection_class, connection_limit, open_file_limit
+from logpost_web.http.own_hosts import machine_names, own_hosts
 from logpost_web.indexer.indexer import Indexer
-from logpost_web.monitor.exporter import KafkaCollector
 from logpost_web.store.store import Store
 
 DRAIN_SECONDS = 5

@@ -24,8 +24,8 @@ from logpost.config import Config, KafkaConfig
 from logpost.service import bind
 from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
-from logpost_web.api.topic_reader import TopicReader
 from logpost_web.app import create_app
+from logpost_web.cluster.topic_reader import TopicReader
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.store.store import Store
 from tests.support.processes import free_port

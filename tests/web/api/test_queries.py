@@ -15,10 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message
 
-from logpost_web.api.errors import HANDLERS, ClientGoneError
-from logpost_web.api.places import NoPlaceError
 from logpost_web.api.queries import LONG_PLACES, LONG_PLACES_PER_CLIENT, MAX_WAITING, SHORT_PLACES, Queries
-from logpost_web.search.rows import Statement
+from logpost_web.http.errors import HANDLERS, ClientGoneError
+from logpost_web.http.places import NoPlaceError
+from logpost_web.query.rows import Statement
 from logpost_web.store.store import Store
 from tests.support.appliance import await_condition
 from tests.web.api.conftest import fetch, serving

@@ -12,12 +12,12 @@ from logpost.config import Config, KafkaConfig
 from logpost_broker import Broker
 from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
-from logpost_web.api.topic_reader import TopicReader
 from logpost_web.app import create_app
+from logpost_web.cluster.topic_reader import TopicReader
 from logpost_web.indexer.indexer import Indexer
-from logpost_web.search.excerpt import ATTRIBUTES_BYTES, BEFORE_MATCH, EXCERPT_CHARACTERS, WHOLE_BYTES
-from logpost_web.search.rows import MAX_ANSWER_BYTES
-from logpost_web.search.words import words_column
+from logpost_web.query.excerpt import ATTRIBUTES_BYTES, BEFORE_MATCH, EXCERPT_CHARACTERS, WHOLE_BYTES
+from logpost_web.query.rows import MAX_ANSWER_BYTES
+from logpost_web.query.words import words_column
 from logpost_web.store.store import Store
 from tests.support.processes import free_port
 from tests.web.api.conftest import Get, fetch, serving

@@ -11,9 +11,9 @@ from starlette.requests import Request
 
 from logpost_web.api.rows import Row
 from logpost_web.api.services import services
-from logpost_web.search.excerpt import part_around
-from logpost_web.search.marks import Marker
-from logpost_web.search.rows import FoundRow, record_statement
+from logpost_web.query.excerpt import part_around
+from logpost_web.query.marks import Marker
+from logpost_web.query.rows import FoundRow, record_statement
 
 MAX_MESSAGES, MAX_BYTES = 20, 6_000_000
 """Of a page that are looked at whole, in about a second at most; others show their beginning."""

@@ -9,21 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from logpost.record import format_ts
-from logpost_web.api.answers import json_answer
-from logpost_web.api.arguments import (
-    check_names,
-    choice_argument,
-    number_argument,
-    query_argument,
-    time_range_argument,
-    zone_argument,
-)
+from logpost_web.api.query_arguments import query_argument, time_range_argument
 from logpost_web.api.services import now_ns, services
-from logpost_web.search.bars import choose_bars
-from logpost_web.search.condition import Condition, compile_condition
-from logpost_web.search.hint_parts import Hint
-from logpost_web.search.hints import hints
-from logpost_web.search.histogram import (
+from logpost_web.http.answers import json_answer
+from logpost_web.http.arguments import check_names, choice_argument, number_argument, zone_argument
+from logpost_web.query.bars import choose_bars
+from logpost_web.query.condition import Condition, compile_condition
+from logpost_web.query.hint_parts import Hint
+from logpost_web.query.hints import hints
+from logpost_web.query.histogram import (
     DEFAULT_BUCKETS,
     GROUPINGS,
     MAX_BUCKETS,
@@ -31,7 +25,7 @@ from logpost_web.search.histogram import (
     fill,
     histogram_statement,
 )
-from logpost_web.search.timerange import TimeRange
+from logpost_web.query.timerange import TimeRange
 
 
 class Bar(msgspec.Struct, kw_only=True):

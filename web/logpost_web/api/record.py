@@ -9,16 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from logpost_web.api.answers import json_answer
-from logpost_web.api.arguments import (
-    check_names,
-    choice_argument,
-    required_argument,
-    required_number_argument,
-)
 from logpost_web.api.rows import answer_row
 from logpost_web.api.services import services
-from logpost_web.search.rows import FoundRow, record_statement
+from logpost_web.http.answers import json_answer
+from logpost_web.http.arguments import check_names, choice_argument, required_argument, required_number_argument
+from logpost_web.query.rows import FoundRow, record_statement
 
 MAX_OFFSET = 2**63 - 1
 MAX_PARTITION = 2**31 - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from logpost.record import format_ts
-from logpost_web.search.rows import FoundRow
+from logpost_web.query.rows import FoundRow
 
 
 class Row(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -11,19 +11,20 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from logpost_web.api.answers import json_answer
-from logpost_web.api.arguments import check_names, choice_argument, number_argument, query_argument, time_range_argument
 from logpost_web.api.completeness import Completeness, ask_whole, completeness
 from logpost_web.api.excerpts import show_matches
+from logpost_web.api.query_arguments import query_argument, time_range_argument
 from logpost_web.api.rows import Row, answer_row
 from logpost_web.api.services import now_ns, services
-from logpost_web.search.condition import compile_condition
-from logpost_web.search.cursor import Cursor, decode_cursor, encode_cursor
-from logpost_web.search.excerpt import texts
-from logpost_web.search.hint_parts import Hint
-from logpost_web.search.hints import hints
-from logpost_web.search.marks import Marker
-from logpost_web.search.rows import DEFAULT_LIMIT, MAX_LIMIT, FoundRow, Statement, rows_statement
+from logpost_web.http.answers import json_answer
+from logpost_web.http.arguments import check_names, choice_argument, number_argument
+from logpost_web.query.condition import compile_condition
+from logpost_web.query.cursor import Cursor, decode_cursor, encode_cursor
+from logpost_web.query.excerpt import texts
+from logpost_web.query.hint_parts import Hint
+from logpost_web.query.hints import hints
+from logpost_web.query.marks import Marker
+from logpost_web.query.rows import DEFAULT_LIMIT, MAX_LIMIT, FoundRow, Statement, rows_statement
 from logpost_web.store.errors import QueryError
 from logpost_web.store.statements import QueryResult
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from logpost_web.api.queries import Queries
-from logpost_web.api.topic_reader import TopicReader
+from logpost_web.cluster.topic_reader import TopicReader
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.store.room import problems
 

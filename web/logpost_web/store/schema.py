@@ -13,7 +13,7 @@ the time of the event: retention then drops whole parts, and logs of last year a
 
 - `BodyBytes`: bytes of the message before it was cut (`store.max_message_bytes`); 0 where Body is all of it.
 - `LogAttributesText`: the attributes as JSON text where LogAttributes would not give the same back, else empty.
-- `Words`: the normal form of the message (`search/words.py`); empty for most messages, which are plain ASCII and whose
+- `Words`: the normal form of the message (`query/words.py`); empty for most messages, which are plain ASCII and whose
   normal form is `lower(Body)`.
 - `ResourceAttributes`, `ScopeAttributes`: always empty; as ALIAS they cost an insert and a part's files nothing.
 

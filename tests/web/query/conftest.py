@@ -1,0 +1,49 @@
+"""A real store for the tests of what queries find."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from logpost.config import StoreConfig
+from logpost_web.query.condition import compile_condition
+from logpost_web.query.syntax import parse
+from logpost_web.query.words import words_column
+from logpost_web.store.store import Store
+
+Find = Callable[[str], list[int]]
+"""Query → offsets of the rows that it finds."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = Store.open(StoreConfig(), tmp_path_factory.mktemp("store"))
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def find(store: Store) -> Find:
+    def find(query: str) -> list[int]:
+        condition = compile_condition(parse(query))
+        sql = f"SELECT Offset FROM otel_logs WHERE {condition.sql} ORDER BY Offset"
+        return [offset for (offset,) in store.query(sql, condition.parameters).rows]
+
+    return find
+
+
+def insert(store: Store, *rows: Mapping[str, object]) -> None:
+    """Rows by column; the offset counts from 1 where none is given."""
+    lines = [
+        json.dumps({"Topic": "logs", "Offset": number, "Words": words_column(str(row.get("Body", ""))), **row})
+        for number, row in enumerate(rows, 1)
+    ]
+    store.insert("\n".join(lines).encode())
+
+
+@pytest.fixture(scope="session")
+def documentation() -> str:
+    return (Path(__file__).parents[3] / "docs" / "search.md").read_text(encoding="utf-8")

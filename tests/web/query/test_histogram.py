@@ -1,0 +1,48 @@
+"""Lines are counted under the bar that they lie in, and bars without lines are there too."""
+
+from __future__ import annotations
+
+import datetime
+from zoneinfo import ZoneInfo
+
+from logpost_web.query.bars import DAY, SECOND, Bars, choose_bars
+from logpost_web.query.condition import compile_condition
+from logpost_web.query.histogram import Bucket, fill, histogram_statement
+from logpost_web.query.syntax import parse
+from logpost_web.query.timerange import TimeRange
+from logpost_web.store.schema import MAX_NS, MIN_NS
+from logpost_web.store.store import Store
+from tests.web.query.conftest import insert
+
+
+def test_bars_without_lines_are_there_too() -> None:
+    bars = Bars(starts_ns=(0, 10, 20), interval_ns=10)
+    assert fill(bars, [(20, "error", 2), (0, "info", 5), (20, "", 1)]) == (
+        Bucket(start_ns=0, count=5, by={"info": 5}),
+        Bucket(start_ns=10, count=0, by={}),
+        Bucket(start_ns=20, count=3, by={"error": 2, "": 1}),
+    )
+
+
+def test_a_day_of_23_hours_has_23_hours_of_lines(store: Store) -> None:
+    start = int(datetime.datetime(2026, 3, 26, 23, tzinfo=datetime.UTC).timestamp())
+    times = [start + hour * 3600 for hour in range(24 * 6)]
+    insert(store, *({"Timestamp": time, "ServiceName": "hourly", "Body": "tick"} for time in times))
+    span = TimeRange(start_ns=start * SECOND, end_ns=start * SECOND + 6 * DAY)
+    for zone, counts in (("Europe/Berlin", [24, 24, 23, 24, 24, 24, 1]), ("UTC", [1, 24, 24, 24, 24, 24, 23])):
+        bars = choose_bars(start * SECOND, start * SECOND + 6 * DAY, 6, ZoneInfo(zone))
+        statement = histogram_statement(compile_condition(parse("service:hourly")), bars, span, "service")
+        rows = store.query(statement.sql, statement.parameters).rows
+        assert [bucket.count for bucket in fill(bars, ((a, b, c) for a, b, c in rows))] == counts
+
+
+def test_the_first_and_the_last_moment_are_counted_together(store: Store) -> None:
+    insert(
+        store,
+        *({"Timestamp": year, "ServiceName": "ends"} for year in ("1900-01-01T00:00:00Z", "2262-04-11T23:47:15Z")),
+    )
+    bars = choose_bars(MIN_NS, MAX_NS + 1, 10, ZoneInfo("UTC"))
+    span = TimeRange(start_ns=MIN_NS, end_ns=MAX_NS + 1)
+    statement = histogram_statement(compile_condition(parse("service:ends")), bars, span, "service")
+    rows = store.query(statement.sql, statement.parameters).rows
+    assert sum(bucket.count for bucket in fill(bars, ((a, b, c) for a, b, c in rows))) == 2

@@ -1,0 +1,109 @@
+"""Rows come a page at a time, each once, in a total order, without sorting all that match."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+from logpost_web.query.condition import compile_condition
+from logpost_web.query.cursor import Cursor
+from logpost_web.query.rows import FoundRow, Order, rows_statement
+from logpost_web.query.syntax import parse
+from logpost_web.query.timerange import TimeRange
+from logpost_web.store.store import Store
+from tests.web.query.conftest import insert
+
+SECOND_NS = 10**9
+START_NS = 1_763_895_067 * SECOND_NS
+ROWS = 20_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rows(store: Store) -> None:
+    """Many rows of the same nanosecond, in partitions of two topics, some with a word."""
+    numbers = list(range(ROWS))
+    random.Random(3).shuffle(numbers)
+    insert(
+        store,
+        *(
+            {
+                "Timestamp": f"{(START_NS + number // 7) // SECOND_NS}.{(START_NS + number // 7) % SECOND_NS:09d}",
+                "Topic": f"logs{number % 2}",
+                "Partition": number % 3,
+                "Offset": number,
+                "Body": f"line {number}" + (" rare" if number % 1000 == 0 else ""),
+            }
+            for number in numbers
+        ),
+    )
+
+
+def ask(
+    store: Store,
+    query: str,
+    *,
+    order: Order = "desc",
+    limit: int,
+    after: Cursor | None = None,
+    time_range: TimeRange | None = None,
+) -> list[FoundRow]:
+    condition = compile_condition(parse(query))
+    statement = rows_statement(condition, time_range or TimeRange(), order=order, limit=limit, after=after)
+    return [FoundRow(*row) for row in store.query(statement.sql, statement.parameters).rows]
+
+
+def place(row: FoundRow) -> Cursor:
+    return Cursor(row.timestamp_ns, row.topic, row.partition, row.offset)
+
+
+@pytest.mark.parametrize("order", ["desc", "asc"])
+def test_pages_hold_every_row_once_in_order(store: Store, order: Order) -> None:
+    query = "offset:<2000"
+    whole = ask(store, query, order=order, limit=5000)
+    keys = [place(row) for row in whole]
+    assert len(keys) == 2000
+    as_tuples = [(key.timestamp_ns, key.topic, key.partition, key.offset) for key in keys]
+    assert as_tuples == sorted(as_tuples, reverse=order == "desc")
+
+    paged: list[FoundRow] = []
+    while page := ask(store, query, order=order, limit=137, after=place(paged[-1]) if paged else None):
+        paged += page
+    assert paged == whole
+
+
+def test_the_time_range_holds_its_start_and_not_its_end(store: Store) -> None:
+    found = ask(store, "", limit=100, time_range=TimeRange(start_ns=START_NS + 1, end_ns=START_NS + 3))
+    assert sorted({row.timestamp_ns - START_NS for row in found}) == [1, 2]
+    assert len(found) == 14
+
+
+def explain(store: Store, query: str, order: Order, after: Cursor | None = None) -> str:
+    statement = rows_statement(compile_condition(parse(query)), TimeRange(), order=order, limit=10, after=after)
+    lines = store.query(f"EXPLAIN indexes = 1 {statement.sql}", statement.parameters).rows
+    return "\n".join(line for (line,) in lines)
+
+
+@pytest.mark.parametrize(("order", "direction"), [("desc", "InReverseOrder"), ("asc", "InOrder")])
+def test_rows_are_read_in_the_order_asked_for_until_the_page_is_full(
+    store: Store, order: Order, direction: str
+) -> None:
+    assert f"Read type: {direction}" in explain(store, "rare", order)
+
+
+def test_a_later_page_skips_what_the_primary_key_can_skip(store: Store) -> None:
+    plan = explain(store, "", "desc", after=Cursor(START_NS + 500, "logs0", 0, 0))
+    granules = re.search(r"PrimaryKey.*?Granules: (\d+)/(\d+)", plan, re.DOTALL)
+    assert granules is not None
+    assert int(granules[1]) < int(granules[2])
+
+
+def test_nanoseconds_and_attributes_come_back_whole(store: Store) -> None:
+    nanoseconds = 1_763_000_000_123_456_789
+    attributes = {"big": 2**60 + 1, "float": 1.5, "text": "ü", "list": [1, "a"], "deep": {"er": True}}
+    insert(store, {"Timestamp": "1763000000.123456789", "Body": "whole", "FilePath": "/x", "LogAttributes": attributes})
+    [row] = ask(store, "whole", limit=1)
+    assert row.timestamp_ns == nanoseconds
+    assert row.file == "/x"
+    assert '"big":1152921504606846977' in row.attributes

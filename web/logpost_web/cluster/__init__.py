@@ -1,0 +1,1 @@
+"""What Kafka says: of topics and groups, and of single records."""

@@ -1,0 +1,1 @@
+"""Lag and offsets for Prometheus."""

@@ -1,1 +1,0 @@
-"""Offsets, consumer lag and throughput, seen through the Kafka protocol alone."""

@@ -1,0 +1,218 @@
+"""Syntax tree → SQL condition on `otel_logs`. Every text of the user becomes a parameter, never SQL.
+
+Words and phrases are searched in the message's normal form (`words`), which the store's index holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from logpost.formats.levels import LEVEL_OF
+from logpost.record import LEVELS
+from logpost_web.errors import QuerySyntaxError
+from logpost_web.query.ast import And, Compares, Equals, Everything, Field, Matches, Not, Or, Pattern, Query, Text
+from logpost_web.query.attribute import Numbers, any_value, has_path, stored_numbers
+from logpost_web.query.fields import Attribute, Column, resolve
+from logpost_web.query.phrase import phrase
+from logpost_web.store.schema import SEARCHED_TEXT
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+
+MAX_SQL = 240_000
+"""Characters of a condition; ClickHouse reads no more than 262,144 of a statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A boolean SQL expression (1 or 0, never NULL) and the parameters that it names."""
+
+    sql: str
+    parameters: Mapping[str, object]
+
+
+def compile_condition(query: Query) -> Condition:
+    """Raises QuerySyntaxError for a comparison that its field cannot answer, and above MAX_SQL."""
+    compiler = _Compiler()
+    sql = compiler.compile(query)
+    if len(sql) > MAX_SQL:
+        raise QuerySyntaxError("a query has fewer conditions on fields deep inside of objects", 0)
+    return Condition(sql, compiler.parameters)
+
+
+def regexes(query: Query) -> tuple[tuple[str, int], ...]:
+    """Every regular expression of the query with its 0-based position. Only the store can say whether one is valid."""
+    match query:
+        case Field(_, Matches(regex), at):
+            return ((regex, at),)
+        case And(terms) | Or(terms):
+            return tuple(found for term in terms for found in regexes(term))
+        case Not(term):
+            return regexes(term)
+        case _:
+            return ()
+
+
+class _Compiler:
+    """Collects the parameters of one query: `p0`, `p1`, …"""
+
+    def __init__(self) -> None:
+        self.parameters: dict[str, object] = {}
+        self._names: dict[tuple[str | float, str], str] = {}
+
+    def compile(self, query: Query) -> str:
+        match query:
+            case Everything():
+                return "1"
+            case Text():
+                return self._text(query)
+            case Field():
+                return self._field(query)
+            case Not(term):
+                return f"NOT ({self.compile(term)})"
+            case And(terms):
+                return "(" + " AND ".join(self.compile(term) for term in terms) + ")"
+            case Or(terms):
+                return "(" + " OR ".join(self._alternatives(terms)) + ")"
+
+    def _alternatives(self, terms: Sequence[Query]) -> Iterator[str]:
+        """Values of one attribute are asked for together: each alone would cost as much as all."""
+        values: dict[str, list[str]] = {}
+        for term in terms:
+            match term:
+                case Field(name, Equals(Pattern((value,))) as test) if isinstance(where := resolve(name), Attribute):
+                    if not _other_numbers(test):
+                        values.setdefault(where.path, []).append(value)
+                        continue
+            yield self.compile(term)
+        for path, texts in values.items():
+            yield any_value(path, self._parameter, self._one_of(texts))
+
+    def _one_of(self, values: Sequence[str]) -> Callable[[str], str]:
+        if len(values) == 1:
+            return lambda text: f"{text} = {self._parameter(values[0])}"
+        return lambda text: f"{text} IN ({', '.join(map(self._parameter, values))})"
+
+    def _parameter(self, value: str | float, kind: str = "String") -> str:
+        name = self._names.setdefault((value, kind), f"p{len(self.parameters)}")
+        self.parameters[name] = value
+        return f"{{{name}:{kind}}}"
+
+    # The message
+
+    def _text(self, text: Text) -> str:
+        wanted = phrase(text)
+        if wanted is None:
+            return "1"
+        conditions = [f"hasToken({SEARCHED_TEXT}, {self._parameter(word)})" for word in wanted.words]
+        if not wanted.is_word:
+            conditions.append(f"match({SEARCHED_TEXT}, {self._parameter(wanted.expression)})")
+        return conditions[0] if len(conditions) == 1 else f"({' AND '.join(conditions)})"
+
+    # Fields
+
+    def _field(self, field: Field) -> str:
+        match resolve(field.name):
+            case Attribute(path):
+                return self._attribute(path, field)
+            case Column(_, "message") as column:
+                return self._message_field(column, field)
+            case Column(_, "level") as column:
+                return self._level(column, field)
+            case Column(_, "integer") as column:
+                return self._integer(column, field)
+            case Column(name):
+                return self._text_column(name, field)
+
+    def _text_column(self, column: str, field: Field) -> str:
+        match field.test:
+            case Compares(operator):
+                raise QuerySyntaxError(f"{field.name} is a text: {operator} compares numbers", field.at)
+            case Equals(pattern) if pattern.is_any:
+                return f"{column} != ''"
+            case Equals(pattern) if pattern.pieces == ("",):
+                return f"{column} = ''"
+            case test:
+                return self._value(column, test)
+
+    def _message_field(self, column: Column, field: Field) -> str:
+        """`message:word` is the same as `word`; only an expression is matched with case."""
+        match field.test:
+            case Equals(pattern, quoted) if any(pattern.pieces):
+                return self._text(Text(pattern, quoted))
+            case _:
+                return self._text_column(column.name, field)
+
+    def _level(self, column: Column, field: Field) -> str:
+        """In any case; other names of our levels are theirs, as when they are indexed. `level:>=warn` compares them."""
+        match field.test:
+            case Equals(pattern) if not pattern.is_any:
+                pieces = tuple(piece.lower() for piece in pattern.pieces)
+                if pattern.is_exact:
+                    pieces = (LEVEL_OF.get(pieces[0], pieces[0]),)
+                return self._value(f"lowerUTF8({column.name})", Equals(Pattern(pieces)))
+            case Compares(operator, than):
+                names = _levels(operator, than, field.at)
+                return f"{column.name} IN ({', '.join(self._parameter(name) for name in names)})" if names else "0"
+            case _:
+                return self._text_column(column.name, field)
+
+    def _integer(self, column: Column, field: Field) -> str:
+        match field.test:
+            case Equals(pattern) if pattern.is_any:
+                return "1"
+            case Compares(operator, than):
+                return f"{column.name} {operator} {self._parameter(_number(than, field.at), 'Float64')}"
+            case test:
+                return self._value(f"toString({column.name})", test)
+
+    def _attribute(self, path: str, field: Field) -> str:
+        match field.test:
+            case Equals(pattern) if pattern.is_any:
+                return has_path(path, self._parameter)
+            case Compares(operator, than):
+                number = self._parameter(_number(than, field.at), "Float64")
+                return any_value(
+                    path, self._parameter, lambda text: f"ifNull(toFloat64OrNull({text}) {operator} {number}, 0)"
+                )
+            case test:
+                return any_value(path, self._parameter, lambda text: self._value(text, test), _other_numbers(test))
+
+    def _value(self, value: str, test: Equals | Matches) -> str:
+        match test:
+            case Matches(regex):
+                return f"match({value}, {self._parameter(regex)})"
+            case Equals(pattern) if pattern.is_exact:
+                return f"{value} = {self._parameter(pattern.pieces[0])}"
+            case Equals(pattern):
+                like = "%".join(_escape_like(piece) for piece in pattern.pieces)
+                return f"{value} LIKE {self._parameter(like)}"
+
+
+def _other_numbers(test: Equals | Matches) -> Numbers | None:
+    """`1.10` is `1.1`, where it was logged as a number."""
+    match test:
+        case Equals(Pattern((text,))) if _NUMBER.fullmatch(text):
+            return stored_numbers(text)
+    return None
+
+
+def _escape_like(text: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", text)
+
+
+def _number(text: str, at: int) -> float:
+    if not _NUMBER.fullmatch(text):
+        raise QuerySyntaxError(f"expected a number to compare with, not {text}", at)
+    return float(text)
+
+
+def _levels(operator: str, than: str, at: int) -> tuple[str, ...]:
+    names: tuple[str, ...] = LEVELS
+    level = LEVEL_OF.get(than.lower(), than.lower())
+    if level not in names:
+        raise QuerySyntaxError(f"expected a level to compare with: {', '.join(names)}", at)
+    position = names.index(level)
+    below = {"<": names[:position], "<=": names[: position + 1], ">": names[position + 1 :], ">=": names[position:]}
+    return below[operator]

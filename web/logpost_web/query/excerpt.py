@@ -1,0 +1,62 @@
+"""What a page shows of a message that is long: a part of it, from a little before the first match.
+
+The store looks for the texts of the query as they are written. Where they are found otherwise (an expression, accents,
+the border of a word), `api/excerpts.py` looks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from logpost_web.query.ast import And, Equals, Field, Or, Query, Text
+from logpost_web.query.fields import COLUMNS, resolve
+
+WHOLE_BYTES = 16_384
+"""Messages up to this length come whole."""
+EXCERPT_CHARACTERS = 4_096
+MAX_TEXTS = 50
+BEFORE_MATCH = 200
+"""Characters that are shown before the first match."""
+
+ATTRIBUTES_BYTES = 1024 * 1024
+"""Attributes that are longer are left out of pages: their length is there instead."""
+
+MESSAGE_BYTES = f"if(BodyBytes > 0, BodyBytes, if(length(Body) > {WHOLE_BYTES}, length(Body), 0))"
+"""SQL: the bytes of a message of which the row does not have all, 0 where it does."""
+
+
+def message_sql() -> str:
+    """SQL: the message, or its part around the first of the texts in the parameter `around`."""
+    # The function counts characters from 1, and is 0 where there is no match.
+    first = "multiSearchFirstPositionCaseInsensitiveUTF8(Body, {around:Array(String)})"
+    start = f"greatest(1, toInt64({first}) - {BEFORE_MATCH})"
+    return f"if(length(Body) > {WHOLE_BYTES}, substringUTF8(Body, {start}, {EXCERPT_CHARACTERS}), Body)"
+
+
+def part_around(message: str, first: int) -> str:
+    """The part of a message around a match, which begins at this character."""
+    start = max(0, first - BEFORE_MATCH)
+    return message[start : start + EXCERPT_CHARACTERS]
+
+
+def attributes_sql(attributes: str) -> str:
+    """SQL: the attributes (SQL of their JSON text), or how long they are."""
+    instead = f"concat('{{\"logpost.attrs_bytes\":', toString(length({attributes})), '}}')"
+    return f"if(length({attributes}) > {ATTRIBUTES_BYTES}, {instead}, {attributes})"
+
+
+def texts(query: Query) -> list[str]:
+    """The texts that the query looks for in messages, MAX_TEXTS at most."""
+    return list(islice(_texts(query), MAX_TEXTS))
+
+
+def _texts(query: Query) -> Iterator[str]:
+    match query:
+        case Text(pattern, _):
+            yield from filter(None, pattern.pieces)
+        case Field(name, Equals(pattern, _)) if resolve(name) == COLUMNS["message"]:
+            yield from filter(None, pattern.pieces)
+        case And(terms) | Or(terms):
+            for term in terms:
+                yield from _texts(term)
