@@ -37,7 +37,7 @@ def build_driver() -> Path:
 
 
 def run_driver(driver: Path, mode: str, bootstrap: str, options: dict[str, object], seconds: float) -> dict[str, Any]:
-    """One run; answers what the driver says. Raises DriverError, also when a message failed."""
+    """One run; returns what the driver says. Raises DriverError, also when a message failed."""
     arguments: Sequence[str] = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     command = [str(driver), mode, "--bootstrap", bootstrap, "--seconds", str(seconds), *arguments]
     try:

@@ -75,7 +75,7 @@ def start_of(what: str, subject: Subject) -> Start:
 
 
 def again(process: Logpost, before: Subject, topic: str) -> Subject:
-    """Start the process anew, with nothing of the topic in the page cache."""
+    """Start the process again, with nothing of the topic in the page cache."""
     before.drop_from_cache(topic)
     return Subject("logpost", process)
 

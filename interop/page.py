@@ -28,7 +28,7 @@ class Result:
 
 
 def put_into(page: str, results: Iterable[Result], known: Iterable[Known]) -> str:
-    """The page with the section between its marks made anew."""
+    """The page with the section between its marks made again."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{section(results, known)}\n{END}{after}"

@@ -1,7 +1,7 @@
 """Fetch sessions (KIP-227): the broker keeps what a consumer fetches, so that requests and answers name changes only.
 
 The pure core of `api/fetch.py`: which sessions there are, what is in them, and what a client has to be told. Times are
-in milliseconds. A session belongs to whoever knows its id and its next epoch, not to a connection.
+in milliseconds. A session belongs to the client that knows its id and its next epoch, not to a connection.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class FetchSession:
     """In the order in which they are read."""
 
     def update(self, asked: Mapping[Key, FetchPartition], forgotten: Iterable[Key]) -> None:
-        """A request changes what it names; what it names anew is read last."""
+        """A request changes what it names; what it names again is read last."""
         for key, partition in asked.items():
             known = self.partitions.get(key)
             if known is None:

@@ -161,7 +161,7 @@ class BrokerMetrics:
         self.cleaner = CleanerMetrics(self._registry)
 
     def watch_logs(self, logs: Iterable[PartitionLog]) -> None:
-        """`logs` are gone through anew for each scrape."""
+        """`logs` are gone through again for each scrape."""
         self._damaged_bytes.set_function(lambda: sum(log.damaged_bytes for log in logs))
         self._offline_partitions.set_function(lambda: sum(log.offline is not None for log in logs))
         self._open_transactions.set_function(lambda: sum(len(log.transactions.open) for log in logs))
@@ -185,7 +185,7 @@ class BrokerMetrics:
         self._disk_reserve.set_function(lambda: reserve.reserve_bytes)
 
     def serve(self, listen: str, port: int) -> Callable[[], None]:
-        """Answer scrapes on `listen`:`port`, in threads; answers what stops that. Raises StartError when the port is
+        """Answer scrapes on `listen`:`port`, in threads; returns what stops that. Raises StartError when the port is
         taken."""
         servers: list[tuple[WSGIServer, Thread]] = []
 

@@ -36,7 +36,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; answers the exit status: 0 done, 1 failed, 2 wrong usage or configuration."""
+    """Run one command; returns the exit status: 0 done, 1 failed, 2 wrong usage or configuration."""
     parser = Parser(prog="logpost", description="A post office for logs.")
     parser.add_argument("--version", action="version", version=f"logpost {version('logpost')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -39,7 +39,7 @@ def unit_of(key: str) -> str:
 def spell_out(
     tree: Tree, short: Mapping[str, tuple[str, ...]], defaults: Mapping[str, object]
 ) -> tuple[dict[str, str], list[str]]:
-    """Replace short keys by the ones with a unit. Answers how each such value was written, as a remark
+    """Replace short keys by the ones with a unit. Returns how each such value was written, as a remark
     (` (broker.retention = "14d")`), and the mistakes; a key with a mistake is left out."""
     written: dict[str, str] = {}
     mistakes: list[str] = []
@@ -74,7 +74,7 @@ def _number(value: object, unit: str, *, whole: bool) -> int | float:
 
 
 def prune(tree: Tree, kind: type[msgspec.Struct], *, strict: bool, prefix: str = "") -> list[str]:
-    """Take out of `tree` what does not fit `kind`; answers the mistakes, each with its key. `strict`: a text is no
+    """Take out of `tree` what does not fit `kind`; returns the mistakes, each with its key. `strict`: a text is no
     number."""
     return list(_pruned(tree, kind, prefix, strict))
 

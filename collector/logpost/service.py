@@ -42,7 +42,7 @@ class LineFormatter(logging.Formatter):
 
 
 def start_logging(component: str, stream: TextIO | None = None) -> logging.Logger:
-    """Log to stderr; answers the component's logger."""
+    """Log to stderr; returns the component's logger."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -128,7 +128,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(client: WireClient, topic: str, value: Callable[[], bytes]) -> tuple[int, Any]:
-    """Produce until it is refused; answers how many were taken, and the refusal."""
+    """Produce until it is refused; returns how many were taken, and the refusal."""
     taken = 0
     while True:
         answer = produce(client, topic, build_batch([(None, value())], 1))

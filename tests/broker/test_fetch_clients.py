@@ -52,7 +52,7 @@ class Topics:
         self._create(self.goes)
 
     def produce(self, name: str) -> set[bytes]:
-        """A message to each third partition; answers the values."""
+        """A message to each third partition; returns the values."""
         values = set()
         for partition in range(0, PARTITIONS, 3):
             self._made += 1

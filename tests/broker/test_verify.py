@@ -237,7 +237,7 @@ def test_what_is_advised_for_a_wrong_index_mends_it(directory: Path) -> None:
     flip(segment.with_suffix(".index"), 7)
     [problem] = verified(directory).problems
     assert (
-        f"delete {segment.stem}.index and {segment.stem}.timeindex: the next start writes them anew" in problem.advice
+        f"delete {segment.stem}.index and {segment.stem}.timeindex: the next start writes them again" in problem.advice
     )
     segment.with_suffix(".index").unlink()
     segment.with_suffix(".timeindex").unlink()

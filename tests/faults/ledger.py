@@ -182,7 +182,7 @@ class Ledger:
         assert log.log_start_offset <= highest, f"{where}: the log start went too far"
 
     def settle(self, partitions: Partitions) -> None:
-        """Go on from what a crash left: what is lost will not come back, what is there is promised anew."""
+        """Go on from what a crash left: what is lost will not come back, what is there is promised again."""
         what, name = self.doing
         if what == "delete" and partitions.topics.by_name(name) is None:
             del self.topics[name]

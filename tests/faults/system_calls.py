@@ -49,7 +49,7 @@ class SystemCalls:
         return Path("/", name)
 
     def unmount(self, root: Path) -> int:
-        """Forget the disk, as the end of a process would; answers how many files of it were open."""
+        """Forget the disk, as the end of a process would; returns how many files of it were open."""
         disk = self._disks.pop(root.name)
         left = [fd for fd, file in self._open.items() if file.disk is disk]
         for fd in left:

@@ -36,7 +36,7 @@ def opened(machines: Machines, root: Path, known: LastKnown) -> PartitionLog:
 
 
 def written(machines: Machines, disk: Disk) -> list[tuple[int, int]]:
-    """A log of several segments; answers where each batch of the last one ends: (bytes, offset)."""
+    """A log of several segments; returns where each batch of the last one ends: (bytes, offset)."""
     root = machines.calls.mount(disk)
     machines.files.make_directory(root / "t-0")
     log = opened(machines, root, LastKnown())

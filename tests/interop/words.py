@@ -36,7 +36,7 @@ class Words:
         create(servers, COUNTS, PARTITIONS)
 
     def connect(self) -> None:
-        """Anew, when the broker was away: librdkafka finds no leaders until it has asked again."""
+        """Again, when the broker was away: librdkafka finds no leaders until it has asked again."""
         self.admin = AdminClient({"bootstrap.servers": self.servers})
 
     def feed(self) -> None:

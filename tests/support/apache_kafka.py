@@ -149,7 +149,7 @@ class ApacheKafka:
             time.sleep(0.01)
 
     def stop(self) -> int:
-        """SIGTERM; answers the exit status."""
+        """SIGTERM; returns the exit status."""
         self.process.terminate()
         return self.process.wait(STOP_SECONDS)
 

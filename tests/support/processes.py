@@ -89,7 +89,7 @@ class Part:
         self._end(10)
 
     def stop(self, seconds: float = 30) -> int:
-        """SIGTERM; answers the exit status after the drain."""
+        """SIGTERM; returns the exit status after the drain."""
         self.process.terminate()
         return self._end(seconds)
 

@@ -1,4 +1,4 @@
-"""The table of docs/protocol.md, made of the registry: `python -m tests.support.protocol_table` writes it anew.
+"""The table of docs/protocol.md, made of the registry: `python -m tests.support.protocol_table` writes it again.
 
 The versions of Apache Kafka are what its 4.3.0 announces on a client's listener; `tests/interop` compares them.
 """

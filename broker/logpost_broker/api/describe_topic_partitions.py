@@ -1,8 +1,8 @@
 """DescribeTopicPartitions (75), version 0 (KIP-966): topics in the order of their names, some partitions at a time.
 
 An answer has at most `response_partition_limit` partitions, 1 to 2000; its cursor says where the next one begins. No
-topics asked means all. Whoever lists topics must list the cursor's among them. There are no other replicas that could
-become leader, so the lists of those are empty.
+topics asked means all. A client that lists topics must list the cursor's among them. There are no other replicas that
+could become leader, so the lists of those are empty.
 """
 
 from __future__ import annotations

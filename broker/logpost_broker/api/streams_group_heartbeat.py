@@ -79,7 +79,7 @@ def _is_valid(name: str) -> bool:
 
 
 async def _create(node: Node, topics: Sequence[InternalTopic]) -> list[str]:
-    """Make them; answers what failed, in words."""
+    """Make them; returns what failed, in words."""
     outcomes: dict[str, Topic | ApiError] = {}
     wanted = []
     for topic in topics:

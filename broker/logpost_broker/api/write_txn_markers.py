@@ -1,4 +1,4 @@
-"""WriteTxnMarkers (27), versions 1 and 2: end a producer's transaction in some partitions, whoever coordinates it.
+"""WriteTxnMarkers (27), versions 1 and 2: end any producer's transaction in some partitions.
 
 - v2: the protocol of the transaction (KIP-890)
 

@@ -13,7 +13,7 @@ from logpost_broker.coordinator.outcome import CancelTimer, SetTimer
 LATE_SECONDS = 0.5
 """A timer that rings later than this waits once more."""
 GRACE_SECONDS = 1.0
-"""Time for what has arrived to be read, and to arm the timer anew."""
+"""Time for what has arrived to be read, and to arm the timer again."""
 
 
 class Timers:

@@ -27,7 +27,7 @@ class File:
         self._system = system
         self.size = system.fstat(fd).st_size
         self.is_rebuildable = False
-        """What a failed write-back loses can be made anew: the file may be closed before it is synced."""
+        """What a failed write-back loses can be made again: the file may be closed before it is synced."""
         self._fd: int | None = fd
         self._descriptors: Descriptors | None = None
         self._synced_size = self.size

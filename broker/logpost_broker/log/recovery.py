@@ -1,7 +1,7 @@
 """Opening a partition's log: what its files say after a clean end, and after a crash.
 
 After a crash everything below the recovery point is known to be on the disk. From there on every batch is checked, the
-indexes are written anew, and what does not hold together (a batch cut by the crash) is cut off: nothing of it was
+indexes are written again, and what does not hold together (a batch cut by the crash) is cut off: nothing of it was
 acknowledged under `flush = "commit"`. What is wrong below the recovery point is damage: it is passed over, never cut.
 """
 
@@ -87,7 +87,7 @@ def _remove_left_overs(log: PartitionLog, names: Sequence[str]) -> None:
 
 
 def _complete_indexes(segments: Sequence[Segment]) -> None:
-    """Of segments that are not checked: a check writes them anew."""
+    """Of segments that are not checked: a check writes them again."""
     for segment in segments:
         if not segment.has_indexes:
             segment.rebuild_indexes()
@@ -113,7 +113,7 @@ def _checked_end(log: PartitionLog, known: LastKnown) -> int:
 
 
 def _check_tail(log: PartitionLog, known: LastKnown) -> int:
-    """Check every batch from the recovery point on, cut what is torn; answers the offset after the last good one.
+    """Check every batch from the recovery point on, cut what is torn; returns the offset after the last good one.
     Raises _WrongRecoveryPointError."""
     next_offset = log.segments[0].base_offset
     is_all_known = True
@@ -160,7 +160,7 @@ class _Checked(NamedTuple):
 
 
 def _check_segment(segment: Segment, known: LastKnown) -> _Checked:
-    """The indexes are written anew from where checking began.
+    """The indexes are written again from where checking began.
 
     What is wrong from the recovery point on ends the log there: a crash tore it. Below, where everything was on the
     disk, it is damage, which is passed over."""

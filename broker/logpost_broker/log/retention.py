@@ -35,7 +35,7 @@ class SegmentFacts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPlan:
     log_start_offset: int
-    """Where the log shall start; what it starts with now when nothing is to go."""
+    """Where the log should start; what it starts with now when nothing is to go."""
     aged_segments: int = 0
     """How many go because of their age."""
     aged_bytes: int = 0

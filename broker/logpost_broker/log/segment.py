@@ -155,7 +155,7 @@ class Segment:
         return None
 
     def _start_below(self, offset: int) -> int:
-        """Where a batch begins that ends at or below `offset`, by the index. An index that lies is written anew."""
+        """Where a batch begins that ends at or below `offset`, by the index. An index that lies is written again."""
         for _ in range(2):
             entry = self.offset_index.floor(offset)
             if entry.position == 0:
@@ -163,12 +163,12 @@ class Segment:
             header = self.checked.at(entry.position)
             if header is not None and header.last_offset == entry.offset:
                 return entry.position
-            logger.warning("%s: the index is wrong at offset %d, writing it anew", self.log.path, entry.offset)
+            logger.warning("%s: the index is wrong at offset %d, writing it again", self.log.path, entry.offset)
             self.rebuild_indexes()
         return 0
 
     def rebuild_indexes(self) -> None:
-        """Write both indexes anew from the log. Raises OSError."""
+        """Write both indexes again from the log. Raises OSError."""
         self.forget_after(0, self.base_offset)
         for position, header in self.checked.walk():
             self.note(header, position)
@@ -184,7 +184,7 @@ class Segment:
                 yield position, header
 
     def read(self, position: int, size: int) -> bytes:
-        """Whoever reads on finds what follows in memory. Raises OSError."""
+        """A reader that goes on finds what follows in memory. Raises OSError."""
         end = position + size
         if position // READ_AHEAD_BYTES != end // READ_AHEAD_BYTES:
             self.log.read_ahead(end, 2 * READ_AHEAD_BYTES)
@@ -215,7 +215,7 @@ class Segment:
         return [path.with_name(path.name + self._stage) for path in self._paths]
 
     def rename(self, stage: str) -> list[Path]:
-        """Let the names end in `stage`; answers the new paths. The log goes last: indexes without a log mean nothing, a
+        """Let the names end in `stage`; returns the new paths. The log goes last: indexes without a log mean nothing, a
         log without indexes is whole. Raises OSError."""
         before = self.paths()
         self._stage = stage
@@ -234,7 +234,7 @@ class Segment:
             file.share(self._files.descriptors)
 
     def mark_deleted(self) -> list[Path]:
-        """Close, and rename to what is to be unlinked; answers the new paths. Raises OSError."""
+        """Close, and rename to what is to be unlinked; returns the new paths. Raises OSError."""
         self.close()
         return self.rename(DELETED_SUFFIX)
 

@@ -52,7 +52,7 @@ def complete_swaps(files: Files, directory: Path) -> None:
 
 
 def _complete(files: Files, directory: Path, base_offset: int, names: Iterable[str]) -> None:
-    """The indexes are written anew: those of the old segments are wrong, and which are which nobody knows."""
+    """The indexes are written again: those of the old segments are wrong, and which are which nobody knows."""
     path = directory / f"{file_stem(base_offset)}.log"
     swap = path.with_name(path.name + SWAP_SUFFIX)
     logger.info("%s takes the place of what it was made from", swap)

@@ -95,7 +95,7 @@ _LARGE = object()
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """The first record of a batch at or after a time, at or above an offset. Answers a ValueError where the records
+    """The first record of a batch at or after a time, at or above an offset. Returns a ValueError where the records
     cannot be read."""
 
     header: BatchHeader

@@ -69,4 +69,4 @@ class StreamsGroupLimits:
     """How long the first member of a group waits for more before tasks are given out. None by default, as for classic
     groups; Kafka has 3 s."""
     assignment_interval_ms: int = 1_000
-    """Tasks are given out anew at most so often (KIP-1263)."""
+    """Tasks are given out again at most so often (KIP-1263)."""

@@ -78,7 +78,7 @@ class Metadata(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     scram_credentials: list[ScramEntry] | msgspec.UnsetType = msgspec.UNSET
     resource_configs: list[ResourceEntry] | msgspec.UnsetType = msgspec.UNSET
     crc32c: int | None = None
-    """Over this content without it. Whoever edits the file takes it out."""
+    """Over this content without it. Somebody who edits the file takes it out."""
 
     def checksum(self) -> int:
         return int(crc32c(msgspec.json.encode(msgspec.structs.replace(self, crc32c=None))))

@@ -122,7 +122,7 @@ class TopicRegistry:
         return outcome
 
     def create_all(self, wanted: Iterable[NewTopic]) -> dict[str, Topic | ApiError]:
-        """Create topics of different names with one write; answers by name what became of each: the errors are those
+        """Create topics of different names with one write; returns by name what became of each: the errors are those
         of `create`."""
         outcomes: dict[str, Topic | ApiError] = {}
         made: list[Topic] = []

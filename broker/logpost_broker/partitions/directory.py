@@ -175,7 +175,7 @@ class LogDirectory:
         if data == expected:
             return
         if self._has_log(directory) and not _names_another(data, topic.id):
-            logger.warning("%s is damaged: written anew", directory / PARTITION_METADATA)
+            logger.warning("%s is damaged: written again", directory / PARTITION_METADATA)
         else:
             if data is not None:
                 self._set_aside(directory)
@@ -187,7 +187,7 @@ class LogDirectory:
         return any(name.endswith(".log") for name in self._files.names(directory))
 
     def delete(self, topic: Topic) -> list[PartitionLog]:
-        """Take away the logs of a topic that the metadata no longer has; answers those that were open. `remove_deleted`
+        """Take away the logs of a topic that the metadata no longer has; returns those that were open. `remove_deleted`
         then removes their files. What fails is logged, and made good when a topic of this name is made again."""
         closed = []
         for partition in range(topic.partitions):
@@ -240,7 +240,7 @@ class LogDirectory:
 
     def drop_segments(self, log: PartitionLog, offset: int) -> list[Path]:
         """Move a log's start up to `offset`, which `save_starts` made durable, and rename the files of the segments
-        below; answers what `remove_files` shall remove. What cannot be renamed, the next start removes."""
+        below; returns what `remove_files` must remove. What cannot be renamed, the next start removes."""
         if log.offline is not None:
             return []
         dropped = log.truncate_prefix(offset)

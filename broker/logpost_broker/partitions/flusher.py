@@ -27,7 +27,7 @@ THREADS = 8
 JOBS_AT_ONCE = 4 * THREADS
 """More wait until one has ended, and take in what is written meanwhile. Each has descriptors of its own."""
 CHECKPOINTS_AT_ONCE = THREADS // 2
-"""Whoever waits for a sync shall not wait for checkpoints of all partitions."""
+"""A client that waits for a sync must not wait for checkpoints of all partitions."""
 CHECKPOINT_SECONDS = 30.0
 """How often recovery points are moved up: what a start after a crash has to read."""
 
@@ -89,7 +89,7 @@ class Flusher:
         return future
 
     def forget(self, log: PartitionLog) -> None:
-        """The log is closed: whoever waits for it is told so."""
+        """The log is closed: those who wait for it are told so."""
         self._ready.pop(log, None)
         flush = self._flushes.pop(log, None)
         if flush is not None:

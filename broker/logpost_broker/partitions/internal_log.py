@@ -49,14 +49,14 @@ class InternalLog:
         return self.append_batch(build_batch(records, self._now_ms(), producer))
 
     def append_batch(self, batch: bytes) -> asyncio.Future[None]:
-        """Append a batch that is built already; answers and raises as `append`."""
+        """Append a batch that is built already; returns and raises as `append`."""
         self._log.append(batch, now_ms=self._now_ms())
         return self._durable(self._log)
 
     def append_marker(
         self, producer: ProducerIdentity, *, coordinator_epoch: int, commit: bool
     ) -> asyncio.Future[None]:
-        """Append the end of a producer's transaction; answers and raises as `append`."""
+        """Append the end of a producer's transaction; returns and raises as `append`."""
         self._log.append_marker(
             producer.producer_id, producer.epoch, coordinator_epoch, commit=commit, now_ms=self._now_ms()
         )

@@ -166,7 +166,7 @@ class Partitions:
 
     async def create_topics(self, wanted: Sequence[NewTopic]) -> dict[str, Topic | ApiError]:
         """Create topics of different names durably, `TOPICS_A_WRITE` with each write; others are served between two
-        writes. Answers by name what became of each: an error of `create_topic`, or NOT_CONTROLLER when the broker
+        writes. Returns by name what became of each: an error of `create_topic`, or NOT_CONTROLLER when the broker
         stops."""
         outcomes: dict[str, Topic | ApiError] = {}
         for begin in range(0, len(wanted), TOPICS_A_WRITE):

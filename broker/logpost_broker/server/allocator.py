@@ -19,7 +19,7 @@ LARGEST_BYTES = 32 * MIB
 
 
 def keep_large_blocks() -> bool:
-    """For this process, from now on. Answers False where the C library has no such settings."""
+    """For this process, from now on. Returns False where the C library has no such settings."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False

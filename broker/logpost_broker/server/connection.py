@@ -44,7 +44,7 @@ class _Reply:
         self.is_ready = False
 
     def complete(self, buffers: list[Buffer] | None) -> int:
-        """Answers how many bytes wait to be sent; None: nothing is."""
+        """Returns how many bytes wait to be sent; None: nothing is."""
         self.buffers, self.is_ready = buffers or [], True
         return sum(map(len, self.buffers))
 

@@ -1,4 +1,4 @@
-"""One partition written by Apache Kafka becomes one of ours: segments as they are, indexes and producers anew.
+"""One partition written by Apache Kafka becomes one of ours: segments as they are, indexes and producers again.
 
 Every batch is checked on the way. Kafka's own indexes are not taken over: those of an active segment are padded with
 zeros, and old versions wrote other entries; ours follow from the batches.

@@ -71,7 +71,7 @@ class CompactionRun:
         """Of the segments that were replaced."""
 
     async def run(self) -> int:
-        """Answers the offset below which the log is clean, which may be what it was. Raises ChangedError,
+        """Returns the offset below which the log is clean, which may be what it was. Raises ChangedError,
         UnfinishedSwapError, CleaningError, StoppedError, OSError."""
         cleaning, log = self._cleaning, self._log
         dirty = [

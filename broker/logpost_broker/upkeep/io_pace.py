@@ -11,7 +11,7 @@ BURST_SECONDS = 0.02
 
 
 class StoppedError(Exception):
-    """The work shall end."""
+    """The work must end."""
 
 
 class IoPace:
@@ -22,7 +22,7 @@ class IoPace:
         self._free_at = time.monotonic()
 
     def stop(self) -> None:
-        """Let the work end at its next call, and whoever waits at once. From any thread."""
+        """Let the work end at its next call, and those who wait at once. From any thread."""
         self._stopped.set()
 
     def __call__(self, size_bytes: int) -> None:

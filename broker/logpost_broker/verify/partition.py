@@ -71,7 +71,7 @@ def _check_id(state: PartitionState, directory: Path, topic_id: uuid.UUID) -> No
             return
         found = topic_id_of(data)
         what = "makes no sense" if found is None else f"names topic {found}, the metadata file says {topic_id}"
-    advice = "stop the broker and delete it: the next start writes it anew"
+    advice = "stop the broker and delete it: the next start writes it again"
     state.report.findings.add("error", f"{state.name}/{PARTITION_METADATA}", what, advice)
 
 

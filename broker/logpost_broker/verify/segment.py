@@ -15,7 +15,7 @@ from logpost_broker.verify.report import PartitionReport, Severity
 from logpost_broker.verify.sequences import Sequences
 
 KEEP_A_COPY = "copy the partition's directory before anything else; a backup or the producers may have these records"
-REBUILD = "stop the broker and delete {stem}.index and {stem}.timeindex: the next start writes them anew"
+REBUILD = "stop the broker and delete {stem}.index and {stem}.timeindex: the next start writes them again"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,7 +95,7 @@ class SegmentCheck:
         except FileNotFoundError:
             if not self._state.online:
                 self._findings.add(
-                    "warning", f"{self._state.name}/{path.name}", "is missing", "the next start writes it anew"
+                    "warning", f"{self._state.name}/{path.name}", "is missing", "the next start writes it again"
                 )
             return b""
 
@@ -198,5 +198,5 @@ class SegmentCheck:
         is_rewritten = self._state.is_past_recovery_point and not self._state.online
         for what in problems:
             severity: Severity = "warning" if is_rewritten else "error"
-            advice = "the next start writes it anew" if is_rewritten else REBUILD.format(stem=self._stem)
+            advice = "the next start writes it again" if is_rewritten else REBUILD.format(stem=self._stem)
             self._findings.add(severity, f"{self._state.name}/{self._stem}.{suffix}", what, advice)

@@ -37,7 +37,7 @@ class _Parts:
 
 class _JoinedParts:
     """The same for long answers: small parts are joined as they come. A million of them would take ten times their
-    bytes, and whoever joined them at the end kept Python's lock from all others meanwhile."""
+    bytes, and joining them at the end kept Python's lock from all others meanwhile."""
 
     __slots__ = ("_small", "parts")
 

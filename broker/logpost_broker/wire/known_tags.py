@@ -29,7 +29,7 @@ def without_unknown_tags(entity: type[Any], frame: Frame, position: int, element
 
 
 def _copy(entity: type[Any], frame: Frame, position: int, elements: Elements, out: list[bytes]) -> int:
-    """Answers where it ends."""
+    """Returns where it ends."""
     flexible = is_flexible(entity)
     for field in untagged(entity):
         inner = entity_in(field.type)

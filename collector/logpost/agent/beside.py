@@ -72,7 +72,7 @@ class Listings:
         self._listed.clear()
 
     def renew(self, directories: Iterable[Path]) -> bool:
-        """Forget those of the directories that have changed since they were listed; answers whether any has."""
+        """Forget those of the directories that have changed since they were listed; returns whether any has."""
         changed = [directory for directory in directories if self.of(directory).has_changed]
         for directory in changed:
             del self._listed[directory]

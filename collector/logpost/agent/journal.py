@@ -188,7 +188,7 @@ class Journal:
             self._retry_seconds = min(2 * self._retry_seconds, LONGEST_RETRY_SECONDS)
         elif self._position is not None:
             # The journal that the cursor names is gone: what is there now is another stream.
-            self._log.warning("the journal is read anew from %s: %s", self._source.since, end.remark)
+            self._log.warning("the journal is read again from %s: %s", self._source.since, end.remark)
             self._position, self._writer = None, None
             self._unacknowledged.clear()
             return

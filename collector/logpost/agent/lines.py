@@ -94,7 +94,7 @@ class _Cutter:
             self.mid_line = False
 
     def pieces(self, raw: bytes, at: int) -> int:
-        """Cut pieces from a line while it is longer than the limit; answers where the remainder begins."""
+        """Cut pieces from a line while it is longer than the limit; returns where the remainder begins."""
         begin = 0
         while len(raw) - begin > self._limit:
             border = _character_border(raw, begin, begin + self._limit)

@@ -67,7 +67,7 @@ class _Collector(Collector):
 
 
 def serve(counts: Counts, port: int) -> Callable[[], None]:
-    """Serve `/metrics` on the loopback addresses; answers what stops it. Raises StartError when the port is taken."""
+    """Serve `/metrics` on the loopback addresses; returns what stops it. Raises StartError when the port is taken."""
     registry = CollectorRegistry()
     registry.register(_Collector(counts))
     servers: list[tuple[WSGIServer, Thread]] = []

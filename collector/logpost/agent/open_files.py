@@ -27,7 +27,7 @@ class OpenFiles:
         reader.close()
 
     def make_room(self, now_s: int) -> bool:
-        """Close a file that nothing of is under way, if too many are open; answers whether there is room."""
+        """Close a file that nothing of is under way, if too many are open; returns whether there is room."""
         if len(self._readers) < self._limit:
             return True
         settled = (reader for reader in self._readers if reader.present and reader.stream.acks.settled)

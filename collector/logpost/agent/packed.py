@@ -95,7 +95,7 @@ class PackedReader:
         return self.ended and self.stream.acks.settled
 
     def turn(self, now_ns: int) -> int:
-        """Ship the lines of the next chunk; answers how many. Raises OSError."""
+        """Ship the lines of the next chunk; returns how many. Raises OSError."""
         at = self._read_to + len(self._rest)
         cut = self.position.cut
         wanted = min(CHUNK_BYTES, cut - at) if cut > at else CHUNK_BYTES

@@ -64,7 +64,7 @@ class PackedFiles:
         return True
 
     def turn(self, now_ns: int) -> int:
-        """Ship the lines of one chunk; answers how many."""
+        """Ship the lines of one chunk; returns how many."""
         reader = self._waiting[0]
         try:
             lines = reader.turn(now_ns)

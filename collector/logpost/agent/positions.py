@@ -1,7 +1,7 @@
 """Where each stream stands, in `<data>/agent/positions.json`: only what the broker acknowledged.
 
 Replaced atomically (temporary file, fsync, rename, fsync of the directory). A file that cannot be understood stops the
-agent and stays as it is: to begin anew silently would ship everything twice.
+agent and stays as it is: to begin again silently would ship everything twice.
 """
 
 from __future__ import annotations

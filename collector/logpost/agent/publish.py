@@ -112,7 +112,7 @@ class Publisher:
             self._produce(record.key, record.value, record.acks, record.start, record.end)
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all is acknowledged, at most so long; answers whether it is."""
+        """Wait until all is acknowledged, at most so long; returns whether it is."""
         deadline = time.monotonic() + seconds
         while self._counts.in_flight and (left := deadline - time.monotonic()) > 0:
             # The client does not linger while it is flushed.
@@ -156,7 +156,7 @@ class Publisher:
             wait(seconds)
         except KafkaException as error:
             self._fatal = True
-            self._log.error("the Kafka client gave up and is started anew: %s", error.args[0].str())
+            self._log.error("the Kafka client gave up and is started again: %s", error.args[0].str())
 
     def _produce(self, key: bytes, value: bytes, acks: Acks, start: int, end: int) -> None:
         try:

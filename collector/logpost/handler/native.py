@@ -47,7 +47,7 @@ class Bell:
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float) -> bool:
-    """Wait for `is_so`, at most `seconds`; answers whether it is so.
+    """Wait for `is_so`, at most `seconds`; returns whether it is so.
 
     Looks again and again: the caller may be a signal handler, which must hold no lock, or a greenlet, which must
     let others run.

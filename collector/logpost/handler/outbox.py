@@ -109,7 +109,7 @@ class Outbox:
         self._bell.ring()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until everything is acknowledged, at most `seconds`; answers whether it is."""
+        """Wait until everything is acknowledged, at most `seconds`; returns whether it is."""
         return wait_until(lambda: self.pending == 0, seconds)
 
     def take(self, timeout: float | None) -> bytes | None:

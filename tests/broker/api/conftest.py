@@ -36,7 +36,7 @@ def new_topic(client: WireClient) -> NewTopic:
 
 
 def create(client: WireClient, *names: str, configs: dict[str, str | None] | None = None, **fields: Any) -> Any:
-    """Ask for topics; answers what became of each."""
+    """Ask for topics; returns what became of each."""
     settings = [{"name": name, "value": value} for name, value in (configs or {}).items()]
     validate_only = fields.pop("validate_only", False)
     asked = {"num_partitions": 1, "replication_factor": 1, "configs": settings} | fields
@@ -47,7 +47,7 @@ def create(client: WireClient, *names: str, configs: dict[str, str | None] | Non
 def produce(
     client: WireClient, topic: str, batch: bytes, *, acks: int = -1, partition: int = 0, version: int = 9
 ) -> Any:
-    """Send one batch; answers what became of it."""
+    """Send one batch; returns what became of it."""
     data = [{"name": topic, "partition_data": [{"index": partition, "records": batch}]}]
     return client.call("produce", version, {"acks": acks, "topic_data": data}).responses[0].partition_responses[0]
 

@@ -20,7 +20,7 @@ class State:
         self.topic_id = described.topic_id
 
     def call(self, api: str, version: int = 0, **fields: Any) -> Any:
-        """Answers the one partition."""
+        """Returns the one partition."""
         topics = [{"topic_id": self.topic_id, "partitions": [{"partition": 0} | fields]}]
         answer = self.client.call(f"{api}_share_group_state", version, {"group_id": self.group, "topics": topics})
         return answer.results[0].partitions[0]

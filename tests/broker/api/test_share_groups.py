@@ -74,7 +74,7 @@ class Member:
         return answer
 
     def fetch(self, *batches: tuple[int, int, int], **fields: Any) -> Any:
-        """Answers the one partition."""
+        """Returns the one partition."""
         answer = self.fetch_whole(*batches, **fields)
         assert answer.error_code is ErrorCode.none
         return answer.responses[0].partitions[0] if answer.responses else None
@@ -174,7 +174,7 @@ def test_a_session_outlives_the_connection_that_it_was_not_opened_by(
         assert member.acquire() == [(0, 0, 1)]
         with WireClient(shared_broker.port) as third:
             member.client, member.session_epoch = third, 0
-            assert member.acquire() == [(0, 0, 2)], "a session that begins anew ends the one before"
+            assert member.acquire() == [(0, 0, 2)], "a session that begins again ends the one before"
             second.close()
             client.call("api_versions", 0, {})
             assert code_of(member.acknowledge((0, 0, ACCEPT))) is ErrorCode.none

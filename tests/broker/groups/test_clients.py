@@ -144,7 +144,7 @@ def test_two_members_share_and_one_takes_over(topic: str, consumer: Callable[...
 
 
 def run_and_kill(servers: str, group: str, topic: str, **settings: object) -> int:
-    """kill -9 a consumer that has read something; answers how many partitions it had."""
+    """kill -9 a consumer that has read something; returns how many partitions it had."""
     program = [sys.executable, "-c", CONSUMER, json.dumps(settings_of(servers, group, settings)), topic]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -38,7 +38,7 @@ def committed(service: GroupService) -> dict[int, int]:
 
 
 def rewriting(partitions: Partitions, service: GroupService) -> int:
-    """Commit until the state is being written again, in one turn of the loop; answers where that began."""
+    """Commit until the state is being written again, in one turn of the loop; returns where that began."""
     partitions.create_topic("logs", PARTITIONS)
     for offset in range(3):
         service.commit(many(offset, range(PARTITIONS)))

@@ -73,7 +73,7 @@ def compact(
     limits: CompactionLimits | None = None,
     map_bytes: int = MAP_BYTES,
 ) -> int:
-    """Compact all that may be; answers where the next time begins."""
+    """Compact all that may be; returns where the next time begins."""
     limits = limits or CompactionLimits()
     plan = plan_compaction(
         spans(log),

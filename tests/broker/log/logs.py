@@ -41,7 +41,7 @@ def sync(log: PartitionLog, *, checkpoint: bool = False) -> None:
 
 
 def close_cleanly(log: PartitionLog) -> LastKnown:
-    """Close as a broker that stops in order; answers what its checkpoints then say."""
+    """Close as a broker that stops in order; returns what its checkpoints then say."""
     sync(log, checkpoint=True)
     log.close()
     return LastKnown(clean=True, log_start_offset=log.log_start_offset, recovery_point=log.recovery_point)

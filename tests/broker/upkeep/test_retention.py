@@ -109,7 +109,7 @@ def test_an_idle_partition_becomes_empty_and_goes_on_at_its_offset(tmp_path: Pat
         log = house.log()
         assert (log.log_start_offset, log.high_watermark, log.size_bytes) == (2, 2, 0)
         await house.check()
-        assert [segment.base_offset for segment in log.segments] == [2], "an empty segment is not made anew"
+        assert [segment.base_offset for segment in log.segments] == [2], "an empty segment is not made again"
         await house.fill(log, 0)
         assert log.next_offset == 3
 

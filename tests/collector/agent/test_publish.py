@@ -93,7 +93,7 @@ def test_a_client_that_gave_up_is_started_anew_and_loses_nothing(
         reader.close()
         publisher.close()
     assert arrived == {"0", *(str(number) for number in range(2, 50))}
-    assert sum("started anew" in record.message for record in caplog.records) == 1
+    assert sum("started again" in record.message for record in caplog.records) == 1
 
 
 def test_what_the_broker_finds_too_large_is_cut_and_arrives(

@@ -95,7 +95,7 @@ def test_what_is_missing_after_a_failure_is_asked_of_the_store(store: Store) -> 
 def test_stored_offsets_are_those_of_this_topic_from_there_on(store: Store) -> None:
     write(store, [good(offset) for offset in (0, 1, 2, 5, 6, 9)])
     assert list(stored_offsets(store, "logs", 0, "id", 1)) == [(1, 3), (5, 7), (9, 10)]
-    assert list(stored_offsets(store, "logs", 0, "made anew", 0)) == []
+    assert list(stored_offsets(store, "logs", 0, "made again", 0)) == []
     assert list(stored_offsets(store, "logs", 1, "id", 0)) == []
 
 

@@ -136,7 +136,7 @@ _decoder = json.JSONDecoder(
 
 
 def _check_object(value: object) -> None:
-    """The top, or an object inside an array, where paths begin anew."""
+    """The top, or an object inside an array, where paths begin again."""
     if not isinstance(value, _Object):
         raise ValueError("no object")
     _check_paths(value, "", set())

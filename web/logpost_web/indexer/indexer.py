@@ -229,7 +229,7 @@ class Indexer:
     def _check_topics(self) -> None:
         """What was read from a topic is inserted under that topic's id, or not at all."""
         if self._source.topics_were_made_anew():
-            log.warning("a topic was deleted or made anew: reading it from its start")
+            log.warning("a topic was deleted or made again: reading it from its start")
             self._source.begin_again()
             self._give_up()
 
@@ -267,7 +267,7 @@ class Indexer:
 
     def _begin(self, partitions: Collection[PartitionKey]) -> Mapping[PartitionKey, int] | None:
         """Where these partitions, which are all that are read from now on, are to be read. What was read and not
-        inserted comes again, to whoever has its partition now."""
+        inserted comes again, to the member that has its partition now."""
         self._give_up()
         begins: dict[PartitionKey, int] = {}
         if partitions and not self._tries.until_done(

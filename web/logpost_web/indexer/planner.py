@@ -86,7 +86,7 @@ class Planner:
         self._streams.clear()
 
     def is_continued(self, partition: PartitionKey, offset: int) -> bool:
-        """Whether `offset` follows what was planned before. An offset that goes back does not: the topic was made anew
+        """Whether `offset` follows what was planned before. An offset that goes back does not: the topic was made again
         under its old name, or the group was reset."""
         known = self._partitions.get(partition)
         return known is not None and offset >= known.next_offset

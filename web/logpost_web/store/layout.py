@@ -1,4 +1,4 @@
-"""The tables of the store: made, brought to this release's layout, begun anew for a rebuild."""
+"""The tables of the store: made, brought to this release's layout, begun again for a rebuild."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Statements:
 
     def connect(self) -> None:
         """Raises ClickHouseError."""
-        # The engine ends with its last client: this one keeps it from starting anew after a statement that failed.
+        # The engine ends with its last client: this one keeps it from starting again after a statement that failed.
         self._anchor = clickhouse_connect.get_client(**self._target)
 
     def disconnect(self) -> None:

@@ -101,7 +101,7 @@ def session_expired(group: Group, member_id: str, draft: Draft, limits: GroupLim
 
 
 def sync_expired(group: Group, draft: Draft, limits: GroupLimits) -> None:
-    """Members joined and then never asked for their partitions, which would stay unread: share them anew."""
+    """Members joined and then never asked for their partitions, which would stay unread: share them again."""
     missing = [member for member in group.members.values() if member.owes_sync]
     if not missing or not group.is_in(GroupState.COMPLETING_REBALANCE, GroupState.STABLE):
         return

@@ -128,7 +128,7 @@ def end(group: Group, draft: Draft) -> None:
 
 
 def watch(group: Group, member: Member, draft: Draft) -> None:
-    """The member was heard of: its session begins anew. While a request of it is parked it need not be heard of."""
+    """The member was heard of: its session begins again. While a request of it is parked it need not be heard of."""
     if member.join_waiter is None and member.sync_waiter is None:
         draft.set_timer(SessionTimer(group.group_id, member.member_id), member.session_timeout_ms)
 

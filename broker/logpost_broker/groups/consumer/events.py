@@ -85,7 +85,7 @@ class TargetEpochStored(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetStored(Event):
-    """What a member shall have."""
+    """What a member should have."""
 
     group_id: str
     member_id: str

@@ -1,4 +1,4 @@
-"""ConsumerGroupHeartbeat: a member joins, says what it subscribes to and has, and learns what it shall have."""
+"""ConsumerGroupHeartbeat: a member joins, says what it subscribes to and has, and learns what it should have."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _check_epoch(current: CurrentStored, epoch: int, owned: Partitions | None) -
 
 
 def _update(work: Work, member: MemberStored | None, request: MemberHeartbeat) -> bool:
-    """Keep what the member says; answers whether it changes what anybody is assigned."""
+    """Keep what the member says; returns whether it changes what anybody is assigned."""
     known = member or _blank(request)
     updated = replace(
         known,

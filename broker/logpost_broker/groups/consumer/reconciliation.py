@@ -1,14 +1,14 @@
-"""One member on its way from what it has to what it shall have: a function of values.
+"""One member on its way from what it has to what it should have: a function of values.
 
 A partition changes hands in this order: its owner is told to revoke it (`UNREVOKED_PARTITIONS`), says that it no longer
 owns it, moves to the target's epoch; then the new owner, which waits (`UNRELEASED_PARTITIONS`), is given it.
 
-state           when                                                      becomes
-any             has what it shall not, and has not let that go            Unrevoked, in its old epoch
-any             nothing to let go, but others hold what it shall have     Unreleased, in the target's epoch
-any             nothing to let go, nothing to wait for                    Stable, in the target's epoch
-Unrevoked       not all let go                                            stays, whatever the target is meanwhile
-Stable          in the target's epoch already                             stays
+state           when                                                         becomes
+any             has what it should not, and has not let that go              Unrevoked, in its old epoch
+any             nothing to let go, but others hold what it should have       Unreleased, in the target's epoch
+any             nothing to let go, nothing to wait for                       Stable, in the target's epoch
+Unrevoked       not all let go                                               stays, whatever the target is meanwhile
+Stable          in the target's epoch already                                stays
 """
 
 from __future__ import annotations

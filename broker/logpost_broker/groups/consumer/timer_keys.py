@@ -15,7 +15,7 @@ class MemberSessionTimer:
 
 @dataclass(frozen=True, slots=True)
 class RevocationTimer:
-    """The member is put out of the group unless it has let go what it shall by then."""
+    """The member is put out of the group unless it has let go what it must by then."""
 
     group_id: str
     member_id: str

@@ -47,7 +47,7 @@ class PendingOffsets:
         self._drop((group_id, where), [*self._of_groups.get(group_id, {}).get(where, ())])
 
     def end(self, producer_id: int, *, commit: bool) -> dict[str, dict[Where, OffsetCommitted]]:
-        """The transaction of this producer has ended; answers what counts from now on, by group."""
+        """The transaction of this producer has ended; returns what counts from now on, by group."""
         committed: dict[str, dict[Where, OffsetCommitted]] = {}
         shared = []
         for place in self._places.get(producer_id, ()):

@@ -1,4 +1,4 @@
-"""ShareGroupHeartbeat: a member joins, says what it subscribes to, learns what it shall fetch from, and leaves.
+"""ShareGroupHeartbeat: a member joins, says what it subscribes to, learns what it should fetch from, and leaves.
 
 Members share partitions, so that nobody has to give any up before another may have it.
 """
@@ -106,7 +106,7 @@ def _member(work: Work, request: ShareHeartbeat) -> ShareMemberStored:
 
 
 def _update(work: Work, member: ShareMemberStored | None, request: ShareHeartbeat) -> bool:
-    """Keep what the member says; answers whether it changes what anybody is assigned."""
+    """Keep what the member says; returns whether it changes what anybody is assigned."""
     names = None if request.topic_names is None else tuple(sorted(set(request.topic_names)))
     updated = ShareMemberStored(
         group_id=request.group_id,

@@ -54,7 +54,7 @@ class ShareTargetEpochStored(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareTargetStored(Event):
-    """What a member shall fetch from."""
+    """What a member should fetch from."""
 
     group_id: str
     member_id: str

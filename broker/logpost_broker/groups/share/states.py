@@ -59,7 +59,7 @@ class ShareStates:
         return ((place, kept.partition) for place, kept in self._kept.items())
 
     def begun(self, place: Place, start_offset: int, leader_epoch: int, now_ms: int) -> ShareSnapshotted:
-        """The group begins at an offset, or begins anew: what it had acquired and finished counts no more."""
+        """The group begins at an offset, or begins again: what it had acquired and finished counts no more."""
         kept = self._kept.get(place)
         return ShareSnapshotted(
             place=place,

@@ -95,7 +95,7 @@ class StreamsTargetEpochStored(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamsTargetStored(Event):
-    """What a member shall have."""
+    """What a member should have."""
 
     group_id: str
     member_id: str

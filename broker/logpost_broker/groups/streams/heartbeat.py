@@ -1,4 +1,4 @@
-"""StreamsGroupHeartbeat: a member joins, tells its topology and what it has, and learns what it shall have."""
+"""StreamsGroupHeartbeat: a member joins, tells its topology and what it has, and learns what it should have."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _check_epoch(current: StreamsCurrentStored, request: StreamsHeartbeat) -> No
 
 
 def _update_member(work: Work, known: StreamsMemberStored | None, request: StreamsHeartbeat) -> bool:
-    """Keep what the member says; answers whether that is news."""
+    """Keep what the member says; returns whether that is news."""
     base = known or StreamsMemberStored(
         group_id=request.group_id,
         member_id=request.member_id,

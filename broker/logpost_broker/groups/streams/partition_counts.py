@@ -43,7 +43,7 @@ class PartitionCounts:
         return max(self._count(topic) or 0 for topic in part.inputs)
 
     def decided(self, topic: str) -> int:
-        """How many an internal topic shall have."""
+        """How many an internal topic should have."""
         return self._decided[topic]
 
     def _count(self, topic: str) -> int | None:

@@ -1,16 +1,16 @@
-"""One member on its way from the tasks it has to those it shall have: a function of values.
+"""One member on its way from the tasks it has to those it should have: a function of values.
 
 An active task changes hands in this order: its owner is told to revoke it (`UNREVOKED_TASKS`), says that it no longer
 owns it, moves to the target's epoch; then the new owner, which waits (`UNRELEASED_TASKS`), is given it. A process never
 has a task twice, in whatever roles: its members share a state directory.
 
-state       when                                                      becomes
-any         has what it shall not, and has not let that go            Unrevoked, in its old epoch
-any         nothing to let go, but what it shall have is not free     Unreleased, in the target's epoch
-any         nothing to let go, nothing to wait for                    Stable, in the target's epoch
-Unrevoked   not all let go, or it does not say                        stays, whatever the target is meanwhile
-Unrevoked   all let go, but the target has changed again              Unrevoked, in its old epoch plus one
-Stable      in the target's epoch already                             stays
+state       when                                                         becomes
+any         has what it should not, and has not let that go              Unrevoked, in its old epoch
+any         nothing to let go, but what it should have is not free       Unreleased, in the target's epoch
+any         nothing to let go, nothing to wait for                       Stable, in the target's epoch
+Unrevoked   not all let go, or it does not say                           stays, whatever the target is meanwhile
+Unrevoked   all let go, but the target has changed again                 Unrevoked, in its old epoch plus one
+Stable      in the target's epoch already                                stays
 """
 
 from __future__ import annotations

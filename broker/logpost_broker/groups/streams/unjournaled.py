@@ -1,5 +1,5 @@
 """What is known of a streams group only while the broker runs: after a restart its members say it again, or it is found
-out anew."""
+out again."""
 
 from __future__ import annotations
 

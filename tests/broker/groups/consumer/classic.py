@@ -127,7 +127,7 @@ class ClassicClient:
         self.joined = None
 
     def give_up(self) -> None:
-        """It was out of touch for so long that it is a member no more, and starts anew."""
+        """It was out of touch for so long that it is a member no more, and starts again."""
         self.lose_connection()
         self.member_id, self.generation, self.owned = "", -1, frozenset()
 

@@ -81,7 +81,7 @@ class StreamsGroupLives(RuleBasedStateMachine):
 
     @rule(partitions=st.sampled_from([1, 2, 3]))
     def create_topics(self, partitions: int) -> None:
-        """Anew, so that the internal ones fit."""
+        """Again, so that the internal ones fit."""
         self.h.set_topic(REPARTITION, None)
         self.h.set_topic(CHANGELOG, None)
         self.h.set_topic(LINES, partitions)

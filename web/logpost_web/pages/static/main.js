@@ -41,7 +41,7 @@ function show() {
   ranges.show(state);
 }
 
-/** Search anew. What is on the page stays until the answer is there. */
+/** Search again. What is on the page stays until the answer is there. */
 async function run() {
   show();
   asking.abort();
