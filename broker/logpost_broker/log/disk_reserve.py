@@ -1,9 +1,9 @@
 """Whether clients may still write: a part of the disk is kept free for what must go on when it is full.
 
 Below the reserve produce is refused; group commits, checkpoints and the broker's other own files still have room, and
-so has the administrator who comes to clean up. The free space is asked for when it may have mattered: when LOOK_MS have
-passed, or when what was admitted since could have used up what was free. Between the two lines (`reserve_bytes`, and a sixteenth
-above) the state stays as it is, so that a disk at the edge does not go on and off with every batch.
+so has the administrator who comes to clean up. The free space is asked for when it may have mattered: when LOOK_MS
+have passed, or when what was admitted since could have used up what was free. Between the two lines (`reserve_bytes`,
+and a sixteenth above) the state stays as it is, so that a disk at the edge does not go on and off with every batch.
 """
 
 from __future__ import annotations
