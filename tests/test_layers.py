@@ -55,12 +55,13 @@ logpost_broker
   groups             coordinator errors groups.classic groups.consumer
                      groups.offsets groups.share groups.streams log
                      metadata partitions steps                              | loop
-  groups.share       coordinator errors groups.offsets log metadata
+  groups.share       coordinator errors groups.modern groups.offsets log metadata
                      partitions                                             | loop
-  groups.streams     coordinator errors metadata
-  groups.consumer    coordinator errors groups.classic metadata
+  groups.streams     coordinator errors groups.modern metadata
+  groups.consumer    coordinator errors groups.classic groups.modern metadata
                      regular_expression
   groups.offsets     coordinator errors groups.classic log metadata
+  groups.modern      coordinator metadata
   groups.classic     coordinator errors metadata
   coordinator        errors log partitions                                  | loop
   upkeep             errors log metadata partitions                         | loop clock thread

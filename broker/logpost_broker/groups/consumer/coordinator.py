@@ -44,18 +44,19 @@ from logpost_broker.groups.consumer.timer_keys import (
 )
 from logpost_broker.groups.consumer.upgrade import upgraded
 from logpost_broker.groups.consumer.work import Work
+from logpost_broker.groups.modern.groups import ModernGroups, refused
 from logpost_broker.metadata.group_limits import ConsumerGroupLimits
 from logpost_broker.metadata.topics_image import TopicsImage
 
 MAX_STRING_BYTES = 32_767
 
 
-class ConsumerGroups:
+class ConsumerGroups(ModernGroups[ConsumerGroup, ConsumerGroupEvent]):
     def __init__(self, limits: Callable[[str], ConsumerGroupLimits], image: Callable[[], TopicsImage]) -> None:
         """`limits`: of the group of this id, and `image`: the topics, as they are at the time of a call."""
         self._limits = limits
         self._image = image
-        self._groups: dict[str, ConsumerGroup] = {}
+        super().__init__(ConsumerGroup)
         self._seen: dict[str, int] = {}
         """Group id → the version of the topics that it is up to date with."""
 
@@ -69,12 +70,10 @@ class ConsumerGroups:
             _check(request)
             if known is None and request.member_epoch != JOIN_EPOCH:
                 raise ApiError(ErrorCode.group_id_not_found, f"Consumer group {request.group_id} not found.")
-            group = ConsumerGroup(group_id=request.group_id) if known is None else known.copy()
+            group = ConsumerGroup(request.group_id) if known is None else known.copy()
             reply = self._decide(group, request, draft)
         except ApiError as error:
-            refused = Draft(draft.now_ms)
-            refused.reply(waiter, MemberHeartbeatReply(code=error.code, message=error.message))
-            return refused.outcome()
+            return refused(draft, waiter, MemberHeartbeatReply(code=error.code, message=error.message))
         draft.reply(waiter, reply)
         return draft.outcome()
 
@@ -89,7 +88,7 @@ class ConsumerGroups:
     def upgraded(self, classic: Group, draft: Draft) -> ConsumerGroup:
         """The consumer group that a classic group with members becomes, by events of the draft. Raises ApiError
         GROUP_ID_NOT_FOUND for one that cannot."""
-        group = ConsumerGroup(group_id=classic.group_id)
+        group = ConsumerGroup(classic.group_id)
         for event in upgraded(classic, self._image(), draft.now_ms):
             draft.events.append(event)
             group.apply(event)
@@ -208,19 +207,6 @@ class ConsumerGroups:
         if epoch > current.epoch or not owned_since or not has_had_all:
             raise ApiError(ErrorCode.stale_member_epoch)
 
-    def __contains__(self, group_id: str) -> bool:
-        return group_id in self._groups
-
-    def group_ids(self) -> Collection[str]:
-        return self._groups.keys()
-
-    def has_member(self, group_id: str, member_id: str) -> bool:
-        group = self._groups.get(group_id)
-        return group is not None and member_id in group.members
-
-    def is_empty(self, group_id: str) -> bool:
-        return not self._groups[group_id].members
-
     def is_subscribed(self, group_id: str, topic: str) -> bool:
         return topic in self._groups[group_id].topics()
 
@@ -229,18 +215,10 @@ class ConsumerGroups:
         group = self._groups.get(group_id)
         return None if group is None else describe(group)
 
-    def deletions_of(self, group_id: str) -> Iterable[ConsumerGroupEvent]:
-        """What forgets the group, which is there."""
-        return self._groups[group_id].tombstones()
-
     # State
 
-    def apply(self, event: ConsumerGroupEvent) -> None:
-        group = self._groups.setdefault(event.group_id, ConsumerGroup(group_id=event.group_id))
-        group.apply(event)
-        if group.is_unused:
-            del self._groups[event.group_id]
-            self._seen.pop(event.group_id, None)
+    def forget_beside(self, group_id: str) -> None:
+        self._seen.pop(group_id, None)
 
     def resume(self, draft: Draft) -> None:
         """After replay: give every member a whole session, and who owes partitions its whole time to revoke."""
@@ -254,9 +232,6 @@ class ConsumerGroups:
                 draft.set_timer(session, session_ms)
                 if classic is None and group.current_of(member.member_id).state is MemberState.UNREVOKED_PARTITIONS:
                     draft.set_timer(RevocationTimer(group.group_id, member.member_id), member.rebalance_timeout_ms)
-
-    def snapshot(self) -> list[ConsumerGroupEvent]:
-        return [event for group in self._groups.values() for event in group.events()]
 
 
 def _check(request: MemberHeartbeat) -> None:

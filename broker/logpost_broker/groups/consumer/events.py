@@ -9,8 +9,9 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from typing import ClassVar
 
-from logpost_broker.coordinator.outcome import Event
+from logpost_broker.groups.modern.events import Forgotten, GroupRecord, MemberRecord
 
 TopicIdPartition = tuple[uuid.UUID, int]
 Partitions = frozenset[TopicIdPartition]
@@ -39,9 +40,10 @@ class RecordType(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupEpochStored(Event):
+class GroupEpochStored(GroupRecord):
     """What members subscribe to, or its metadata, is now of this epoch."""
 
+    TYPE: ClassVar[RecordType] = RecordType.GROUP
     group_id: str
     epoch: int
     metadata_hash: int
@@ -58,7 +60,8 @@ class ClassicMember:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemberStored(Event):
+class MemberStored(MemberRecord):
+    TYPE: ClassVar[RecordType] = RecordType.MEMBER
     group_id: str
     member_id: str
     instance_id: str | None
@@ -75,27 +78,30 @@ class MemberStored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetEpochStored(Event):
+class TargetEpochStored(GroupRecord):
     """The targets are those of this group epoch."""
 
+    TYPE: ClassVar[RecordType] = RecordType.TARGET_EPOCH
     group_id: str
     epoch: int
     timestamp_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetStored(Event):
+class TargetStored(MemberRecord):
     """What a member should have."""
 
+    TYPE: ClassVar[RecordType] = RecordType.TARGET
     group_id: str
     member_id: str
     partitions: Partitions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CurrentStored(Event):
+class CurrentStored(MemberRecord):
     """What a member has."""
 
+    TYPE: ClassVar[RecordType] = RecordType.CURRENT
     group_id: str
     member_id: str
     epoch: int
@@ -114,9 +120,10 @@ class CurrentStored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegexResolved(Event):
+class RegexResolved(GroupRecord):
     """The topics that a regular expression of the group matches."""
 
+    TYPE: ClassVar[RecordType] = RecordType.REGULAR_EXPRESSION
     group_id: str
     regex: str
     topics: tuple[str, ...]
@@ -124,17 +131,23 @@ class RegexResolved(Event):
     metadata_version: int
     timestamp_ms: int
 
+    @property
+    def name(self) -> str | None:
+        return self.regex
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forgotten(Event):
-    """A record is gone: of the group, or of a member or a regular expression of it."""
 
-    group_id: str
-    type: RecordType
-    name: str | None = None
-    """The member's id or the regular expression."""
+class ConsumerForgotten(Forgotten):
+    """Of the group, or of a member or a regular expression of it."""
+
+    __slots__ = ()
 
 
 ConsumerGroupEvent = (
-    GroupEpochStored | MemberStored | TargetEpochStored | TargetStored | CurrentStored | RegexResolved | Forgotten
+    GroupEpochStored
+    | MemberStored
+    | TargetEpochStored
+    | TargetStored
+    | CurrentStored
+    | RegexResolved
+    | ConsumerForgotten
 )

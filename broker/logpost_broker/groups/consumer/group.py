@@ -5,14 +5,13 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 
 from logpost_broker.groups.consumer.assignors import ASSIGNORS, DEFAULT_ASSIGNOR
 from logpost_broker.groups.consumer.events import (
+    ConsumerForgotten,
     ConsumerGroupEvent,
     CurrentStored,
-    Forgotten,
     GroupEpochStored,
     MemberState,
     MemberStored,
@@ -22,6 +21,7 @@ from logpost_broker.groups.consumer.events import (
     TargetEpochStored,
     TargetStored,
 )
+from logpost_broker.groups.modern.group import ModernGroup
 from logpost_broker.metadata.topics_image import TopicsImage
 
 
@@ -36,29 +36,37 @@ class ConsumerGroupState(Enum):
     STABLE = "Stable"
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class ConsumerGroup:
+class ConsumerGroup(ModernGroup[ConsumerGroupEvent]):
     """Each field holds the newest event of its kind; a member has an entry in all of the last three."""
 
-    group_id: str
-    stored: GroupEpochStored | None = None
-    target_stored: TargetEpochStored | None = None
-    regexes: dict[str, RegexResolved] = field(default_factory=dict)
-    members: dict[str, MemberStored] = field(default_factory=dict)
-    targets: dict[str, TargetStored] = field(default_factory=dict)
-    current: dict[str, CurrentStored] = field(default_factory=dict)
+    TYPES = RecordType
+    FORGOTTEN = ConsumerForgotten
+    OF_MEMBER = (RecordType.CURRENT, RecordType.TARGET, RecordType.MEMBER)
+    OF_GROUP = (RecordType.TARGET_EPOCH, RecordType.GROUP)
 
-    def copy(self) -> ConsumerGroup:
-        """To decide on: what is decided changes only the copy."""
-        return ConsumerGroup(
-            group_id=self.group_id,
-            stored=self.stored,
-            target_stored=self.target_stored,
-            regexes=dict(self.regexes),
-            members=dict(self.members),
-            targets=dict(self.targets),
-            current=dict(self.current),
-        )
+    @property
+    def stored(self) -> GroupEpochStored | None:
+        return self.one(GroupEpochStored)
+
+    @property
+    def target_stored(self) -> TargetEpochStored | None:
+        return self.one(TargetEpochStored)
+
+    @property
+    def regexes(self) -> dict[str, RegexResolved]:
+        return self.all(RegexResolved)
+
+    @property
+    def members(self) -> dict[str, MemberStored]:
+        return self.all(MemberStored)
+
+    @property
+    def targets(self) -> dict[str, TargetStored]:
+        return self.all(TargetStored)
+
+    @property
+    def current(self) -> dict[str, CurrentStored]:
+        return self.all(CurrentStored)
 
     @property
     def epoch(self) -> int:
@@ -71,10 +79,6 @@ class ConsumerGroup:
     @property
     def target_epoch(self) -> int:
         return 0 if self.target_stored is None else self.target_stored.epoch
-
-    @property
-    def is_unused(self) -> bool:
-        return not self.events()
 
     @property
     def state(self) -> ConsumerGroupState:
@@ -149,59 +153,7 @@ class ConsumerGroup:
         previous = {member_id: self.target_of(member_id) for member_id in self.members}
         return ASSIGNORS[self.assignor()](subscriptions, topics, previous)
 
-    def apply(self, event: ConsumerGroupEvent) -> None:
-        match event:
-            case GroupEpochStored():
-                self.stored = event
-            case MemberStored():
-                self.members[event.member_id] = event
-            case TargetEpochStored():
-                self.target_stored = event
-            case TargetStored():
-                self.targets[event.member_id] = event
-            case CurrentStored():
-                self.current[event.member_id] = event
-            case RegexResolved():
-                self.regexes[event.regex] = event
-            case Forgotten():
-                self._forget(event)
-
-    def _forget(self, event: Forgotten) -> None:
-        name = event.name or ""
-        match event.type:
-            case RecordType.GROUP:
-                self.stored = None
-            case RecordType.MEMBER:
-                self.members.pop(name, None)
-            case RecordType.TARGET_EPOCH:
-                self.target_stored = None
-            case RecordType.TARGET:
-                self.targets.pop(name, None)
-            case RecordType.CURRENT:
-                self.current.pop(name, None)
-            case RecordType.REGULAR_EXPRESSION:
-                self.regexes.pop(name, None)
-
-    def events(self) -> list[ConsumerGroupEvent]:
-        """The group as events: applied to nothing, in any order, they give it."""
-        ones = (self.stored, self.target_stored)
-        return [
-            *(event for event in ones if event is not None),
-            *self.regexes.values(),
-            *self.members.values(),
-            *self.targets.values(),
-            *self.current.values(),
-        ]
-
-    def tombstones(self) -> Iterable[Forgotten]:
-        """What forgets all of it."""
-        for member_id in {*self.current, *self.targets, *self.members}:
-            yield from self.tombstones_of(member_id)
+    def tombstones(self) -> Iterable[ConsumerGroupEvent]:
         for regex in self.regexes:
-            yield Forgotten(group_id=self.group_id, type=RecordType.REGULAR_EXPRESSION, name=regex)
-        yield Forgotten(group_id=self.group_id, type=RecordType.TARGET_EPOCH)
-        yield Forgotten(group_id=self.group_id, type=RecordType.GROUP)
-
-    def tombstones_of(self, member_id: str) -> Iterable[Forgotten]:
-        for type_ in (RecordType.CURRENT, RecordType.TARGET, RecordType.MEMBER):
-            yield Forgotten(group_id=self.group_id, type=type_, name=member_id)
+            yield self.forgotten(RecordType.REGULAR_EXPRESSION, regex)
+        yield from super().tombstones()

@@ -14,18 +14,16 @@ from logpost_broker.coordinator.record_fields import (
     compact_bytes,
     compact_nullable_string,
     compact_string,
-    int16,
     int32,
     int64,
-    string,
     tagged_fields,
     unsigned_varint,
 )
 from logpost_broker.groups.consumer.events import (
     ClassicMember,
+    ConsumerForgotten,
     ConsumerGroupEvent,
     CurrentStored,
-    Forgotten,
     GroupEpochStored,
     MemberState,
     MemberStored,
@@ -36,8 +34,8 @@ from logpost_broker.groups.consumer.events import (
     TargetStored,
     TopicIdPartition,
 )
+from logpost_broker.groups.modern.records import read, written
 
-VALUE_VERSION = int16(0)
 NO_TAGS = tagged_fields({})
 METADATA_HASH_TAG = 0
 TIMESTAMP_TAG = 0
@@ -47,37 +45,18 @@ NO_CLASSIC_MEMBER = unsigned_varint(0)
 """A null, which Kafka writes although it is the default."""
 A_CLASSIC_MEMBER = unsigned_varint(1)
 KEY_TYPES = frozenset(type_.value for type_ in RecordType)
+TYPES_OF_GROUPS = (RecordType.GROUP, RecordType.TARGET_EPOCH)
 
 
 def consumer_group_record(event: ConsumerGroupEvent) -> tuple[bytes, bytes | None]:
     """Key and value; the value of what is forgotten is null."""
-    type_, name = _key_of(event)
-    key = int16(type_.value) + string(event.group_id) + (b"" if name is None else string(name))
-    return key, _value_of(event)
+    return written(event, _value_of)
 
 
-def _key_of(event: ConsumerGroupEvent) -> tuple[RecordType, str | None]:
+def _value_of(
+    event: GroupEpochStored | MemberStored | TargetEpochStored | TargetStored | CurrentStored | RegexResolved,
+) -> bytes:
     match event:
-        case Forgotten():
-            return event.type, event.name
-        case GroupEpochStored():
-            return RecordType.GROUP, None
-        case MemberStored():
-            return RecordType.MEMBER, event.member_id
-        case TargetEpochStored():
-            return RecordType.TARGET_EPOCH, None
-        case TargetStored():
-            return RecordType.TARGET, event.member_id
-        case CurrentStored():
-            return RecordType.CURRENT, event.member_id
-        case RegexResolved():
-            return RecordType.REGULAR_EXPRESSION, event.regex
-
-
-def _value_of(event: ConsumerGroupEvent) -> bytes | None:
-    match event:
-        case Forgotten():
-            return None
         case GroupEpochStored():
             fields = int32(event.epoch) + tagged_fields({METADATA_HASH_TAG: int64(event.metadata_hash)})
         case MemberStored():
@@ -98,7 +77,7 @@ def _value_of(event: ConsumerGroupEvent) -> bytes | None:
         case RegexResolved():
             topics = compact_array([compact_string(topic) for topic in event.topics])
             fields = topics + int64(event.metadata_version) + int64(event.timestamp_ms) + NO_TAGS
-    return VALUE_VERSION + fields
+    return fields
 
 
 def _member_value(event: MemberStored) -> bytes:
@@ -146,13 +125,7 @@ def _assignment_epochs(epochs: Sequence[int | None]) -> bytes:
 def read_consumer_group_record(key_type: int, key: Reader, value: bytes | None) -> ConsumerGroupEvent:
     """`key` stands behind its type, one of KEY_TYPES. Raises ValueError for what is no such record."""
     type_ = RecordType(key_type)
-    group_id = key.string()
-    name = None if type_ in (RecordType.GROUP, RecordType.TARGET_EPOCH) else key.string()
-    if value is None:
-        return Forgotten(group_id=group_id, type=type_, name=name)
-    if value[:2] != VALUE_VERSION:
-        raise ValueError(f"version {int.from_bytes(value[:2], 'big')} of a record of type {key_type} is not known")
-    return _READERS[type_](group_id, name or "", Reader(value[2:], flexible=True))
+    return read(type_, key, value, is_named=type_ not in TYPES_OF_GROUPS, forgotten=ConsumerForgotten, readers=_READERS)
 
 
 def _read_group(group_id: str, _: str, reader: Reader) -> GroupEpochStored:

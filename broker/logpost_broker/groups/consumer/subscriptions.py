@@ -8,7 +8,6 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.consumer.events import (
-    Forgotten,
     GroupEpochStored,
     RecordType,
     RegexResolved,
@@ -76,7 +75,7 @@ def raise_epoch(work: Work) -> None:
 
 def forget_unused_regexes(work: Work) -> None:
     for regex in work.group.regexes.keys() - work.group.used_regexes():
-        work.emit(Forgotten(group_id=work.group.group_id, type=RecordType.REGULAR_EXPRESSION, name=regex))
+        work.emit(work.group.forgotten(RecordType.REGULAR_EXPRESSION, regex))
 
 
 def _resolve(work: Work) -> bool:

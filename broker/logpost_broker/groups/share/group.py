@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import Enum
 
+from logpost_broker.groups.modern.group import ModernGroup
 from logpost_broker.groups.share.assignor import Assignment
 from logpost_broker.groups.share.member_events import (
     ShareCurrentStored,
@@ -30,25 +29,31 @@ class ShareGroupState(Enum):
     DEAD = "Dead"
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class ShareGroup:
-    group_id: str
-    stored: ShareGroupStored | None = None
-    target_stored: ShareTargetEpochStored | None = None
-    members: dict[str, ShareMemberStored] = field(default_factory=dict)
-    targets: dict[str, ShareTargetStored] = field(default_factory=dict)
-    current: dict[str, ShareCurrentStored] = field(default_factory=dict)
+class ShareGroup(ModernGroup[ShareGroupEvent]):
+    TYPES = ShareRecordType
+    FORGOTTEN = ShareForgotten
+    OF_MEMBER = (ShareRecordType.CURRENT, ShareRecordType.TARGET, ShareRecordType.MEMBER)
+    OF_GROUP = (ShareRecordType.TARGET_EPOCH, ShareRecordType.GROUP)
 
-    def copy(self) -> ShareGroup:
-        """To decide on: what is decided changes only the copy."""
-        return ShareGroup(
-            group_id=self.group_id,
-            stored=self.stored,
-            target_stored=self.target_stored,
-            members=dict(self.members),
-            targets=dict(self.targets),
-            current=dict(self.current),
-        )
+    @property
+    def stored(self) -> ShareGroupStored | None:
+        return self.one(ShareGroupStored)
+
+    @property
+    def target_stored(self) -> ShareTargetEpochStored | None:
+        return self.one(ShareTargetEpochStored)
+
+    @property
+    def members(self) -> dict[str, ShareMemberStored]:
+        return self.all(ShareMemberStored)
+
+    @property
+    def targets(self) -> dict[str, ShareTargetStored]:
+        return self.all(ShareTargetStored)
+
+    @property
+    def current(self) -> dict[str, ShareCurrentStored]:
+        return self.all(ShareCurrentStored)
 
     @property
     def epoch(self) -> int:
@@ -78,52 +83,3 @@ class ShareGroup:
     def target_of(self, member_id: str) -> Assignment:
         target = self.targets.get(member_id)
         return {} if target is None else target.assignment
-
-    def apply(self, event: ShareGroupEvent) -> None:
-        match event:
-            case ShareGroupStored():
-                self.stored = event
-            case ShareMemberStored():
-                self.members[event.member_id] = event
-            case ShareTargetEpochStored():
-                self.target_stored = event
-            case ShareTargetStored():
-                self.targets[event.member_id] = event
-            case ShareCurrentStored():
-                self.current[event.member_id] = event
-            case ShareForgotten():
-                self._forget(event)
-
-    def _forget(self, event: ShareForgotten) -> None:
-        member_id = event.member_id or ""
-        match event.type:
-            case ShareRecordType.GROUP:
-                self.stored = None
-            case ShareRecordType.MEMBER:
-                self.members.pop(member_id, None)
-            case ShareRecordType.TARGET_EPOCH:
-                self.target_stored = None
-            case ShareRecordType.TARGET:
-                self.targets.pop(member_id, None)
-            case ShareRecordType.CURRENT:
-                self.current.pop(member_id, None)
-
-    def events(self) -> list[ShareGroupEvent]:
-        """The group as events: applied to nothing, in any order, they give it."""
-        return [
-            *(event for event in (self.stored, self.target_stored) if event is not None),
-            *self.members.values(),
-            *self.targets.values(),
-            *self.current.values(),
-        ]
-
-    def tombstones(self) -> Iterable[ShareForgotten]:
-        """What forgets all of it."""
-        for member_id in {*self.current, *self.targets, *self.members}:
-            yield from self.tombstones_of(member_id)
-        for type_ in (ShareRecordType.TARGET_EPOCH, ShareRecordType.GROUP):
-            yield ShareForgotten(group_id=self.group_id, type=type_)
-
-    def tombstones_of(self, member_id: str) -> Iterable[ShareForgotten]:
-        for type_ in (ShareRecordType.CURRENT, ShareRecordType.TARGET, ShareRecordType.MEMBER):
-            yield ShareForgotten(group_id=self.group_id, type=type_, member_id=member_id)

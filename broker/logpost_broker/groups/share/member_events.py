@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import ClassVar
 
-from logpost_broker.coordinator.outcome import Event
+from logpost_broker.groups.modern.events import Forgotten, GroupRecord, MemberRecord
 from logpost_broker.groups.share.assignor import Assignment
 
 
@@ -23,9 +24,10 @@ class ShareRecordType(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShareGroupStored(Event):
+class ShareGroupStored(GroupRecord):
     """Members, subscriptions or topics are now of this epoch."""
 
+    TYPE: ClassVar[ShareRecordType] = ShareRecordType.GROUP
     group_id: str
     epoch: int
     metadata_hash: int
@@ -33,7 +35,8 @@ class ShareGroupStored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShareMemberStored(Event):
+class ShareMemberStored(MemberRecord):
+    TYPE: ClassVar[ShareRecordType] = ShareRecordType.MEMBER
     group_id: str
     member_id: str
     rack_id: str | None
@@ -44,27 +47,30 @@ class ShareMemberStored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShareTargetEpochStored(Event):
+class ShareTargetEpochStored(GroupRecord):
     """The targets are those of this group epoch."""
 
+    TYPE: ClassVar[ShareRecordType] = ShareRecordType.TARGET_EPOCH
     group_id: str
     epoch: int
     timestamp_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShareTargetStored(Event):
+class ShareTargetStored(MemberRecord):
     """What a member should fetch from."""
 
+    TYPE: ClassVar[ShareRecordType] = ShareRecordType.TARGET
     group_id: str
     member_id: str
     assignment: Assignment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShareCurrentStored(Event):
+class ShareCurrentStored(MemberRecord):
     """What a member was told to fetch from."""
 
+    TYPE: ClassVar[ShareRecordType] = ShareRecordType.CURRENT
     group_id: str
     member_id: str
     epoch: int = 0
@@ -72,13 +78,10 @@ class ShareCurrentStored(Event):
     assignment: Assignment = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareForgotten(Event):
-    """A record is gone: of the group, or of a member of it."""
+class ShareForgotten(Forgotten):
+    """Of the group, or of a member of it."""
 
-    group_id: str
-    type: ShareRecordType
-    member_id: str | None = None
+    __slots__ = ()
 
 
 ShareGroupEvent = (

@@ -13,12 +13,11 @@ from logpost_broker.coordinator.record_fields import (
     compact_array,
     compact_nullable_string,
     compact_string,
-    int16,
     int32,
     int64,
-    string,
     tagged_fields,
 )
+from logpost_broker.groups.modern.records import read, written
 from logpost_broker.groups.share.assignor import Assignment
 from logpost_broker.groups.share.member_events import (
     ShareCurrentStored,
@@ -31,7 +30,6 @@ from logpost_broker.groups.share.member_events import (
     ShareTargetStored,
 )
 
-VALUE_VERSION = int16(0)
 NO_TAGS = tagged_fields({})
 TIMESTAMP_TAG = 0
 STABLE = b"\0"
@@ -42,25 +40,7 @@ TYPES_OF_GROUPS = (ShareRecordType.GROUP, ShareRecordType.TARGET_EPOCH)
 
 def share_group_record(event: ShareGroupEvent) -> tuple[bytes, bytes | None]:
     """Key and value; the value of what is forgotten is null."""
-    type_, member_id = _key_of(event)
-    key = int16(type_.value) + string(event.group_id) + (b"" if member_id is None else string(member_id))
-    return key, None if isinstance(event, ShareForgotten) else VALUE_VERSION + _fields_of(event) + _tags_of(event)
-
-
-def _key_of(event: ShareGroupEvent) -> tuple[ShareRecordType, str | None]:
-    match event:
-        case ShareForgotten():
-            return event.type, event.member_id
-        case ShareGroupStored():
-            return ShareRecordType.GROUP, None
-        case ShareMemberStored():
-            return ShareRecordType.MEMBER, event.member_id
-        case ShareTargetEpochStored():
-            return ShareRecordType.TARGET_EPOCH, None
-        case ShareTargetStored():
-            return ShareRecordType.TARGET, event.member_id
-        case ShareCurrentStored():
-            return ShareRecordType.CURRENT, event.member_id
+    return written(event, lambda event: _fields_of(event) + _tags_of(event))
 
 
 def _fields_of(
@@ -99,13 +79,7 @@ def _partitions(assignment: Assignment) -> bytes:
 def read_share_group_record(key_type: int, key: Reader, value: bytes | None) -> ShareGroupEvent:
     """`key` stands behind its type, one of KEY_TYPES. Raises ValueError for what is no such record."""
     type_ = ShareRecordType(key_type)
-    group_id = key.string()
-    member_id = None if type_ in TYPES_OF_GROUPS else key.string()
-    if value is None:
-        return ShareForgotten(group_id=group_id, type=type_, member_id=member_id)
-    if value[:2] != VALUE_VERSION:
-        raise ValueError(f"version {int.from_bytes(value[:2], 'big')} of a record of type {key_type} is not known")
-    return _READERS[type_](group_id, member_id or "", Reader(value[2:], flexible=True))
+    return read(type_, key, value, is_named=type_ not in TYPES_OF_GROUPS, forgotten=ShareForgotten, readers=_READERS)
 
 
 def _read_group(group_id: str, _: str, reader: Reader) -> ShareGroupStored:

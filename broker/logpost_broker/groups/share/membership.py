@@ -9,6 +9,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.coordinator.outcome import Draft, Outcome, Reply, Waiter
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.modern.groups import ModernGroups, refused
 from logpost_broker.groups.offsets.messages import DeleteReply
 from logpost_broker.groups.share.group import FIRST_EPOCH, ShareGroup
 from logpost_broker.groups.share.heartbeat import check, heartbeat, leave, remove_member
@@ -20,12 +21,12 @@ from logpost_broker.metadata.group_limits import ShareLimits
 from logpost_broker.metadata.topics_image import TopicsImage
 
 
-class ShareGroups:
+class ShareGroups(ModernGroups[ShareGroup, ShareGroupEvent]):
     def __init__(self, limits_of: Callable[[str], ShareLimits], image: Callable[[], TopicsImage]) -> None:
         """`limits_of` a group and `image` of the topics: as they are at the time of a call."""
         self._limits_of = limits_of
         self._image = image
-        self._groups: dict[str, ShareGroup] = {}
+        super().__init__(ShareGroup)
         self._seen: dict[str, int] = {}
         """Group id → the version of the topics that it is up to date with."""
 
@@ -34,9 +35,7 @@ class ShareGroups:
         try:
             reply = self._decide(request, draft)
         except ApiError as error:
-            refused = Draft(draft.now_ms)
-            refused.reply(waiter, ShareHeartbeatReply(code=error.code, message=error.message))
-            return refused.outcome()
+            return refused(draft, waiter, ShareHeartbeatReply(code=error.code, message=error.message))
         draft.reply(waiter, reply)
         return draft.outcome()
 
@@ -55,9 +54,7 @@ class ShareGroups:
         return reply
 
     def _work(self, group_id: str, draft: Draft) -> Work:
-        known = self._groups.get(group_id)
-        group = ShareGroup(group_id=group_id) if known is None else known.copy()
-        return Work(group, self._image(), self._limits_of(group_id), draft)
+        return Work(self.to_decide_on(group_id), self._image(), self._limits_of(group_id), draft)
 
     def expire(self, key: ShareSessionTimer, now_ms: int) -> Outcome:
         """The timer of this key, as it was set last, has run down."""
@@ -83,28 +80,14 @@ class ShareGroups:
         draft.reply(waiter, DeleteReply())
         return draft.outcome()
 
-    def __contains__(self, group_id: str) -> bool:
-        return group_id in self._groups
-
-    def groups(self) -> list[ShareGroup]:
-        return list(self._groups.values())
-
-    def has_member(self, group_id: str, member_id: str) -> bool:
-        group = self._groups.get(group_id)
-        return group is not None and member_id in group.members
-
     def describe(self, group_id: str) -> ShareGroup | None:
         """None where there is no such group."""
         return self._groups.get(group_id)
 
     # State
 
-    def apply(self, event: ShareGroupEvent) -> None:
-        group = self._groups.setdefault(event.group_id, ShareGroup(group_id=event.group_id))
-        group.apply(event)
-        if not group.events():
-            del self._groups[event.group_id]
-            self._seen.pop(event.group_id, None)
+    def forget_beside(self, group_id: str) -> None:
+        self._seen.pop(group_id, None)
 
     def resume(self, draft: Draft) -> None:
         """After replay: give every member a whole session."""
@@ -112,6 +95,3 @@ class ShareGroups:
             for member_id in group.members:
                 key = ShareSessionTimer(group.group_id, member_id)
                 draft.set_timer(key, self._limits_of(group.group_id).session_timeout_ms)
-
-    def snapshot(self) -> list[ShareGroupEvent]:
-        return [event for group in self._groups.values() for event in group.events()]

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.coordinator.outcome import Draft, Outcome, Waiter
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.modern.groups import ModernGroups, refused
 from logpost_broker.groups.streams.assignment import refresh_targets
 from logpost_broker.groups.streams.configured_topology import ConfiguredTopology
 from logpost_broker.groups.streams.events import StreamsGroupEvent, StreamsMemberState
@@ -36,12 +37,12 @@ from logpost_broker.metadata.group_limits import StreamsGroupLimits
 from logpost_broker.metadata.topics_image import TopicsImage
 
 
-class StreamsGroups:
+class StreamsGroups(ModernGroups[StreamsGroup, StreamsGroupEvent]):
     def __init__(self, limits_of: Callable[[str], StreamsGroupLimits], image: Callable[[], TopicsImage]) -> None:
         """`limits_of` a group and `image` of the topics: as they are at the time of a call."""
         self._limits_of = limits_of
         self._image = image
-        self._groups: dict[str, StreamsGroup] = {}
+        super().__init__(StreamsGroup)
         self._unjournaled: dict[str, Unjournaled] = {}
 
     def heartbeat(self, request: StreamsHeartbeat, waiter: Waiter, draft: Draft) -> Outcome:
@@ -56,16 +57,14 @@ class StreamsGroups:
             work = self._work(request.group_id, draft)
             reply = leave(work, request) if is_leaving else heartbeat(work, request)
         except ApiError as error:
-            return _refused(draft, waiter, error)
+            return refused(draft, waiter, StreamsHeartbeatReply(code=error.code, message=error.message))
         self._unjournaled[request.group_id] = work.unjournaled
         draft.reply(waiter, reply)
         return draft.outcome()
 
     def _work(self, group_id: str, draft: Draft) -> Work:
-        known = self._groups.get(group_id)
-        group = StreamsGroup(group_id=group_id) if known is None else known.copy()
         unjournaled = self._unjournaled.get(group_id) or Unjournaled()
-        return Work(group, unjournaled, self._image(), self._limits_of(group_id), draft)
+        return Work(self.to_decide_on(group_id), self._image(), self._limits_of(group_id), draft, unjournaled)
 
     def expire(self, key: StreamsTimer, now_ms: int) -> Outcome:
         """The timer of this key, as it was set last, has run down."""
@@ -126,19 +125,6 @@ class StreamsGroups:
         if epoch > current.epoch or not owned_since or not has_had_all:
             raise ApiError(ErrorCode.stale_member_epoch)
 
-    def __contains__(self, group_id: str) -> bool:
-        return group_id in self._groups
-
-    def group_ids(self) -> Collection[str]:
-        return self._groups.keys()
-
-    def has_member(self, group_id: str, member_id: str) -> bool:
-        group = self._groups.get(group_id)
-        return group is not None and member_id in group.members
-
-    def is_empty(self, group_id: str) -> bool:
-        return not self._groups[group_id].members
-
     def is_subscribed(self, group_id: str, topic: str) -> bool:
         """Members of the group read this topic."""
         group = self._groups[group_id]
@@ -149,18 +135,10 @@ class StreamsGroups:
         group = self._groups.get(group_id)
         return None if group is None else describe(group, self._configured(group))
 
-    def deletions_of(self, group_id: str) -> Iterable[StreamsGroupEvent]:
-        """What forgets the group, which is there."""
-        return self._groups[group_id].tombstones()
-
     # State
 
-    def apply(self, event: StreamsGroupEvent) -> None:
-        group = self._groups.setdefault(event.group_id, StreamsGroup(group_id=event.group_id))
-        group.apply(event)
-        if group.is_unused:
-            del self._groups[event.group_id]
-            self._unjournaled.pop(event.group_id, None)
+    def forget_beside(self, group_id: str) -> None:
+        self._unjournaled.pop(group_id, None)
 
     def resume(self, draft: Draft) -> None:
         """After replay: give every member a whole session, and who owes tasks its whole time to revoke."""
@@ -171,12 +149,3 @@ class StreamsGroups:
                 draft.set_timer(StreamsSessionTimer(*key), limits.session_timeout_ms)
                 if group.current_of(member.member_id).state is StreamsMemberState.UNREVOKED_TASKS:
                     draft.set_timer(StreamsRevocationTimer(*key), member.rebalance_timeout_ms)
-
-    def snapshot(self) -> list[StreamsGroupEvent]:
-        return [event for group in self._groups.values() for event in group.events()]
-
-
-def _refused(draft: Draft, waiter: Waiter, error: ApiError) -> Outcome:
-    refused = Draft(draft.now_ms)
-    refused.reply(waiter, StreamsHeartbeatReply(code=error.code, message=error.message))
-    return refused.outcome()

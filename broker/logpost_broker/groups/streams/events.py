@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from typing import ClassVar
 
-from logpost_broker.coordinator.outcome import Event
+from logpost_broker.groups.modern.events import Forgotten, GroupRecord, MemberRecord
 from logpost_broker.groups.streams.tasks import NO_TASKS, TaskId, Tasks
 from logpost_broker.groups.streams.topology import Topology
 
@@ -47,9 +48,10 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamsGroupStored(Event):
+class StreamsGroupStored(GroupRecord):
     """Members, topology, topics or configuration are now of this epoch."""
 
+    TYPE: ClassVar[StreamsRecordType] = StreamsRecordType.GROUP
     group_id: str
     epoch: int
     metadata_hash: int
@@ -61,13 +63,15 @@ class StreamsGroupStored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamsTopologyStored(Event):
+class StreamsTopologyStored(GroupRecord):
+    TYPE: ClassVar[StreamsRecordType] = StreamsRecordType.TOPOLOGY
     group_id: str
     topology: Topology
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamsMemberStored(Event):
+class StreamsMemberStored(MemberRecord):
+    TYPE: ClassVar[StreamsRecordType] = StreamsRecordType.MEMBER
     group_id: str
     member_id: str
     instance_id: str | None
@@ -84,9 +88,10 @@ class StreamsMemberStored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamsTargetEpochStored(Event):
+class StreamsTargetEpochStored(GroupRecord):
     """The targets are those of this group epoch."""
 
+    TYPE: ClassVar[StreamsRecordType] = StreamsRecordType.TARGET_EPOCH
     group_id: str
     epoch: int
     timestamp_ms: int
@@ -94,18 +99,20 @@ class StreamsTargetEpochStored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamsTargetStored(Event):
+class StreamsTargetStored(MemberRecord):
     """What a member should have."""
 
+    TYPE: ClassVar[StreamsRecordType] = StreamsRecordType.TARGET
     group_id: str
     member_id: str
     tasks: Tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamsCurrentStored(Event):
+class StreamsCurrentStored(MemberRecord):
     """What a member has."""
 
+    TYPE: ClassVar[StreamsRecordType] = StreamsRecordType.CURRENT
     group_id: str
     member_id: str
     epoch: int
@@ -123,13 +130,10 @@ class StreamsCurrentStored(Event):
         return self.assigned | self.revoking
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamsForgotten(Event):
-    """A record is gone: of the group, or of a member of it."""
+class StreamsForgotten(Forgotten):
+    """Of the group, or of a member of it."""
 
-    group_id: str
-    type: StreamsRecordType
-    member_id: str | None = None
+    __slots__ = ()
 
 
 StreamsGroupEvent = (

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import Enum
 
+from logpost_broker.groups.modern.group import ModernGroup
 from logpost_broker.groups.streams.events import (
     NO_TOPOLOGY_EPOCH,
     StreamsCurrentStored,
@@ -39,27 +38,35 @@ class StreamsGroupState(Enum):
     STABLE = "Stable"
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class StreamsGroup:
-    group_id: str
-    stored: StreamsGroupStored | None = None
-    topology_stored: StreamsTopologyStored | None = None
-    target_stored: StreamsTargetEpochStored | None = None
-    members: dict[str, StreamsMemberStored] = field(default_factory=dict)
-    targets: dict[str, StreamsTargetStored] = field(default_factory=dict)
-    current: dict[str, StreamsCurrentStored] = field(default_factory=dict)
+class StreamsGroup(ModernGroup[StreamsGroupEvent]):
+    TYPES = StreamsRecordType
+    FORGOTTEN = StreamsForgotten
+    OF_MEMBER = (StreamsRecordType.CURRENT, StreamsRecordType.TARGET, StreamsRecordType.MEMBER)
+    OF_GROUP = (StreamsRecordType.TARGET_EPOCH, StreamsRecordType.GROUP, StreamsRecordType.TOPOLOGY)
 
-    def copy(self) -> StreamsGroup:
-        """To decide on: what is decided changes only the copy."""
-        return StreamsGroup(
-            group_id=self.group_id,
-            stored=self.stored,
-            topology_stored=self.topology_stored,
-            target_stored=self.target_stored,
-            members=dict(self.members),
-            targets=dict(self.targets),
-            current=dict(self.current),
-        )
+    @property
+    def stored(self) -> StreamsGroupStored | None:
+        return self.one(StreamsGroupStored)
+
+    @property
+    def topology_stored(self) -> StreamsTopologyStored | None:
+        return self.one(StreamsTopologyStored)
+
+    @property
+    def target_stored(self) -> StreamsTargetEpochStored | None:
+        return self.one(StreamsTargetEpochStored)
+
+    @property
+    def members(self) -> dict[str, StreamsMemberStored]:
+        return self.all(StreamsMemberStored)
+
+    @property
+    def targets(self) -> dict[str, StreamsTargetStored]:
+        return self.all(StreamsTargetStored)
+
+    @property
+    def current(self) -> dict[str, StreamsCurrentStored]:
+        return self.all(StreamsCurrentStored)
 
     @property
     def epoch(self) -> int:
@@ -89,10 +96,6 @@ class StreamsGroup:
     @property
     def topology(self) -> Topology | None:
         return None if self.topology_stored is None else self.topology_stored.topology
-
-    @property
-    def is_unused(self) -> bool:
-        return not self.events()
 
     @property
     def state(self) -> StreamsGroupState:
@@ -137,57 +140,3 @@ class StreamsGroup:
             standby=tasks.standby & of_process,
             warmup=tasks.warmup & of_process,
         )
-
-    def apply(self, event: StreamsGroupEvent) -> None:
-        match event:
-            case StreamsGroupStored():
-                self.stored = event
-            case StreamsTopologyStored():
-                self.topology_stored = event
-            case StreamsMemberStored():
-                self.members[event.member_id] = event
-            case StreamsTargetEpochStored():
-                self.target_stored = event
-            case StreamsTargetStored():
-                self.targets[event.member_id] = event
-            case StreamsCurrentStored():
-                self.current[event.member_id] = event
-            case StreamsForgotten():
-                self._forget(event)
-
-    def _forget(self, event: StreamsForgotten) -> None:
-        member_id = event.member_id or ""
-        match event.type:
-            case StreamsRecordType.GROUP:
-                self.stored = None
-            case StreamsRecordType.TOPOLOGY:
-                self.topology_stored = None
-            case StreamsRecordType.MEMBER:
-                self.members.pop(member_id, None)
-            case StreamsRecordType.TARGET_EPOCH:
-                self.target_stored = None
-            case StreamsRecordType.TARGET:
-                self.targets.pop(member_id, None)
-            case StreamsRecordType.CURRENT:
-                self.current.pop(member_id, None)
-
-    def events(self) -> list[StreamsGroupEvent]:
-        """The group as events: applied to nothing, in any order, they give it."""
-        ones = (self.stored, self.topology_stored, self.target_stored)
-        return [
-            *(event for event in ones if event is not None),
-            *self.members.values(),
-            *self.targets.values(),
-            *self.current.values(),
-        ]
-
-    def tombstones(self) -> Iterable[StreamsForgotten]:
-        """What forgets all of it."""
-        for member_id in {*self.current, *self.targets, *self.members}:
-            yield from self.tombstones_of(member_id)
-        for type_ in (StreamsRecordType.TARGET_EPOCH, StreamsRecordType.GROUP, StreamsRecordType.TOPOLOGY):
-            yield StreamsForgotten(group_id=self.group_id, type=type_)
-
-    def tombstones_of(self, member_id: str) -> Iterable[StreamsForgotten]:
-        for type_ in (StreamsRecordType.CURRENT, StreamsRecordType.TARGET, StreamsRecordType.MEMBER):
-            yield StreamsForgotten(group_id=self.group_id, type=type_, member_id=member_id)

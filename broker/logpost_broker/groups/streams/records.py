@@ -10,12 +10,11 @@ from logpost_broker.coordinator.record_fields import (
     compact_array,
     compact_nullable_string,
     compact_string,
-    int16,
     int32,
     int64,
-    string,
     tagged_fields,
 )
+from logpost_broker.groups.modern.records import read, written
 from logpost_broker.groups.streams.events import (
     NO_TOPOLOGY_EPOCH,
     Endpoint,
@@ -33,7 +32,6 @@ from logpost_broker.groups.streams.events import (
 from logpost_broker.groups.streams.tasks import TaskId, Tasks, TaskSet, by_subtopology
 from logpost_broker.groups.streams.topology_record import read_topology, topology_value
 
-VALUE_VERSION = int16(0)
 NO_TAGS = tagged_fields({})
 NULL, PRESENT = b"\xff", b"\x01"
 """Before a struct that may be null."""
@@ -46,29 +44,7 @@ TYPES_OF_MEMBERS = (StreamsRecordType.MEMBER, StreamsRecordType.TARGET, StreamsR
 
 def streams_group_record(event: StreamsGroupEvent) -> tuple[bytes, bytes | None]:
     """Key and value; the value of what is forgotten is null."""
-    type_, member_id = _key_of(event)
-    key = int16(type_.value) + string(event.group_id) + (b"" if member_id is None else string(member_id))
-    if isinstance(event, StreamsForgotten):
-        return key, None
-    return key, VALUE_VERSION + _fields_of(event)
-
-
-def _key_of(event: StreamsGroupEvent) -> tuple[StreamsRecordType, str | None]:
-    match event:
-        case StreamsForgotten():
-            return event.type, event.member_id
-        case StreamsGroupStored():
-            return StreamsRecordType.GROUP, None
-        case StreamsTopologyStored():
-            return StreamsRecordType.TOPOLOGY, None
-        case StreamsMemberStored():
-            return StreamsRecordType.MEMBER, event.member_id
-        case StreamsTargetEpochStored():
-            return StreamsRecordType.TARGET_EPOCH, None
-        case StreamsTargetStored():
-            return StreamsRecordType.TARGET, event.member_id
-        case StreamsCurrentStored():
-            return StreamsRecordType.CURRENT, event.member_id
+    return written(event, _fields_of)
 
 
 def _fields_of(
@@ -161,13 +137,7 @@ def _epochs(tasks: list[TaskId], epochs: Mapping[TaskId, int] | None) -> bytes:
 def read_streams_group_record(key_type: int, key: Reader, value: bytes | None) -> StreamsGroupEvent:
     """`key` stands behind its type, one of KEY_TYPES. Raises ValueError for what is no such record."""
     type_ = StreamsRecordType(key_type)
-    group_id = key.string()
-    member_id = key.string() if type_ in TYPES_OF_MEMBERS else None
-    if value is None:
-        return StreamsForgotten(group_id=group_id, type=type_, member_id=member_id)
-    if value[:2] != VALUE_VERSION:
-        raise ValueError(f"version {int.from_bytes(value[:2], 'big')} of a record of type {key_type} is not known")
-    return _READERS[type_](group_id, member_id or "", Reader(value[2:], flexible=True))
+    return read(type_, key, value, is_named=type_ in TYPES_OF_MEMBERS, forgotten=StreamsForgotten, readers=_READERS)
 
 
 def _read_group(group_id: str, _: str, reader: Reader) -> StreamsGroupStored:

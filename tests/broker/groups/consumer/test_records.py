@@ -8,9 +8,9 @@ import pytest
 
 from logpost_broker.groups.consumer.events import (
     ClassicMember,
+    ConsumerForgotten,
     ConsumerGroupEvent,
     CurrentStored,
-    Forgotten,
     GroupEpochStored,
     MemberState,
     MemberStored,
@@ -78,8 +78,8 @@ KAFKAS: list[tuple[str, str | None, ConsumerGroupEvent]] = [
             timestamp_ms=0x1A208023668,
         ),
     ),
-    ("000800016700026d33", None, Forgotten(group_id="g", type=RecordType.CURRENT, name="m3")),
-    ("0003000167", None, Forgotten(group_id="g", type=RecordType.GROUP)),
+    ("000800016700026d33", None, ConsumerForgotten(group_id="g", type=RecordType.CURRENT, name="m3")),
+    ("0003000167", None, ConsumerForgotten(group_id="g", type=RecordType.GROUP)),
 ]
 
 

@@ -79,7 +79,7 @@ KAFKAS: list[tuple[str, str | None, ShareGroupEvent]] = [
         ShareCurrentStored(group_id="g", member_id="m2", epoch=2, previous_epoch=0),
     ),
     ("000b000167", None, ShareForgotten(group_id="g", type=ShareRecordType.GROUP)),
-    ("000e00016700026d32", None, ShareForgotten(group_id="g", type=ShareRecordType.CURRENT, member_id="m2")),
+    ("000e00016700026d32", None, ShareForgotten(group_id="g", type=ShareRecordType.CURRENT, name="m2")),
 ]
 
 

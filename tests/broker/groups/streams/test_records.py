@@ -134,7 +134,7 @@ KAFKAS: list[tuple[str, str | None, StreamsGroupEvent]] = [
             ),
         ),
     ),
-    (CURRENT_KEY, None, StreamsForgotten(group_id="g", type=StreamsRecordType.CURRENT, member_id="m1")),
+    (CURRENT_KEY, None, StreamsForgotten(group_id="g", type=StreamsRecordType.CURRENT, name="m1")),
     ("0017000167", None, StreamsForgotten(group_id="g", type=StreamsRecordType.TOPOLOGY)),
 ]
 

@@ -1,0 +1,42 @@
+"""The records of a group as events. A record's key is its type, the group's id and, where a group has many of the type,
+the name of what it is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+from logpost_broker.coordinator.outcome import Event
+
+
+class GroupRecord(Event):
+    """One of its type in a group."""
+
+    __slots__ = ()
+    TYPE: ClassVar[Enum]
+    group_id: str
+
+    @property
+    def name(self) -> str | None:
+        return None
+
+
+class MemberRecord(GroupRecord):
+    """One of its type for each member."""
+
+    __slots__ = ()
+    member_id: str
+
+    @property
+    def name(self) -> str | None:
+        return self.member_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten(Event):
+    """The record of this key is gone."""
+
+    group_id: str
+    type: Enum
+    name: str | None = None
