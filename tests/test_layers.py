@@ -83,7 +83,7 @@ logpost_broker
 logpost_web
   command            server
   server             api app cluster exporter http indexer store            | loop socket
-  app                api http pages store
+  app                api http pages
   search_command     errors query row_text
   store_command      store                                                  | socket
   api                cluster errors http indexer query store                | loop clock thread

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.examples.page import EXAMPLES
 
 INDEX = (EXAMPLES / "README.md").read_text()
-PROGRAMS = sorted(path for path in EXAMPLES.glob("*.py") if path.name != "http/connection.py")
+PROGRAMS = sorted(path for path in EXAMPLES.glob("*.py") if path.name != "connection.py")
 
 
 def test_the_index_has_every_page_and_a_command_of_each() -> None:

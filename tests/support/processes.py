@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -13,13 +14,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 READY_SECONDS = 60.0
+FIRST_PORT, PORTS_OF_A_WORKER = 12_000, 1_000
+"""Below 32,768, from where on the system gives ports to those who ask for any: a test whose port is free for a while
+would meet the broker of another there."""
+_ports = itertools.count(os.getpid() % PORTS_OF_A_WORKER)
 
 
 def free_port() -> int:
-    """A port free on 127.0.0.1 and ::1 at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port free on 127.0.0.1 and ::1, which no other test of this run is given."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = FIRST_PORT + worker % 20 * PORTS_OF_A_WORKER
+    for number in itertools.islice(_ports, PORTS_OF_A_WORKER):
+        port = first + number % PORTS_OF_A_WORKER
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free")
 
 
 class Part:

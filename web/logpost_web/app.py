@@ -18,12 +18,10 @@ from logpost_web.api.record import record
 from logpost_web.api.search import search
 from logpost_web.api.services import Services
 from logpost_web.api.store import check_store, show_rebuild, start_rebuild
-from logpost_web.api.store_errors import store_failed
-from logpost_web.http.errors import HANDLERS
+from logpost_web.api.store_errors import HANDLERS
 from logpost_web.http.headers import SecurityHeaders
 from logpost_web.http.own_hosts import LOOPBACK, OwnHosts
 from logpost_web.pages.search_page import search_page
-from logpost_web.store.errors import QueryError
 
 # Answers of the API are packed in a thread (`answers.py`), and records go as they are.
 PACKED = (Middleware(GZipMiddleware, minimum_size=1000),)
@@ -46,7 +44,7 @@ def create_app(services: Services, hosts: frozenset[str] = LOOPBACK) -> ASGIApp:
             Route("/metrics", metrics, methods=["GET"], middleware=PACKED),
             Mount("/static", StaticFiles(directory=STATIC), name="static", middleware=PACKED),
         ],
-        exception_handlers={**HANDLERS, QueryError: store_failed},
+        exception_handlers=HANDLERS,
     )
     app.state.services = services
     # An address is there or it is not: a redirect would repeat what the client wrote, also `//elsewhere.example/`.

@@ -16,7 +16,8 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from logpost_web.api.queries import LONG_PLACES, LONG_PLACES_PER_CLIENT, MAX_WAITING, SHORT_PLACES, Queries
-from logpost_web.http.errors import HANDLERS, ClientGoneError
+from logpost_web.api.store_errors import HANDLERS
+from logpost_web.http.errors import ClientGoneError
 from logpost_web.http.places import NoPlaceError
 from logpost_web.query.rows import Statement
 from logpost_web.store.store import Store

@@ -6,7 +6,9 @@ import logging
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ExceptionHandler
 
+from logpost_web.http import errors
 from logpost_web.http.errors import error_response
 from logpost_web.query.rows import MAX_ANSWER_BYTES, MAX_SECONDS
 from logpost_web.store.errors import QueryError
@@ -22,7 +24,7 @@ LIMIT_ERRORS = {
 DAMAGED = "a part of the store is damaged: it is set aside, and its records are read again from the topic; search again"
 
 
-def store_failed(_: Request, error: Exception) -> Response:
+def _store_failed(_: Request, error: Exception) -> Response:
     assert isinstance(error, QueryError)
     if error.code in LIMIT_ERRORS:
         return error_response(*LIMIT_ERRORS[error.code])
@@ -30,3 +32,6 @@ def store_failed(_: Request, error: Exception) -> Response:
     if error.is_damage:
         return error_response(503, "store_damaged", DAMAGED)
     return error_response(500, "store", str(error))
+
+
+HANDLERS: dict[object, ExceptionHandler] = {**errors.HANDLERS, QueryError: _store_failed}
