@@ -45,10 +45,8 @@ from logpost_broker.groups.consumer.timer_keys import (
 from logpost_broker.groups.consumer.upgrade import upgraded
 from logpost_broker.groups.consumer.work import Work
 from logpost_broker.groups.modern.groups import ModernGroups, refused
-from logpost_broker.metadata.group_limits import ConsumerGroupLimits
+from logpost_broker.metadata.group_limits import MAX_STRING_BYTES, ConsumerGroupLimits
 from logpost_broker.metadata.topics_image import TopicsImage
-
-MAX_STRING_BYTES = 32_767
 
 
 class ConsumerGroups(ModernGroups[ConsumerGroup, ConsumerGroupEvent]):
