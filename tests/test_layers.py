@@ -23,7 +23,8 @@ logpost
   checks             agent config errors kafka service store_url
   supervisor         cli config errors service                              | loop clock process
   topics             cli config errors kafka                                | thread
-  agent              cli config errors formats kafka record service         | clock chance thread socket process
+  agent              cli config errors formats kafka metrics_server record
+                     service                                                | clock chance thread socket process
   handler            config errors kafka record                             | clock chance thread socket process
   cli                config errors
   kafka              config errors
@@ -31,6 +32,7 @@ logpost
   config_tree        config_mistakes units
   config_types
   config_mistakes
+  metrics_server     errors service                                         | thread
   service            errors                                                 | clock thread socket process
   store_url          errors
   formats

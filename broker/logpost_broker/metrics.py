@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sized
 from functools import cache
-from threading import Thread
-from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from logpost.errors import StartError
-from logpost.service import LOOPBACK
+from logpost import metrics_server
 from logpost_broker.byte_budget import ByteBudget
 from logpost_broker.log.disk_reserve import DiskReserve
 from logpost_broker.log.partition_log import PartitionLog
@@ -187,21 +184,4 @@ class BrokerMetrics:
     def serve(self, listen: str, port: int) -> Callable[[], None]:
         """Answer scrapes on `listen`:`port`, in threads; returns what stops that. Raises StartError when the port is
         taken."""
-        servers: list[tuple[WSGIServer, Thread]] = []
-
-        def stop() -> None:
-            for server, thread in servers:
-                server.shutdown()
-                server.server_close()
-                thread.join()
-
-        for address in LOOPBACK if listen == "localhost" else (listen,):
-            try:
-                servers.append(start_http_server(port, address, registry=self._registry))
-            except OSError as error:
-                if servers:
-                    continue  # a host without IPv6
-                raise StartError(
-                    f"cannot listen on {address} port {port}: {error.strerror} (broker.metrics_port)"
-                ) from error
-        return stop
+        return metrics_server.serve(self._registry, listen, port, setting="broker.metrics_port")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from threading import Thread
-from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from logpost.errors import StartError
-from logpost.service import LOOPBACK
+from logpost import metrics_server
 
 
 @dataclass(slots=True)
@@ -70,21 +67,4 @@ def serve(counts: Counts, port: int) -> Callable[[], None]:
     """Serve `/metrics` on the loopback addresses; returns what stops it. Raises StartError when the port is taken."""
     registry = CollectorRegistry()
     registry.register(_Collector(counts))
-    servers: list[tuple[WSGIServer, Thread]] = []
-
-    def stop() -> None:
-        for server, thread in servers:
-            server.shutdown()
-            server.server_close()
-            thread.join()
-
-    for address in LOOPBACK:
-        try:
-            servers.append(start_http_server(port, addr=address, registry=registry))
-        except OSError as error:
-            if servers and address == "::1":
-                continue  # a host without IPv6
-            raise StartError(
-                f"cannot listen on {address} port {port}: {error.strerror} (agent.metrics_port)"
-            ) from error
-    return stop
+    return metrics_server.serve(registry, "localhost", port, setting="agent.metrics_port")
