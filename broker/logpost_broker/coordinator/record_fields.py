@@ -13,6 +13,11 @@ _INT16 = struct.Struct(">h")
 _INT32 = struct.Struct(">i")
 _INT64 = struct.Struct(">q")
 
+MAX_STRING_BYTES = 32_767
+"""The longest string that the journals' record schemas hold."""
+NO_TAGS = b"\0"
+"""The end of a struct of a flexible version that has no tagged fields."""
+
 
 def int16(value: int) -> bytes:
     return _INT16.pack(value)
@@ -27,7 +32,7 @@ def int64(value: int) -> bytes:
 
 
 def string(value: str | None) -> bytes:
-    """At most 32,767 bytes of UTF-8; None is written as a null."""
+    """At most MAX_STRING_BYTES of UTF-8; None is written as a null."""
     if value is None:
         return int16(-1)
     data = value.encode()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.coordinator.outcome import Draft, Event, Outcome, Waiter
+from logpost_broker.coordinator.record_fields import MAX_STRING_BYTES
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.classic.groups import ClassicGroups
 from logpost_broker.groups.group_table import GroupTable
@@ -24,7 +25,7 @@ from logpost_broker.groups.offsets.committed import (
 from logpost_broker.groups.offsets.events import OffsetCommitted, OffsetPending
 from logpost_broker.groups.offsets.expiration import expired
 from logpost_broker.groups.offsets.messages import Commit, CommitReply, Delete, DeleteReply, TopicPartition
-from logpost_broker.metadata.group_limits import MAX_STRING_BYTES, GroupLimits
+from logpost_broker.metadata.group_limits import GroupLimits
 from logpost_broker.steps import at_once
 
 PREPARED_AT_ONCE = 100

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAX_STRING_BYTES = 32_767
-"""The longest string that the journal's record schemas hold."""
-
 MAX_COMMIT_BYTES = 1024 * 1024
 """The records of one commit are one batch of the journal: as with Kafka's `message.max.bytes`, more are refused. About
 16,000 offsets of a group and topics with short names."""

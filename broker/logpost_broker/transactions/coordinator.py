@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.coordinator.record_fields import MAX_STRING_BYTES
 from logpost_broker.errors import ApiError
 from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.transactions import transaction as steps
@@ -22,7 +23,7 @@ from logpost_broker.transactions.events import (
     TransactionStored,
 )
 from logpost_broker.transactions.initializing import initialized
-from logpost_broker.transactions.limits import MAX_STRING_BYTES, TransactionLimits
+from logpost_broker.transactions.limits import TransactionLimits
 from logpost_broker.transactions.listing import ListFilter, listed
 from logpost_broker.transactions.messages import Add, End, Init, Outcome
 from logpost_broker.transactions.states import TransactionState
@@ -43,7 +44,7 @@ class TransactionCoordinator:
 
         Raises ApiError: INVALID_REQUEST, INVALID_TRANSACTION_TIMEOUT, PRODUCER_FENCED, CONCURRENT_TRANSACTIONS."""
         if not request.transactional_id or len(request.transactional_id.encode()) > MAX_STRING_BYTES:
-            raise ApiError(ErrorCode.invalid_request, "a transactional id has 1 to 32767 bytes")
+            raise ApiError(ErrorCode.invalid_request, f"a transactional id has 1 to {MAX_STRING_BYTES} bytes")
         if not 0 < request.timeout_ms <= self.limits.max_timeout_ms:
             raise ApiError(
                 ErrorCode.invalid_transaction_timeout,

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAX_STRING_BYTES = 32_767
-"""The longest transactional id that the journal's record schema holds."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionLimits:

@@ -4,6 +4,7 @@ read in versions 0 and 1)."""
 from __future__ import annotations
 
 from logpost_broker.coordinator.record_fields import (
+    NO_TAGS,
     Reader,
     compact_array,
     compact_int32_array,
@@ -39,7 +40,6 @@ STATES = (
     TransactionState.DEAD,
 )
 """In the order of their numbers."""
-NO_TAGS = tagged_fields({})
 
 
 def to_record(event: Event) -> tuple[bytes, bytes | None]:

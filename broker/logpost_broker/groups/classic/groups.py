@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.coordinator.outcome import Draft, Event, Outcome, Waiter
+from logpost_broker.coordinator.record_fields import MAX_STRING_BYTES
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.classic import joining, membership, rebalance
 from logpost_broker.groups.classic.events import GroupDeleted, GroupStored
@@ -37,7 +38,7 @@ from logpost_broker.groups.classic.timer_keys import (
     SessionTimer,
     SyncTimer,
 )
-from logpost_broker.metadata.group_limits import MAX_STRING_BYTES, GroupLimits
+from logpost_broker.metadata.group_limits import GroupLimits
 
 
 class ClassicGroups:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.coordinator.outcome import Draft, Outcome, Waiter
+from logpost_broker.coordinator.record_fields import MAX_STRING_BYTES
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.classic.group import Group
 from logpost_broker.groups.classic.messages import (
@@ -45,7 +46,7 @@ from logpost_broker.groups.consumer.timer_keys import (
 from logpost_broker.groups.consumer.upgrade import upgraded
 from logpost_broker.groups.consumer.work import Work
 from logpost_broker.groups.modern.groups import ModernGroups, refused
-from logpost_broker.metadata.group_limits import MAX_STRING_BYTES, ConsumerGroupLimits
+from logpost_broker.metadata.group_limits import ConsumerGroupLimits
 from logpost_broker.metadata.topics_image import TopicsImage
 
 

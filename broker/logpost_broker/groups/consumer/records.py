@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 
 from logpost_broker.coordinator.record_fields import (
+    NO_TAGS,
     Reader,
     compact_array,
     compact_bytes,
@@ -36,7 +37,6 @@ from logpost_broker.groups.consumer.events import (
 )
 from logpost_broker.groups.modern.records import read, written
 
-NO_TAGS = tagged_fields({})
 METADATA_HASH_TAG = 0
 TIMESTAMP_TAG = 0
 CLASSIC_MEMBER_TAG = 0

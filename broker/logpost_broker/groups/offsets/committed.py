@@ -8,6 +8,7 @@ from typing import Protocol
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.coordinator.outcome import Draft
+from logpost_broker.coordinator.record_fields import MAX_STRING_BYTES
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.classic.group import Group
 from logpost_broker.groups.classic.rebalance import watch
@@ -21,7 +22,7 @@ from logpost_broker.groups.offsets.events import (
 )
 from logpost_broker.groups.offsets.messages import Commit, OffsetToCommit, TopicPartition
 from logpost_broker.groups.offsets.pending import PendingOffsets
-from logpost_broker.metadata.group_limits import MAX_STRING_BYTES, GroupLimits
+from logpost_broker.metadata.group_limits import GroupLimits
 
 Committed = Mapping[TopicPartition, OffsetCommitted]
 

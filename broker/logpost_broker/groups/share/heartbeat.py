@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.coordinator.record_fields import MAX_STRING_BYTES
 from logpost_broker.coordinator.sizes import require_room
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.share.assignor import assign
@@ -22,7 +23,6 @@ from logpost_broker.groups.share.member_events import (
 from logpost_broker.groups.share.messages import JOIN_EPOCH, LEAVE_EPOCH, ShareHeartbeat, ShareHeartbeatReply
 from logpost_broker.groups.share.timer_keys import ShareSessionTimer
 from logpost_broker.groups.share.work import Work
-from logpost_broker.metadata.group_limits import MAX_STRING_BYTES
 
 
 def check(request: ShareHeartbeat) -> None:

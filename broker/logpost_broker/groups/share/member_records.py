@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from logpost_broker.coordinator.record_fields import (
+    NO_TAGS,
     Reader,
     compact_array,
     compact_nullable_string,
@@ -30,7 +31,6 @@ from logpost_broker.groups.share.member_events import (
     ShareTargetStored,
 )
 
-NO_TAGS = tagged_fields({})
 TIMESTAMP_TAG = 0
 STABLE = b"\0"
 """The one state of a member: nobody has to let go a partition before another may fetch from it."""

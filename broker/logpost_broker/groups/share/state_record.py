@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable
 
 from logpost_broker.coordinator.record_fields import (
+    NO_TAGS,
     Reader,
     compact_array,
     int16,
@@ -29,7 +30,6 @@ VALUE_VERSION = 0
 DELIVERY_COMPLETE_COUNT = 0
 """The number of a tagged field (KIP-1226)."""
 NOT_COUNTED = -1
-NO_TAGS = tagged_fields({})
 
 
 def to_record(event: ShareEvent) -> tuple[bytes, bytes | None]:

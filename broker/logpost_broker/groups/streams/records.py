@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from logpost_broker.coordinator.record_fields import (
+    NO_TAGS,
     Reader,
     compact_array,
     compact_nullable_string,
@@ -32,7 +33,6 @@ from logpost_broker.groups.streams.events import (
 from logpost_broker.groups.streams.tasks import TaskId, Tasks, TaskSet, by_subtopology
 from logpost_broker.groups.streams.topology_record import read_topology, topology_value
 
-NO_TAGS = tagged_fields({})
 NULL, PRESENT = b"\xff", b"\x01"
 """Before a struct that may be null."""
 VALIDATED_EPOCH_TAG, ASSIGNMENT_CONFIGS_TAG = 0, 1

@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from logpost_broker.coordinator.record_fields import (
+    NO_TAGS,
     Reader,
     compact_array,
     compact_string,
     int16,
     int32,
-    tagged_fields,
 )
 from logpost_broker.groups.streams.topology import CopartitionGroup, InternalTopic, Subtopology, Topology
 
-NO_TAGS = tagged_fields({})
 T = TypeVar("T")
 
 

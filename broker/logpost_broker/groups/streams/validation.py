@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.coordinator.record_fields import MAX_STRING_BYTES
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.streams.messages import JOIN_EPOCH, LEAVE_STATIC_EPOCH, StreamsHeartbeat
 from logpost_broker.groups.streams.topology import CopartitionGroup, Subtopology, Topology
-from logpost_broker.metadata.group_limits import MAX_STRING_BYTES
 
 Finding = tuple[bool, str]
 """Whether it is wrong, and what to say then."""
