@@ -35,6 +35,9 @@ def ended(
         return None
     if request.is_v2 and not repeated and not request.commit and not known.state.is_prepared:
         return _prepared(known, request, new_producer_id, now_ms)
+    if repeated and request.is_v2 and request.commit and known.last_producer_epoch != request.producer.epoch:
+        # Kafka says INVALID_TXN_STATE here too, which ends a Streams program for good; one that is fenced begins again.
+        raise ApiError(ErrorCode.producer_fenced, f"the transaction of {known.transactional_id} took too long")
     raise ApiError(ErrorCode.invalid_txn_state, f"a transaction that is {known.state.value} cannot end so")
 
 

@@ -97,14 +97,13 @@ def prepared(
 
 
 def fenced(before: TransactionStored, now_ms: int, current: ProducerIdentity | None = None) -> TransactionStored:
-    """It is aborted without its client, who is told so by an epoch that it does not have: two further on with protocol
-    v2, as with Kafka, because one further on it would take for the answer to an end of its own. `current`: the client
-    itself wants to begin again, and is given that epoch when it asks again."""
+    """It is aborted without its client, who is told so by an epoch that it does not have. `current`: the client itself
+    wants to begin again, and is given that epoch when it asks again."""
     return _moved(
         before,
         TransactionState.PREPARE_ABORT,
         now_ms,
-        producer_epoch=min(before.producer_epoch + 1 + before.is_v2, MAX_EPOCH),
+        producer_epoch=before.producer_epoch + 1,
         last_producer_epoch=NO_EPOCH if current is None else current.epoch,
         next_producer_id=NO_PRODUCER_ID,
     )

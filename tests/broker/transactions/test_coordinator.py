@@ -289,18 +289,25 @@ def test_a_transaction_that_takes_too_long_is_aborted_and_its_producer_fenced(h:
     assert h.init(current=producer) is ErrorCode.producer_fenced
 
 
-@pytest.mark.parametrize("commit", [True, False])
-def test_with_protocol_v2_who_took_too_long_is_fenced_when_it_ends(h: TransactionHarness, commit: bool) -> None:
-    """INVALID_TXN_STATE would end a Kafka Streams program for good; one that is fenced begins again."""
+def test_with_protocol_v2_who_took_too_long_is_fenced_when_it_commits(h: TransactionHarness) -> None:
     producer = h.producer()
     h.add(producer, is_v2=True)
     h.sleep(TIMEOUT_MS + 1)
-    assert h.end(producer, commit=commit, is_v2=True) is ErrorCode.producer_fenced
+    assert h.end(producer, is_v2=True) is ErrorCode.producer_fenced
     h.complete()
     h.crash_and_replay()
-    assert h.end(producer, commit=commit, is_v2=True) is ErrorCode.producer_fenced
+    assert h.end(producer, is_v2=True) is ErrorCode.producer_fenced
     assert h.add(producer, is_v2=True) is ErrorCode.producer_fenced
-    assert h.init(current=producer) is ErrorCode.producer_fenced
+
+
+def test_with_protocol_v2_who_took_too_long_may_abort_and_go_on(h: TransactionHarness) -> None:
+    producer = h.producer()
+    h.add(producer, is_v2=True)
+    h.sleep(TIMEOUT_MS + 1)
+    h.state()
+    h.complete()
+    assert h.end(producer, commit=False, is_v2=True) == next_epoch(producer)
+    assert h.add(next_epoch(producer), is_v2=True) is ErrorCode.none
 
 
 def test_adding_more_gives_no_more_time(h: TransactionHarness) -> None:
