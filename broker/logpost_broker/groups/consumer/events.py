@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import ClassVar
 
-from logpost_broker.groups.modern.events import Forgotten, GroupRecord, MemberRecord
+from logpost_broker.groups.modern.events import (
+    Forgotten,
+    GroupEpochRecord,
+    GroupRecord,
+    MemberRecord,
+    TargetEpochRecord,
+)
 
 TopicIdPartition = tuple[uuid.UUID, int]
 Partitions = frozenset[TopicIdPartition]
@@ -39,15 +45,9 @@ class RecordType(Enum):
     REGULAR_EXPRESSION = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupEpochStored(GroupRecord):
-    """What members subscribe to, or its metadata, is now of this epoch."""
-
+class GroupEpochStored(GroupEpochRecord):
+    __slots__ = ()
     TYPE: ClassVar[RecordType] = RecordType.GROUP
-    group_id: str
-    epoch: int
-    metadata_hash: int
-    """Signed, 64 bits: of all subscribed topics."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +77,9 @@ class MemberStored(MemberRecord):
     """None for a member that speaks the new protocol."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetEpochStored(GroupRecord):
-    """The targets are those of this group epoch."""
-
+class TargetEpochStored(TargetEpochRecord):
+    __slots__ = ()
     TYPE: ClassVar[RecordType] = RecordType.TARGET_EPOCH
-    group_id: str
-    epoch: int
-    timestamp_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

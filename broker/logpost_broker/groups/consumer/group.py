@@ -37,20 +37,15 @@ class ConsumerGroupState(Enum):
 
 
 class ConsumerGroup(ModernGroup[ConsumerGroupEvent]):
-    """Each field holds the newest event of its kind; a member has an entry in all of the last three."""
+    """A member has a record of each type in `OF_MEMBER`."""
 
     TYPES = RecordType
     FORGOTTEN = ConsumerForgotten
+    GROUP_EPOCH = GroupEpochStored
+    TARGET_EPOCH = TargetEpochStored
+    FIRST_EPOCH = 0
     OF_MEMBER = (RecordType.CURRENT, RecordType.TARGET, RecordType.MEMBER)
     OF_GROUP = (RecordType.TARGET_EPOCH, RecordType.GROUP)
-
-    @property
-    def stored(self) -> GroupEpochStored | None:
-        return self.one(GroupEpochStored)
-
-    @property
-    def target_stored(self) -> TargetEpochStored | None:
-        return self.one(TargetEpochStored)
 
     @property
     def regexes(self) -> dict[str, RegexResolved]:
@@ -67,18 +62,6 @@ class ConsumerGroup(ModernGroup[ConsumerGroupEvent]):
     @property
     def current(self) -> dict[str, CurrentStored]:
         return self.all(CurrentStored)
-
-    @property
-    def epoch(self) -> int:
-        return 0 if self.stored is None else self.stored.epoch
-
-    @property
-    def metadata_hash(self) -> int:
-        return 0 if self.stored is None else self.stored.metadata_hash
-
-    @property
-    def target_epoch(self) -> int:
-        return 0 if self.target_stored is None else self.target_stored.epoch
 
     @property
     def state(self) -> ConsumerGroupState:

@@ -34,6 +34,25 @@ class MemberRecord(GroupRecord):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupEpochRecord(GroupRecord):
+    """The group is now of this epoch: members, what they subscribe to, or its metadata have changed."""
+
+    group_id: str
+    epoch: int
+    metadata_hash: int
+    """Signed, 64 bits: of all topics that the group reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetEpochRecord(GroupRecord):
+    """The targets are those of this group epoch."""
+
+    group_id: str
+    epoch: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten(Event):
     """The record of this key is gone."""
 

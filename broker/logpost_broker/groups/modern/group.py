@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
-from logpost_broker.groups.modern.events import Forgotten, GroupRecord
+from logpost_broker.groups.modern.events import Forgotten, GroupEpochRecord, GroupRecord, TargetEpochRecord
 
 E = TypeVar("E")
 """The protocol's events."""
@@ -16,6 +16,10 @@ R = TypeVar("R", bound=GroupRecord)
 class ModernGroup(Generic[E]):
     TYPES: ClassVar[type[Enum]]
     FORGOTTEN: ClassVar[type[Forgotten]]
+    GROUP_EPOCH: ClassVar[type[GroupEpochRecord]]
+    TARGET_EPOCH: ClassVar[type[TargetEpochRecord]]
+    FIRST_EPOCH: ClassVar[int] = 1
+    """Of a group, and of its targets, before anything was decided."""
     OF_MEMBER: ClassVar[tuple[Enum, ...]]
     """Types that each member has one of, and in which order a member is forgotten."""
     OF_GROUP: ClassVar[tuple[Enum, ...]]
@@ -43,6 +47,21 @@ class ModernGroup(Generic[E]):
     def members(self) -> Mapping[str, Any]:
         """By id: their last type in `OF_MEMBER` says that they are there."""
         return self._records[self.OF_MEMBER[-1]]
+
+    @property
+    def epoch(self) -> int:
+        stored = self.one(self.GROUP_EPOCH)
+        return self.FIRST_EPOCH if stored is None else stored.epoch
+
+    @property
+    def metadata_hash(self) -> int:
+        stored = self.one(self.GROUP_EPOCH)
+        return 0 if stored is None else stored.metadata_hash
+
+    @property
+    def target_epoch(self) -> int:
+        stored = self.one(self.TARGET_EPOCH)
+        return self.FIRST_EPOCH if stored is None else stored.epoch
 
     @property
     def is_unused(self) -> bool:

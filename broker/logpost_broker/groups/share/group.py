@@ -17,9 +17,6 @@ from logpost_broker.groups.share.member_events import (
     ShareTargetStored,
 )
 
-FIRST_EPOCH = 1
-"""Of a group, and of its targets, before anything was decided."""
-
 
 class ShareGroupState(Enum):
     """The values are what ShareGroupDescribe and ListGroups call them."""
@@ -32,16 +29,10 @@ class ShareGroupState(Enum):
 class ShareGroup(ModernGroup[ShareGroupEvent]):
     TYPES = ShareRecordType
     FORGOTTEN = ShareForgotten
+    GROUP_EPOCH = ShareGroupStored
+    TARGET_EPOCH = ShareTargetEpochStored
     OF_MEMBER = (ShareRecordType.CURRENT, ShareRecordType.TARGET, ShareRecordType.MEMBER)
     OF_GROUP = (ShareRecordType.TARGET_EPOCH, ShareRecordType.GROUP)
-
-    @property
-    def stored(self) -> ShareGroupStored | None:
-        return self.one(ShareGroupStored)
-
-    @property
-    def target_stored(self) -> ShareTargetEpochStored | None:
-        return self.one(ShareTargetEpochStored)
 
     @property
     def members(self) -> dict[str, ShareMemberStored]:
@@ -54,18 +45,6 @@ class ShareGroup(ModernGroup[ShareGroupEvent]):
     @property
     def current(self) -> dict[str, ShareCurrentStored]:
         return self.all(ShareCurrentStored)
-
-    @property
-    def epoch(self) -> int:
-        return FIRST_EPOCH if self.stored is None else self.stored.epoch
-
-    @property
-    def metadata_hash(self) -> int:
-        return 0 if self.stored is None else self.stored.metadata_hash
-
-    @property
-    def target_epoch(self) -> int:
-        return FIRST_EPOCH if self.target_stored is None else self.target_stored.epoch
 
     @property
     def state(self) -> ShareGroupState:

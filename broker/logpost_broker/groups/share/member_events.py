@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
-from logpost_broker.groups.modern.events import Forgotten, GroupRecord, MemberRecord
+from logpost_broker.groups.modern.events import (
+    Forgotten,
+    GroupEpochRecord,
+    MemberRecord,
+    TargetEpochRecord,
+)
 from logpost_broker.groups.share.assignor import Assignment
 
 
@@ -23,15 +28,9 @@ class ShareRecordType(Enum):
     CURRENT = 14
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareGroupStored(GroupRecord):
-    """Members, subscriptions or topics are now of this epoch."""
-
+class ShareGroupStored(GroupEpochRecord):
+    __slots__ = ()
     TYPE: ClassVar[ShareRecordType] = ShareRecordType.GROUP
-    group_id: str
-    epoch: int
-    metadata_hash: int
-    """Signed, 64 bits: of all topics that the group reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +45,9 @@ class ShareMemberStored(MemberRecord):
     """Sorted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShareTargetEpochStored(GroupRecord):
-    """The targets are those of this group epoch."""
-
+class ShareTargetEpochStored(TargetEpochRecord):
+    __slots__ = ()
     TYPE: ClassVar[ShareRecordType] = ShareRecordType.TARGET_EPOCH
-    group_id: str
-    epoch: int
-    timestamp_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from logpost_broker.coordinator.outcome import Draft, Outcome, Reply, Waiter
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.modern.groups import ModernGroups, refused
 from logpost_broker.groups.offsets.messages import DeleteReply
-from logpost_broker.groups.share.group import FIRST_EPOCH, ShareGroup
+from logpost_broker.groups.share.group import ShareGroup
 from logpost_broker.groups.share.heartbeat import check, heartbeat, leave, remove_member
 from logpost_broker.groups.share.member_events import ShareGroupEvent, ShareGroupStored
 from logpost_broker.groups.share.messages import JOIN_EPOCH, LEAVE_EPOCH, ShareHeartbeat, ShareHeartbeatReply
@@ -66,7 +66,7 @@ class ShareGroups(ModernGroups[ShareGroup, ShareGroupEvent]):
     def create(self, group_id: str, waiter: Waiter, draft: Draft) -> Outcome:
         """Answered with a Reply, also where the group is there."""
         if group_id not in self:
-            draft.events.append(ShareGroupStored(group_id=group_id, epoch=FIRST_EPOCH, metadata_hash=0))
+            draft.events.append(ShareGroupStored(group_id=group_id, epoch=ShareGroup.FIRST_EPOCH, metadata_hash=0))
         draft.reply(waiter, Reply())
         return draft.outcome()
 

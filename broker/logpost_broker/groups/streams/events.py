@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import ClassVar
 
-from logpost_broker.groups.modern.events import Forgotten, GroupRecord, MemberRecord
+from logpost_broker.groups.modern.events import (
+    Forgotten,
+    GroupEpochRecord,
+    GroupRecord,
+    MemberRecord,
+    TargetEpochRecord,
+)
 from logpost_broker.groups.streams.tasks import NO_TASKS, TaskId, Tasks
 from logpost_broker.groups.streams.topology import Topology
 
@@ -48,14 +54,10 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamsGroupStored(GroupRecord):
+class StreamsGroupStored(GroupEpochRecord):
     """Members, topology, topics or configuration are now of this epoch."""
 
     TYPE: ClassVar[StreamsRecordType] = StreamsRecordType.GROUP
-    group_id: str
-    epoch: int
-    metadata_hash: int
-    """Signed, 64 bits: of all topics that the topology requires."""
     validated_topology_epoch: int = NO_TOPOLOGY_EPOCH
     """The topology whose topics are all there and fit, -1 where they do not."""
     assignment_configs: tuple[tuple[str, str], ...] = ()
@@ -87,15 +89,11 @@ class StreamsMemberStored(MemberRecord):
     """Sorted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamsTargetEpochStored(GroupRecord):
-    """The targets are those of this group epoch."""
+class StreamsTargetEpochStored(TargetEpochRecord):
+    """Its time is 0 for targets that nothing was decided for."""
 
+    __slots__ = ()
     TYPE: ClassVar[StreamsRecordType] = StreamsRecordType.TARGET_EPOCH
-    group_id: str
-    epoch: int
-    timestamp_ms: int
-    """0 for targets that nothing was decided for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,9 +21,6 @@ from logpost_broker.groups.streams.events import (
 from logpost_broker.groups.streams.tasks import NO_TASKS, Tasks, TaskSet
 from logpost_broker.groups.streams.topology import Topology
 
-FIRST_EPOCH = 1
-"""Of a group, and of its targets, before anything was decided."""
-
 
 class StreamsGroupState(Enum):
     """The values are what StreamsGroupDescribe and ListGroups call them."""
@@ -41,6 +38,8 @@ class StreamsGroupState(Enum):
 class StreamsGroup(ModernGroup[StreamsGroupEvent]):
     TYPES = StreamsRecordType
     FORGOTTEN = StreamsForgotten
+    GROUP_EPOCH = StreamsGroupStored
+    TARGET_EPOCH = StreamsTargetEpochStored
     OF_MEMBER = (StreamsRecordType.CURRENT, StreamsRecordType.TARGET, StreamsRecordType.MEMBER)
     OF_GROUP = (StreamsRecordType.TARGET_EPOCH, StreamsRecordType.GROUP, StreamsRecordType.TOPOLOGY)
 
@@ -69,24 +68,12 @@ class StreamsGroup(ModernGroup[StreamsGroupEvent]):
         return self.all(StreamsCurrentStored)
 
     @property
-    def epoch(self) -> int:
-        return FIRST_EPOCH if self.stored is None else self.stored.epoch
-
-    @property
-    def metadata_hash(self) -> int:
-        return 0 if self.stored is None else self.stored.metadata_hash
-
-    @property
     def validated_topology_epoch(self) -> int:
         return NO_TOPOLOGY_EPOCH if self.stored is None else self.stored.validated_topology_epoch
 
     @property
     def assignment_configs(self) -> tuple[tuple[str, str], ...]:
         return () if self.stored is None else self.stored.assignment_configs
-
-    @property
-    def target_epoch(self) -> int:
-        return FIRST_EPOCH if self.target_stored is None else self.target_stored.epoch
 
     @property
     def assigned_at_ms(self) -> int:
