@@ -51,7 +51,7 @@ logpost_broker
                      groups.streams log metadata node partitions
                      regular_expression steps transactions turns wire       | loop
   node               byte_budget coordinator fetch_sessions groups log
-                     metadata partitions transactions upkeep                | chance
+                     metadata partitions transactions turns upkeep          | chance
   transactions       coordinator errors groups groups.offsets log
                      partitions                                             | loop
   groups             coordinator errors groups.classic groups.consumer

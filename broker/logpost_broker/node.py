@@ -22,6 +22,7 @@ from logpost_broker.metadata.group_limits import ShareLimits
 from logpost_broker.metadata.scram_credentials import ScramCredentials
 from logpost_broker.partitions.partitions import Partitions
 from logpost_broker.transactions.service import TransactionService
+from logpost_broker.turns import Turns
 from logpost_broker.upkeep.cleaner import Cleaner
 from logpost_broker.upkeep.retention import RetentionService
 
@@ -45,7 +46,6 @@ class Node:
         self.port = port
         self.partitions = partitions = Partitions(config, directory, files=files)
         self.topics = partitions.topics
-        self.turns = partitions.turns
         self.metrics = partitions.metrics
         self.cluster_id = partitions.metadata.content.cluster_id
         self.client_quotas = ClientQuotas(partitions.metadata)
@@ -60,6 +60,10 @@ class Node:
         self.cleaner = Cleaner(partitions)
         self.metrics.watch_sessions(self.fetch_sessions)
         self.metrics.watch_budgets(self.reading, self.unsent)
+
+    @property
+    def turns(self) -> Turns:
+        return self.partitions.turns
 
     def open(self) -> None:
         """Recover the logs. Raises StartError when the directory cannot be read or written."""

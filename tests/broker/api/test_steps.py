@@ -48,7 +48,7 @@ async def held(directory: Path) -> list[str]:
     node.partitions.create_topic("e0", ELEMENTS)
     found = []
     for api, path, is_alike in requests():
-        node.turns = node.partitions.turns = turns = CountedTurns()
+        node.partitions.turns = turns = CountedTurns()
         context = RequestContext(version=api.max_version, client_id="", client_host="localhost", connection=Open())
         answer = api.handler(node, Filler({}, is_alike).filled(api.request, path, ELEMENTS), context)
         if asyncio.isfuture(answer) or asyncio.iscoroutine(answer):

@@ -35,7 +35,7 @@ class Wide:
     def __init__(self, node: Node, topic: Topic) -> None:
         self.node = node
         self.topic = topic
-        self.turns = node.turns = node.partitions.turns = CountedTurns()
+        self.turns = node.partitions.turns = CountedTurns()
         self.connection = Open()
 
     async def ask(self, api: str, values: Mapping[str, Any]) -> Any:
