@@ -132,6 +132,46 @@ def test_any_attribute_name_is_only_a_name(path: str, find: Find) -> None:
     assert find(f"{path}:*") == []
 
 
+ODD_NAMES = [
+    "a$b#c%d+e@f/g-h i",
+    "%(p0)s",
+    "%s",
+    "select",
+    "/*x*/",
+    "x--y",
+    "$$",
+    "ключ",
+    "名前.x y",
+    "`",
+    "a`b.c",
+    "it's",
+    "x\\y",
+    "{p0:String}",
+    "a]b[c",
+]
+
+
+@pytest.mark.parametrize("number", range(len(ODD_NAMES)))
+def test_a_field_is_there_whatever_its_name(number: int, store: Store, find: Find) -> None:
+    name = ODD_NAMES[number]
+    first = 1000 + 10 * number
+    values: list[object] = [1, {"in": {"ner": "x"}}, [{"in": 1}], None, {}]
+    insert(store, *({"Offset": first + place, "LogAttributes": {name: value}} for place, value in enumerate(values)))
+    of_it = f"offset:>={first} offset:<{first + 10}"
+    assert find(f"{quoted(name)}:* {of_it}") == [first, first + 1, first + 2]
+    assert find(f"{quoted(name + '.in')}:* {of_it}") == [first + 1, first + 2]
+    assert find(f"{quoted(name[:-1] + '_')}:* {of_it}") == []
+
+
+@pytest.mark.parametrize("name", ["status", "user.name", "a b.c", "$type", "ключ"])
+def test_whether_a_field_is_there_reads_that_field_alone(name: str, store: Store) -> None:
+    condition = compile_condition(parse(f"{quoted(name)}:*"))
+    plan = store.query(f"EXPLAIN QUERY TREE SELECT 1 FROM otel_logs WHERE {condition.sql}", condition.parameters).rows
+    read = {line.partition("column_name: ")[2].partition(",")[0] for (line,) in plan if "column_name" in line}
+    assert read
+    assert "LogAttributes" not in read
+
+
 def test_user_text_never_enters_the_sql() -> None:
     condition = compile_condition(parse('zzword "zz phrase" zz* zz.name:zzvalue zz:/zz/ zz:>77 service:zz* level:zz'))
     assert "zz" not in condition.sql.lower()

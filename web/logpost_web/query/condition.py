@@ -1,4 +1,5 @@
-"""Syntax tree → SQL condition on `otel_logs`. Every text of the user becomes a parameter, never SQL.
+"""Syntax tree → SQL condition on `otel_logs`. Every text of the user becomes a parameter, never SQL; the
+name in `name:*` stands between backticks if it has none of SQL's signs (`attribute`).
 
 Words and phrases are searched in the message's normal form (`words`), which the store's index holds.
 """
