@@ -9,6 +9,15 @@ import pytest
 
 from tests.support.apache_kafka import ApacheKafka, KafkaUnavailableError, kafka_libs
 
+TEST_SECONDS = 1200
+"""A bound for hangs: each call of one of Kafka's tools starts a Java of its own, which a busy machine makes wait."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS))
+
 
 @pytest.fixture(scope="session")
 def libs() -> Path:

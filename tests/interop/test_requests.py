@@ -67,7 +67,7 @@ TOO_LONG = i32Timedelta.parse(datetime.timedelta(days=20))
 NOT_YET = frozenset(
     {ErrorCode.coordinator_load_in_progress, ErrorCode.coordinator_not_available, ErrorCode.not_coordinator}
 )
-READY_SECONDS = 60.0
+READY_SECONDS = 240.0
 
 
 class Request(NamedTuple):

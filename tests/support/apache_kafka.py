@@ -22,8 +22,8 @@ from tests.support.processes import free_port
 ROOT = Path(__file__).resolve().parents[2]
 POM = ROOT / "tests" / "interop" / "pom.xml"
 FETCHED_LIBS = ROOT / "artifacts" / "kafka-libs"
-READY_SECONDS = 60.0
-STOP_SECONDS = 60.0
+READY_SECONDS = 240.0
+STOP_SECONDS = 240.0
 HEAP = "1G"
 """Kafka's own start script gives the broker this heap."""
 ASK = struct.pack(">ihhih", 10, 18, 0, 1, -1)
@@ -64,7 +64,7 @@ def _fetch() -> None:
     partial.rename(FETCHED_LIBS)
 
 
-def run_tool(libs: Path, main_class: str, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def run_tool(libs: Path, main_class: str, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
     """Run one of Kafka's own tools to its end, such as `kafka.tools.DumpLogSegments`."""
     command = ["java", "-Xmx512M", "-cp", f"{libs}/*", main_class, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
