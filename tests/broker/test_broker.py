@@ -57,7 +57,7 @@ def test_metrics_end_with_the_broker() -> None:
     for _ in range(2):
         with Broker(BrokerConfig(port=0, metrics_port=port)) as broker, WireClient(broker.port) as client:
             client.call("api_versions", 0, {})
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
                 text = answer.read().decode()
             assert 'logpost_broker_requests_total{api="api_versions"} 1.0' in text
             assert "logpost_broker_connections 1.0" in text

@@ -38,11 +38,11 @@ def bootstrap(part: Part) -> str:
 def values(bootstrap_servers: str, topic: str) -> list[bytes]:
     """Everything in a topic of one partition."""
     consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "none", "enable.auto.commit": False})
-    _, end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=20)
+    _, end = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=60)
     consumer.assign([TopicPartition(topic, 0, 0)])
     found: list[bytes] = []
     while len(found) < end:
-        for message in consumer.consume(end - len(found), timeout=20):
+        for message in consumer.consume(end - len(found), timeout=60):
             assert message.error() is None, message.error()
             assert message.offset() == len(found)
             found.append(message.value() or b"")
@@ -57,9 +57,9 @@ def test_it_says_ready_with_its_addresses_and_ends_with_0(process: Part) -> None
 
 
 def test_metrics_are_served(process: Part) -> None:
-    Producer({"bootstrap.servers": bootstrap(process)}).list_topics(timeout=20)
+    Producer({"bootstrap.servers": bootstrap(process)}).list_topics(timeout=60)
     port = int(process.environment["LOGPOST_BROKER_METRICS_PORT"])
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as scrape:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as scrape:
         scrape.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
         text = b"".join(iter(lambda: scrape.recv(65536), b"")).decode()
     assert 'logpost_broker_requests_total{api="metadata"}' in text
@@ -119,7 +119,7 @@ def test_topics_and_records_outlive_a_clean_restart(process: Part) -> None:
     producer = Producer({"bootstrap.servers": bootstrap(process), "acks": "1"})
     for number in range(100):
         producer.produce("kept", b"%d" % number)
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     assert process.stop() == 0
     process.start()
     assert values(bootstrap(process), "kept") == [b"%d" % number for number in range(100)]

@@ -24,7 +24,7 @@ from tests.support.system import RealSystem
 def consumed(servers: str, count: int) -> list[tuple[int, bytes | None]]:
     consumer = Consumer({"bootstrap.servers": servers, "group.id": "g", "auto.offset.reset": "earliest"})
     consumer.subscribe(["t"])
-    messages = consumer.consume(count, timeout=20)
+    messages = consumer.consume(count, timeout=60)
     consumer.close()
     return [(message.offset() or 0, message.value()) for message in messages]
 

@@ -131,7 +131,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 @pytest.mark.parametrize("number", [1, 2])
 def test_it(logpost_broker, number):
     admin = AdminClient({"bootstrap.servers": logpost_broker.bootstrap_servers})
-    admin.create_topics([NewTopic("t", 1, 1)])["t"].result(20)
+    admin.create_topics([NewTopic("t", 1, 1)])["t"].result(60)
 """
     done = run_pytest(tmp_path, test)
     assert "2 passed" in done.stdout, done.stdout

@@ -366,7 +366,7 @@ def test_it_runs_beside_a_broker_that_writes(tmp_path: Path) -> None:
                 producer.produce("t", b"%d" % number + bytes(300))
             producer.poll(0)
             reports.append(verified(directory, deep=True) if (directory / "t-0").exists() else None)
-        assert producer.flush(20) == 0
+        assert producer.flush(60) == 0
         report = verified(directory)
         assert report.online
         assert [

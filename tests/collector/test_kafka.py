@@ -58,13 +58,13 @@ def stamped(broker: Broker, config: KafkaConfig, **topic: str) -> tuple[int, int
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
     if topic:
         [made] = admin.create_topics([NewTopic(config.topic, 1, 1, config=topic)]).values()
-        made.result(10)
+        made.result(60)
     ensure_logs_topic(config, admin)
     reports: list[tuple[KafkaError | None, Message]] = []
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
     ahead = int(time.time() * 1000) + 2 * HOUR_MS
     producer.produce(config.topic, b"x", timestamp=ahead, on_delivery=lambda *report: reports.append(report))
-    producer.flush(10)
+    producer.flush(60)
     [(error, message)] = reports
     if error is not None:
         raise KafkaException(error)

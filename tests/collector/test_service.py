@@ -33,7 +33,7 @@ def test_localhost_listens_on_both_loopback_addresses_on_one_port() -> None:
     try:
         assert len({bound.getsockname()[1] for bound in sockets}) == 1
         for bound in sockets:
-            socket.create_connection(bound.getsockname()[:2], timeout=5).close()
+            socket.create_connection(bound.getsockname()[:2], timeout=60).close()
     finally:
         for bound in sockets:
             bound.close()
@@ -66,7 +66,7 @@ def test_a_child_stops_when_its_supervisor_is_gone(monkeypatch: pytest.MonkeyPat
     on_stop(stopped.set)
     assert not stopped.is_set()
     os.close(write_end)
-    assert stopped.wait(10)
+    assert stopped.wait(60)
     os.close(read_end)
 
 

@@ -72,7 +72,7 @@ def produce(appliance: Appliance, *values: bytes) -> None:
     producer = Producer({"bootstrap.servers": appliance.bootstrap_servers})
     for value in values:
         producer.produce("logs", value)
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +84,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, appliance: Appliance) -> Browser:
     """The page as one sees it first: the last hour, no query."""
+    browser.colour_scheme("light")
+    browser.resize(1280, 900)
     show(browser, appliance)
     return browser
 
@@ -286,13 +288,14 @@ def test_a_time_range_is_chosen(page: Browser) -> None:
 
 
 def test_live_shows_a_new_line_on_top(page: Browser, appliance: Appliance) -> None:
-    query(page, "fresh*")
+    """Before the last hour, whose lines other tests count."""
+    show(page, appliance, q="fresh*", start="-3h")
     page.click("#live")
-    produce(appliance, record(0, level="fatal", service="app", host="web-1", message="freshness guaranteed"))
+    produce(appliance, record(7200, level="fatal", service="app", host="web-1", message="freshness guaranteed"))
     page.wait(f"{ROWS} === 1")
     assert page.run("return document.querySelector('mark').textContent") == "freshness"
-    late = record(60, level="info", service="app", host="web-1", message="fresh but late")
-    produce(appliance, late, record(0, level="info", service="app", host="web-1", message="freshest"))
+    late = record(7800, level="info", service="app", host="web-1", message="fresh but late")
+    produce(appliance, late, record(7199, level="info", service="app", host="web-1", message="freshest"))
     page.wait(f"{ROWS} === 3")
     messages = page.run("return [...document.querySelectorAll('#rows .message')].map((one) => one.textContent)")
     assert messages == ["freshest", "freshness guaranteed", "fresh but late"]

@@ -57,7 +57,7 @@ def prometheus(appliance: Appliance, tmp_path_factory: pytest.TempPathFactory) -
 def answer(prometheus: str, expression: str) -> list[dict[str, Any]]:
     url = f"{prometheus}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:
+        with urllib.request.urlopen(url, timeout=60) as response:
             result: list[dict[str, Any]] = json.load(response)["data"]["result"]
     except urllib.error.URLError:
         return []  # still starting
@@ -79,7 +79,7 @@ def test_offsets_and_lag_are_scraped_under_kafka_exporters_names(prometheus: str
 
 
 def test_prometheus_finds_nothing_wrong_with_the_metrics(appliance: Appliance) -> None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{appliance.web_port}/metrics", timeout=30) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{appliance.web_port}/metrics", timeout=60) as response:
         metrics = response.read()
     checked = subprocess.run(["promtool", "check", "metrics"], input=metrics, capture_output=True, check=False)
     complaints = [

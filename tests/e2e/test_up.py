@@ -39,7 +39,7 @@ def page_address(up: Part) -> str:
 
 
 def search(up: Part, query: str) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{page_address(up)}/api/search?start=-1h&q={query}", timeout=30) as answer:
+    with urllib.request.urlopen(f"{page_address(up)}/api/search?start=-1h&q={query}", timeout=60) as answer:
         rows: list[dict[str, Any]] = json.load(answer)["rows"]
     return rows
 
@@ -55,7 +55,7 @@ def command_of(pid: int) -> str:
 
 def test_the_first_page_is_not_empty_and_ctrl_c_drains(up: Part) -> None:
     await_condition(lambda: search(up, "service:logpost-broker") != [], "logpost's own logs", SECONDS)
-    with urllib.request.urlopen(page_address(up), timeout=30) as page:
+    with urllib.request.urlopen(page_address(up), timeout=60) as page:
         assert b"logpost" in page.read()
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(SECONDS) == 0

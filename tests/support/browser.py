@@ -172,7 +172,7 @@ class Browser:
             self._call("DELETE", self._session)
         finally:
             self._driver.terminate()
-            self._driver.wait(10)
+            self._driver.wait(60)
             if self._driver.stdout is not None:
                 self._driver.stdout.close()
             self._profile.cleanup()

@@ -14,25 +14,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 READY_SECONDS = 60.0
-FIRST_PORT, PORTS_OF_A_WORKER = 12_000, 1_000
-"""Below 32,768, from where on the system gives ports to those who ask for any: a test whose port is free for a while
-would meet the broker of another there."""
-_ports = itertools.count(os.getpid() % PORTS_OF_A_WORKER)
+PORTS = range(12_000, 32_000)
+"""Below those that the system gives to whoever asks for any."""
+_tries = itertools.count(os.getpid() * 61)
+_held: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """A port free on 127.0.0.1 and ::1, which no other test of this run is given."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    first = FIRST_PORT + worker % 20 * PORTS_OF_A_WORKER
-    for number in itertools.islice(_ports, PORTS_OF_A_WORKER):
-        port = first + number % PORTS_OF_A_WORKER
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+    """A port that no other test is given while this process lives, of this run or another: it stays bound here, and a
+    server, which sets SO_REUSEADDR, may listen on it all the same."""
+    for number in itertools.islice(_tries, len(PORTS)):
+        holding = socket.socket()
+        port = PORTS[number % len(PORTS)]
+        try:
+            holding.bind(("127.0.0.1", port))
+        except OSError:
+            holding.close()
+            continue
+        holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _held.append(holding)
+        return port
     raise AssertionError("no port is free")
 
 
@@ -100,9 +101,9 @@ class Part:
     def kill(self) -> None:
         """kill -9, and wait for the end."""
         self.process.send_signal(signal.SIGKILL)
-        self._end(10)
+        self._end(60)
 
-    def stop(self, seconds: float = 30) -> int:
+    def stop(self, seconds: float = 60) -> int:
         """SIGTERM; returns the exit status after the drain."""
         self.process.terminate()
         return self._end(seconds)
@@ -115,7 +116,7 @@ class Part:
             self.process.wait()
             raise
         assert self._reader is not None
-        self._reader.join(10)
+        self._reader.join(60)
         return status
 
     def __enter__(self) -> Part:

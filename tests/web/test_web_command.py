@@ -27,7 +27,7 @@ def settings(data: Path, **more: object) -> dict[str, object]:
 def test_it_serves_without_a_broker_and_ends_with_status_0(tmp_path: Path) -> None:
     with Part("web", settings=settings(tmp_path)) as web:
         address = web.await_line("ready").rpartition(" ")[2]
-        with urllib.request.urlopen(address + "/api/search", timeout=10) as response:
+        with urllib.request.urlopen(address + "/api/search", timeout=60) as response:
             assert response.status == 200
         assert web.stop() == 0
 
@@ -65,19 +65,19 @@ def test_it_ends_when_another_process_takes_its_place_in_the_group(tmp_path: Pat
     kafka = {"kafka.bootstrap_servers": broker.bootstrap_servers}
     with Part("web", settings=settings(tmp_path / "original") | kafka) as web:
         address = web.await_line("ready").rpartition(" ")[2]
-        await_condition(lambda: is_ready(address), "partitions are assigned", 30)
+        await_condition(lambda: is_ready(address), "partitions are assigned", 60)
         # Somebody copied a data directory: both are the same member of the group, and the broker fences the older.
         copied = tmp_path / "copied" / "store"
         copied.mkdir(parents=True)
         shutil.copy(tmp_path / "original" / "store" / "group-instance-id", copied)
         with Part("web", settings=settings(tmp_path / "copied") | kafka):
             web.await_line("logpost: the indexer cannot go on: ")
-            assert web.process.wait(30) == 1
+            assert web.process.wait(60) == 1
 
 
 def is_ready(address: str) -> bool:
     try:
-        with urllib.request.urlopen(address + "/readyz", timeout=10):
+        with urllib.request.urlopen(address + "/readyz", timeout=60):
             return True
     except urllib.error.HTTPError:
         return False

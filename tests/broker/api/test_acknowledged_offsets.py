@@ -34,7 +34,7 @@ class HeldDisk(RealSystem):
         self.free.set()
 
     def fdatasync(self, fd: int, /) -> None:
-        self.free.wait(30)
+        self.free.wait(60)
         os.fdatasync(fd)
 
 
@@ -73,7 +73,7 @@ def after_the_sync(disk: HeldDisk, client: WireClient, ask: Callable[[], Any]) -
     with ThreadPoolExecutor(1) as other:
         answer = other.submit(ask)
         disk.free.set()
-        return answer.result(30)
+        return answer.result(60)
 
 
 @pytest.mark.parametrize(("timestamp", "offset"), [(LATEST, 1), (MAX_TIMESTAMP, 0), (1, 0)])
@@ -99,8 +99,8 @@ def test_a_clients_end_offset_counts_each_acknowledgement(shared_broker: Broker,
     consumer = Consumer({"bootstrap.servers": shared_broker.bootstrap_servers, "group.id": topic})
     for number in range(50):
         producer.produce(topic, b"v", partition=0)
-        assert producer.flush(30) == 0
-        assert consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=30) == (0, number + 1)
+        assert producer.flush(60) == 0
+        assert consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=60) == (0, number + 1)
     consumer.close()
 
 

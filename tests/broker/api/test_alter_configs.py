@@ -177,7 +177,7 @@ def test_a_kafka_client_changes_a_topic(client: WireClient, new_topic: NewTopic,
     admin = AdminClient({"bootstrap.servers": shared_broker.bootstrap_servers})
     entry = ConfigEntry("retention.ms", "5", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-    admin.incremental_alter_configs([resource])[resource].result(20)
+    admin.incremental_alter_configs([resource])[resource].result(60)
     assert value_of(client, topic, "retention.ms") == "5"
-    admin.create_partitions([NewPartitions(topic, 4)])[topic].result(20)
+    admin.create_partitions([NewPartitions(topic, 4)])[topic].result(60)
     assert len(admin.list_topics(topic, 20).topics[topic].partitions) == 4

@@ -25,7 +25,7 @@ def test_an_idempotent_producer(client: WireClient, new_topic: NewTopic, shared_
     producer = Producer({"bootstrap.servers": shared_broker.bootstrap_servers, "enable.idempotence": True})
     for _ in range(3):
         producer.produce(topic, b"v")
-        assert producer.flush(20) == 0
+        assert producer.flush(60) == 0
     [state] = describe(client, topic, 0)[0].active_producers
     assert (state.producer_epoch, state.last_sequence) == (0, 2)
     assert (state.coordinator_epoch, state.current_txn_start_offset) == (-1, -1)
@@ -41,7 +41,7 @@ def test_an_open_transaction_is_told_by_where_it_began(
     producer.init_transactions(20)
     producer.begin_transaction()
     producer.produce(topic, b"v")
-    assert producer.flush(20) == 0
+    assert producer.flush(60) == 0
     [state] = describe(client, topic, 0)[0].active_producers
     assert (state.current_txn_start_offset, state.coordinator_epoch) == (1, -1)
     producer.commit_transaction(20)

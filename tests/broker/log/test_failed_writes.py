@@ -181,7 +181,7 @@ def test_who_waits_for_a_sync_is_told_when_a_write_fails_meanwhile(tmp_path: Pat
         calls.fail("pwritev", errno.EIO)
         refused(lambda: append(log, b"third"))
         calls.failing = ""
-        _, waiting = await asyncio.wait([first, second], timeout=5)
+        _, waiting = await asyncio.wait([first, second], timeout=60)
         assert not waiting
         assert isinstance(second.exception(), ApiError)
 

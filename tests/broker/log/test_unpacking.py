@@ -16,7 +16,7 @@ from tests.broker.log.compacting import batch_of
 from tests.broker.log.logs import NOW_MS, changed
 
 CODECS = [GZIP, SNAPPY, LZ4, ZSTD]
-SECONDS = 30
+SECONDS = 60
 
 
 def in_codec(codec: int, value_bytes: int) -> bytes:

@@ -42,7 +42,7 @@ class FileOnDisk(File):
         self.disk = disk
 
     def sync(self) -> None:
-        assert self.disk.may_sync.wait(20)
+        assert self.disk.may_sync.wait(60)
         self.disk.syncs += 1
         if self.disk.broken:
             raise OSError(errno.EIO, "Input/output error")

@@ -58,7 +58,7 @@ def test_what_is_no_request_closes_its_connection_alone(
 ) -> None:
     with (
         caplog.at_level(logging.DEBUG, "broker"),
-        socket.create_connection(("127.0.0.1", shared_broker.port), timeout=20) as peer,
+        socket.create_connection(("127.0.0.1", shared_broker.port), timeout=60) as peer,
     ):
         port = peer.getsockname()[1]
         peer.sendall(data)
@@ -71,7 +71,7 @@ def test_what_is_no_request_closes_its_connection_alone(
 def test_random_bytes_close_their_connection_alone(client: WireClient, shared_broker: Broker) -> None:
     generator = random.Random(3)
     for _ in range(200):
-        with socket.create_connection(("127.0.0.1", shared_broker.port), timeout=20) as peer:
+        with socket.create_connection(("127.0.0.1", shared_broker.port), timeout=60) as peer:
             frame = generator.randbytes(generator.randrange(1, 200))
             api = generator.choice([0, 1, 2, 3, 18, 19, 20, 22]).to_bytes(2, "big")
             peer.sendall(len(frame).to_bytes(4, "big") + api + b"\0" + frame)
@@ -165,7 +165,7 @@ def test_a_client_that_reads_slowly_costs_one_answer_however_much_it_asks_for(sh
 
 def test_a_frame_above_the_limit_is_refused(caplog: pytest.LogCaptureFixture) -> None:
     config = BrokerConfig(port=0, metrics_port=0, max_request_bytes=1000)
-    with Broker(config) as broker, socket.create_connection(("127.0.0.1", broker.port), timeout=20) as peer:
+    with Broker(config) as broker, socket.create_connection(("127.0.0.1", broker.port), timeout=60) as peer:
         peer.sendall((1001).to_bytes(4, "big"))
         assert is_closed_by_the_broker(peer)
     assert "a frame of 1001 bytes (1 to 1000 are taken)" in caplog.text
@@ -176,7 +176,7 @@ def idle_after(milliseconds: int) -> BrokerConfig:
 
 
 def test_a_connection_that_nobody_uses_is_closed() -> None:
-    with Broker(idle_after(100)) as broker, socket.create_connection(("127.0.0.1", broker.port), timeout=20) as peer:
+    with Broker(idle_after(100)) as broker, socket.create_connection(("127.0.0.1", broker.port), timeout=60) as peer:
         assert is_closed_by_the_broker(peer)
 
 
@@ -212,5 +212,5 @@ def test_open_requests_are_answered_before_the_broker_stops() -> None:
         stopping = threading.Thread(target=broker.stop)
         stopping.start()
         assert client.receive().responses[0].partitions[0].records == b""
-        stopping.join(20)
+        stopping.join(60)
         assert not stopping.is_alive()

@@ -182,7 +182,7 @@ def test_unfinished_requests_have_one_limit_and_the_oldest_goes() -> None:
     config = BrokerConfig(port=0, metrics_port=0, queued_max_request_bytes=4_000_000)
     with Broker(config) as broker, WireClient(broker.port) as other:
         other.call("metadata", 4, {"topics": [{"name": "t"}], "allow_auto_topic_creation": True})
-        peers = [socket.create_connection(("127.0.0.1", broker.port), timeout=30) for _ in range(6)]
+        peers = [socket.create_connection(("127.0.0.1", broker.port), timeout=60) for _ in range(6)]
         for peer in peers:
             peer.sendall((50_000_000).to_bytes(4, "big") + bytes(900_000))
             assert produce_values(other, "t", b"v") >= 0  # what was sent is read by now
@@ -197,7 +197,7 @@ def test_unfinished_requests_have_one_limit_and_the_oldest_goes() -> None:
 def test_connections_above_the_limit_are_refused_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
     with Broker(BrokerConfig(port=0, metrics_port=0, max_connections=3)) as broker, WireClient(broker.port) as first:
         first.call("metadata", 4, {"topics": [{"name": "t"}], "allow_auto_topic_creation": True})
-        more = [socket.create_connection(("127.0.0.1", broker.port), timeout=30) for _ in range(10)]
+        more = [socket.create_connection(("127.0.0.1", broker.port), timeout=60) for _ in range(10)]
         refused = [peer for peer in more if is_closed(peer)]
         assert len(refused) == 8
         assert produce_values(first, "t", b"v") == 0
@@ -205,7 +205,7 @@ def test_connections_above_the_limit_are_refused_and_the_others_go_on(caplog: py
             peer.close()
         is_refused = True
         while is_refused:  # until the broker knows that the others are gone
-            with socket.create_connection(("127.0.0.1", broker.port), timeout=30) as peer:
+            with socket.create_connection(("127.0.0.1", broker.port), timeout=60) as peer:
                 is_refused = is_closed(peer)
     assert len([line for line in caplog.messages if "broker.max_connections" in line]) == 1
 

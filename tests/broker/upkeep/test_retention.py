@@ -242,7 +242,7 @@ class SlowDisk(Files):
 
     def unlink(self, path: Path) -> None:
         if path.name.endswith(".deleted"):
-            assert self.may_remove.wait(20)
+            assert self.may_remove.wait(60)
         super().unlink(path)
 
 

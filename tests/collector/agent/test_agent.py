@@ -153,7 +153,7 @@ class Writer:
         """Returns when the file has its new name."""
         self._rotated.clear()
         self._rotate.set()
-        assert self._rotated.wait(10)
+        assert self._rotated.wait(60)
 
     def _run(self) -> None:
         number, rotations = 0, 0

@@ -26,7 +26,7 @@ from tests.support.processes import free_port
 def make_topic(broker: Broker, **config: str) -> None:
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
     [future] = admin.create_topics([NewTopic("logs", 2, 1, config=config)]).values()
-    future.result(10)
+    future.result(60)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_positions_follow_what_the_broker_has(
     for number in range(100):
         publisher.send(b"host/app", record(str(number), number, number + 1), acks, number, number + 1)
     assert not publisher.has_room
-    assert publisher.flush(10)
+    assert publisher.flush(60)
     assert (acks.acknowledged, acks.settled, counts.in_flight, counts.acknowledged) == (100, True, 0, 100)
     assert publisher.has_room
     assert [record.message for record in topic.read_count(100)] == [str(number) for number in range(100)]
@@ -78,15 +78,15 @@ def test_a_client_that_gave_up_is_started_anew_and_loses_nothing(
         publisher = Publisher(KafkaConfig(bootstrap_servers=servers), max_in_flight=100, counts=counts)
         acks = Acks(0)
         publisher.send(b"host/app", record("0", 0, 1), acks, 0, 1)
-        assert publisher.flush(10)
+        assert publisher.flush(60)
     shutil.copytree(tmp_path / "broker", tmp_path / "older")
     with Broker(config, tmp_path / "broker"):
         publisher.send(b"host/app", record("1", 1, 2), acks, 1, 2)
-        assert publisher.flush(10)
+        assert publisher.flush(60)
     with Broker(config, tmp_path / "older"):
         for number in range(2, 50):
             publisher.send(b"host/app", record(str(number), number, number + 1), acks, number, number + 1)
-        assert publisher.flush(20)
+        assert publisher.flush(60)
         assert (acks.acknowledged, counts.in_flight) == (50, 0)
         reader = TopicReader(servers)
         arrived = {record.message for record in reader.read_count(49)}
@@ -106,7 +106,7 @@ def test_what_the_broker_finds_too_large_is_cut_and_arrives(
     publisher.send(b"host/app", record("before" * 20, 0, 1, kept=True), acks, 0, 1)
     publisher.send(b"host/app", record(text, 1, 2, path="/x"), acks, 1, 2)
     publisher.send(b"host/app", record("after", 2, 3), acks, 2, 3)
-    assert publisher.flush(20)
+    assert publisher.flush(60)
     assert acks.acknowledged == 3
     records = {record.src.start: record for record in topic.read_count(3) if record.src is not None}
     assert (records[0].message, records[0].attrs, records[2].message) == ("before" * 20, {"kept": True}, "after")
@@ -122,7 +122,7 @@ def test_what_the_client_finds_too_large_is_cut_and_arrives(
     make_topic(broker, **{"max.message.bytes": "2000000"})
     acks = Acks(0)
     publisher.send(b"host/app", record("x" * 9_000_000, 0, 1), acks, 0, 1)
-    assert publisher.flush(20)
+    assert publisher.flush(60)
     [only] = topic.read_count(1)
     assert (only.message, only.attrs) == ("x" * FIRST_CUT, {"truncated": True})
 
@@ -147,7 +147,7 @@ def test_how_far_the_clock_is_off_is_told(
     acks = Acks(0)
     for number in range(2):
         publisher.send(b"k", record("x", number, number + 1), acks, number, number + 1)
-        assert publisher.flush(20)
+        assert publisher.flush(60)
     publisher.close()
     assert -0.01 < counts.clock_offset_seconds - hours * 3600 < 30
     [said] = [line.message for line in caplog.records if "clock" in line.message]

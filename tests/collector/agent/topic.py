@@ -49,7 +49,7 @@ class TopicReader:
         self._consumer.close()
 
     def _assign(self) -> None:
-        found = self._consumer.list_topics(self._topic, timeout=5).topics[self._topic]
+        found = self._consumer.list_topics(self._topic, timeout=60).topics[self._topic]
         if found.error is None:
             self._consumer.assign([TopicPartition(self._topic, number, 0) for number in found.partitions])
             self._assigned = True

@@ -217,7 +217,7 @@ def test_a_forked_process_has_a_stream_of_its_own(make: Make, log: logging.Logge
     log.info("before the fork")
     process: BaseProcess = multiprocessing.get_context("fork").Process(target=log_in_child, args=(log,))
     process.start()
-    process.join(30)
+    process.join(60)
     assert process.exitcode == 0
     log.info("after the fork")
     records = topic.read(3)

@@ -115,7 +115,7 @@ def test_wait_ends_with_the_last_acknowledgement() -> None:
     assert not outbox.wait(0)
     [value] = take_all(outbox)
     threading.Thread(target=outbox.settle, args=(value,)).start()
-    assert outbox.wait(10)
+    assert outbox.wait(60)
 
 
 @given(st.integers(1, 6), st.lists(st.sampled_from(["offer", "take", "settle", "put_back", "refuse"]), max_size=80))

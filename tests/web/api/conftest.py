@@ -104,7 +104,7 @@ def address(store: Store) -> Iterator[str]:
 def fetch(url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
     request = urllib.request.Request(url, headers=dict(headers or {}), method=method)
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             body = response.read()
             unpacked = gzip.decompress(body) if response.headers["content-encoding"] == "gzip" else body
             return Answer(response.status, response.headers, unpacked)
@@ -115,7 +115,7 @@ def fetch(url: str, *, method: str = "GET", headers: Mapping[str, str] | None = 
 
 def exchange(address: str, request: str) -> tuple[int, Message, bytes]:
     """Send these bytes as they are; status, headers and body of the answer, after which the server must close."""
-    with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=60) as connection:
         connection.sendall(request.encode("latin-1"))
         answer = http.client.HTTPResponse(connection)
         answer.begin()

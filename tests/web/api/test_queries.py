@@ -79,7 +79,7 @@ def test_a_statement_ends_when_its_client_goes_and_its_place_is_free(store: Stor
             await until(lambda: running(store) > 0)
 
     asyncio.run(story())
-    await_condition(lambda: running(store) == 0, "nothing runs", 30)
+    await_condition(lambda: running(store) == 0, "nothing runs", 60)
 
 
 def test_a_connection_that_closes_ends_its_statement(store: Store, queries: Queries) -> None:
@@ -88,10 +88,10 @@ def test_a_connection_that_closes_ends_its_statement(store: Store, queries: Quer
         raise AssertionError("it cannot end")
 
     with serving(Starlette(routes=[Route("/", endpoint)], exception_handlers=HANDLERS)) as address:
-        with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=60) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            await_condition(lambda: running(store) == 1, "it runs", 30)
-        await_condition(lambda: running(store) == 0, "it ended", 30)
+            await_condition(lambda: running(store) == 1, "it runs", 60)
+        await_condition(lambda: running(store) == 0, "it ended", 60)
 
 
 @pytest.mark.parametrize("client", ["10.0.0.1", "10.0.0.2"])

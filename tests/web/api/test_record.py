@@ -167,9 +167,9 @@ def raw_address(store: Store) -> Iterator[str]:
         producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
         for value in (b'{"message": "first"}', bytes(range(256)) * 3000, None):
             producer.produce("logs-raw", value, partition=0)
-            assert producer.flush(30) == 0
+            assert producer.flush(60) == 0
         producer.produce("other", b"x", partition=0)
-        assert producer.flush(30) == 0
+        assert producer.flush(60) == 0
         with serving(create_app(services_of(store, config))) as address:
             yield address
 

@@ -30,7 +30,7 @@ def produce(broker: Broker, topic: str, count: int) -> None:
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
     for number in range(count):
         producer.produce(topic, str(number).encode(), partition=0)
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
 
 
 def commit(broker: Broker, group: str, topic: str, offset: int) -> None:
@@ -60,7 +60,7 @@ def test_offsets_commits_and_lag_under_kafka_exporters_names(broker: Broker, reg
 
 def test_a_partition_without_a_commit_beside_one_with(broker: Broker, registry: CollectorRegistry) -> None:
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
-    admin.create_topics([NewTopic("orders", 2), NewTopic("letters", 1)])["orders"].result(30)
+    admin.create_topics([NewTopic("orders", 2), NewTopic("letters", 1)])["orders"].result(60)
     produce(broker, "orders", 3)
     commit(broker, "billing", "orders", 1)
     value = registry.get_sample_value

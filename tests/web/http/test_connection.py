@@ -43,7 +43,7 @@ def serving(most: int = 100, request_seconds: float = PATIENT, app: ASGIApp = AN
 
 
 def connect(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=30)
+    return socket.create_connection(("127.0.0.1", port), timeout=60)
 
 
 def status(connection: socket.socket) -> bytes:
@@ -110,7 +110,7 @@ def test_connections_above_the_limit_are_refused_and_those_below_are_served() ->
         first.sendall(WHOLE)
         assert status(first) == b"HTTP/1.1 200 OK"
         second.close()
-        await_condition(lambda: is_served(port), "the place of the one that left is free", 30)
+        await_condition(lambda: is_served(port), "the place of the one that left is free", 60)
 
 
 @pytest.mark.parametrize("ahead", [b"", WHOLE, WHOLE * 3, WHOLE[:-4]])
@@ -126,9 +126,9 @@ def test_a_client_that_goes_is_noticed_whatever_it_sent_ahead(ahead: bytes) -> N
     with serving(app=app) as port:
         with connect(port) as connection:
             connection.sendall(WHOLE)
-            assert asked.wait(30)
+            assert asked.wait(60)
             connection.sendall(ahead)
-        assert gone.wait(30)
+        assert gone.wait(60)
 
 
 def test_requests_that_were_sent_ahead_are_answered_in_turn() -> None:

@@ -45,7 +45,7 @@ class Box:
 
     def get(self, path: str, **parameters: object) -> Any:
         url = f"http://127.0.0.1:{self.web_port}{path}?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(url, timeout=30) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return json.load(answer)
 
     def total(self) -> int:
@@ -67,7 +67,7 @@ class Box:
             except urllib.error.HTTPError:
                 return False
 
-        await_condition(is_ready, "the web is ready", 30)
+        await_condition(is_ready, "the web is ready", 60)
 
     def await_total(self, expected: int, seconds: float) -> None:
         await_condition(lambda: self.total() >= expected, f"{expected} rows", seconds)
@@ -122,7 +122,7 @@ def test_kill_9_of_the_web_at_any_moment_indexes_everything_once(box: Box, reque
 def test_a_broker_that_goes_away_is_waited_for_quietly(box: Box) -> None:
     producer = Producer({"bootstrap.servers": box.bootstrap_servers})
     producer.produce("logs", b"before")
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
     box.await_total(1, 30)
     said = len(box.web.lines)
     box.broker.kill()
@@ -130,7 +130,7 @@ def test_a_broker_that_goes_away_is_waited_for_quietly(box: Box) -> None:
     assert box.total() == 1
     box.broker.start()
     producer.produce("logs", b"after")
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
     box.await_total(2, 30)
     box.web.await_line("the broker is back", after=said)
     # A broker that is slow to answer may be away twice; but a line comes when that changes, and not at each try.
@@ -143,7 +143,7 @@ def test_a_broker_that_goes_away_is_waited_for_quietly(box: Box) -> None:
 def test_the_web_ends_while_the_broker_is_away(box: Box) -> None:
     producer = Producer({"bootstrap.servers": box.bootstrap_servers})
     producer.produce("logs", b"one")
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0
     box.await_total(1, 30)
     box.broker.kill()
-    assert box.web.stop(20) == 0
+    assert box.web.stop(60) == 0

@@ -64,12 +64,12 @@ def test_a_gate_closes_when_all_have_left_and_opens_again() -> None:
     def inside(name: str) -> None:
         with gate.inside():
             entered.set()
-            leave.wait(30)
+            leave.wait(60)
             order.append(name)
 
     first = threading.Thread(target=inside, args=("first",))
     first.start()
-    assert entered.wait(30)
+    assert entered.wait(60)
     leave.set()
     with gate.closed():
         order.append("closed")
@@ -77,6 +77,6 @@ def test_a_gate_closes_when_all_have_left_and_opens_again() -> None:
         second.start()
         with gate.inside():  # who closed it may enter
             order.append("closer")
-    first.join(30)
-    second.join(30)
+    first.join(60)
+    second.join(60)
     assert order == ["first", "closed", "closer", "second"]

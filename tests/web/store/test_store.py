@@ -134,7 +134,7 @@ def test_a_server_that_is_away_is_named_without_its_password(tmp_path: Path) -> 
 
 def test_statements_of_many_threads_run_side_by_side(store: Store) -> None:
     threads = 4
-    together = threading.Barrier(threads, timeout=30)
+    together = threading.Barrier(threads, timeout=60)
     answers: list[object] = []
 
     def ask(number: int) -> None:
