@@ -180,14 +180,14 @@ def beat(service: GroupService, member: str, epoch: int) -> asyncio.Future[Membe
 
 async def lose_a_member_on_a_full_disk(directory: Path, monkeypatch: pytest.MonkeyPatch, *, leaves: bool) -> None:
     monkeypatch.setattr(logpost_broker.groups.service, "RETRY_MS", 10)
-    limits = ConsumerGroupLimits(session_timeout_ms=100)
-    monkeypatch.setattr(logpost_broker.groups.service, "consumer_limits", lambda *_: limits)
+    session_ms = 60_000
+    monkeypatch.setattr(
+        logpost_broker.groups.service, "consumer_limits", lambda *_: ConsumerGroupLimits(session_timeout_ms=session_ms)
+    )
     async with running(directory) as (partitions, service):
         partitions.create_topic("logs", 1)
         gone = await beat(service, "gone", 0)
         with full_disk(partitions, monkeypatch):
-            if leaves:
-                assert (await beat(service, "gone", -1)).code is ErrorCode.coordinator_not_available
             rang, expire = asyncio.Event(), service.core.expire
 
             def heard(key: Hashable, now_ms: int) -> Outcome:
@@ -195,7 +195,14 @@ async def lose_a_member_on_a_full_disk(directory: Path, monkeypatch: pytest.Monk
                 return expire(key, now_ms)
 
             monkeypatch.setattr(service.core, "expire", heard)
+            session_ms = 1
+            last = [beat(service, "gone", gone.member_epoch)]  # its session ends soon, and not before it leaves
+            if leaves:
+                last.append(beat(service, "gone", -1))
+                assert (await last[1]).code is ErrorCode.coordinator_not_available
+            await last[0]
             await rang.wait()
+        session_ms = 60_000
         reply = await beat(service, "next", 0)
         while not reply.assigned:
             await asyncio.sleep(0.01)  # the interval of its heartbeats
@@ -207,7 +214,7 @@ async def lose_a_member_on_a_full_disk(directory: Path, monkeypatch: pytest.Monk
 def test_a_member_whose_end_could_not_be_journaled_is_gone_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leaves: bool
 ) -> None:
-    asyncio.run(asyncio.wait_for(lose_a_member_on_a_full_disk(tmp_path, monkeypatch, leaves=leaves), 30))
+    asyncio.run(asyncio.wait_for(lose_a_member_on_a_full_disk(tmp_path, monkeypatch, leaves=leaves), 60))
 
 
 async def delete_a_topic_on_a_full_disk(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,4 +234,4 @@ async def delete_a_topic_on_a_full_disk(directory: Path, monkeypatch: pytest.Mon
 def test_offsets_that_could_not_be_forgotten_with_their_topic_are_soon_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asyncio.run(asyncio.wait_for(delete_a_topic_on_a_full_disk(tmp_path, monkeypatch), 30))
+    asyncio.run(asyncio.wait_for(delete_a_topic_on_a_full_disk(tmp_path, monkeypatch), 60))

@@ -157,7 +157,7 @@ def test_flush_interval_syncs_behind_the_answer(tmp_path: Path) -> None:
     async def story(node: Node, log: PartitionLog) -> None:
         append(log, b"v")
         assert node.partitions.durable(log).done()
-        assert await asyncio.to_thread(disk.synced.wait, 20)
+        assert await asyncio.to_thread(disk.synced.wait, 60)
 
     on_a_node(tmp_path, story, disk, flush="interval", flush_interval_ms=10)
 

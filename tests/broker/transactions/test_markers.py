@@ -152,5 +152,5 @@ async def _marked(node: Node, partition: int) -> None:
 def test_a_scan_that_fails_is_not_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asyncio.run(asyncio.wait_for(break_a_scan(tmp_path, monkeypatch), 30))
+    asyncio.run(asyncio.wait_for(break_a_scan(tmp_path, monkeypatch), 60))
     assert "the scan for transactions that have timed out failed" in caplog.text

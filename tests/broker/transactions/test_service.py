@@ -136,7 +136,7 @@ async def time_out(directory: Path) -> None:
 
 
 def test_a_transaction_that_takes_too_long_is_aborted_by_the_scan(data: Path) -> None:
-    asyncio.run(asyncio.wait_for(time_out(data), 5))
+    asyncio.run(asyncio.wait_for(time_out(data), 60))
 
 
 async def init_over_an_open_transaction(directory: Path) -> None:

@@ -54,7 +54,7 @@ def running(store: Store) -> int:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    await asyncio.to_thread(await_condition, condition, "so many run", 30)
+    await asyncio.to_thread(await_condition, condition, "so many run", 60)
 
 
 @contextlib.asynccontextmanager
