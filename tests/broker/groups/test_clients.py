@@ -165,15 +165,13 @@ def test_a_killed_member_is_noticed_when_its_session_ends(
 def test_a_killed_static_member_has_its_partitions_back_at_once(
     servers: str, topic: str, group: str, consumer: Callable[..., Consumer]
 ) -> None:
-    """As the indexer does: its session of 45 seconds is not waited for."""
-    static = {"group_instance_id": "indexer", "session_timeout_ms": 45_000}
+    """As the indexer does: its session, longer than this test may take, is not waited for."""
+    static = {"group_instance_id": "indexer", "session_timeout_ms": 270_000}
     assert run_and_kill(servers, group, topic, **static) == PARTITIONS
     produce(servers, topic, b"second")
     successor = consumer(**static)
-    started = time.monotonic()
     successor.subscribe([topic])
     until(lambda: len(partitions(successor)) == PARTITIONS, successor)
-    assert time.monotonic() - started < 20.0
     members = describe(servers, group).members
     assert [(member.group_instance_id, len(member.assignment.topic_partitions)) for member in members] == [
         ("indexer", PARTITIONS)

@@ -200,9 +200,9 @@ def test_what_a_member_had_that_is_silent_is_free(
     limited(monkeypatch, ShareLimits(session_timeout_ms=1_000))
     with Broker(EMBEDDED, tmp_path) as broker:
         session, other = begin(broker), session_on(broker)
-        beat(session, 0, TOPIC)
         other.fetch()
         produce(broker, 1)
+        beat(session, 0, TOPIC)
         assert session.fetch() == [(0, 0, 1)]
         while not (given := other.fetch()):
             pass
