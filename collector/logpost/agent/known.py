@@ -49,6 +49,15 @@ class KnownStreams:
             if now_s - position.seen >= EXPIRY_SECONDS:
                 self._remove(position)
 
+    def missed(self) -> list[FilePosition]:
+        """Streams of an earlier run whose files were not found yet."""
+        return list(self._missed.values())
+
+    @property
+    def inode_numbers(self) -> set[int]:
+        """Of the files that were read, on any device."""
+        return {inode for _, inode in self._by_inode}
+
     def knows(self, inode: tuple[int, int]) -> bool:
         """A file with this device and inode was read."""
         return inode in self._by_inode

@@ -28,6 +28,7 @@ class Counts:
     files_open: int = 0
     files_rotated: int = 0
     rotated_dropped: int = 0
+    files_gone: int = 0
     backlog_bytes: int = 0
     clock_offset_seconds: float = 0.0
 
@@ -41,6 +42,7 @@ _COUNTERS = {
     "split": "Pieces of lines longer than max_line_bytes.",
     "shrunk": "Records cut because the broker refused their size.",
     "rotated_dropped": "Rotated files that are not looked at any more because there were too many.",
+    "files_gone": "Logs that were not found at the start, nor what rotation made of them.",
 }
 _GAUGES = {
     "in_flight": "Records sent and not yet acknowledged.",

@@ -13,14 +13,17 @@ import os
 import sys
 import zlib
 from collections import deque
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, cast
 
 from logpost.agent.file_names import as_one_line
-from logpost.agent.fingerprint import HEAD_BYTES, TAIL_BYTES, fingerprint_of
+from logpost.agent.fingerprint import HEAD_BYTES, TAIL_BYTES, ReadAt, fingerprint_of
 from logpost.agent.lines import Split, split
-from logpost.agent.opening import open_log
+from logpost.agent.opening import bytes_of, open_log
 from logpost.agent.positions import FilePosition
+from logpost.agent.rotation import READABLE
 from logpost.agent.stream import Stream
 
 if sys.version_info >= (3, 14):
@@ -68,6 +71,17 @@ def _unpacking(path: Path, packed: IO[bytes]) -> IO[bytes]:
         case ".zst":
             return cast(IO[bytes], zstd.ZstdFile(packed))
     return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
+
+
+@contextmanager
+def bytes_in(path: Path) -> Iterator[ReadAt]:
+    """The bytes of the log `path`, which may be compressed. Raises OSError."""
+    if path.name.endswith(READABLE):
+        with closing(Unpacked(path)) as unpacked:
+            yield unpacked.read_at
+    else:
+        with bytes_of(path) as (read_at, _):
+            yield read_at
 
 
 class PackedReader:

@@ -47,6 +47,8 @@ class FilePosition(msgspec.Struct, kw_only=True, omit_defaults=True):
     """When the file was last written to, as it was when `offset` was taken; a copy of it is not older."""
     packed: bool = False
     """Device and inode are those of its compressed copy, which was read to its end."""
+    gone: bool = False
+    """Its file was not found any more, which was said if it may have had more than was read."""
 
     @property
     def names(self) -> Iterator[Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from logpost.agent.acks import Acks
 from logpost.agent.beside import Listings
+from logpost.agent.gone import tell_gone
 from logpost.agent.held import HeldCopies
 from logpost.agent.known import KnownStreams
 from logpost.agent.meeting import Meeting
@@ -129,7 +130,10 @@ class Tailer:
             self._unseen.list(self._directories())
             self._meeting.meet_known(now, now_ns)
             self._taking_up.missed(self._logs, self._saved_ns, self._meeting, now, now_ns)
+        was_first = self._meeting.is_first
         self._meeting.end_scan(now, now_ns)
+        if was_first:
+            self._tell_gone()
         self._taking_up.rotated(now, now_ns)
         self._taking_up.unseen(self._unseen_logs(now), self._meeting, now, now_ns)
         self._reading.save_met()
@@ -191,6 +195,10 @@ class Tailer:
             self._known.forget_expired(now_s)
         reading = self._reading.positions(now_s, all_seen=is_new_hour)
         return [*reading, *self._packed.positions(now_s), *self._known.all()]
+
+    def _tell_gone(self) -> None:
+        self._counts.files_gone += tell_gone(self._known.missed(), {log.path for log in self._logs})
+        self._reading.changed = True
 
     def _directories(self) -> set[str]:
         """Where logs are, and where rotation leaves what it makes of them."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import chain
 
 from logpost.agent.fingerprint import fingerprint
 from logpost.agent.known import KnownStreams
 from logpost.agent.meeting import Meeting
 from logpost.agent.missed import Log, Missed, MissedFiles
+from logpost.agent.moved import MovedFiles, renamed_oddly
 from logpost.agent.opening import bytes_of
-from logpost.agent.packed import PackedReader, Unpacked
+from logpost.agent.packed import PackedReader, Unpacked, bytes_in
 from logpost.agent.packed_files import PackedFiles
 from logpost.agent.positions import FilePosition, new_position
 from logpost.agent.reader import FileId
@@ -48,8 +50,12 @@ class TakingUp:
     def missed(self, logs: Sequence[Log], saved_ns: int | None, meeting: Meeting, now: float, now_ns: int) -> None:
         """What was rotated while the agent was not running, and not read to its end. `logs`: that an earlier run has
         read; `saved_ns`: when it ended, by the file system's clock."""
-        missed_files = MissedFiles(self._known, logs, saved_ns=saved_ns, is_met=meeting.is_met, is_copy=meeting.is_copy)
-        for missed in missed_files:
+        is_met, is_copy = meeting.is_met, meeting.is_copy
+        # One after the other: each looks for what those before it have not found.
+        beside = MissedFiles(self._known, logs, saved_ns=saved_ns, is_met=is_met, is_copy=is_copy)
+        moved = MovedFiles(self._known, logs, saved_ns=saved_ns, is_met=is_met)
+        renamed = renamed_oddly(self._known, logs, saved_ns=saved_ns, is_met=is_met)
+        for missed in chain(beside, (file for file in moved if not self._is_shipped(file, now_ns)), renamed):
             try:
                 if missed.is_packed:
                     self._take_up_packed(missed, now_ns)
@@ -57,6 +63,18 @@ class TakingUp:
                     self._take_up(missed, now, now_ns)
             except OSError as error:
                 self._reports.tell(missed.path, error)
+
+    def _is_shipped(self, moved: Missed, now_ns: int) -> bool:
+        """A stream has the bytes of this file: it is a copy that nobody rotated."""
+        if moved.position is not None:
+            return False
+        called = moved.log.path.with_name(moved.path.name)
+        try:
+            with bytes_in(moved.path) as read_at:
+                return Shipped(self._streams(now_ns // SECOND_NS)).has(called, read_at)
+        except OSError as error:
+            self._reports.tell(moved.path, error)
+            return True
 
     def unseen(self, found: Iterable[Missed], meeting: Meeting, now: float, now_ns: int) -> None:
         """Files that were begun and rotated before they were seen, unless a stream has their bytes."""
@@ -101,6 +119,7 @@ class TakingUp:
                 self._read_copy(rotated, now_ns)
         for gone in self._rotated.take_gone():
             self._read_copy(gone, now_ns)
+            gone.position.gone = True  # it was read to its end
 
     def _take_up(self, missed: Missed, now: float, now_ns: int) -> FilePosition:
         path, status, position = missed.path, missed.status, missed.position
