@@ -60,7 +60,7 @@ def _add_import(commands: Commands) -> None:
     summary = "Take over topics from a log directory of Apache Kafka. Both are stopped."
     parser = add_parser(commands, "import", _import, summary, nested=True)
     parser.add_argument("kafka_directory", metavar="KAFKA_LOG_DIR", type=Path, help="Kafka's log.dirs")
-    parser.add_argument("topics", metavar="TOPIC", nargs="*", help="default: all but Kafka's internal ones")
+    parser.add_argument("topics", metavar="TOPIC", nargs="*", default=[], help="default: all but Kafka's internal ones")
     parser.add_argument("--move", action="store_true", help="take the files away from Kafka; needs no second room")
 
 

@@ -34,14 +34,17 @@ def _mistakes(config: Config) -> Iterator[tuple[str, str]]:
             yield f"{name}.listen", mistake
     unusable = kafka_mistakes(config.kafka)
     yield from unusable.items()
-    if mistake := _raised(lambda: scheme_and_rest(config.store.url)):
-        yield "store.url", mistake
     if not unusable and (mistake := _raised(lambda: check_client(config.kafka))):
         yield "kafka.security_protocol", mistake
     if mistake := _raised(lambda: re.compile(config.store.topics)):
         yield "store.topics", f"store.topics: {mistake}"
-    if mistake := _raised(lambda: zone("")):
-        yield "TZ", mistake
+    for key, check in (
+        ("data", config.data_directory),
+        ("store.url", lambda: scheme_and_rest(config.store.url)),
+        ("TZ", lambda: zone("")),
+    ):
+        if mistake := _raised(check):
+            yield key, mistake
     journals = 0
     for place, source in enumerate(config.agent.source):
         journals += isinstance(source, JournalSource)

@@ -4,6 +4,8 @@ collector alone has `agent`, the `server` extra adds the others."""
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points, version
@@ -12,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from logpost.config import Config, Loaded, load
 from logpost.errors import LogpostError
+
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""Errors of a standard output that leads to a file: files that are opened by name tell it."""
 
 Run = Callable[[argparse.Namespace, Config], int]
 if TYPE_CHECKING:
@@ -37,6 +42,29 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 failed, 2 wrong usage or configuration."""
+    _open_streams()
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
+    except LogpostError as error:
+        return _failed(str(error), error.exit_status)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        _write_no_more()
+        return 0  # the reader went away (`logpost search … | head`): it has what it wanted
+    except OSError as error:
+        if error.filename is not None:
+            remedy = ": run this as its owner, or name another place" if isinstance(error, PermissionError) else ""
+            return _failed(f"cannot use {error.filename}: {error.strerror}{remedy}")
+        if error.errno not in UNWRITABLE:
+            raise
+        _write_no_more()
+        return _failed(f"cannot write the output: {error.strerror}")
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = Parser(prog="logpost", description="A post office for logs.")
     parser.add_argument("--version", action="version", version=f"logpost {version('logpost')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -45,18 +73,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     try:
         return int(parsed.run(parsed, parsed.configuration(parsed).config))
-    except LogpostError as error:
-        sys.stderr.write(f"logpost: {error}\n")
-        return error.exit_status
     except ModuleNotFoundError as error:
-        sys.stderr.write(f"logpost: `{parsed.command}` needs {error.name}: pip install 'logpost[server]'\n")
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # The reader of our output went away (`logpost search … | head`); nothing is left to say.
-        sys.stderr.close()
-        return 0
+        return _failed(f"`{parsed.command}` needs {error.name}: pip install 'logpost[server]'")
+
+
+def _failed(why: str, status: int = 1) -> int:
+    sys.stderr.write(f"logpost: {why}\n")
+    return status
+
+
+def _open_streams() -> None:
+    """A standard stream that the caller closed leads nowhere: else the next file that is opened gets its number, and
+    what is printed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # open to the end
+
+
+def _write_no_more() -> None:
+    """What is left goes nowhere: the interpreter would try to write it once more at its end, and end with 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def utf_8(argument: str) -> str:
+    """An argument that must be text, for `type=`: UTF-8, whatever the terminal's encoding is."""
+    if not any("\ud800" <= sign <= "\udfff" for sign in argument):
+        return argument
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeDecodeError:
+        raise argparse.ArgumentTypeError(f"{argument!r} is not UTF-8") from None
 
 
 def add_parser(commands: Commands, name: str, run: Run, summary: str, *, nested: bool = False) -> Parser:

@@ -228,7 +228,12 @@ class Config(Table, frozen=True):
     web: WebConfig = WebConfig()
 
     def data_directory(self) -> Path:
-        return Path(self.data) if self.data else default_data_directory()
+        """Raises ConfigError where it lies in a home directory and there is none."""
+        try:
+            # A file and the environment know no shell that would read the `~`.
+            return Path(self.data).expanduser() if self.data else default_data_directory()
+        except RuntimeError as error:
+            raise ConfigError(f"data: {error}: name a directory") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

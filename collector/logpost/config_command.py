@@ -62,4 +62,5 @@ def _masked(value: object) -> object:
     """Addresses without the password inside them."""
     if not isinstance(value, str):
         return value
+    value = value.encode(errors="backslashreplace").decode()  # a path may be any bytes
     return _URL_PASSWORD.sub(lambda found: "…" if found[1] is None else f"{found[1]}:…@", value)

@@ -54,12 +54,13 @@ def keep_private(data: Path, part: str) -> None:
     older release made in `part` of it is set right."""
     os.umask(0o777 & ~DIRECTORY_MODE)
     directory = data / part
-    if directory.is_dir() and directory.stat().st_mode & 0o7777 & ~DIRECTORY_MODE:
-        for path in directory.rglob("*"):
-            restrict(path)
-        restrict(directory)  # last: a start that was interrupted here looks again
-    if data.is_dir() and {path.name for path in data.iterdir()} <= PARTS:
-        restrict(data)
+    with contextlib.suppress(OSError):  # who may not look at it is told so when it is locked
+        if directory.is_dir() and directory.stat().st_mode & 0o7777 & ~DIRECTORY_MODE:
+            for path in directory.rglob("*"):
+                restrict(path)
+            restrict(directory)  # last: a start that was interrupted here looks again
+        if data.is_dir() and {path.name for path in data.iterdir()} <= PARTS:
+            restrict(data)
 
 
 def restrict(path: Path) -> None:

@@ -320,6 +320,9 @@ servise = "x"
         ('[[agent.source]]\ntype = "file"\npaths = ["/x/**y"]\n', ["agent.source[0].paths[0]"]),
         ('[[agent.source]]\ntype = "journal"\n' * 2, ["only one source"]),
         ('[store]\ntopics = "^("\n', ["store.topics"]),
+        ('[store]\nurl = "clickhouse://"\n', ["store.url: expected clickhouse://user@host:8443/database, got no host"]),
+        ('[store]\nurl = "clickhouse://me:secret@box:http/logs"\n', ["store.url: expected clickhouse://user@host"]),
+        ('data = "~no-such-user/logs"\n', ["data: Could not determine home directory"]),
         ('[broker]\ninsecure = true\nlisten = "256.1.1.1"\n', ["broker.listen = '256.1.1.1' is no address"]),
         ('[web]\nlisten = "localhost:8080"\n', ["is no address (the port is web.port)"]),
         ("[broker]\nport = 8080\n[web]\nport = 8080\n", ["web.port = 8080 is the port of broker.port too"]),
@@ -383,3 +386,8 @@ def test_print_shows_both_spellings(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert f'broker.retention_ms = 172800000  # {file} (broker.retention = "2 days")\n' in printed
     assert f'broker.segment_bytes = 1048576  # {file} (broker.segment = "1MiB")\n' in printed
     assert 'store.block_seconds = 0.5  # default (store.block = "500ms")\n' in printed
+
+
+def test_a_home_directory_is_found_without_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert Config(data="~/logs").data_directory() == Path("/home/ada/logs")

@@ -54,6 +54,7 @@ def test_check_and_rebuild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
         answer = store(box, "check")
         assert answer.returncode == 1
         assert "rows are missing" in answer.stdout
+        assert answer.stderr == ""
         assert store(box, "rebuild").returncode == 0
         with box.web.start():
             box.await_total(100, 60)

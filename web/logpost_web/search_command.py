@@ -22,7 +22,7 @@ from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
-from logpost.cli import Commands, add_parser
+from logpost.cli import Commands, add_parser, utf_8
 from logpost.config import Config
 from logpost.errors import LogpostError
 from logpost_web.errors import BadArgumentError
@@ -60,11 +60,17 @@ class SearchError(LogpostError):
 def add_command(commands: Commands) -> None:
     parser = add_parser(commands, "search", run, "Search the logs; prints the newest matches, the last line newest.")
     parser.dash_is_text = True
-    parser.add_argument("query", metavar="QUERY", nargs="?", default="", help="see docs/search.md; default: everything")
     parser.add_argument(
-        "--since", metavar="TIME", default="", help="30m, 1h, 7d ago, or a time: 2026-11-20 19:00 (default: all time)"
+        "query", metavar="QUERY", nargs="?", default="", type=utf_8, help="see docs/search.md; default: everything"
     )
-    parser.add_argument("--until", metavar="TIME", default="", help="the same (default: now)")
+    parser.add_argument(
+        "--since",
+        metavar="TIME",
+        default="",
+        type=utf_8,
+        help="30m, 1h, 7d ago, or a time: 2026-11-20 19:00 (default: all time)",
+    )
+    parser.add_argument("--until", metavar="TIME", default="", type=utf_8, help="the same (default: now)")
     parser.add_argument("--limit", metavar="N", type=_positive, default=100, help="most lines (default: 100)")
     parser.add_argument("--json", action="store_true", help="one JSON object per line, the newest first")
     parser.add_argument("--url", default="", help="the server (default: http://localhost and web.port)")
@@ -156,8 +162,9 @@ def _read(address: str) -> bytes:
         raise
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        reason = getattr(reason, "strerror", None) or reason
         server = address.partition("/api/")[0]
-        raise SearchError(f"{server} does not answer ({reason}): is `logpost web` running?") from error
+        raise SearchError(f"{server} does not answer ({reason}): is `logpost up` or `logpost web` running?") from error
 
 
 def _refusal(error: urllib.error.HTTPError, query: str) -> str:

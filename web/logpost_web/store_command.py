@@ -115,11 +115,11 @@ def _rebuild_stopped(config: Config, directory: Path) -> dict[str, Any]:
 def _await_rebuild(config: Config) -> dict[str, Any]:
     answer = _ask(config, "POST", "/api/store/rebuild")
     while answer["state"] != "done":
-        _say(f"\r{answer['records_left']:,} records are to be read   ")
+        _show_progress(f"\r{answer['records_left']:,} records are to be read   ")
         # `time.sleep` fails where the clock is shifted by a preloaded library.
         select.select((), (), (), POLL_SECONDS)
         answer = _ask(config, "GET", "/api/store/rebuild")
-    _say("\r")
+    _show_progress("\r")
     return answer
 
 
@@ -134,7 +134,12 @@ def _ask(config: Config, method: str, path: str) -> dict[str, Any]:
 
 
 def _say_parts(done: int, of: int) -> None:
-    _say(f"\r{done:,} of {of:,} parts" + ("\n" if done == of else ""))
+    _show_progress(f"\r{done:,} of {of:,} parts" + ("\n" if done == of else ""))
+
+
+def _show_progress(text: str) -> None:
+    if sys.stderr.isatty():
+        _say(text)
 
 
 def _say(text: str) -> None:

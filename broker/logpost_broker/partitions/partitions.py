@@ -161,7 +161,7 @@ class Partitions:
         """Create a topic durably. Raises ApiError: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS,
         INVALID_CONFIG, KAFKA_STORAGE_ERROR."""
         topic = self.topics.create(NewTopic(name, partitions, configs or {}, internal))
-        logger.info("created topic %s with %d partitions", name, partitions)
+        _say_created(topic)
         return topic
 
     async def create_topics(self, wanted: Sequence[NewTopic]) -> dict[str, Topic | ApiError]:
@@ -180,7 +180,7 @@ class Partitions:
             outcomes |= made
             for topic in made.values():
                 if isinstance(topic, Topic):
-                    logger.info("created topic %s with %d partitions", topic.name, topic.partitions)
+                    _say_created(topic)
         return outcomes
 
     def grow_topic(self, topic: Topic, partitions: int) -> None:
@@ -240,3 +240,8 @@ class Partitions:
 
 def _unusable(directory: Path, error: OSError) -> StartError:
     return StartError(f"cannot use {error.filename or directory}: {error.strerror}")
+
+
+def _say_created(topic: Topic) -> None:
+    plural = "" if topic.partitions == 1 else "s"
+    logger.info("created topic %s with %d partition%s", topic.name, topic.partitions, plural)

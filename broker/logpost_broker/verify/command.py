@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from logpost.config import Config
+from logpost.errors import ConfigError
 from logpost_broker.progress import MEGABYTE, Progress
 from logpost_broker.verify.directory import Verification, log_bytes
 from logpost_broker.verify.power_cut import cost_of_power_cut
@@ -24,9 +25,12 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
     """Raises ConfigError, StartError."""
     directory = parsed.directory or config.data_directory() / "broker"
     began = time.monotonic()
-    with Progress(log_bytes(directory), sys.stderr) as progress:
-        verification = Verification(directory=directory, config=config.broker, deep=parsed.deep, on_read=progress.add)
-        report = verification.run()
+    try:
+        with Progress(log_bytes(directory), sys.stderr) as progress:
+            read = progress.add
+            report = Verification(directory=directory, config=config.broker, deep=parsed.deep, on_read=read).run()
+    except PermissionError as error:
+        raise ConfigError(f"cannot read {error.filename}: {error.strerror}: run this as its owner") from error
     elapsed_seconds = time.monotonic() - began
     if parsed.json:
         sys.stdout.buffer.write(msgspec.json.encode(as_object(report, elapsed_seconds)) + b"\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from logpost.cli import Commands, add_parser
+from logpost.cli import Commands, add_parser, utf_8
 from logpost.config import Config
 
 
@@ -38,7 +38,7 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
 
 
 def _named(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("topic", metavar="TOPIC")
+    parser.add_argument("topic", metavar="TOPIC", type=utf_8)
 
 
 def _add_create(commands: Commands) -> None:
@@ -80,7 +80,7 @@ def _positive(text: str) -> int:
 
 
 def _setting(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
+    key, equals, value = utf_8(text).partition("=")
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
     return key, value

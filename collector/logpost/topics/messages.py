@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -39,17 +40,17 @@ def produce(parsed: argparse.Namespace, config: KafkaConfig) -> int:
     session = Session(config)
     with session.admin():
         pass  # no broker: said at once, and not when the first message has waited
-    given = [message.encode() for message in parsed.messages]
+    given = [os.fsencode(message) for message in parsed.messages]  # the bytes as they were typed
     lines = given or (line.rstrip(b"\r\n") for line in sys.stdin.buffer)
     try:
-        delivered = _deliver(session, parsed.topic, parsed.key, lines)
+        delivered = _deliver(session, parsed.topic, None if parsed.key is None else os.fsencode(parsed.key), lines)
     except SystemError as error:  # Ctrl-C in a delivery callback: confluent-kafka 2.16 loses the KeyboardInterrupt
         raise KeyboardInterrupt from error
     sys.stdout.write(f"delivered {delivered} message{'' if delivered == 1 else 's'} to {parsed.topic}\n")
     return 0
 
 
-def _deliver(session: Session, topic: str, key: str | None, values: Iterable[bytes]) -> int:
+def _deliver(session: Session, topic: str, key: bytes | None, values: Iterable[bytes]) -> int:
     """How many were delivered: all. Raises KafkaCommandError."""
     failures: list[KafkaError] = []
     delivered = 0
@@ -77,7 +78,7 @@ def _deliver(session: Session, topic: str, key: str | None, values: Iterable[byt
     return delivered
 
 
-def _put(producer: Producer, topic: str, key: str | None, value: bytes, on_delivery: DeliveryCallback) -> None:
+def _put(producer: Producer, topic: str, key: bytes | None, value: bytes, on_delivery: DeliveryCallback) -> None:
     while True:
         producer.poll(0)
         try:

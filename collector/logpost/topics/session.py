@@ -85,5 +85,5 @@ def topic_metadata(admin: AdminClient, name: str) -> TopicMetadata:
     """Raises KafkaCommandError when there is no such topic; unlike a question for the one topic, this creates none."""
     topics = admin.list_topics(timeout=SECONDS).topics
     if name not in topics:
-        raise KafkaCommandError(f"there is no topic {name}; `logpost topics create {name}` makes it")
+        raise KafkaCommandError(f"there is no topic {name}: `logpost topics list` names those that are there")
     return topics[name]

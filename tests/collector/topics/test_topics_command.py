@@ -49,7 +49,7 @@ def test_what_the_broker_refuses_is_said_in_a_line(topics: Topics) -> None:
     succeeded(topics("create", "letters"))
     assert failed(topics("create", "letters")) == "logpost: topic 'letters' already exists\n"
     assert "unknown topic config name: no.such" in failed(topics("create", "others", "--set", "no.such=1"))
-    missing = "logpost: there is no topic parcels; `logpost topics create parcels` makes it\n"
+    missing = "logpost: there is no topic parcels: `logpost topics list` names those that are there\n"
     for action in ("describe", "delete", "consume"):
         assert failed(topics(action, "parcels")) == missing
     assert "parcels" not in succeeded(topics("list")), "a question creates nothing"
@@ -84,6 +84,13 @@ def test_lines_of_the_input_come_out_again_byte_for_byte(topics: Topics, broker:
         [*command, "consume", "letters"], env=environment, capture_output=True, check=True, timeout=60
     )
     assert consumed.stdout == lines
+
+
+def test_a_message_of_the_command_line_may_be_any_bytes(topics: Topics) -> None:
+    succeeded(topics("create", "letters"))
+    succeeded(topics("produce", "--key", "k\udce9", "letters", "caf\udce9"))
+    [message] = map(json.loads, succeeded(topics("consume", "letters", "--json")).splitlines())
+    assert (message["key"], message["value"]) == ("k\\xe9", "caf\\xe9")
 
 
 def test_messages_as_json_have_their_key_and_place(topics: Topics) -> None:
