@@ -5,8 +5,9 @@ may be from an older release, or imported, and are no better than what comes.
 from __future__ import annotations
 
 MAX_RECORDS_BYTES = 100_000_000
-"""What the records of one batch may unpack to. Consumers of librdkafka unpack no more (their default of
-`receive.message.max.bytes`), the indexer among them: what is larger would be acknowledged and never read."""
+"""What the records of one batch may unpack to. Consumers of librdkafka unpack no more of zstd (their default of
+`receive.message.max.bytes`), the indexer among them: what is larger would be acknowledged and never read. Of the other
+codecs they unpack whatever comes: this bounds their memory too."""
 MAX_UNSIZED_BYTES = MAX_RECORDS_BYTES // 3
 """The same for zstd that does not say how much it is: librdkafka guesses, and triples its guess up to the limit."""
 UNPACKED_AT_ONCE_BYTES = 8 * 1024 * 1024

@@ -4,13 +4,11 @@ what is missing, also after a restart."""
 from __future__ import annotations
 
 import os
-import struct
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from crc32c import crc32c
 from prometheus_client import REGISTRY
 
 from logpost.config import BrokerConfig, Config, KafkaConfig, StoreConfig
@@ -21,21 +19,9 @@ from logpost_web.indexer.progress import SteppedOver
 from logpost_web.store.parts import broken_aside
 from logpost_web.store.store import Store
 from tests.support.appliance import await_condition
+from tests.web.indexer.forged import GZIP, LZ4, SNAPPY, UNKNOWN, ZSTD, batch, bomb, record
 
 SECONDS = 60.0
-GZIP, SNAPPY, LZ4, ZSTD, UNKNOWN = 1, 2, 3, 4, 7
-
-
-def record(delta: int, value: bytes = b"forged") -> bytes:
-    body = bytes([0, 0, 2 * delta, 1, 2 * len(value)]) + value + b"\0"
-    return bytes([2 * len(body)]) + body
-
-
-def batch(start: int, records: bytes, *, count: int = 1, codec: int = 0, is_damaged: bool = False) -> bytes:
-    """A batch that says that it holds `count` records."""
-    tail = struct.pack(">hiqqqhii", codec, count - 1, 0, 0, -1, -1, -1, count) + records
-    crc = crc32c(tail) ^ is_damaged
-    return struct.pack(">qiibI", start, 9 + len(tail), 0, 2, crc) + tail
 
 
 MANY = b"".join(record(delta) for delta in range(5))
@@ -48,6 +34,7 @@ POISON = {
     "a codec that nobody knows": (batch(3, os.urandom(100), codec=UNKNOWN), 1),
     "bytes that are no records": (batch(3, b"\xff" * 100), 1),
     "a record of length -1": (batch(3, b"\x01" + bytes(10)), 1),
+    "zstd that unpacks to 200 MiB": (batch(3, bomb(ZSTD, 200), codec=ZSTD), 1),
     "two in a row": (batch(3, b"\xff" * 100) + batch(4, os.urandom(99), codec=ZSTD, count=2), 3),
     "more records than it says": (batch(3, MANY), 1),
     "more records than it says, twice": (batch(3, MANY) + batch(4, MANY), 2),
