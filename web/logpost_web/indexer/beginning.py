@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from logpost.config import KafkaConfig
@@ -25,7 +25,7 @@ from logpost_web.indexer.received import Received
 from logpost_web.indexer.row import Position, row_time_ns, to_row
 from logpost_web.store import doubles, manifest_table, rebuild
 from logpost_web.store.parts import broken_aside
-from logpost_web.store.schema import STEPPED_OVER
+from logpost_web.store.schema import BEFORE, STEPPED_OVER, TABLE
 from logpost_web.store.store import Store
 
 COMPARED_ROWS = 2000
@@ -74,6 +74,11 @@ def begin(
         _find_later_lives(store, probe, manifests, counted, bounds)
     finally:
         probe.close()
+    for manifest in manifests.values():
+        for chunk, start, end in manifest.overtaken():
+            manifest.leave(
+                chunk, manifest_table.count_offsets(store, chunk.Topic, chunk.TopicId, chunk.Partition, start, end)
+            )
     if any(table == STEPPED_OVER for table, _ in broken_aside(store)):
         log.error("a part of %s is damaged: reading the topics again, to find what cannot be read", STEPPED_OVER)
         for key, manifest in manifests.items():
@@ -175,23 +180,27 @@ def _find_later_lives(
 ) -> None:
     """Where the log has other records than those that are stored, a life begins."""
     certain = _certain(probe, manifests, bounds)
+    before = [BEFORE] if rebuild.is_running(store) else []
     ends: dict[tuple[PartitionKey, str], int] = defaultdict(int)
     for (topic, topic_id, partition, _), (_, highest) in counted.items():
         place = ((topic, partition), topic_id)
         ends[place] = max(ends[place], highest + 1)
     for key, manifest in manifests.items():
         start = max(certain[key], bounds[key].start, manifest.newest.begin)
-        if manifest.end and (ends[key, manifest.newest.topic_id] > start or manifest.end > bounds[key].end):
-            begin = _divergence(store, probe, manifest, key, start, bounds[key])
-            if begin is not None:
-                manifest.begin_life(begin)
-                metrics.LIVES.inc()
-                log.warning(
-                    "%s-%d: the topic is older than the store and goes on otherwise from offset %d: "
-                    "its new records are indexed beside those that the store has of these offsets",
-                    *key,
-                    begin,
-                )
+        is_other = manifest.known_end > start
+        has_more = manifest.known_end > 0 and ends[key, manifest.newest.topic_id] > start
+        # Rows of before may differ for other reasons: they are looked at where the log is known to be another one.
+        tables = [TABLE, *before] if is_other else [TABLE] if has_more else []
+        begin = _divergence([_compare(store, one, probe, manifest, start, bounds[key]) for one in tables], is_other)
+        if begin is not None:
+            manifest.begin_life(begin)
+            metrics.LIVES.inc()
+            log.warning(
+                "%s-%d: the topic is older than the store and goes on otherwise from offset %d: "
+                "its new records are indexed beside those that the store has of these offsets",
+                *key,
+                begin,
+            )
 
 
 def _certain(
@@ -208,7 +217,8 @@ def _certain(
     for key, manifest in manifests.items():
         found = marks[key]
         if not found or (key in asked and _is_same(answers.get(key), asked[key])):
-            certain[key] = min(manifest.end, bounds[key].end) if found or manifest.end <= bounds[key].end else 0
+            end = manifest.known_end
+            certain[key] = min(end, bounds[key].end) if found or end <= bounds[key].end else 0
         else:
             certain[key] = _last_same(probe, key, found, bounds[key].end)
     return certain
@@ -230,23 +240,33 @@ def _last_same(probe: Probe, key: PartitionKey, marks: list[Last], log_end: int)
     return marks[low - 1].offset + 1 if low else 0
 
 
-def _divergence(
-    store: Store, probe: Probe, manifest: Manifest, key: PartitionKey, start: int, bounds: Bounds
-) -> int | None:
-    """The first offset from `start` on whose record is another one than that which is stored, None when there is
-    none."""
+def _divergence(compared: Sequence[tuple[int, bool]], is_other: bool) -> int | None:
+    """Where the log goes on otherwise than what tables have, None where it does not. `compared`: of each table, as
+    `_compare` returns it. `is_other`: whether it does for certain, whatever rows are left."""
+    others = [offset for offset, has_other in compared if has_other]
+    if others or not is_other:
+        return min(others, default=None)
+    return max(offset for offset, _ in compared)
+
+
+def _compare(
+    store: Store, table: str, probe: Probe, manifest: Manifest, start: int, bounds: Bounds
+) -> tuple[int, bool]:
+    """From `start` on, up to which offset the log has the records of the rows of `table`, and whether it has another
+    one behind it, or none."""
+    key, topic_id = manifest.key, manifest.newest.topic_id
     same_below = start
-    while stored := manifest_table.contents(store, key[0], manifest.newest.topic_id, key[1], start, COMPARED_ROWS):
+    while stored := manifest_table.contents(store, table, *key, topic_id, start, COMPARED_ROWS):
         first, last = stored[0][0], stored[-1][0]
         records = probe.span(key, first, min(last + 1, bounds.end))
         for offset, content in stored:
             record = records.get(offset)
             if offset >= bounds.end or (record is not None and not _is_content(record, bounds.topic_id, content)):
-                return same_below
+                return same_below, True
             if record is not None:
                 same_below = offset + 1
         start = last + 1
-    return bounds.end if manifest.end > bounds.end else None
+    return same_below, False
 
 
 def _is_content(record: Received, topic_id: str, content: tuple[int, str, str, int]) -> bool:

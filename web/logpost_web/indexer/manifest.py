@@ -26,7 +26,8 @@ class Chunk(msgspec.Struct, gc=False):
     `Rows` rows.
 
     `Lacks`: rows that it had before some were lost, while it is read again; else 0. `Lost`: rows that could not be had
-    again. `LastOffset`, `LastMark`: its last record and what tells it from others, -1 and 0 before the first."""
+    again. `LastOffset`, `LastMark`: the last record that it ever had and what tells it from others, -1 and 0 before the
+    first."""
 
     Topic: str
     TopicId: str
@@ -80,6 +81,7 @@ class Manifest:
         self._topic_id = topic_id
         self._chunks = {(one.TopicId, one.Chunk): one for one in chunks}
         self._changed: dict[tuple[str, int], Chunk] = {}
+        self._left: dict[tuple[str, int], int] = {}
         lives = {topic_id} | {one_id for one_id, _ in self._chunks}
         self._lives = sorted((life_of(one) for one in lives), key=lambda life: -life.number)
         self._count_taken()
@@ -109,6 +111,11 @@ class Manifest:
     def end(self) -> int:
         """The offset behind the last that was taken in the newest life."""
         return max((one.End for one in self._chunks.values() if one.TopicId == self.newest.topic_id), default=0)
+
+    @property
+    def known_end(self) -> int:
+        """`end`, or the offset behind the last record that it ever had, where that is to be read again."""
+        return max([self.end, *(last.offset + 1 for last in self.marks())])
 
     @property
     def newest(self) -> Life:
@@ -154,7 +161,7 @@ class Manifest:
                 continue
             chunk = self._piece(topic_id, piece_start, piece_end)
             chunk.Rows += rows
-            if last is not None and holds_last:
+            if last is not None and holds_last and last.offset > chunk.LastOffset:
                 chunk.LastOffset, chunk.LastMark = last.offset, last.mark
         self.taken.add(start, end)
 
@@ -198,10 +205,22 @@ class Manifest:
         if readable_from == chunk.End:
             chunk.Lost, chunk.Lacks = max(chunk.Lacks - found, 0), 0
         chunk.End, chunk.Rows = readable_from, found
-        chunk.LastOffset, chunk.LastMark = -1, 0
         self._change(chunk)
         self._count_taken()
         return max(chunk.Lost - before, 0)
+
+    def overtaken(self) -> Iterator[tuple[Chunk, int, int]]:
+        """Chunks that lack rows, and their offsets [start, end) that a later life has: what is left there does not come
+        again when the chunk is read."""
+        limits = self._limits()
+        for chunk in self._chunks.values():
+            start, end = max(limits[chunk.TopicId], chunk.End), (chunk.Chunk + 1) * CHUNK
+            if chunk.Lacks and start < end:
+                yield chunk, start, end
+
+    def leave(self, chunk: Chunk, rows: int) -> None:
+        """So many rows are left at overtaken offsets of `chunk`; until it is settled."""
+        self._left[chunk.TopicId, chunk.Chunk] = rows
 
     @property
     def lacks_below(self) -> int:
@@ -213,6 +232,8 @@ class Manifest:
         gone = 0
         for chunk in self._chunks.values():
             if chunk.Lacks:
+                if left := self._left.pop((chunk.TopicId, chunk.Chunk), 0):
+                    chunk.Rows, chunk.End = chunk.Rows + left, (chunk.Chunk + 1) * CHUNK
                 lost = max(chunk.Lacks - chunk.Rows, 0)
                 gone += max(lost - chunk.Lost, 0)
                 chunk.Lost, chunk.Lacks = lost, 0

@@ -53,10 +53,11 @@ def begin_rebuild(statements: Statements) -> None:
     that is under way. Raises QueryError."""
     if has_table(statements, BEFORE):
         return
-    # By the manifest it lacks all its rows now. One block: it is written or it is not.
+    # By the manifest it lacks all its rows now; its last records still tell whether the log is the one they are of. One
+    # block: it is written or it is not.
     statements.command(
         f"INSERT INTO {MANIFEST} SELECT Topic, TopicId, Partition, Chunk, Start, Start, 0,"
-        f" greatest(Lacks, Rows + Lost), Lost, -1, 0, Version + 1 FROM {MANIFEST} FINAL"
+        f" greatest(Lacks, Rows + Lost), Lost, LastOffset, LastMark, Version + 1 FROM {MANIFEST} FINAL"
     )
     statements.command(f"RENAME TABLE {TABLE} TO {BEFORE}")
     statements.command(CREATE_TABLE)
