@@ -30,3 +30,17 @@ def test_a_disk_that_takes_nothing_is_said(tmp_path: Path, options: str, says: s
     finally:
         subprocess.run(["umount", tmp_path], check=True)
     assert says in problem
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="attributes of files take root")
+def test_a_directory_that_takes_nothing_on_a_disk_that_would_is_said(tmp_path: Path) -> None:
+    """As a file system that met an error, and still says that it can be written to."""
+    if subprocess.run(["chattr", "+i", tmp_path], check=False).returncode:
+        pytest.skip("this file system knows no such attribute")
+    try:
+        [problem] = problems(tmp_path)
+    finally:
+        subprocess.run(["chattr", "-i", tmp_path], check=True)
+    assert "takes nothing" in problem
+    assert list(problems(tmp_path)) == []
+    assert not list(tmp_path.iterdir())

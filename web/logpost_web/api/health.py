@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import anyio.to_thread
 import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -20,6 +21,6 @@ class Readiness(msgspec.Struct):
 
 async def readyz(request: Request) -> Response:
     """200, or 503 with what is missing."""
-    reasons = list(services(request).missing())
+    reasons = await anyio.to_thread.run_sync(lambda: list(services(request).missing()))
     body = msgspec.json.encode(Readiness(not reasons, reasons))
     return Response(body, 503 if reasons else 200, media_type="application/json")

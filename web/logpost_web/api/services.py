@@ -11,7 +11,6 @@ from starlette.requests import Request
 from logpost_web.api.queries import Queries
 from logpost_web.cluster.topic_reader import TopicReader
 from logpost_web.indexer.indexer import Indexer
-from logpost_web.store.room import problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +21,10 @@ class Services:
     bootstrap_servers: str
 
     def missing(self) -> Iterator[str]:
-        """Why a search would not find all that is sent; nothing when it would."""
+        """Why a search would not find all that is sent; nothing when it would. Blocks."""
         if not self.indexer.ready:
             yield f"the indexer reads no partitions: is a broker at {self.bootstrap_servers}?"
-        yield from problems(self.indexer.store.directory)
+        yield from self.indexer.store.problems()
         if paused := self.indexer.progress().paused:
             yield paused.reason
         if refill := self.indexer.progress().refill_records:

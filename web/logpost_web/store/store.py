@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,13 @@ class Store(Statements):
     def _reason(self, error: Exception) -> str:
         if self._path is None:
             return first_line(error)
-        if problem := next(problems(self._lock.directory), ""):
+        if problem := next(self.problems(), ""):
             return problem
         return f"{first_line(error)}: {REMEDY}"
+
+    def problems(self) -> Iterator[str]:
+        """Why nothing more can be stored in its directory, which may be on a disk of its own; see `room.problems`."""
+        return problems(self._path if self._path is not None and self._path.is_dir() else self.directory)
 
     def begin_rebuild(self) -> None:
         """Put the rows aside and begin an empty table: see `layout.begin_rebuild`. Blocks. Raises QueryError."""
