@@ -62,7 +62,7 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise TransferError(f"cannot use {error.filename or 'the disk'}: {error.strerror}") from error
+        raise TransferError(f"cannot use {error.filename or 'the disk'}: {error.strerror or error}") from error
 
 
 def _line(topic: str, done: str, partitions: int, records: int, size_bytes: int) -> str:

@@ -106,15 +106,15 @@ class Import:
     def _topic(self, name: str, partitions: Mapping[int, Path], overrides: Mapping[str, str]) -> TopicImport:
         """Raises TransferError for a topic that is not wholly there."""
         count = max(partitions) + 1
+        if not LEGAL_NAME.fullmatch(name) or count > MAX_PARTITIONS:
+            raise TransferError(
+                f"{name} has a partition {count - 1}, and {MAX_PARTITIONS} are the most that a topic may have here"
+            )
         missing = sorted(set(range(count)) - partitions.keys())
         if missing:
             raise TransferError(
                 f"{self._kafka.path} lacks partition {missing[0]} of {name}: Kafka keeps it in another of its log.dirs "
                 "or on another broker; move all partitions into this directory first (kafka-reassign-partitions.sh)"
-            )
-        if not LEGAL_NAME.fullmatch(name) or count > MAX_PARTITIONS:
-            raise TransferError(
-                f"{name} has {count} partitions, more than the {MAX_PARTITIONS} that a topic may have here"
             )
         sources = [partitions[number] for number in range(count)]
         ids = {self._kafka.topic_id(source) for source in sources}
@@ -138,7 +138,7 @@ class Import:
         for source in topic.sources:
             target = self._directory / f"{uuid.uuid4().hex}{DELETED_SUFFIX}"
             topic.staged.append(target)
-            partition = PartitionImport(source, target, move=self._move, on_read=self._progress.add)
+            partition = PartitionImport(source, target, move=self._move, on_read=self._progress.add, say=self._say)
             topic.partitions.append(partition.run(topic.id))
         if self._overrides is None and any(partition.has_gaps for partition in topic.partitions):
             topic.configs["cleanup.policy"] = COMPACT

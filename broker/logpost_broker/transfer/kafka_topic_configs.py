@@ -6,6 +6,7 @@ A record's value is framed as (version 1, type, version of the type), each an un
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from logpost_broker.log.walk import Found, SegmentWalk
 from logpost_broker.transfer.errors import TransferError
 
 METADATA_PARTITION = "__cluster_metadata-0"
+SNAPSHOT_NAME = re.compile(r"\d{20}-\d{10}\.checkpoint")
+LOG_NAME = re.compile(r"\d{20}\.log")
 TOPIC_RECORD, CONFIG_RECORD, REMOVE_TOPIC_RECORD = 2, 4, 9
 TOPIC_RESOURCE = 2
 
@@ -29,23 +32,35 @@ def topic_overrides(kafka_directory: Path) -> TopicOverrides | None:
     if not directory.is_dir():
         return None
     state = _State()
+    names = sorted(path.name for path in directory.iterdir())
     # A snapshot ends where its name says, as `end offset-epoch`; the log may begin before and goes on behind it.
-    snapshots = sorted(directory.glob("*.checkpoint"))[-1:]
     end = 0
-    for path in snapshots:
-        end = int(path.name.partition("-")[0])
-        for _, value in _values(path, 0):
-            state.apply(value)
-    for path in sorted(directory.glob("*.log")):
-        for offset, value in _values(path, int(path.stem)):
-            if offset >= end:
-                state.apply(value)
+    for name in list(filter(SNAPSHOT_NAME.fullmatch, names))[-1:]:
+        end = int(name.partition("-")[0])
+        _apply(directory / name, 0, state)
+    for name in filter(LOG_NAME.fullmatch, names):
+        _apply(directory / name, end, state)
     return state.overrides
 
 
-def _values(path: Path, base_offset: int) -> Iterator[tuple[int, bytes]]:
-    """Offset and value of the records in a file of batches."""
-    with SegmentWalk(path, base_offset) as walk:
+def _apply(path: Path, start: int, state: _State) -> None:
+    """The records of a file from offset `start` on. Raises TransferError."""
+    offset = start
+    try:
+        for offset, value in _values(path):
+            if offset >= start:
+                state.apply(value)
+            offset += 1
+    except (ValueError, IndexError) as error:
+        raise TransferError(
+            f"{path} makes no sense from offset {offset} on ({error}): move {METADATA_PARTITION} away, and the "
+            "import goes on without Kafka's settings of topics"
+        ) from error
+
+
+def _values(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Offset and value of the records in a file of batches. Raises TransferError, ValueError."""
+    with SegmentWalk(path, base_offset=0) as walk:
         for piece in walk:
             if not isinstance(piece, Found):
                 raise TransferError(f"{path} position {piece.position}: {piece.reason}: start and stop Kafka once")
