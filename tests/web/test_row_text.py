@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import logpost_web.pages
-from logpost_web.row_text import CONTROL, row_text, zone_name
+from logpost_web.row_text import CONTROL, pointed, row_text, zone_name
 
 ROW = {"ts": "2026-11-22T10:51:07.123456789Z", "host": "web-1", "service": "app", "level": "error", "message": "boom"}
 
@@ -35,7 +35,7 @@ def test_a_line_cannot_steer_the_terminal() -> None:
     assert "\x1b" not in text(host="\x1b[2J", service="\x9bA", level="\x1b[31m")
 
 
-@pytest.mark.parametrize("character", "\u202e\u2066\u2069\u200f\u2028\ufeff\u00ad\u180e\ufffa")
+@pytest.mark.parametrize("character", "\u202e\u2066\u2069\u200f\u2028\ufeff\u00ad\u180e\ufffa\u3164\uffa0\u115f\u034f")
 def test_a_line_cannot_turn_or_hide_text(character: str) -> None:
     code = f"\\u{ord(character):04x}" if ord(character) > 255 else f"\\x{ord(character):02x}"
     assert text(message=f"pay {character}001").endswith(f"pay {code}001")
@@ -68,3 +68,15 @@ def test_no_other_field_has_a_line_break_or_a_tab(field: str) -> None:
 
 def test_a_part_of_a_message_says_how_long_all_of_it_is() -> None:
     assert text(message_bytes=1_500_000).endswith("boom … (1,500,000 bytes)")
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "columns"),
+    [
+        ("a (", "a (", 3),
+        ("时间 (", "时间 (", 6),
+        ("a\nb\te\u0301\x00 (", "a b e\u0301  (", 8),
+    ],
+)
+def test_a_mark_stands_under_its_character(query: str, shown: str, columns: int) -> None:
+    assert pointed(query, len(query), indent=1) == f" {shown}\n {' ' * columns}^"

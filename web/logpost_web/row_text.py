@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import datetime
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 CONTINUATION = "  | "
 COLOURS = {"fatal": "35;1", "error": "31", "warn": "33", "info": "36", "debug": "90", "trace": "90"}
 CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
 )
 """Controls (but for tab and newline), what terminals take for line breaks, and what turns or hides text. The page has
 the same (`pages/static/controls.js`)."""
@@ -23,7 +24,7 @@ the same (`pages/static/controls.js`)."""
 
 def row_text(row: Mapping[str, Any], zone: datetime.tzinfo | None = None, *, colour: bool = False) -> str:
     """A row of `/api/search`, without a newline at the end. `zone`: None is the machine's."""
-    moment = datetime.datetime.fromisoformat(row["ts"][:26].rstrip("Z") + "+00:00").astimezone(zone)
+    moment = row_time(row, zone)
     level = row["level"] or "-"
     shown = f"{one_line(level):5}"
     if colour and level in COLOURS:
@@ -33,6 +34,11 @@ def row_text(row: Mapping[str, Any], zone: datetime.tzinfo | None = None, *, col
     message = visible(row["message"]).replace("\n", "\n" + CONTINUATION)
     part = f" … ({row['message_bytes']:,} bytes)" if row.get("message_bytes") else ""
     return f"{time} {shown} {one_line(source)} {message}{part}"
+
+
+def row_time(row: Mapping[str, Any], zone: datetime.tzinfo | None = None) -> datetime.datetime:
+    """To the microsecond, in the zone as it was then."""
+    return datetime.datetime.fromisoformat(row["ts"][:26].rstrip("Z") + "+00:00").astimezone(zone)
 
 
 def visible(text: str) -> str:
@@ -48,6 +54,20 @@ def one_line(text: str) -> str:
 def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+
+
+def pointed(text: str, at: int, indent: int) -> str:
+    """The text in one line, and in the next a mark under the character at `at`."""
+    shown = re.sub("[\t\n]", " ", CONTROL.sub(" ", text))
+    margin = " " * indent
+    return f"{margin}{shown}\n{margin}{' ' * sum(map(_columns, shown[:at]))}^"
+
+
+def _columns(character: str) -> int:
+    """That a terminal needs for it."""
+    if unicodedata.combining(character):  # an accent
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def zone_name(moment: datetime.datetime) -> str:

@@ -27,11 +27,11 @@ from logpost.config import Config
 from logpost.errors import LogpostError
 from logpost_web.errors import BadArgumentError
 from logpost_web.query.times import parse_duration
-from logpost_web.row_text import CONTROL, row_text, visible, zone_name
+from logpost_web.row_text import pointed, row_text, row_time, visible, zone_name
 
 PAGE = 1000
 TIMEOUT_SECONDS = 60
-_WITHOUT_ZONE = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d)?)?")
+_WITHOUT_ZONE = re.compile(r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d)?))?(?:(?<=:\d\d:\d\d)([.,]\d+))?")
 
 
 class _Page(TypedDict):
@@ -77,29 +77,38 @@ def add_command(commands: Commands) -> None:
 
 
 def run(parsed: argparse.Namespace, config: Config) -> int:
-    server = (parsed.url or f"http://localhost:{config.web.port}").rstrip("/")
+    server = (parsed.url or f"localhost:{config.web.port}").rstrip("/")
+    if "://" not in server:
+        server = f"http://{server}"
     arguments = {"q": parsed.query.strip(), "start": _time(parsed.since), "end": _time(parsed.until)}
     pages = _pages(server, arguments, parsed.limit)
+    zones = ""
     try:
-        found = _print_json(server, pages) if parsed.json else _print_text(pages)
+        if parsed.json:
+            found = _print_json(server, pages)
+        else:
+            found, zones = _print_text(pages)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter tries again at its end
         raise SearchError(f"cannot write the lines: {error.strerror}") from error
-    zone = "" if parsed.json or not found else f", times in {zone_name(datetime.datetime.now().astimezone())}"
-    _warn(f"{found:,} {'line' if found == 1 else 'lines'}{zone}" if found else "no lines")
+    _warn(f"{found:,} {'line' if found == 1 else 'lines'}{zones}" if found else "no lines")
     return 0 if found else 1
 
 
-def _print_text(pages: Iterator[_Page]) -> int:
+def _print_text(pages: Iterator[_Page]) -> tuple[int, str]:
+    """The number of lines; which zones their times are in, two where the clocks were changed between them."""
     rows = [row for page in pages for row in page["rows"]]
+    zones: dict[str, None] = {}
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     for row in reversed(rows):
-        text = row_text(msgspec.json.decode(row), colour=colour)
+        decoded = msgspec.json.decode(row)
+        text = row_text(decoded, colour=colour)
         sys.stdout.buffer.write(text.encode(sys.stdout.encoding, "backslashreplace") + b"\n")
-    return len(rows)
+        zones[zone_name(row_time(decoded))] = None
+    return len(rows), f", times in {' and '.join(zones)}"
 
 
 def _print_json(server: str, pages: Iterator[_Page]) -> int:
@@ -175,7 +184,7 @@ def _refusal(error: urllib.error.HTTPError, query: str) -> str:
     message = str(body["message"])
     if body["at"] is None:
         return message
-    return f"{message}\n  {CONTROL.sub(' ', query)}\n  {' ' * int(body['at'])}^"
+    return f"{message}\n{pointed(query, int(body['at']), indent=2)}"
 
 
 def gaps(complete: Mapping[str, Any]) -> Iterator[str]:
@@ -200,11 +209,12 @@ def _warn(text: str) -> None:
 def _time(text: str) -> str:
     """`1h` → `-1h`, `2026-11-20 19:00` → that time in the machine's zone; the server reads all other times itself."""
     text = text.strip()
-    if _WITHOUT_ZONE.fullmatch(text):
+    if found := _WITHOUT_ZONE.fullmatch(text):
+        date, clock, fraction = found.groups(default="")
         with contextlib.suppress(ValueError):
-            offset = datetime.datetime.fromisoformat(text.upper()).astimezone().strftime("%z")
-            clock = text if len(text) > len("2026-11-20") else f"{text} 00:00"
-            return f"{clock}{offset[:3]}:{offset[3:5]}"
+            moment = datetime.datetime.fromisoformat(f"{date} {clock or '00:00'}")
+            offset = moment.astimezone().strftime("%z")
+            return f"{date} {clock or '00:00'}{fraction}{offset[:3]}:{offset[3:5]}"
     try:
         parse_duration(text)
     except BadArgumentError:

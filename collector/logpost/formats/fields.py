@@ -71,8 +71,8 @@ def _time_of_parts(parts: Document, times: Times, now_ns: int) -> int | None:
 def read_level(value: object, times: Times, now_ns: int) -> str | None:
     """One of `logpost.record.LEVELS`, None for what is none of them."""
     if isinstance(value, str):
-        value = without_colours(value).strip()
-        level = LEVEL_OF.get(value) or LEVEL_OF.get(_STEP.sub("", value))
+        value = without_colours(value).strip().strip("[]<> ")
+        level = LEVEL_OF.get(value.lower()) or LEVEL_OF.get(_STEP.sub("", value).lower())
         return level if level or not value.isdecimal() or len(value) > 2 else _level_of_number(int(value))
     if isinstance(value, int) and not isinstance(value, bool):
         return _level_of_number(value)

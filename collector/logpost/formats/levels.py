@@ -12,7 +12,11 @@ _WORDS = {
     "error": "error err eror severe failure",
     "fatal": "fatal critical crit alert emerg emergency panic dpanic ftl",
 }
-_OTHER_WORDS = {f"trace{depth}": "trace" for depth in range(1, 9)}
+_OTHER_WORDS = {f"trace{depth}": "trace" for depth in range(1, 9)} | {
+    **dict.fromkeys(("trc", "trce", "vrb", "silly"), "trace"),
+    **{"dbug": "debug", "fail": "error"},
+}
+"""Only of a field that is a level; in a text they may be other words."""
 _LETTERS = {"v": "trace", "t": "trace", "d": "debug", "i": "info", "w": "warn", "e": "error", "f": "fatal"}
 _SMALL = {word: level for level, words in _WORDS.items() for word in words.split()}
 

@@ -36,7 +36,8 @@ def test_rows_for_programs(address: str) -> None:
 
 
 def test_a_time_range(address: str) -> None:
-    done = search(address, "--since", "2026-11-22T10:51:01Z", "--until", "2026-11-22T10:51:02Z")
+    server = address.removeprefix("http://")  # as people write it
+    done = search(server, "--since", "2026-11-22T10:51:01Z", "--until", "2026-11-22T10:51:02Z")
     assert len(done.stdout.splitlines()) == 1
 
 
@@ -111,9 +112,16 @@ def test_no_server_is_one_clear_line() -> None:
 )
 def test_times_are_printed_and_read_in_one_zone_that_is_named(address: str, zone: str, shown: str, name: str) -> None:
     until = shown.replace("01.000", "02")
-    done = run("search", "--url", address, "--since", shown[:19], "--until", until, environment={"TZ": zone})
+    done = run("search", "--url", address, "--since", shown, "--until", until, environment={"TZ": zone})
     assert [line[:23] for line in done.stdout.splitlines()] == [shown]
     assert done.stderr.startswith(f"logpost: 1 line, times in {name}")
+
+
+def test_lines_on_both_sides_of_a_change_of_clocks_name_both_zones(address: str) -> None:
+    # Summer time ends in the second of the second line.
+    done = run("search", "--url", address, environment={"TZ": "WIN0SUM,J1/0,J326/11:51:01"})
+    assert [line[11:19] for line in done.stdout.splitlines()] == ["11:51:00", "10:51:01", "10:51:02"]
+    assert done.stderr == "logpost: 3 lines, times in SUM, UTC+01:00 and WIN, UTC+00:00\n"
 
 
 def test_a_day_begins_in_the_reader_s_zone(address: str) -> None:

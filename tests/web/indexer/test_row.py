@@ -193,6 +193,12 @@ def test_attributes_that_are_no_object_become_a_text() -> None:
     assert attributes(made) == {"logpost.attrs": "[1,2]"}
 
 
+def test_null_for_attributes_is_none() -> None:
+    made = row(b'{"ts":"1601-01-01T00:00:00Z","message":"x","attrs":null}')
+    assert attributes(made) == {"logpost.ts": "1601-01-01T00:00:00Z"}
+    assert attributes(row(b'{"ts":"2026-11-22T10:51:07Z","message":"x","attrs":null}')) == {}
+
+
 def test_attributes_can_be_made_a_text() -> None:
     made = row(b'{"ts":"2026-11-22T10:51:07Z","message":"x","attrs":{"a":1,"a":2}}')
     assert attributes(plain_attributes(made)) == {"logpost.attrs": '{"a":1,"a":2}'}
@@ -270,7 +276,11 @@ def test_fields_that_our_records_do_not_have_become_attributes(attrs: bytes, exp
 
 @pytest.mark.parametrize(
     ("level", "text", "number"),
-    [("WARNING", "warn", 13), ("Error", "error", 17), ("critical", "fatal", 21), ("loud", "loud", 0), ("", "", 0)],
+    [
+        *(("WARNING", "warn", 13), ("Error", "error", 17), ("critical", "fatal", 21), ("loud", "loud", 0), ("", "", 0)),
+        *(("InFo", "info", 9), ("[ERROR]", "error", 17), (" <wArn> ", "warn", 13), ("VRB", "trace", 1)),
+        *(("dbug", "debug", 5), ("Fail", "error", 17), ("error!", "error!", 0), ("[]", "[]", 0)),
+    ],
 )
 def test_levels_have_one_spelling(level: str, text: str, number: int) -> None:
     made = row(b'{%s,"level":"%s"}' % (TS, level.encode()))

@@ -156,7 +156,7 @@ def read_row(value: bytes, position: Position, now_seconds: int, limits: Limits)
         timestamp, note = _store_time(timestamp, position.timestamp_ns)
         attributes = _with(attributes, "logpost.ts", note) if note else attributes
     if attributes[:1] != b"{":
-        attributes = _as_text(attributes)
+        attributes = _as_object(attributes)
     if not attributes.isascii():
         attributes = attributes.decode(errors="replace").encode()  # JSON is checked, UTF-8 in strings is not
     level, severity = _LEVELS.get(record.level) or (_other_level(record.level) if record.level else ("", 0))
@@ -319,9 +319,14 @@ def _with(attributes: bytes, key: str, value: str | bool) -> bytes:
     """Attributes with one more; as a text first when they are no object."""
     raw = attributes.strip()
     if not raw.startswith(b"{"):
-        raw = _as_text(raw)
+        raw = _as_object(raw)
     inside = raw[1:-1].strip()
     return b"{" + inside + (b"," if inside else b"") + _encoder.encode(key) + b":" + _encoder.encode(value) + b"}"
+
+
+def _as_object(attributes: bytes) -> bytes:
+    """Attributes that are none."""
+    return bytes(NO_ATTRIBUTES) if attributes == b"null" else _as_text(attributes)
 
 
 def _as_text(attributes: bytes) -> bytes:
