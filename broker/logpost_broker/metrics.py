@@ -145,6 +145,16 @@ class BrokerMetrics:
             "Undecided transactions, once for each partition: readers of committed records wait for them.",
             registry=self._registry,
         )
+        self._producers = Gauge(
+            "logpost_broker_producers",
+            "Idempotent producers that partitions remember, once for each partition.",
+            registry=self._registry,
+        )
+        self.forgotten_producers = Counter(
+            "logpost_broker_forgotten_producers",
+            "Producers that a partition forgot before they were silent for a day, because there were too many.",
+            registry=self._registry,
+        )
         self._fetch_sessions = Gauge(
             "logpost_broker_fetch_sessions", "Fetch sessions of consumers that are kept.", registry=self._registry
         )
@@ -161,6 +171,7 @@ class BrokerMetrics:
         """`logs` are gone through again for each scrape."""
         self._damaged_bytes.set_function(lambda: sum(log.damaged_bytes for log in logs))
         self._offline_partitions.set_function(lambda: sum(log.offline is not None for log in logs))
+        self._producers.set_function(lambda: sum(len(log.producers) for log in logs))
         self._open_transactions.set_function(lambda: sum(len(log.transactions.open) for log in logs))
 
     def watch_state(self, name: str, state_bytes: Callable[[], int]) -> None:

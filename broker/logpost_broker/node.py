@@ -24,6 +24,7 @@ from logpost_broker.partitions.partitions import Partitions
 from logpost_broker.transactions.service import TransactionService
 from logpost_broker.turns import Turns
 from logpost_broker.upkeep.cleaner import Cleaner
+from logpost_broker.upkeep.producer_expiration import ProducerExpiration
 from logpost_broker.upkeep.retention import RetentionService
 
 
@@ -58,6 +59,7 @@ class Node:
         self.transactions = TransactionService(partitions, self.groups, snapshot_bytes=snapshot_bytes)
         self.retention = RetentionService(partitions)
         self.cleaner = Cleaner(partitions)
+        self.producer_expiration = ProducerExpiration(partitions)
         self.metrics.watch_sessions(self.fetch_sessions)
         self.metrics.watch_budgets(self.reading, self.unsent)
 
@@ -77,10 +79,12 @@ class Node:
         await self.transactions.start()
         self.retention.start()
         self.cleaner.start()
+        self.producer_expiration.start()
 
     async def stop(self) -> None:
         """Stop them in reverse, then close the logs as a clean shutdown."""
         await self.partitions.appender.close()
+        await self.producer_expiration.stop()
         await self.cleaner.stop()
         await self.retention.stop()
         await self.transactions.stop()

@@ -44,3 +44,13 @@ def test_fetch_sessions_are_counted(broker: Broker) -> None:
         assert metric(broker.config.metrics_port, "logpost_broker_fetch_sessions") == 1
         client.call("fetch", 11, {"session_id": opened.session_id, "session_epoch": -1})
         assert metric(broker.config.metrics_port, "logpost_broker_fetch_sessions") == 0
+
+
+def test_producers_are_counted(broker: Broker) -> None:
+    port = broker.config.metrics_port
+    for _ in range(2):
+        producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "enable.idempotence": True})
+        producer.produce("t", b"v")
+        assert producer.flush(SECONDS) == 0
+    assert metric(port, "logpost_broker_producers") == 2
+    assert metric(port, "logpost_broker_forgotten_producers_total") == 0

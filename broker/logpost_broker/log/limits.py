@@ -1,5 +1,6 @@
 """What one batch may cost who opens it: on the way in, in a lookup, in compaction. Batches that are in a log already
-may be from an older release, or imported, and are no better than what comes.
+may be from an older release, or imported, and are no better than what comes. And how many of those who write batches a
+log remembers.
 """
 
 from __future__ import annotations
@@ -18,3 +19,9 @@ PIECE_BYTES = 1024 * 1024
 """Records that aiokafka's reader is given at once: for one record, however many headers it has, it keeps the GIL."""
 MAX_RECORD_HEADERS = PIECE_BYTES // 2
 """Of one record: as many as a piece has room for. Two bytes make a header, which takes a hundred when it is read."""
+
+MAX_PRODUCERS_OF_PARTITION = 10_000
+"""Idempotent producers that one partition remembers: 400 bytes each, 1,100 with five batches. A new one makes it forget
+the tenth that was silent for longest, as if its day were over."""
+MAX_PRODUCERS = 500_000
+"""The same for all partitions (`upkeep/producer_expiration.py`)."""

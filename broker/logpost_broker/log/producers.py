@@ -1,9 +1,10 @@
 """Idempotent producers (KIP-98): which batches a log already has, and which may come next.
 
 Per producer id: its epoch and its last five batches, the most a client may have in flight. A batch is checked first and
-recorded after it was written. Snapshots are Kafka's `.snapshot` files; where Kafka writes the last batch of a producer,
-we write up to five, oldest first: Kafka's reader takes the last, ours all, so that a restart forgets no duplicate. What
-stands behind Kafka's part, under its CRC, are the log's transactions (`transactions.py`).
+recorded after it was written. How many ids there may be, `limits.py` says. Snapshots are Kafka's `.snapshot` files;
+where Kafka writes the last batch of a producer, we write up to five, oldest first: Kafka's reader takes the last, ours
+all, so that a restart forgets no duplicate. What stands behind Kafka's part, under its CRC, are the log's transactions
+(`transactions.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
 from logpost_broker.log.batch import CONTROL, NO_PRODUCER, NO_SEQUENCE, BatchHeader
+from logpost_broker.log.limits import MAX_PRODUCERS_OF_PARTITION
 
 BATCHES_KEPT = 5
 MAX_SEQUENCE = 2**31 - 1
@@ -57,6 +59,7 @@ class ProducerStates:
 
     def __init__(self) -> None:
         self._producers: dict[int, Producer] = {}
+        self._forgotten = 0
 
     def __iter__(self) -> Iterator[tuple[int, Producer]]:
         """Each producer by its id."""
@@ -108,7 +111,7 @@ class ProducerStates:
             return
         producer = self._producers.get(header.producer_id)
         if producer is None or producer.epoch != header.producer_epoch:
-            producer = self._producers[header.producer_id] = Producer(header.producer_epoch)
+            producer = self._new(header)
         producer.batches.append(
             ProducedBatch(
                 base_sequence=header.base_sequence,
@@ -123,8 +126,15 @@ class ProducerStates:
     def _fence(self, header: BatchHeader, now_ms: int) -> None:
         producer = self._producers.get(header.producer_id)
         if producer is None or producer.epoch < header.producer_epoch:
-            producer = self._producers[header.producer_id] = Producer(header.producer_epoch)
+            producer = self._new(header)
         producer.marked_ms = now_ms
+
+    def _new(self, header: BatchHeader) -> Producer:
+        """Of a batch by a producer, or an epoch, that is not known."""
+        if len(self._producers) >= MAX_PRODUCERS_OF_PARTITION and header.producer_id not in self._producers:
+            self.keep_newest(MAX_PRODUCERS_OF_PARTITION * 9 // 10)
+        producer = self._producers[header.producer_id] = Producer(header.producer_epoch)
+        return producer
 
     def last_offsets(self) -> dict[int, int]:
         """Producer id → last offset of its last batch."""
@@ -143,6 +153,19 @@ class ProducerStates:
         ]
         for producer_id in silent:
             del self._producers[producer_id]
+
+    def keep_newest(self, count: int) -> None:
+        """Forget those that were silent for longest, where there are more."""
+        if len(self._producers) > count:
+            oldest_first = sorted(self._producers, key=lambda producer_id: self._producers[producer_id].seen_ms)
+            for producer_id in oldest_first[: len(oldest_first) - count]:
+                del self._producers[producer_id]
+                self._forgotten += 1
+
+    def take_forgotten(self) -> int:
+        """How many were forgotten before their day was over, since this was last asked."""
+        forgotten, self._forgotten = self._forgotten, 0
+        return forgotten
 
     def snapshot(self, transactions: bytes = b"") -> bytes:
         """The states as a file of Kafka's format (version 1, without the open transactions), and what is saved with
@@ -179,6 +202,7 @@ class ProducerStates:
                 sequence_after(last_sequence, -delta), last_sequence, last_offset - delta, last_offset, arrived_ms
             )
             producer.batches.append(batch)
+        states.keep_newest(MAX_PRODUCERS_OF_PARTITION)
         return states, transactions
 
 

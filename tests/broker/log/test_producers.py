@@ -6,6 +6,7 @@ import pytest
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
+from logpost_broker.log.limits import MAX_PRODUCERS_OF_PARTITION
 from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.log.producers import BATCHES_KEPT, EXPIRATION_MS, MAX_SEQUENCE, ProducerStates
 from logpost_broker.log.records import build_marker
@@ -113,3 +114,46 @@ def test_a_producer_silent_for_a_day_is_forgotten() -> None:
     assert len(log.states) == 1
     log.states.expire(NOW_MS + EXPIRATION_MS + 1)
     assert len(log.states) == 0
+
+
+def many(first: int, count: int, log: Log) -> None:
+    """As from clients that take a new id for each batch; each a millisecond after the one before."""
+    header = header_of(idempotent(first, 0, [b"v"]), 0)
+    for number in range(count):
+        log.states.record(header._replace(producer_id=first + number), NOW_MS + first + number)
+
+
+def test_a_new_producer_takes_the_place_of_those_that_were_silent_for_longest() -> None:
+    log = Log()
+    log.send(0, producer_id=0)
+    many(1, MAX_PRODUCERS_OF_PARTITION - 1, log)
+    assert log.states.take_forgotten() == 0
+    assert len(log.states) == MAX_PRODUCERS_OF_PARTITION
+    many(MAX_PRODUCERS_OF_PARTITION, 1, log)
+    tenth = MAX_PRODUCERS_OF_PARTITION // 10
+    assert log.states.take_forgotten() == tenth
+    assert log.states.take_forgotten() == 0
+    assert [producer_id for producer_id, _ in log.states] == [*range(tenth, MAX_PRODUCERS_OF_PARTITION + 1)]
+    assert log.send(5, producer_id=0) == 1, "as one that is not known"
+
+
+def test_one_that_goes_on_is_never_forgotten() -> None:
+    log = Log()
+    log.send(0, producer_id=-7)
+    for round_ in range(30):
+        many(round_ * MAX_PRODUCERS_OF_PARTITION // 10, MAX_PRODUCERS_OF_PARTITION // 10, log)
+        header = header_of(idempotent(-7, round_ + 1, [b"v"]), 0)
+        log.states.record(header, NOW_MS + (round_ + 1) * MAX_PRODUCERS_OF_PARTITION // 10)
+        assert len(log.states) <= MAX_PRODUCERS_OF_PARTITION
+    assert log.send(30, producer_id=-7) is not ErrorCode.out_of_order_sequence_number
+    assert log.send(32, producer_id=-7) is ErrorCode.out_of_order_sequence_number
+
+
+def test_no_more_come_back_from_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a release that had no limit, or had another."""
+    log = Log()
+    many(0, 20, log)
+    saved = log.states.snapshot()
+    monkeypatch.setattr("logpost_broker.log.producers.MAX_PRODUCERS_OF_PARTITION", 10)
+    states, _ = ProducerStates.from_snapshot(saved)
+    assert [producer_id for producer_id, _ in states] == [*range(10, 20)]
