@@ -6,7 +6,7 @@ import logging
 import os
 import re
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -87,12 +87,24 @@ def unreachable(error: str, bootstrap_servers: str) -> str:
     )
 
 
+def has_topic(admin: AdminClient, name: str, timeout: float) -> bool:
+    """Whether there is such a topic; asking does not create it. Raises KafkaException when the broker does not say.
+    `timeout`: seconds."""
+    # Of this topic alone: to list all topics of a large cluster takes longer than anyone waits.
+    [asked] = admin.describe_topics(TopicCollection([name]), request_timeout=timeout).values()
+    error = asked.exception()
+    if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return False
+    if error is not None:
+        raise KafkaException(*error.args)  # a new one: see below
+    return True
+
+
 def ensure_logs_topic(config: KafkaConfig, admin: AdminClient, timeout: float = 10.0) -> None:
     """Create the logs topic if it is missing; let the broker's clock stamp its records, unless the topic has a setting
     of its own. Raises KafkaException when the broker cannot be asked, or refuses."""
-    # Asked first: a client may be allowed to write to a topic and not to create it. Asking for all topics, unlike
-    # asking for one, never makes the broker create it.
-    if config.topic in admin.list_topics(timeout=timeout).topics:
+    # Asked first: a client may be allowed to write to a topic and not to create it.
+    if has_topic(admin, config.topic, timeout):
         _stamp_by_broker(config.topic, admin, timeout)
         return
     topic = NewTopic(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 import pytest
@@ -11,7 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from logpost.config import KafkaConfig
 from logpost.errors import ConfigError
 from logpost.handler import LogpostHandler
-from logpost.kafka import client_settings, ensure_logs_topic, unreachable
+from logpost.kafka import client_settings, ensure_logs_topic, has_topic, unreachable
 from logpost_broker import Broker
 
 HOUR_MS = 3_600_000
@@ -82,6 +83,22 @@ def test_a_clock_that_is_ahead_of_the_brokers_is_no_reason_to_refuse_lines(
     kind, milliseconds = stamped(broker, KafkaConfig(bootstrap_servers=broker.bootstrap_servers), **topic)
     assert kind == TIMESTAMP_LOG_APPEND_TIME
     assert milliseconds < time.time() * 1000 + HOUR_MS
+
+
+def test_the_topics_of_others_are_not_listed(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster may have so many that the answer takes longer than anyone waits. Asking makes no topic either."""
+    monkeypatch.setattr(AdminClient, "list_topics", None)
+    config = KafkaConfig(bootstrap_servers=broker.bootstrap_servers)
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    for _ in range(2):
+        assert not has_topic(admin, config.topic, 60)
+    for _ in range(2):
+        ensure_logs_topic(config, admin, 60)
+        assert has_topic(admin, config.topic, 60)
+    handler = LogpostHandler(bootstrap_servers=broker.bootstrap_servers, topic="others", flush_seconds=60)
+    handler.handle(logging.makeLogRecord({"name": "shop", "msg": "arrives"}))
+    handler.close()
+    assert handler.pending == 0
 
 
 def test_a_topics_own_setting_is_left_as_it_is(broker: Broker) -> None:

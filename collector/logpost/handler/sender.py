@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 from logpost.config import KafkaConfig
 from logpost.handler.native import Bell, start_thread, wait_until
 from logpost.handler.outbox import Outbox
-from logpost.kafka import MAX_MESSAGE_BYTES, client_settings, ensure_logs_topic, unreachable
+from logpost.kafka import MAX_MESSAGE_BYTES, client_settings, ensure_logs_topic, has_topic, unreachable
 
 _POLL_SECONDS = 0.05
 """How often acknowledgements are looked for while some are due and nothing else is to send."""
@@ -150,15 +150,22 @@ class Sender:
         admin = AdminClient(self._client())
         # A call cannot be ended, and a fork waits for it: mostly short ones, and now and then one for a slow network.
         for seconds in itertools.cycle(_ASK_SECONDS):
-            try:
-                admin.list_topics(timeout=seconds)
+            if self._is_answered(admin, seconds):
                 self._ensure_topic(admin)
                 self._topic_exists = True
-            except KafkaException:
+            else:
                 admin.poll(0)  # calls error_cb, which knows why there is no broker
                 self._changed.wait(_RETRY_SECONDS / 4)
             if self._topic_exists or not self._goes_on:
                 return
+
+    def _is_answered(self, admin: AdminClient, seconds: float) -> bool:
+        """There is a broker, whatever it says of the topic."""
+        try:
+            has_topic(admin, self._config.topic, seconds)
+        except KafkaException as error:
+            return bool(error.args[0].code() > 0)  # below: errors of the client
+        return True
 
     def _ensure_topic(self, admin: AdminClient) -> None:
         try:

@@ -21,7 +21,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec
 
 from logpost.config import Config
-from logpost.kafka import client_settings, ensure_logs_topic
+from logpost.kafka import client_settings, ensure_logs_topic, has_topic
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.reading import Bounds
 from logpost_web.indexer.received import Received, place, received
@@ -113,8 +113,8 @@ class Source:
     def subscribe(self) -> None:
         """Create the logs topic if it is missing, and join the group; a broker that does not let us create topics may
         have them all the same. Raises KafkaException when it is away."""
-        self._admin.list_topics(timeout=REACH_SECONDS)
         try:
+            has_topic(self._admin, self._config.kafka.topic, REACH_SECONDS)
             ensure_logs_topic(self._config.kafka, self._admin, REQUEST_SECONDS)
         except KafkaException as error:
             if error.args[0].code() < 0:  # the client's own codes: nobody answered
