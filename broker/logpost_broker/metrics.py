@@ -68,6 +68,10 @@ class BrokerMetrics:
         self._connection_limit = Gauge(
             "logpost_broker_connections_limit", "So many connections may be open.", registry=self._registry
         )
+        self._partitions = Gauge("logpost_broker_partitions", "Partitions of all topics.", registry=self._registry)
+        self._partition_limit = Gauge(
+            "logpost_broker_partitions_limit", "So many partitions all topics may have.", registry=self._registry
+        )
         self._reading_bytes = Gauge(
             "logpost_broker_reading_bytes", "Memory for requests that are not whole yet.", registry=self._registry
         )
@@ -173,6 +177,10 @@ class BrokerMetrics:
         self._offline_partitions.set_function(lambda: sum(log.offline is not None for log in logs))
         self._producers.set_function(lambda: sum(len(log.producers) for log in logs))
         self._open_transactions.set_function(lambda: sum(len(log.transactions.open) for log in logs))
+
+    def watch_partitions(self, partitions: Callable[[], int], limit: int) -> None:
+        self._partitions.set_function(partitions)
+        self._partition_limit.set(limit)
 
     def watch_state(self, name: str, state_bytes: Callable[[], int]) -> None:
         """Of a coordinator."""

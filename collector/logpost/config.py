@@ -92,6 +92,8 @@ class BrokerConfig(Table, frozen=True):
     """Most memory for answers that clients have yet to read."""
     max_connections: NotNegative = 0
     """Most client connections (Kafka's `max.connections`); 0: as many as the limit of open files leaves room for."""
+    max_partitions: Positive = 100_000
+    """Most partitions of all topics: one that is used takes 15 KB of memory and three files."""
     connections_max_idle_ms: Positive = 600_000
     """A connection over which nothing came or went for so long is closed (Kafka's `connections.max.idle.ms`)."""
     group_max_size: Positive = 1_000

@@ -71,13 +71,18 @@ async def metadata(node: Node, request: MetadataRequest, context: RequestContext
 
 
 async def _create_missing(node: Node, wanted: Iterable[MetadataRequestTopic]) -> dict[str, ApiError]:
-    """Create the topics that are not there; answers why some could not be."""
+    """Create the topics that are not there; answers why some could not be. Where there are as many as may be, clients
+    are to ask again, as for one that somebody else makes."""
     missing = [name async for asked in node.turns.each(wanted) if (name := _missing(node, asked)) is not None]
     partitions = node.partitions.config.num_partitions
     outcomes = await node.partitions.create_topics(
         [NewTopic(name, partitions) for name in missing[:TOPICS_ON_FIRST_USE]]
     )
-    return {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, ApiError)}
+    return {
+        name: outcome
+        for name, outcome in outcomes.items()
+        if isinstance(outcome, ApiError) and outcome.code is not ErrorCode.policy_violation
+    }
 
 
 def _missing(node: Node, asked: MetadataRequestTopic) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 INTERNAL_TOPICS = frozenset({"__cluster_metadata", "__consumer_offsets", "__share_group_state", "__transaction_state"})
 """Made by the broker itself, never by a client; the first is a name that Kafka's tools ask for, and no topic here."""
 MAX_PARTITIONS = 10_000
+"""Of one topic."""
 TOPICS_A_WRITE = 100
 """Topics that one write of the metadata file makes: a few milliseconds of work."""
 PRODUCER_ID_BLOCK = 1000
@@ -71,8 +73,14 @@ def _entry(topic: Topic) -> TopicEntry:
 class TopicRegistry:
     """All topics by name and by id. A change is durable when its call returns."""
 
-    def __init__(self, metadata: MetadataFile, new_id: Callable[[], uuid.UUID] = new_id) -> None:
+    def __init__(
+        self, metadata: MetadataFile, new_id: Callable[[], uuid.UUID] = new_id, *, max_partitions: int = sys.maxsize
+    ) -> None:
+        """`max_partitions`: of all topics together; what is there may be more."""
         self._metadata = metadata
+        self.max_partitions = max_partitions
+        self.partitions = 0
+        """Of all topics."""
         self._new_id = new_id
         self._by_name: dict[str, Topic] = {}
         self._by_id: dict[uuid.UUID, Topic] = {}
@@ -105,8 +113,19 @@ class TopicRegistry:
             raise ApiError(ErrorCode.invalid_partitions, "a topic has 1 partition or more")
         if wanted.partitions > MAX_PARTITIONS:
             raise ApiError(ErrorCode.policy_violation, f"a topic has {MAX_PARTITIONS} partitions at most")
+        if not wanted.internal:
+            self._check_room(wanted.partitions)
         configs = TopicConfigs(check_configs(wanted.configs))
         return Topic(wanted.name, self._new_id(), wanted.partitions, configs, internal=wanted.internal)
+
+    def _check_room(self, partitions: int) -> None:
+        """For so many more. Raises ApiError POLICY_VIOLATION."""
+        if self.partitions + partitions > self.max_partitions:
+            raise ApiError(
+                ErrorCode.policy_violation,
+                f"the topics of this broker have {self.partitions} partitions and may have {self.max_partitions} "
+                "(broker.max_partitions): delete topics, or raise it",
+            )
 
     def _check_collision(self, name: str) -> None:
         """Two names that only a monitoring tool would confuse."""
@@ -157,9 +176,11 @@ class TopicRegistry:
                 f"topic '{topic.name}' has {topic.partitions} partitions and may get up to {MAX_PARTITIONS}, not "
                 f"{partitions}: partitions are only ever added",
             )
+        self._check_room(partitions - topic.partitions)
 
     def grow(self, topic: Topic, partitions: int) -> Topic:
-        """Add partitions, up to so many. Raises ApiError: INVALID_PARTITIONS, KAFKA_STORAGE_ERROR."""
+        """Add partitions, up to so many. Raises ApiError: INVALID_PARTITIONS, POLICY_VIOLATION (no room for more),
+        KAFKA_STORAGE_ERROR."""
         self.check_growth(topic, partitions)
         return self._change(replace(topic, partitions=partitions))
 
@@ -179,11 +200,15 @@ class TopicRegistry:
         self.version += 1
 
     def _add(self, topic: Topic) -> None:
+        """Or put it in the place of what it was."""
+        before = self._by_id.get(topic.id)
+        self.partitions += topic.partitions - (0 if before is None else before.partitions)
         self._by_name[topic.name] = topic
         self._by_id[topic.id] = topic
         self._by_plain_name[_plain(topic.name)] = topic
 
     def _remove(self, topic: Topic) -> None:
+        self.partitions -= topic.partitions
         del self._by_name[topic.name]
         del self._by_id[topic.id]
         self._by_plain_name.pop(_plain(topic.name), None)

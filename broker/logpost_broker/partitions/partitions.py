@@ -70,7 +70,7 @@ class Partitions:
             self.metadata = MetadataFile(directory, files)
         except OSError as error:
             raise _unusable(directory, error) from error
-        self.topics = TopicRegistry(self.metadata, new_id)
+        self.topics = TopicRegistry(self.metadata, new_id, max_partitions=config.max_partitions)
         self.producer_ids = ProducerIds(self.metadata)
         self.resource_configs = ResourceConfigs(self.metadata)
         self.settings = BrokerSettings(config, NODE_ID, self.resource_configs)
@@ -85,8 +85,11 @@ class Partitions:
         self.appender = Appender(self.metrics, self.flusher.written)
         self.metrics.watch_disk(self.disk_reserve)
         self.metrics.watch_logs(self.logs)
+        self.metrics.watch_partitions(lambda: self.topics.partitions, self.topics.max_partitions)
         self.when_deleted: list[Callable[[Topic], None]] = []
         """Called with each topic that is gone."""
+        self._is_full = False
+        """No topic could be made, which was said."""
         self.is_stopping = False
         self.parked: set[Parked] = set()
         """Requests that wait for something that may not come before the broker stops."""
@@ -159,7 +162,7 @@ class Partitions:
         self, name: str, partitions: int, configs: Mapping[str, str | None] | None = None, *, internal: bool = False
     ) -> Topic:
         """Create a topic durably. Raises ApiError: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS,
-        INVALID_CONFIG, KAFKA_STORAGE_ERROR."""
+        POLICY_VIOLATION (too many of them), INVALID_CONFIG, KAFKA_STORAGE_ERROR."""
         topic = self.topics.create(NewTopic(name, partitions, configs or {}, internal))
         _say_created(topic)
         return topic
@@ -178,13 +181,22 @@ class Partitions:
                 continue
             made = self.topics.create_all(some)
             outcomes |= made
+            self._say_full(made.values())
             for topic in made.values():
                 if isinstance(topic, Topic):
                     _say_created(topic)
         return outcomes
 
+    def _say_full(self, outcomes: Iterable[Topic | ApiError]) -> None:
+        """Once, not whenever a client asks again."""
+        refused = [one for one in outcomes if isinstance(one, ApiError) and one.code is ErrorCode.policy_violation]
+        if refused and not self._is_full:
+            logger.warning("topics are not made: %s", refused[0])
+        self._is_full = bool(refused)
+
     def grow_topic(self, topic: Topic, partitions: int) -> None:
-        """Add partitions to a topic, durably. Raises ApiError: INVALID_PARTITIONS, KAFKA_STORAGE_ERROR."""
+        """Add partitions to a topic, durably. Raises ApiError: INVALID_PARTITIONS, POLICY_VIOLATION,
+        KAFKA_STORAGE_ERROR."""
         self.topics.grow(topic, partitions)
         logger.info("topic %s has %d partitions now", topic.name, partitions)
 
