@@ -75,6 +75,20 @@ def check_client(config: KafkaConfig) -> None:
         raise ConfigError(f"[kafka] cannot be used: {error.args[0].str()}") from error
 
 
+class Complaints:
+    """The `error_cb` of a client that waits for a broker: `cause` is why none answers, such as `Connection refused`."""
+
+    def __init__(self) -> None:
+        self.cause = ""
+        self.all_down = False
+
+    def __call__(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self.all_down = True
+        else:
+            self.cause = error.str().rsplit(": ", 1)[-1].partition(" (after ")[0]
+
+
 def unreachable(error: str, bootstrap_servers: str) -> str:
     """What to say of librdkafka's `error` when it is about an address that a broker advertises, not one of ours:
     the broker answers, and sends its clients where they cannot come. Else the empty text."""

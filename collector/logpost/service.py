@@ -165,6 +165,11 @@ def reachable_host(listen: str, advertised: str = "") -> str:
     return advertised or (socket.gethostname() if listen in WILDCARDS else listen)
 
 
+def local_url(listen: str, port: int) -> str:
+    """Where programs of this machine find what listens on `listen`:`port`."""
+    return f"http://{host_and_port('localhost' if listen in WILDCARDS else listen, port)}"
+
+
 def host_and_port(host: str, port: int) -> str:
     """`[::1]:9092`, `localhost:9092`."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -25,6 +25,7 @@ import msgspec
 from logpost.cli import Commands, add_parser, utf_8
 from logpost.config import Config
 from logpost.errors import LogpostError
+from logpost.service import local_url
 from logpost_web.errors import BadArgumentError
 from logpost_web.query.times import parse_duration
 from logpost_web.row_text import pointed, row_text, row_time, visible, zone_name
@@ -73,11 +74,11 @@ def add_command(commands: Commands) -> None:
     parser.add_argument("--until", metavar="TIME", default="", type=utf_8, help="the same (default: now)")
     parser.add_argument("--limit", metavar="N", type=_positive, default=100, help="most lines (default: 100)")
     parser.add_argument("--json", action="store_true", help="one JSON object per line, the newest first")
-    parser.add_argument("--url", default="", help="the server (default: http://localhost and web.port)")
+    parser.add_argument("--url", default="", help="the server (default: that of web.listen and web.port)")
 
 
 def run(parsed: argparse.Namespace, config: Config) -> int:
-    server = (parsed.url or f"localhost:{config.web.port}").rstrip("/")
+    server = (parsed.url or local_url(config.web.listen, config.web.port)).rstrip("/")
     if "://" not in server:
         server = f"http://{server}"
     arguments = {"q": parsed.query.strip(), "start": _time(parsed.since), "end": _time(parsed.until)}

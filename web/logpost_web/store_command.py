@@ -18,6 +18,7 @@ from typing import Any
 from logpost.cli import Commands, add_parser
 from logpost.config import Config
 from logpost.errors import InUseError, LogpostError
+from logpost.service import local_url
 
 POLL_SECONDS = 0.2
 CHECK_SECONDS = 24 * 3600.0
@@ -124,7 +125,7 @@ def _await_rebuild(config: Config) -> dict[str, Any]:
 
 
 def _ask(config: Config, method: str, path: str) -> dict[str, Any]:
-    address = f"http://localhost:{config.web.port}{path}"
+    address = local_url(config.web.listen, config.web.port) + path
     request = urllib.request.Request(address, method=method)
     try:
         with urllib.request.urlopen(request, timeout=CHECK_SECONDS) as response:

@@ -73,7 +73,8 @@ class Publisher:
         self._retry_at = 0.0
         self._fatal = False
         self._away = False
-        self._last_error = 0
+        self._said: set[int] = set()
+        """Codes of errors: what comes at every try to connect is said once, until the broker is back."""
         self._unreachable = ""
         self._in_flight_bytes = 0
         self._producer = self._connect()
@@ -180,6 +181,7 @@ class Publisher:
                 self._compare_clocks(message)
             if self._away:
                 self._away = False
+                self._said.clear()
                 self._log.info("the broker at %s is back", self._config.bootstrap_servers)
             return
         key, value = message.key(), message.value()
@@ -238,6 +240,6 @@ class Publisher:
             if said != self._unreachable:
                 self._log.warning("%s", said)
             self._unreachable = said
-        elif error.code() not in (KafkaError._TRANSPORT, self._last_error):
+        elif error.code() != KafkaError._TRANSPORT and error.code() not in self._said:
+            self._said.add(error.code())
             self._log.warning("Kafka: %s", error.str())
-        self._last_error = error.code()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from logpost.config import KafkaConfig
-from logpost.kafka import client_settings, ensure_logs_topic
+from logpost.kafka import Complaints, client_settings, ensure_logs_topic
 
 TRY_SECONDS = 5.0
 RETRY_SECONDS = 0.5
@@ -38,12 +39,16 @@ class TopicMaker:
     def _run(self) -> None:
         quiet = logging.getLogger("agent.librdkafka")
         quiet.setLevel(logging.CRITICAL)
-        admin = AdminClient(client_settings(self._config, "logpost-agent"), logger=quiet)
+        complaints = Complaints()
+        settings: dict[str, Any] = {**client_settings(self._config, "logpost-agent"), "error_cb": complaints}
+        admin = AdminClient(settings, logger=quiet)
         while not self._stopped.is_set():
             try:
                 ensure_logs_topic(self._config, admin, TRY_SECONDS)
             except (KafkaException, TimeoutError) as error:
-                self._say_once(error.args[0].str() if isinstance(error, KafkaException) else "it does not answer")
+                admin.poll(0)  # hears complaints
+                said = error.args[0].str() if isinstance(error, KafkaException) else "it does not answer"
+                self._say_once(complaints.cause or said)
                 self._stopped.wait(RETRY_SECONDS)
                 continue
             if self._said:

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, TopicMetadata
 
 from logpost.config import KafkaConfig
 from logpost.errors import LogpostError
-from logpost.kafka import client_settings
+from logpost.kafka import Complaints, client_settings
 
 SECONDS = 10.0
 """How long a broker may take to answer."""
@@ -32,13 +32,12 @@ class Session:
     def __init__(self, config: KafkaConfig) -> None:
         """Raises ConfigError."""
         self.servers = config.bootstrap_servers
+        self._complaints = Complaints()
         self.settings: dict[str, Any] = {
             **client_settings(config, "logpost-topics"),
-            "error_cb": self._complained,
+            "error_cb": self._complaints,
             "log_level": 0,  # librdkafka would write to stderr what error_cb hears as well
         }
-        self._complaint = ""
-        self._all_down = False
 
     @contextmanager
     def admin(self) -> Iterator[AdminClient]:
@@ -58,7 +57,7 @@ class Session:
     def error(self, error: KafkaError) -> KafkaCommandError:
         if error.code() not in UNREACHABLE:
             return KafkaCommandError(error.str())
-        why = f" ({self._complaint})" if self._complaint else ""
+        why = f" ({self._complaints.cause})" if self._complaints.cause else ""
         return KafkaCommandError(
             f"no Kafka answers at {self.servers}{why}: is `logpost up` or `logpost broker` running?"
         )
@@ -71,14 +70,8 @@ class Session:
                 return
             except KafkaException:
                 client.poll(0)  # hears complaints
-                if self._all_down or left == 0:
+                if self._complaints.all_down or left == 0:
                     raise
-
-    def _complained(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:
-            self._all_down = True
-        else:
-            self._complaint = error.str().rsplit(": ", 1)[-1].partition(" (after ")[0]
 
 
 def topic_metadata(admin: AdminClient, name: str) -> TopicMetadata:

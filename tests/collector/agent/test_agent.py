@@ -207,6 +207,7 @@ def test_the_broker_goes_away_and_comes_back(tmp_path: Path, logs: Path) -> None
     (logs / "a.log").write_text("before\n")
     agent.start()
     assert "waiting for the broker at " + servers in agent.await_line("ready")
+    assert agent.await_line("WARNING").endswith(f"waiting for the broker at {servers}: Connection refused")
     topic = TopicReader(servers)
     with broker.start():
         topic.read_count(1)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -135,6 +136,16 @@ def test_shrinking_ends() -> None:
         value = shrink(value)
     assert sizes == sorted(sizes, reverse=True)
     assert len(sizes) < 10
+
+
+def test_a_name_that_leads_nowhere_is_complained_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The client says both at each of its tries to connect, once a second."""
+    publisher = Publisher(KafkaConfig(bootstrap_servers="localhost:1"), max_in_flight=100, counts=Counts())
+    for _ in range(3):
+        publisher._on_error(KafkaError(KafkaError._RESOLVE, "no such name"))
+        publisher._on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+    publisher.close()
+    assert [record.message for record in caplog.records if "no such name" in record.message] == ["Kafka: no such name"]
 
 
 @pytest.mark.parametrize(("hours", "side"), [(2, "ahead of"), (-48, "behind")])

@@ -113,7 +113,8 @@ class Indexer:
                 self._source.subscribe()
             except KafkaException as error:
                 if not said:
-                    log.warning("waiting for the broker at %s: %s", self._servers, error.args[0].str())
+                    why = self._source.cause() or error.args[0].str()
+                    log.warning("waiting for the broker at %s: %s", self._servers, why)
                 said = True
                 self._stopping.wait(RETRY_SECONDS)
             else:

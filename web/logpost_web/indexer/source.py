@@ -9,6 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import (
     Consumer,
@@ -21,7 +22,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec
 
 from logpost.config import Config
-from logpost.kafka import client_settings, ensure_logs_topic, has_topic
+from logpost.kafka import Complaints, client_settings, ensure_logs_topic, has_topic
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.reading import Bounds
 from logpost_web.indexer.received import Received, place, received
@@ -88,7 +89,9 @@ class Source:
         # What librdkafka says at every reconnect is said here once.
         quiet = logging.getLogger("indexer.librdkafka")
         quiet.setLevel(logging.CRITICAL)
-        self._admin = AdminClient(settings, logger=quiet)
+        self._complaints = Complaints()
+        asking: dict[str, Any] = {**settings, "error_cb": self._complaints}
+        self._admin = AdminClient(asking, logger=quiet)
         self._consumer = Consumer(
             {
                 **settings,
@@ -121,6 +124,11 @@ class Source:
                 raise
             log.warning("cannot create the topic %s: %s", self._config.kafka.topic, error.args[0].str())
         self._subscribe()
+
+    def cause(self) -> str:
+        """Why no broker answers, such as `Connection refused`; the empty text where that is not known."""
+        self._admin.poll(0)
+        return self._complaints.cause
 
     def begin_again(self) -> None:
         """Join the group again: partitions may be others now."""
