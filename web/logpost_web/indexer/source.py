@@ -8,6 +8,7 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +226,7 @@ class Source:
         ids = {}
         for topic, future in described.items():
             try:
-                ids[topic] = str(future.result(REQUEST_SECONDS).topic_id)
+                ids[topic] = str(outcome(future).topic_id)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise
@@ -258,7 +259,7 @@ class Source:
         for partition, future in asked.items():
             key = (partition.topic, partition.partition)
             try:
-                found[key] = max(int(future.result(REQUEST_SECONDS).offset), 0)
+                found[key] = max(int(outcome(future).offset), 0)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise
@@ -276,7 +277,7 @@ class Source:
         if unknown:
             described = self._admin.describe_configs(unknown, request_timeout=REQUEST_SECONDS)
             for resource, future in described.items():
-                policy = future.result(REQUEST_SECONDS)["cleanup.policy"].value
+                policy = outcome(future)["cleanup.policy"].value
                 self._compacted[resource.name] = "compact" in policy
         return self._compacted
 
@@ -314,6 +315,14 @@ class Source:
         if error is not None and error.code() != KafkaError._NO_OFFSET and not self._uncommitted:
             log.warning("offsets are not committed yet: %s", error.str())
         self._uncommitted = error is not None
+
+
+def outcome(future: Future[Any]) -> Any:
+    """Of a request. Raises KafkaException, also where the client is late to say that nobody answered."""
+    try:
+        return future.result(REQUEST_SECONDS)
+    except TimeoutError as error:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from error
 
 
 def _is_answer(message: Message) -> bool:
