@@ -20,6 +20,7 @@ _NO_FIELD = re.compile(
     rf"|[\w./@-]+\.(?:{_CODE}):\d+(?::\d+)?:?"  # a file and a line
     r"|[A-Za-z]:[\\/].*"  # a drive
     r"|(?:sha\d+|md5):[0-9a-f]{8,}"
+    r"|[\w.+-]+@[\w.-]+:.+"  # of ssh, of git
     r"|(?:mailto|urn|arn|jdbc|data|tel|cid):.+",
     re.IGNORECASE,
 )
@@ -37,6 +38,11 @@ _SYNONYMS = {
     **dict.fromkeys(("span.id", "spanid"), "span_id"),
     **dict.fromkeys(("@timestamp", "timestamp", "time", "ts", "date"), "time"),
 }
+_PLAIN_NAME = re.compile(r"[A-Za-z_@][\w.@-]*", re.ASCII)
+_INDEX = re.compile(r"\[(?:\d+|\*)?\]")
+_ELEMENT = re.compile(r"(?<=[A-Za-z_])\.\d{1,3}(?=\.[A-Za-z_]|:$)")
+_TIME_LIMITS = ("since:", "until:", "from:", "to:", "earliest:", "latest:", "start:", "end:", "after:", "before:")
+_TIME = re.compile(r"\d{4}-\d\d|now|-?\d+(?:ms|[smhdw])$")
 
 
 def field_that_is_none(place: Place) -> Found:
@@ -47,12 +53,35 @@ def field_that_is_none(place: Place) -> Found:
 
 
 def unquoted_name(place: Place) -> Found:
-    """`app.kubernetes.io/name:shop`, `$type:x`, `ключ:да`."""
+    """`app.kubernetes.io/name:shop`, `$type:x`, `ключ:да`; `items[0].sku:A1`."""
     part = place.part
     match = _UNQUOTED.fullmatch(part.text)
     if part.kind != "WORD" or not match or _NO_FIELD.fullmatch(part.text):
         return None
-    return Hint(part.at, f"the text {part.text}", f'"{escaped(match[1])}":{match[2]}'), part.end
+    without_index = _INDEX.sub("", match[1])
+    name = without_index if _PLAIN_NAME.fullmatch(without_index) else f'"{escaped(match[1])}"'
+    return Hint(part.at, f"the text {part.text}", f"{name}:{match[2]}"), part.end
+
+
+def element(place: Place) -> Found:
+    """`items.0.sku:A1`."""
+    part = place.part
+    name, found = _ELEMENT.subn("", part.field)
+    if part.kind != "VALUE" or not found:
+        return None
+    return Hint(part.at, f"the attribute {part.field[:-1]}", name + part.value), part.end
+
+
+def time_range(place: Place) -> Found:
+    """`since:1h`, `earliest:-1d`."""
+    part = place.part
+    if part.kind != "VALUE" or part.field not in _TIME_LIMITS or not _TIME.match(part.value):
+        return None
+    return Hint(part.at, f"the attribute {part.field[:-1]}", "the time range"), part.end
+
+
+def is_time(name: str) -> bool:
+    return _SYNONYMS.get(name.lower()) == "time"
 
 
 def other_name(place: Place) -> Found:

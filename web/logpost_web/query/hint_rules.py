@@ -5,40 +5,43 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from logpost_web.query.hint_fields import escaped, exists, field_that_is_none, other_name, unquoted_name
+from logpost_web.query.hint_fields import (
+    element,
+    escaped,
+    exists,
+    field_that_is_none,
+    other_name,
+    time_range,
+    unquoted_name,
+)
 from logpost_web.query.hint_parts import Found, Hint, Part, Place, Rule
+from logpost_web.query.hint_ranges import between_brackets, between_numbers
 
 _NAME = r"[A-Za-z_@][\w.@-]*"
 # Opening and closing: curly, low, angle, single, of CJK, of a keyboard in full width.
 _QUOTES: dict[str, str] = {
-    **{"“": "”", "„": "“", "”": "”", "«": "»", "「": "」", "'": "'", "`": "`"},
-    **{"\u2018": "\u2019", "\u201a": "\u2018", "\uff02": "\uff02"},
+    **{"“": "”", "„": "“", "”": "”", "«": "»", "「": "」", "『": "』", "'": "'", "`": "`"},
+    **{
+        "\u2018": "\u2019",
+        "\u201a": "\u2018",
+        "\uff02": "\uff02",
+        "\u2039": "\u203a",
+        "\u2033": "\u2033",
+        "\u00b4": "\u00b4",
+    },
 }
 _NUMBER = re.compile(r"[-+]?\d[\d.]*")
+_COMMAND = re.compile(
+    "count|dedup|extract|fields|format|grep|head|json|limit|line_format|logfmt|parse|pattern|sort|stats|summarize|table"
+    "|tail|timechart|top|uniq|where"
+)
+"""Of what other programs write behind a `|`."""
 _COMPARISONS = {">": ">", ">=": ">=", "<": "<", "<=": "<=", "=>": ">=", "=<": "<=", "≥": ">=", "≤": "<="}
 _EQUALS = re.compile(rf"\{{?(?P<name>{_NAME}):?(?P<operator>=~|!~|!=|==?|~)")
 _LIKE = re.compile(
     rf"(?P<name>{_NAME})(?::?(?P<operator>=~|!~|(?<=:)~)(?P<tilde>[^\s=~]+)"
     r"|:/(?P<slashes>.*/.*(?<=[^\\])(?:\.[*+]|[\[^$|]|\\[dws]).*|.*(?:\.[*+]|[\[^$|]|\\[dws]).*/.*)/)"
 )
-
-
-def _range(place: Place) -> Found:
-    """`status:[400 TO 500]`, as Lucene writes it."""
-    first, middle, last = place.part, place.beside(1), place.beside(2)
-    if (
-        first.value[:1] not in ("[", "{")
-        or not middle
-        or not last
-        or middle.text != "TO"
-        or last.text[-1:] not in ("]", "}")
-    ):
-        return None
-    name = first.field or "field:"
-    low = f"{name}>{'=' if first.value[0] == '[' else ''}{first.value[1:]}" if first.value[1:] not in ("", "*") else ""
-    high = f"{name}<{'=' if last.text[-1] == ']' else ''}{last.text[:-1]}" if last.text[:-1] not in ("", "*") else ""
-    instead = f"{low} {high}".strip() or f"{name}*"
-    return Hint(first.at, f"the texts {first.value}, TO and {last.text}", instead), last.end
 
 
 def _other_quotes(place: Place) -> Found:
@@ -72,6 +75,15 @@ def _apart(place: Place) -> Found:
     if operator.text not in _COMPARISONS or not _NUMBER.fullmatch(value.text):
         return None
     return Hint(name.at, "texts", f"{name.text}:{_COMPARISONS[operator.text]}{value.text}"), value.end
+
+
+def _pipe(place: Place) -> Found:
+    """`error | head 10`, `error | stats count() by host`."""
+    part, command = place.part, place.beside(1)
+    before = place.query[: part.at].strip()
+    if part.text != "|" or part.kind != "WORD" or not command or not _COMMAND.fullmatch(command.text) or not before:
+        return None
+    return Hint(part.at, f"the texts | and {command.text}", before), len(place.query)
 
 
 def _in_list(place: Place) -> Found:
@@ -219,7 +231,8 @@ def _colon_alone(place: Place) -> Found:
 _TEXT = "the text {text}"
 _VALUE = "the value {value}"
 RULES: tuple[Rule, ...] = (
-    _range,
+    between_brackets,
+    between_numbers,
     field_that_is_none,
     _other_quotes,
     _before_quotes,
@@ -228,6 +241,7 @@ RULES: tuple[Rule, ...] = (
     _colon_alone,
     _apart,
     _in_list,
+    _pipe,
     _operator(("and", "And", "&&", "&"), "AND", needs_left=True),
     _operator(("or", "Or", "||", "|"), "OR", needs_left=True),
     _operator(("not", "Not", "!"), "NOT", needs_left=False),
@@ -237,7 +251,11 @@ RULES: tuple[Rule, ...] = (
         for instead in (f"{{name}}:{meant}{{number}}",)
     ),
     _written("WORD", False, rf"(?P<name>{_NAME})(?:!=|<>|≠)(?P<other>[^\s=]+)", _TEXT, "-{name}:{other}"),
-    _written("WORD", False, rf"(?P<name>{_NAME})(?:==?|\uff1a)(?P<other>[^\s=~\uff1a]+)", _TEXT, "{name}:{other}"),
+    _written("WORD", False, rf"(?P<name>{_NAME})==?(?P<other>[^\s=~]+)", _TEXT, "{name}:{other}"),
+    _written("WORD", False, rf"(?P<name>{_NAME})\uff1a(?P<other>[^\s\uff1a]+)", _TEXT, "{name}:{other}"),
+    _written("WORD", False, r"\uff08(?P<other>[^\s\uff08\uff09]+)\uff09", _TEXT, "({other})"),
+    _written("WORD", False, r"/(?P<inside>.+)/i", _TEXT, "message:/(?i){inside}/"),
+    _written("WORD", False, r"\*:(?P<other>[^\s*]+)", _TEXT, "{other}"),
     _written("WORD", False, r"!(?P<other>[^\s!=]+)", _TEXT, "-{other}"),
     _written("WORD", False, r"\+(?P<other>[^\W\d][^\s+]*)", _TEXT, "{other}"),
     _written("WORD", False, r"(?P<other>\w+)~\d?", _TEXT, "{other}*"),
@@ -251,20 +269,31 @@ RULES: tuple[Rule, ...] = (
         "WORD", False, r"\d{4}-\d\d-\d\d(?:T\d.*)?|\d\d:\d\d(?::\d\d)?", "{text} in the message", "the time range"
     ),
     unquoted_name,
+    _written("VALUE", True, r"/(?P<inside>.+)/i", _VALUE, "{field}/(?i){inside}/"),
+    _written("VALUE", True, r"(?P<start>[\w-]+)\?{1,3}", _VALUE, "{field}{start}*"),
     _written("VALUE", True, r"==?(?P<other>[^\s=~]+)", _VALUE, "{field}{other}"),
     _written("VALUE", True, r"(?:!=?|<>|≠)(?P<other>[^\s=~]+)", _VALUE, "-{field}{other}"),
     _written("VALUE", True, rf"(?:=>|≥)(?P<other>{_NUMBER.pattern})", _VALUE, "{field}>={other}"),
     _written("VALUE", True, rf"(?:=<|≤)(?P<other>{_NUMBER.pattern})", _VALUE, "{field}<={other}"),
-    _written("VALUE", True, r"(?P<low>\d[\d.]*)\.\.(?P<high>\d[\d.]*)", _VALUE, "{field}>={low} {field}<={high}"),
+    _written(
+        "VALUE",
+        True,
+        r"[\[(]?(?P<low>\d[\d.]*?)\.\.\.?(?P<high>\d[\d.]*)[\])]?",
+        _VALUE,
+        "{field}>={low} {field}<={high}",
+    ),
     _written("VALUE", True, r"(?P<low>[1-5]\d\d)-(?P<high>[1-5]\d\d)", _VALUE, "{field}>={low} {field}<={high}"),
     _written("VALUE", True, r"(?P<class>[1-5])[xX]{2}", _VALUE, "{field}>={class}00 {field}<={class}99"),
     _written("VALUE", True, r"null|NULL|nil|None", _VALUE, "-{field}*"),
     _one_of(","),
     _one_of("|"),
+    _one_of(";"),
     _value_in_parentheses(","),
     _value_in_parentheses("|"),
     _value_in_brackets,
     _list_with_blanks,
     exists,
+    element,
+    time_range,
     other_name,
 )
