@@ -40,6 +40,13 @@ def test_only_get(get: Get, method: str) -> None:
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
+@pytest.mark.parametrize(("path", "method"), [("rebuild", "GET"), ("rebuild", "POST"), ("check", "POST")])
+def test_what_the_store_is_not_asked_for_is_refused(get: Get, path: str, method: str) -> None:
+    answer = get(f"/api/store/{path}", method=method, force=1)
+    assert answer.status == 400
+    assert answer.json()["error"]["message"] == "there is no parameter 'force'; there is none here"
+
+
 def test_answers_are_packed_for_clients_that_ask(get: Get) -> None:
     for path, text in (("/", b"<!doctype html>"), ("/static/main.js", b"import"), ("/metrics", b"# HELP")):
         answer = get(path, headers={"Accept-Encoding": "gzip"})

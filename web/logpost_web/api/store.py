@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from logpost_web.api.services import services
+from logpost_web.http.arguments import check_names
 from logpost_web.store.check import check
 
 
@@ -22,17 +23,20 @@ class Rebuild(msgspec.Struct, kw_only=True):
 async def start_rebuild(request: Request) -> Response:
     """Fill the store again from the topics; 202, and nothing more where that is under way."""
     _refuse_other_sites(request)
+    check_names(request.query_params, ())
     services(request).indexer.rebuild()
     return _rebuild(request, 202)
 
 
 async def show_rebuild(request: Request) -> Response:
+    check_names(request.query_params, ())
     return _rebuild(request, 200)
 
 
 async def check_store(request: Request) -> Response:
     """Read all parts; those that are damaged are then set aside and filled again."""
     _refuse_other_sites(request)
+    check_names(request.query_params, ())
     store = services(request).indexer.store
     found = await anyio.to_thread.run_sync(check, store)
     for damaged in found.damaged:

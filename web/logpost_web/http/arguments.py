@@ -15,7 +15,8 @@ def check_names(parameters: QueryParams, known: Sequence[str]) -> None:
     """Refuse what nobody reads: a misspelt `strat` would answer another question than the one that was asked."""
     for name in parameters:
         if name not in known:
-            raise BadArgumentError(f"there is no parameter {name!r}; there are {', '.join(known)}")
+            there_are = f"there are {', '.join(known)}" if known else "there is none here"
+            raise BadArgumentError(f"there is no parameter {name!r}; {there_are}")
         if len(parameters.getlist(name)) > 1:
             raise BadArgumentError(f"{name} is given more than once")
 
