@@ -22,9 +22,10 @@ TIMEOUTS = 12
 MARKUP = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 LONG = "start of it " + "x" * 900_000 + " needle " + "y" * 100 + " end of it"
 REVERSING = "pay \u202e001 rof\x00 me"
+LONG_NAME = "name" * 100
 ODD = tuple(
-    json.dumps({"ts": "2005-01-01T00:00:00Z", "service": service, "message": message}).encode()
-    for service, message in (("long", LONG), ("odd\u2066", REVERSING))
+    json.dumps({"ts": "2005-01-01T00:00:00Z", "service": service, "message": message, "attrs": attrs}).encode()
+    for service, message, attrs in (("long", LONG, {LONG_NAME: "v" * 2000}), ("odd\u2066", REVERSING, {}))
 )
 LEFT, RIGHT = "\ue012", "\ue014"
 DONE = "document.querySelector('#results').getAttribute('aria-busy') === 'false'"
@@ -211,7 +212,11 @@ def test_logs_that_are_markup_stay_text(page: Browser) -> None:
 def test_a_long_line_shows_its_match_and_all_of_it_on_demand(page: Browser, appliance: Appliance) -> None:
     show(page, appliance, q="needle", start="all")
     assert page.run("return document.querySelector('#rows mark').textContent") == "needle"
+    shown = page.run("return document.querySelector('#rows .message').textContent")
+    assert (shown[:2], shown[-10:]) == ("…x", " end of it")
     page.click("#rows .row .toggle")
+    fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    assert page.run(f"return {fits} && document.querySelector('.fields dd').clientWidth > 600")
     assert "A part of 900," in page.run("return document.querySelector('.rest').innerText")
     page.screenshot(ARTIFACTS / "search-page-long-line.png")
     page.click(".rest button")

@@ -7,6 +7,9 @@ import { localDate, localTime } from "./times.js";
 
 const SHOWN = 2000;
 const BEFORE_MATCH = 200;
+/** Characters of a part of a message, as the API sends it, and in front of its first match. */
+const PART = 4096;
+const PART_BEFORE_MATCH = 200;
 
 export function element(name, properties = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
@@ -144,14 +147,15 @@ function textOf(found) {
   return found === null || isObject(found) ? JSON.stringify(found) : String(found);
 }
 
-/** The part of a long message that a row shows: from its first match. */
+/** The part of a long message that a row shows: from its first match. What comes may be a part itself (docs/search.md,
+ * "Long lines"): it begins inside of the message if so much is in front of the match, and ends inside if it is full. */
 function* excerpt({ message, marks = [], message_bytes: isPart }) {
   const first = marks[0]?.[0] ?? 0;
   const from = message.length > SHOWN && first > SHOWN - BEFORE_MATCH ? first - BEFORE_MATCH : 0;
   const to = message.length > SHOWN ? from + SHOWN : message.length;
-  if (from) yield "…";
+  if (from || (isPart && first >= PART_BEFORE_MATCH)) yield "…";
   yield* marked(message, marks, from, to);
-  if (to < message.length || isPart) yield "…";
+  if (to < message.length || (isPart && message.length >= PART)) yield "…";
 }
 
 /** A text from one place to another; `marks` are places in it, as the API names them. */
