@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support.processes import free_port
+
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -41,8 +43,10 @@ class Browser:
 
     def __init__(self, width: int = 1280, height: int = 900) -> None:
         self._profile = tempfile.TemporaryDirectory(prefix="logpost-browser-", ignore_cleanup_errors=True)
-        self._driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
-        self._server = f"http://127.0.0.1:{self._await_port()}"
+        port = free_port()  # with --port=0 it tells that of ::1, which is none where there is no IPv6
+        self._driver = subprocess.Popen(["chromedriver", f"--port={port}"], stdout=subprocess.PIPE, text=True)
+        self._await_start()
+        self._server = f"http://127.0.0.1:{port}"
         arguments = [*FLAGS, f"--user-data-dir={self._profile.name}", f"--window-size={width},{height}"]
         session = self._call(
             "POST",
@@ -60,11 +64,11 @@ class Browser:
         )
         self._session = f"/session/{session['sessionId']}"
 
-    def _await_port(self) -> int:
+    def _await_start(self) -> None:
         assert self._driver.stdout is not None
         for line in self._driver.stdout:
-            if "started successfully on port" in line:
-                return int(line.rstrip(".\n").rpartition(" ")[2])
+            if "started successfully" in line:
+                return
         raise AssertionError("chromedriver did not start")
 
     def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
