@@ -198,6 +198,23 @@ def test_a_syntax_error_is_shown_where_it_is(page: Browser) -> None:
     assert page.run("return document.querySelector('#error').hidden")
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("new Response('<html>Sign in</html>')", "the server answered 200"),
+        ("new Response('<html>Bad Gateway</html>', { status: 502 })", "the server answered 502"),
+        ("new Response(new ReadableStream({ start: (to) => to.error(new TypeError()) }))", "The answer broke off"),
+    ],
+)
+def test_an_answer_that_is_none_is_an_error_and_not_nothing_found(page: Browser, answer: str, said: str) -> None:
+    page.run(f"window.fetch = async () => {answer}")
+    page.run("document.querySelector('#q').value = ''")
+    page.type("#q", "timed" + ENTER)
+    page.wait("!document.querySelector('#error').hidden")
+    assert said in page.run("return document.querySelector('#error').innerText")
+    assert page.run("return document.querySelector('#empty').hidden")
+
+
 def test_logs_that_are_markup_stay_text(page: Browser) -> None:
     query(page, "level:debug")
     page.click("#rows .row .toggle")
@@ -348,3 +365,8 @@ def test_it_fits_its_window_and_nothing_complains(page: Browser, appliance: Appl
     page.run("document.activeElement.blur()")
     assert page.console_errors() == []
     page.screenshot(ARTIFACTS / f"search-page-{scheme}-{width}.png")
+    page.click("[popovertarget=help]")
+    [left, right] = page.run(
+        "const { left, right } = document.querySelector('#help').getBoundingClientRect(); return [left, right]"
+    )
+    assert (left >= 0, right <= width, right - left > 350) == (True, True, True)

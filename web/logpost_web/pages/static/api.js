@@ -30,21 +30,27 @@ export class ApiError extends Error {
 
 export async function get(path, parameters, signal) {
   let response;
+  let text;
   try {
     response = await fetch(`${path}?${new URLSearchParams(parameters)}`, { signal });
+    text = await response.text();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(0, "logpost does not answer. It may be restarting: the search is repeated when it is back.");
+    throw new ApiError(0, response ? "The answer broke off: the search is repeated." : "logpost does not answer. It may be restarting: the search is repeated when it is back.");
   }
-  const text = await response.text();
-  if (response.ok) return JSON.parse(text, asWritten);
-  let body;
+  const body = parsed(text, response.ok ? asWritten : undefined);
+  if (response.ok && body) return body;
+  // What is none of logpost's answers comes from a proxy.
+  const { message, at } = body?.error ?? { message: `the server answered ${response.status} ${response.statusText}, and not as logpost does` };
+  throw new ApiError(response.status, message, at ?? null);
+}
+
+function parsed(text, reviver) {
   try {
-    body = JSON.parse(text).error;
+    return JSON.parse(text, reviver);
   } catch {
-    body = { message: `the server answered ${response.status} ${response.statusText}` };
+    return null;
   }
-  throw new ApiError(response.status, body.message, body.at ?? null);
 }
 
 function asWritten(_key, value, context) {
