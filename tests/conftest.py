@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fixed", UNTIMED, derandomize=True)
 settings.register_profile("wide", UNTIMED, max_examples=5000, print_blob=True)
 settings.load_profile("fixed")
+
+# Under nohup it would be ignored by all programs that tests start, and those that end by it would go on for ever.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -90,7 +90,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_kill_9(process: Part) -> Non
 
     def kill_again_and_again() -> None:
         for event in enough:
-            assert event.wait(60)
+            assert event.wait(240)
             process.kill()
             process.start()
 
@@ -99,7 +99,7 @@ def test_nothing_acknowledged_is_lost_or_doubled_by_kill_9(process: Part) -> Non
     for number in range(MESSAGES):
         producer.produce("kept", b"%d" % number, on_delivery=delivered)
         producer.poll(0.0005 if number % 50 == 0 else 0)
-    assert producer.flush(60) == 0
+    assert producer.flush(240) == 0
     killer.join()
     assert len(acknowledged) == MESSAGES
     assert values(bootstrap(process), "kept") == [b"%d" % number for number in range(MESSAGES)]
@@ -119,7 +119,7 @@ def test_topics_and_records_outlive_a_clean_restart(process: Part) -> None:
     producer = Producer({"bootstrap.servers": bootstrap(process), "acks": "1"})
     for number in range(100):
         producer.produce("kept", b"%d" % number)
-    assert producer.flush(60) == 0
+    assert producer.flush(240) == 0
     assert process.stop() == 0
     process.start()
     assert values(bootstrap(process), "kept") == [b"%d" % number for number in range(100)]
