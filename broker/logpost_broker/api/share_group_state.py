@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Protocol, TypeVar
 
 from kio.schema.delete_share_group_state.v0 import request as deleting
@@ -142,6 +143,9 @@ def _change(asked: writing.PartitionData) -> Change:
             raise ApiError(ErrorCode.invalid_request, "a state batch is a range of offsets in a state 0, 2 or 4")
         state = RecordState(batch.delivery_state)
         batches.append(StateBatch(batch.first_offset, batch.last_offset, state, batch.delivery_count))
+    batches.sort()
+    if any(one.last_offset >= other.first_offset for one, other in pairwise(batches)):
+        raise ApiError(ErrorCode.invalid_request, "state batches overlap")
     return Change(
         start_offset=max(asked.start_offset, UNCHANGED),
         batches=tuple(batches),

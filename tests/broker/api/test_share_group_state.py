@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from kio.schema.errors import ErrorCode
 
+from logpost_broker.groups.share.share_partition import MAX_RUNS
 from tests.broker.api.conftest import NewTopic, produce_values
 from tests.broker.wire_client import WireClient, versions
 
@@ -72,3 +73,40 @@ def test_a_state_that_cannot_be_is_refused(state: State, wrong: dict[str, int]) 
     state.call("initialize", start_offset=5)
     batch = {"first_offset": 7, "last_offset": 8, "delivery_state": 2, "delivery_count": 1} | wrong
     assert state.call("write", start_offset=-1, state_batches=[batch]).error_code is ErrorCode.invalid_request
+
+
+def test_batches_in_any_order_are_taken_and_those_that_overlap_refused(state: State) -> None:
+    state.call("initialize", start_offset=5)
+    first, second = (
+        {"first_offset": at, "last_offset": at + 1, "delivery_state": 2, "delivery_count": 1} for at in (6, 8)
+    )
+    assert state.call("write", start_offset=-1, state_batches=[second, first]).error_code is ErrorCode.none
+    found = [(of.first_offset, of.last_offset, of.delivery_state) for of in state.call("read").state_batches]
+    assert found == [(5, 5, 0), (6, 9, 2)]
+    overlapping = state.call("write", start_offset=-1, state_batches=[first, first])
+    assert (overlapping.error_code, overlapping.error_message) == (ErrorCode.invalid_request, "state batches overlap")
+
+
+def test_there_are_no_more_states_than_may_be(state: State) -> None:
+    state.call("initialize", start_offset=0)
+    batches = [
+        {"first_offset": at, "last_offset": at, "delivery_state": 2, "delivery_count": 1}
+        for at in range(0, 2 * MAX_RUNS, 2)
+    ]
+    most = state.call("write", start_offset=-1, state_batches=batches[: MAX_RUNS // 2])
+    assert most.error_code is ErrorCode.none
+    refused = state.call("write", start_offset=-1, state_batches=batches[MAX_RUNS // 2 :])
+    assert refused.error_code is ErrorCode.invalid_request
+    assert f"up to {MAX_RUNS} states of records" in refused.error_message
+
+
+def test_while_the_state_of_share_groups_is_full_none_is_new(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert state.call("initialize", start_offset=5).error_code is ErrorCode.none
+    monkeypatch.setattr("logpost_broker.coordinator.journal.MAX_STATE_BYTES", -1)
+    assert state.call("initialize", start_offset=6).error_code is ErrorCode.none
+    other = State(state.client, "not-there")
+    other.topic_id = state.topic_id
+    refused = other.call("initialize", start_offset=5)
+    assert refused.error_code is ErrorCode.unknown_server_error
+    assert "keep as much state as they may" in refused.error_message
+    assert other.call("read").start_offset == -1

@@ -17,7 +17,13 @@ from logpost_broker.coordinator.journal import Journal
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.share.events import Place, ShareDeleted, ShareEvent
 from logpost_broker.groups.share.journal import ShareJournalFormat, make_topic, replay
-from logpost_broker.groups.share.share_partition import Acknowledgement, Acquired, Change, SharePartition
+from logpost_broker.groups.share.share_partition import (
+    MAX_RUNS,
+    Acknowledgement,
+    Acquired,
+    Change,
+    SharePartition,
+)
 from logpost_broker.groups.share.states import ShareStates
 from logpost_broker.log.batch import CONTROL, TRANSACTIONAL, BatchHeader, whole_batches
 from logpost_broker.log.partition_log import PartitionLog
@@ -99,6 +105,7 @@ class ShareDelivery:
         self._journal: Journal[ShareEvent] = Journal(
             partitions, ShareJournalFormat(), lambda: self.states.snapshot(partitions.now_ms()), snapshot_bytes
         )
+        partitions.metrics.watch_state("shares", lambda: self._journal.state_bytes)
         self._expiries: dict[Place, asyncio.TimerHandle] = {}
         self._wakers: dict[Place, dict[Callable[[], None], None]] = {}
 
@@ -183,7 +190,10 @@ class ShareDelivery:
         return log.high_watermark if found is None else found.offset
 
     def begin(self, place: Place, start_offset: int) -> SharePartition:
-        """From this offset on, whatever was before. Raises ApiError KAFKA_STORAGE_ERROR."""
+        """From this offset on, whatever was before. Raises ApiError: KAFKA_STORAGE_ERROR, and UNKNOWN_SERVER_ERROR
+        where share groups keep too much for one more."""
+        if self.states.get(place) is None and self._journal.is_full:
+            raise ApiError(ErrorCode.unknown_server_error, "share groups keep as much state as they may")
         leader_epoch = self.log(place).leader_epoch
         self._write([self.states.begun(place, start_offset, leader_epoch, self._partitions.now_ms())])
         partition = self.states.get(place)
@@ -204,6 +214,8 @@ class ShareDelivery:
             raise ApiError(ErrorCode.invalid_request, "the group has not begun with this partition")
         if state_epoch < kept.state_epoch:
             raise ApiError(ErrorCode.fenced_state_epoch, f"the state's epoch is {kept.state_epoch}")
+        if kept.partition.runs_after(change) > MAX_RUNS:
+            raise ApiError(ErrorCode.invalid_request, f"a share partition keeps up to {MAX_RUNS} states of records")
         self._carry_out(place, change)
 
     def acknowledge(self, place: Place, member_id: str, acknowledgements: Sequence[Acknowledgement]) -> None:

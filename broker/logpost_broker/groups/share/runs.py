@@ -4,7 +4,7 @@ thousand records that are finished are one run."""
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from logpost_broker.groups.share.events import RecordState
@@ -25,6 +25,8 @@ class Run(NamedTuple):
 
     def cut(self, first: int, last: int) -> Run:
         """The part of it that lies in a range."""
+        if first <= self.first and self.last <= last:
+            return self
         return self._replace(first=max(self.first, first), last=min(self.last, last))
 
 
@@ -48,6 +50,22 @@ def overlay(runs: list[Run], new: Run) -> None:
     # The neighbours too may be of the same kind now.
     start, end = max(0, low - 1), high + 1
     runs[start:end] = merged([*runs[start:low], *before, new, *after, *runs[high:end]])
+
+
+def overlaid(runs: list[Run], news: Iterable[Run]) -> list[Run]:
+    """As `overlay` with each of `news`, which are in order and do not overlap, in one pass over both."""
+    left = runs[::-1]
+    """The next is the last."""
+    after: list[Run] = []
+    for new in news:
+        while left and left[-1].first <= new.last:
+            run = left.pop()
+            if run.first < new.first:
+                after.append(run.cut(run.first, new.first - 1))
+            if run.last > new.last:
+                left.append(run.cut(new.last + 1, run.last))
+        after.append(new)
+    return merged([*after, *reversed(left)])
 
 
 def merged(runs: list[Run]) -> list[Run]:

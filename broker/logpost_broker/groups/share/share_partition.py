@@ -18,10 +18,15 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.share.events import UNCHANGED, RecordState, StateBatch
-from logpost_broker.groups.share.runs import Run, merged, overlay, within
+from logpost_broker.groups.share.runs import Run, merged, overlaid, overlay, within
 from logpost_broker.metadata.group_limits import ShareLimits
 
 MAX_OFFSET = 2**63 - 1
+MAX_ACQUIRED = 5_000
+"""Records that a member gets at once, though their batch holds more: each may get a state of its own, which takes
+250 bytes and 20 microseconds."""
+MAX_RUNS = 10_000
+"""Of a share partition whose state is set from outside."""
 
 
 class AcknowledgeType(IntEnum):
@@ -107,7 +112,7 @@ class SharePartition:
     ) -> list[Acquired]:
         """Give a member what is free of these record batches, given as their first and last offsets. At most
         `max_records`; unless `strict`, up to the end of the batch that the last of them is in, so that no batch is sent
-        twice."""
+        twice that has less than `MAX_ACQUIRED`. Never more than that."""
         if not readable:
             return []
         last_readable = readable[-1][1]
@@ -116,14 +121,15 @@ class SharePartition:
         if last_readable >= self.end_offset and self.in_flight < self.limits.partition_max_record_locks:
             candidates.append(Run(self.end_offset, last_readable, RecordState.AVAILABLE, 0))
         acquired = []
-        left = max_records
+        left = min(max_records, MAX_ACQUIRED)
         for run in candidates:
             if left <= 0:
                 break
             if run.state is not RecordState.AVAILABLE:
                 continue
             last = run.first + left - 1
-            run = run.cut(run.first, last if strict else _batch_end(readable, last))
+            last = last if strict else _batch_end(readable, last)
+            run = run.cut(run.first, min(last, run.first + MAX_ACQUIRED - 1))
             left -= run.size
             acquired.append(self._lock(run, member_id, now_ms))
         return acquired
@@ -215,9 +221,7 @@ class SharePartition:
         runs = merged([Run(*batch) for batch in batches])
         if not runs:
             return NO_CHANGE
-        after = list(self._runs)
-        for run in runs:
-            overlay(after, run)
+        after = overlaid(self._runs, runs)
         start = _first_unfinished(after)
         kept = (run.cut(start, run.last) for run in runs if run.last >= start)
         return Change(
@@ -226,14 +230,23 @@ class SharePartition:
             delivery_complete_count=_complete(after, start),
         )
 
-    def apply(self, change: Change) -> None:
-        """Make a change: right after it was journaled, and at replay."""
+    def runs_after(self, change: Change) -> int:
+        """How many states of records there would be."""
+        return len(overlaid(self._runs, self._news(change)))
+
+    def _news(self, change: Change) -> Iterator[Run]:
+        """What becomes of records; of those between that were only ever acquired, nothing is known at replay."""
+        end = self.end_offset
         for batch in change.batches:
-            # At replay, nothing is known of records between that were only ever acquired.
-            if batch.first_offset > self.end_offset:
-                overlay(self._runs, Run(self.end_offset, batch.first_offset - 1, RecordState.AVAILABLE, 0))
             if batch.last_offset >= self.start_offset:
-                overlay(self._runs, Run(*batch).cut(self.start_offset, batch.last_offset))
+                if batch.first_offset > end:
+                    yield Run(end, batch.first_offset - 1, RecordState.AVAILABLE, 0)
+                yield Run(*batch).cut(self.start_offset, batch.last_offset)
+                end = max(end, batch.last_offset + 1)
+
+    def apply(self, change: Change) -> None:
+        """Make a change, whose batches are in order: right after it was journaled, and at replay."""
+        self._runs[:] = overlaid(self._runs, self._news(change))
         if change.start_offset > self.start_offset:
             self.start_offset = change.start_offset
             self._runs[:] = within(self._runs, self.start_offset, self.end_offset)

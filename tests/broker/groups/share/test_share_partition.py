@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.share.events import RecordState, StateBatch
+from logpost_broker.groups.share.runs import Run, overlaid, overlay
 from logpost_broker.groups.share.share_partition import (
+    MAX_ACQUIRED,
     Acknowledgement,
     AcknowledgeType,
     Acquired,
@@ -177,3 +181,39 @@ def test_nothing_is_acknowledged_twice(partition: SharePartition) -> None:
     acquire(partition, "a", (0, 9))
     acknowledge(partition, "a", 5, 5, ACCEPT)
     assert refused(partition, "a", Acknowledgement(5, 5, (ACCEPT,))) is ErrorCode.invalid_record_state
+
+
+@pytest.mark.parametrize("records", [1, MAX_ACQUIRED, 2**31 - 1])
+def test_no_member_gets_more_at_once_than_may_have_states_of_their_own(partition: SharePartition, records: int) -> None:
+    batch = (0, 2 * MAX_ACQUIRED + 9)
+    assert acquire(partition, "a", batch, records=records) == [(0, MAX_ACQUIRED - 1, 1)]
+    assert partition.next_fetch_offset == MAX_ACQUIRED
+    assert not partition.may_acquire
+    types = (ACCEPT, REJECT) * (MAX_ACQUIRED // 2 - 1)
+    acknowledge(partition, "a", 0, MAX_ACQUIRED - 3, *types)
+    assert acquire(partition, "b", batch) == [(MAX_ACQUIRED, 2 * MAX_ACQUIRED - 1, 1)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 5), st.sampled_from(RecordState))),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5), st.sampled_from(RecordState))),
+)
+def test_many_changes_at_once_are_as_one_after_the_other(
+    sizes: list[tuple[int, RecordState]], changes: list[tuple[int, int, RecordState]]
+) -> None:
+    runs: list[Run] = []
+    end = 0
+    for size, state in sizes:
+        overlay(runs, Run(end, end + size - 1, state, 1))
+        end += size
+    news, at = [], 0
+    for distance, size, state in changes:
+        if at + distance <= end:
+            at += distance
+            news.append(Run(at, at + size - 1, state, 2))
+            at += size
+            end = max(end, at)
+    found = overlaid(runs, news)
+    for new in news:
+        overlay(runs, new)
+    assert found == runs
