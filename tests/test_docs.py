@@ -3,6 +3,7 @@ lead somewhere, and every setting that they name exists."""
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from fractions import Fraction
@@ -11,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from logpost.cli import command_parser
 from logpost.config import DEFAULTS, SHORT_KEYS, Config, load, settings
 from logpost.config_tree import unit_of
 from logpost.units import written
@@ -21,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md"), ROOT / "bench" / "README.md"]
 )
+PAGES_OF_TODAY = [page for page in PAGES if page.name != "CHANGELOG.md" and page.parent.name != "decisions"]
 README = (ROOT / "README.md").read_text()
 
 
@@ -85,6 +88,36 @@ def test_readme_queries_are_understood() -> None:
     assert len(queries) >= 6
     for query in queries:
         parse(query)
+
+
+def commands(page: Path) -> list[str]:
+    """The arguments of each `logpost …` in a page's code, without what a shell does with it."""
+    text = page.read_text().replace("\\|", "|")
+    fenced = "".join(re.findall(r"^```sh\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)).replace("\\\n", " ")
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    code = [*fenced.splitlines(), *(" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose))]
+    found = (re.search(r"(?:^|[ /])logpost (?!is up)([a-z-].*)", line) for line in code)
+    return [re.split(r" (?:#|&&|\||>|2>)", one[1])[0] for one in found if one]
+
+
+@pytest.mark.parametrize("page", PAGES_OF_TODAY, ids=names(PAGES_OF_TODAY))
+def test_commands_that_are_named_exist_with_their_options(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    unknown = []
+    for command in commands(page):
+        try:
+            command_parser().parse_args(shlex.split(command))
+        except SystemExit:
+            said = capsys.readouterr().err
+            if "arguments are required" not in said:  # prose names a command without its arguments
+                unknown.append(f"logpost {command}: {said.rpartition('error: ')[2]}")
+    assert unknown == []
+
+
+def test_commands_are_found_in_the_pages() -> None:
+    found = [command for page in PAGES_OF_TODAY for command in commands(page)]
+    assert len(found) > 40
+    assert "search 'level:error service:shop \"is late\"' --since 1h" in found
+    assert "topics produce letters" in found
 
 
 def test_readme_targets_are_in_the_makefile() -> None:

@@ -64,13 +64,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(f"cannot write the output: {error.strerror}")
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def command_parser() -> Parser:
+    """Of all commands that are installed."""
     parser = Parser(prog="logpost", description="A post office for logs.")
     parser.add_argument("--version", action="version", version=f"logpost {version('logpost')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for entry_point in sorted(entry_points(group="logpost.commands"), key=lambda found: found.name):
         entry_point.load()(commands)
-    parsed = parser.parse_args(arguments)
+    return parser
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parsed = command_parser().parse_args(arguments)
     try:
         return int(parsed.run(parsed, parsed.configuration(parsed).config))
     except ModuleNotFoundError as error:

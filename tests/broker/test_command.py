@@ -165,5 +165,14 @@ def test_metadata_that_cannot_be_understood_is_named_and_left_alone(tmp_path: Pa
     assert metadata.read_text() == '{"version":1,"surprise":true}'
 
 
+def test_metadata_of_a_newer_release_is_no_damage(tmp_path: Path) -> None:
+    (tmp_path / "broker").mkdir()
+    metadata = tmp_path / "broker" / "metadata.json"
+    metadata.write_text('{"version":2,"shape":{"unlike":"ours"},"crc32c":17}')
+    said = refusal(tmp_path)
+    assert f"{metadata} has version 2, this logpost knows 1: start the release that wrote it" in said
+    assert "copy" not in said
+
+
 def test_an_open_address_is_refused(tmp_path: Path) -> None:
     assert "broker.insecure = true" in refusal(tmp_path, listen="0.0.0.0")

@@ -61,6 +61,14 @@ def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path, more: dict[str, 
     assert done.stderr.count("\n") == 1
 
 
+def test_a_store_on_a_server_that_is_away_is_named_without_its_password(tmp_path: Path) -> None:
+    url = f"clickhouse://me:secret@127.0.0.1:{free_port()}/logs"
+    done = run("web", environment=environment(settings(tmp_path, store__url=url)))
+    place = url.rpartition("@")[2]
+    assert done.returncode == 1
+    assert done.stderr == f"logpost: cannot open the store {place}: no ClickHouse answers (Connection refused)\n"
+
+
 def test_it_ends_when_another_process_takes_its_place_in_the_group(tmp_path: Path, broker: Broker) -> None:
     kafka = {"kafka.bootstrap_servers": broker.bootstrap_servers}
     with Part("web", settings=settings(tmp_path / "original") | kafka) as web:

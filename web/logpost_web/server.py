@@ -35,6 +35,8 @@ def serve(config: Config) -> None:
     """Run until SIGTERM. The broker need not be there: the indexer waits for it. Raises ConfigError, StartError, and
     LogpostError when the indexer cannot go on: a fresh start is the way out, and the supervisor's."""
     log = start_logging("web")
+    for name in ("urllib3", "clickhouse_connect"):  # what they warn of at each try, the store says in its error
+        logging.getLogger(name).setLevel(logging.ERROR)
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     sockets = bind(config.web.listen, config.web.port, insecure=config.web.insecure, setting="web.port")

@@ -21,6 +21,7 @@ STRAY_SUFFIX = "-stray"
 """Of a partition's directory that no topic explains."""
 NAME = "metadata.json"
 VERSION = 1
+OLDER = "start the release that wrote it"
 LIMITED = frozenset({"client_quotas", "resource_configs", "scram_credentials"})
 """What names things that need not be there."""
 MAX_ENTRIES_BYTES = 1024 * 1024
@@ -84,16 +85,21 @@ class Metadata(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         return int(crc32c(msgspec.json.encode(msgspec.structs.replace(self, crc32c=None))))
 
 
+class _Versioned(msgspec.Struct):
+    version: int = VERSION
+
+
 def parsed_metadata(data: bytes, path: Path) -> Metadata:
     """The content of the file at `path`. Raises StartError when it cannot be understood."""
     try:
+        version = msgspec.json.decode(data, type=_Versioned).version
+        if version != VERSION:  # before all else: what another release put in it is no damage
+            raise StartError(f"{path} has version {version}, this logpost knows {VERSION}: {OLDER}")
         content = msgspec.json.decode(data, type=Metadata)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise StartError(f"cannot understand {path}: {error}") from error
+        raise StartError(f"cannot understand {path}: {error}: {OLDER}, or restore it from a copy") from error
     if content.crc32c not in (None, content.checksum()):
         raise StartError(f"cannot trust {path}: its CRC is wrong, restore it from a copy")
-    if content.version != VERSION:
-        raise StartError(f"cannot understand {path}: version {content.version}, not {VERSION}")
     return content
 
 

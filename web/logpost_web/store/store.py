@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,6 +27,9 @@ REMEDY = (
     "what the engine wrote to stderr says why; if files are damaged, `logpost store rebuild` keeps them aside, and the"
     " next start fills a new store from the topics"
 )
+
+_SYSTEM_ERROR = re.compile(r"\[Errno -?\d+\] ([\w ]+)")
+"""Inside what the HTTP client says of a server that cannot be reached: the only part that is for people."""
 
 
 class Store(Statements):
@@ -73,7 +77,9 @@ class Store(Statements):
 
     def _reason(self, error: Exception) -> str:
         if self._path is None:
-            return first_line(error)
+            said = first_line(error)
+            away = _SYSTEM_ERROR.search(said)
+            return f"no ClickHouse answers ({away[1]})" if away else said
         if problem := next(self.problems(), ""):
             return problem
         return f"{first_line(error)}: {REMEDY}"
