@@ -165,7 +165,7 @@ class BrokerMetrics:
         self._state_bytes = Gauge(
             "logpost_broker_state_bytes",
             "What groups, share groups and transactions keep, as it was last journaled as a whole; and what the"
-            "  members of classic groups say of themselves.",
+            " members of classic groups say of themselves.",
             ["of"],
             registry=self._registry,
         )

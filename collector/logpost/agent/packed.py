@@ -32,6 +32,8 @@ else:
     from backports import zstd
 
 CHUNK_BYTES = 64 * 1024
+XZ_MEMORY_BYTES = 128 * 1024 * 1024
+"""What a file may ask for to be unpacked, as with zstd; `xz -9` asks for half. One may ask for 4 GiB."""
 _DAMAGED = (EOFError, ValueError, lzma.LZMAError, zlib.error, zstd.ZstdError)
 
 
@@ -43,7 +45,11 @@ class Unpacked:
         self._packed = os.fdopen(open_log(path), "rb")
         self.status = os.fstat(self._packed.fileno())
         self._path = path
-        self._file = _unpacking(path, self._packed)
+        try:
+            self._file = _unpacking(path, self._packed)
+        except _DAMAGED as error:
+            self._packed.close()
+            raise self._unreadable(error) from error
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Fewer bytes at the end of the file. Raises OSError, also for a file that is damaged."""
@@ -54,8 +60,11 @@ class Unpacked:
                 parts.append(part)
                 length -= len(part)
         except _DAMAGED as error:
-            raise OSError(0, f"it cannot be unpacked ({error})", str(self._path)) from error
+            raise self._unreadable(error) from error
         return b"".join(parts)
+
+    def _unreadable(self, error: Exception) -> OSError:
+        return OSError(0, f"it cannot be unpacked ({error})", str(self._path))
 
     def close(self) -> None:
         self._file.close()
@@ -67,10 +76,17 @@ def _unpacking(path: Path, packed: IO[bytes]) -> IO[bytes]:
         case ".bz2":
             return cast(IO[bytes], bz2.BZ2File(packed))
         case ".xz":
+            _require_memory(packed)
             return cast(IO[bytes], lzma.LZMAFile(packed))
         case ".zst":
             return cast(IO[bytes], zstd.ZstdFile(packed))
     return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
+
+
+def _require_memory(packed: IO[bytes]) -> None:
+    """Whether `XZ_MEMORY_BYTES` are enough: LZMAFile itself has no limit. Raises LZMAError."""
+    lzma.LZMADecompressor(memlimit=XZ_MEMORY_BYTES).decompress(packed.read(CHUNK_BYTES), max_length=1)
+    packed.seek(0)
 
 
 @contextmanager
