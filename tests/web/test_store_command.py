@@ -75,3 +75,24 @@ def test_wrong_use_and_a_store_that_is_not_there(tmp_path: Path) -> None:
     answer = run("store", "check", "--data", str(tmp_path))
     assert answer.returncode == 1
     assert "there is no store" in answer.stderr
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_what_is_in_the_place_of_a_store_is_put_aside_as_the_error_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], is_link: bool
+) -> None:
+    place = tmp_path / "store" / "clickhouse"
+    place.parent.mkdir()
+    if is_link:
+        place.symlink_to(tmp_path / "not mounted")
+    else:
+        place.write_text("a file")
+    assert main(["store", "check", "--data", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "it is no directory" in said
+    assert "`logpost store rebuild`" in said
+    assert main(["store", "rebuild", "--data", str(tmp_path)]) == 0
+    assert "it is kept as" in capsys.readouterr().err
+    assert [file.name.partition("-")[0] for file in place.parent.glob("clickhouse*")] == ["clickhouse"]
+    assert not place.is_symlink()
+    assert not place.exists()

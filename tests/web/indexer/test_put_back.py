@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from logpost.config import Config, KafkaConfig, StoreConfig
 from logpost_broker.broker import EMBEDDED, Broker
+from logpost_web.store.check import check
 from logpost_web.store.store import Store
 from tests.web.indexer.test_indexer import await_messages, await_true, produce, running
 
@@ -72,6 +75,21 @@ def test_a_rebuild_that_was_killed_in_the_middle_loses_nothing(store: Store, old
         with running(of(broker), store) as indexer:
             await_true(lambda: bool(indexer.progress().partitions) and not indexer.is_rebuilding, "it is rebuilt")
             await_messages(store, old(0, 300) + new(250))
+            assert not indexer.progress().lost_rows
+
+
+def test_a_log_that_lost_its_beginning_besides(store: Store, older: Path) -> None:
+    """Where it goes on otherwise is not there any more."""
+    store.begin_rebuild()
+    with Broker(EMBEDDED, older) as broker:
+        send(broker, new(50))
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+        [deleted] = admin.delete_records([TopicPartition("logs", 0, 120)]).values()
+        deleted.result(60)
+        with running(of(broker), store) as indexer:
+            await_true(lambda: bool(indexer.progress().partitions) and not indexer.is_rebuilding, "it is rebuilt")
+            await_messages(store, old(0, 300) + new(50)[20:])
+            await_true(lambda: check(store).is_sound, "all is accounted for")
             assert not indexer.progress().lost_rows
 
 

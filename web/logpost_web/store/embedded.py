@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import time
 from pathlib import Path
@@ -50,8 +51,9 @@ def prepare(path: Path, engine: str) -> None:
 
 
 def put_aside(path: Path) -> Path | None:
-    """Rename a directory that cannot be opened; returns its new name, None where there is none."""
-    if not path.is_dir():
+    """Rename a directory that cannot be opened, or what is in its place; returns its new name, None where there is
+    nothing."""
+    if not os.path.lexists(path):
         return None
     aside = path.with_name(f"{path.name}-unopened-{time.time_ns()}")
     path.rename(aside)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import select
 from collections.abc import Iterator, Mapping
@@ -23,10 +24,8 @@ from logpost_web.store.statements import Statements
 OPEN_TRIES = 10
 OPEN_PAUSE_SECONDS = 1.0
 """A store that vanished while it was open is made again; the removal may not be through with it."""
-REMEDY = (
-    "what the engine wrote to stderr says why; if files are damaged, `logpost store rebuild` keeps them aside, and the"
-    " next start fills a new store from the topics"
-)
+NEW = "`logpost store rebuild` keeps it aside, and the next start fills a new store from the topics"
+REMEDY = f"what the engine wrote to stderr says why; if files are damaged, {NEW}"
 
 _SYSTEM_ERROR = re.compile(r"\[Errno -?\d+\] ([\w ]+)")
 """Inside what the HTTP client says of a server that cannot be reached: the only part that is for people."""
@@ -82,6 +81,8 @@ class Store(Statements):
             return f"no ClickHouse answers ({away[1]})" if away else said
         if problem := next(self.problems(), ""):
             return problem
+        if os.path.lexists(self._path) and not self._path.is_dir():
+            return f"it is no directory; {NEW}"
         return f"{first_line(error)}: {REMEDY}"
 
     def problems(self) -> Iterator[str]:
