@@ -25,7 +25,8 @@ from logpost.config import JournalSource
 from logpost.formats import LineParser
 
 QUEUED_LINES = 1000
-"""Read ahead from journalctl; it waits above that."""
+QUEUED_BYTES = 16 * 1024 * 1024
+"""Read ahead from journalctl; it waits above that. Any program may write entries of 32 MiB."""
 TURN_ENTRIES = 1000
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 30.0
@@ -64,7 +65,10 @@ class Journal:
         self._new_id = new_id
         self._wake = wake
         self._log = logging.getLogger("agent")
-        self._queue: queue.Queue[Entry | _Ended] = queue.Queue(QUEUED_LINES)
+        self._queue: queue.Queue[tuple[Entry | _Ended, int]] = queue.Queue(QUEUED_LINES)
+        """With the bytes that they were printed in."""
+        self._put_bytes = self._taken_bytes = 0
+        """Each is changed by one thread only."""
         self._unacknowledged: deque[tuple[int, str]] = deque()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -82,15 +86,21 @@ class Journal:
     def has_work(self) -> bool:
         return not self._queue.empty()
 
+    @property
+    def queued_bytes(self) -> int:
+        """Read ahead."""
+        return self._put_bytes - self._taken_bytes
+
     def turn(self, now: float, now_ns: int) -> None:
         """Ship what was read, a bounded number of entries; start journalctl when it is due. `now`: monotonic."""
         if self._thread is None and not self.is_off and now >= self._retry_at:
             self._start()
         for _ in range(TURN_ENTRIES):
             try:
-                item = self._queue.get_nowait()
+                item, size = self._queue.get_nowait()
             except queue.Empty:
                 return
+            self._taken_bytes += size
             if isinstance(item, _Ended):
                 self._on_end(item, now)
                 return
@@ -155,7 +165,7 @@ class Journal:
                     if entry is not None:
                         entries += 1
                         if entries > 1 or not self._is_read(entry, read_to):
-                            self._put(entry)
+                            self._put(entry, len(line))
                     elif line.strip():
                         remark = line.decode(errors="replace").strip()
         except OSError as error:
@@ -171,12 +181,15 @@ class Journal:
             )
         return cursor == read_to
 
-    def _put(self, item: Entry | _Ended) -> None:
+    def _put(self, item: Entry | _Ended, size: int = 0) -> None:
+        while self.queued_bytes > QUEUED_BYTES and not self._stopped.wait(POLL_SECONDS):
+            pass
         while not self._stopped.is_set():
             try:
-                self._queue.put(item, timeout=POLL_SECONDS)
+                self._queue.put((item, size), timeout=POLL_SECONDS)
             except queue.Full:
                 continue
+            self._put_bytes += size
             self._wake()
             return
 

@@ -29,6 +29,18 @@ _TOO_LONG = 18
 INFO = "6"
 """What systemd gives to each line that a service prints: says nothing about the line."""
 
+NAMES = (
+    "__CURSOR",
+    "__REALTIME_TIMESTAMP",
+    "MESSAGE",
+    "PRIORITY",
+    "SYSLOG_IDENTIFIER",
+    "_COMM",
+    "_PID",
+    "_SYSTEMD_UNIT",
+)
+"""What is kept of an entry while it waits: others may be large, such as the memory of a program that crashed."""
+
 Entry = Mapping[str, object]
 
 _decode = msgspec.json.Decoder(dict[str, object]).decode
@@ -40,7 +52,7 @@ def decode(line: bytes) -> Entry | None:
         entry = _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return entry if "__CURSOR" in entry else None
+    return {name: entry[name] for name in NAMES if name in entry} if "__CURSOR" in entry else None
 
 
 def read_entry(entry: Entry, parse: Callable[[str, int], Parsed], now_ns: int) -> Parsed:

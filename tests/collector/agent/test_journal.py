@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from logpost.agent.journal import Journal
+from logpost.agent.journal import QUEUED_BYTES, Journal
 from logpost.agent.journal_entry import decode, read_entry, text
 from logpost.agent.positions import JournalPosition
 from logpost.config import JournalSource
@@ -89,6 +89,7 @@ def test_what_journalctl_says_itself_is_no_entry() -> None:
     assert decode(b"Failed to seek to cursor: Invalid argument\n") is None
     assert decode(b'{"MESSAGE":"x"}\n') is None
     assert decode(json.dumps(entry(1)).encode()) == entry(1)
+    assert decode(json.dumps(entry(1, COREDUMP="of a program", _UID="0")).encode()) == entry(1), "what is used"
 
 
 STAND_IN = """#!/usr/bin/env python3
@@ -120,8 +121,8 @@ class Journald:
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         self.write(0)
 
-    def write(self, count: int) -> None:
-        (self.directory / "entries").write_text("".join(json.dumps(entry(n)) + "\n" for n in range(count)))
+    def write(self, count: int, **fields: object) -> None:
+        (self.directory / "entries").write_text("".join(json.dumps(entry(n, **fields)) + "\n" for n in range(count)))
 
     def calls(self) -> list[str]:
         return (self.directory / "calls").read_text().splitlines()
@@ -149,6 +150,14 @@ class Reading:
         while not true():
             assert time.monotonic() < deadline
             self.journal.turn(now, START_NS)
+            self.woken.wait(0.05)
+            self.woken.clear()
+
+    def until_read(self, size: int) -> None:
+        """So many bytes wait, and nothing is taken of them."""
+        deadline = time.monotonic() + 20
+        while self.journal.queued_bytes <= size:
+            assert time.monotonic() < deadline
             self.woken.wait(0.05)
             self.woken.clear()
 
@@ -190,6 +199,19 @@ def test_entries_become_records_that_count(journald: Journald, reading: Start) -
     assert {(record.host, record.file) for record in journal.topic.records} == {("web-1", "journal")}
     assert journal.journal.position() == JournalPosition(id="new", cursor="c2", entries=3)
     assert journald.calls() == ["--since=-1h"]
+
+
+def test_large_entries_are_not_read_ahead_without_end(journald: Journald, reading: Start) -> None:
+    journald.write(24, MESSAGE="m" * 1_000_000, COREDUMP="c" * 1_000_000)
+    journal = reading()
+    journal.journal.turn(0.0, START_NS)  # starts journalctl
+    journal.until_read(QUEUED_BYTES)
+    most = 0
+    while len(journal.topic.records) < 24:
+        most = max(most, journal.journal.queued_bytes)
+        journal.count(len(journal.topic.records) + 1)
+    assert QUEUED_BYTES < most < QUEUED_BYTES + 3_000_000
+    assert [range_of(r).start for r in journal.topic.records] == [*range(24)]
 
 
 def test_the_first_entry_is_saved_before_it_is_sent(journald: Journald, reading: Start) -> None:
