@@ -89,6 +89,7 @@ class Agent:
                 saved.journal,
                 host=sources.host,
                 sink=self._publisher,
+                counts=counts,
                 save=self._save_now,
                 new_id=_new_id,
                 wake=self._wake.wake,

@@ -17,7 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from logpost.agent.acks import Acks
-from logpost.agent.journal_entry import Entry, decode, read_entry, text
+from logpost.agent.journal_entry import Entry, decode, entries_between, read_entry, text
+from logpost.agent.metrics import Counts
 from logpost.agent.positions import JournalPosition
 from logpost.agent.records import Origin, RecordWriter
 from logpost.agent.stream import Sink
@@ -31,6 +32,8 @@ TURN_ENTRIES = 1000
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 30.0
 POLL_SECONDS = 0.2
+LOST = "lost_entries"
+"""The attribute of the first record behind entries that the journal deleted before they were read: how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,15 @@ class _Ended:
 
     entries: int
     remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """The journal deleted what was behind the entry `read_to`; `count` entries, if it is known."""
+
+    read_to: str
+    goes_on: str
+    count: int | None
 
 
 class Journal:
@@ -51,6 +63,7 @@ class Journal:
         *,
         host: str,
         sink: Sink,
+        counts: Counts,
         save: Callable[[], None],
         new_id: Callable[[], str],
         wake: Callable[[], None],
@@ -61,11 +74,13 @@ class Journal:
         self._host = host
         self._parse = LineParser(datetime.UTC).parse
         self._sink = sink
+        self._counts = counts
+        self._gap: _Gap | None = None
         self._save = save
         self._new_id = new_id
         self._wake = wake
         self._log = logging.getLogger("agent")
-        self._queue: queue.Queue[tuple[Entry | _Ended, int]] = queue.Queue(QUEUED_LINES)
+        self._queue: queue.Queue[tuple[Entry | _Ended | _Gap, int]] = queue.Queue(QUEUED_LINES)
         """With the bytes that they were printed in."""
         self._put_bytes = self._taken_bytes = 0
         """Each is changed by one thread only."""
@@ -104,7 +119,10 @@ class Journal:
             if isinstance(item, _Ended):
                 self._on_end(item, now)
                 return
-            self._ship(item, now_ns)
+            if isinstance(item, _Gap):
+                self._miss(item)
+            else:
+                self._ship(item, now_ns)
 
     def position(self) -> JournalPosition | None:
         """As far as acknowledged."""
@@ -132,8 +150,25 @@ class Journal:
         self._read_to = cursor
         start, end = self._acks.sent, self._acks.sent + 1
         self._unacknowledged.append((end, cursor))
-        value = self._writer.encode(read_entry(entry, self._parse, now_ns), start, end, now_ns)
+        read = read_entry(entry, self._parse, now_ns)
+        if self._gap is not None:
+            read.attrs[LOST] = "unknown" if self._gap.count is None else self._gap.count
+            self._gap = None
+        value = self._writer.encode(read, start, end, now_ns)
         self._sink.send(self._writer.key, value, self._acks, start, end)
+
+    def _miss(self, gap: _Gap) -> None:
+        """Said, counted, and told by the next record."""
+        self._gap = gap
+        self._counts.journal_gaps += 1
+        self._counts.journal_lost += gap.count or 0
+        lost = "an unknown number of" if gap.count is None else gap.count
+        self._log.warning(
+            "the journal deleted %s entries before they were read, behind %s: read on from %s",
+            lost,
+            gap.read_to,
+            gap.goes_on,
+        )
 
     def _records_of(self, stream: str) -> RecordWriter:
         origin = Origin(stream=stream, host=self._host, service="journal", fixed_service=False, file="journal")
@@ -173,15 +208,14 @@ class Journal:
         self._put(_Ended(entries, remark))
 
     def _is_read(self, entry: Entry, read_to: str) -> bool:
-        """The first entry that is printed is the last one that was read. If it is another, that one is gone."""
+        """The first entry that is printed is the last one that was read. If it is another, that one is gone, and with
+        it perhaps entries behind it."""
         cursor = text(entry.get("__CURSOR"))
-        if read_to and cursor != read_to:
-            self._log.warning(
-                "the journal has lost its entry %s, and perhaps entries behind it: read on from %s", read_to, cursor
-            )
+        if read_to and cursor != read_to and (lost := entries_between(read_to, cursor)) != 0:
+            self._put(_Gap(read_to, cursor, lost))
         return cursor == read_to
 
-    def _put(self, item: Entry | _Ended, size: int = 0) -> None:
+    def _put(self, item: Entry | _Ended | _Gap, size: int = 0) -> None:
         while self.queued_bytes > QUEUED_BYTES and not self._stopped.wait(POLL_SECONDS):
             pass
         while not self._stopped.is_set():

@@ -75,6 +75,23 @@ def read_entry(entry: Entry, parse: Callable[[str, int], Parsed], now_ns: int) -
     )
 
 
+def entries_between(cursor: str, later: str) -> int | None:
+    """How many entries journald numbered between these two; None when their cursors do not say."""
+    first, second = _place(cursor), _place(later)
+    if first is None or second is None or first[0] != second[0] or second[1] <= first[1]:
+        return None
+    return second[1] - first[1] - 1
+
+
+def _place(cursor: str) -> tuple[str, int] | None:
+    """(what the numbers are of, the entry's number), from `s=…;i=…;b=…;…`."""
+    parts = dict(part.partition("=")[::2] for part in cursor.split(";"))
+    try:
+        return parts["s"], int(parts["i"], 16)
+    except (KeyError, ValueError):
+        return None
+
+
 def text(value: object) -> str:
     """A field's value as text; of a field that is there several times, the first."""
     return next(_texts(value))

@@ -29,6 +29,8 @@ class Counts:
     files_rotated: int = 0
     rotated_dropped: int = 0
     files_gone: int = 0
+    journal_gaps: int = 0
+    journal_lost: int = 0
     backlog_bytes: int = 0
     clock_offset_seconds: float = 0.0
 
@@ -43,6 +45,8 @@ _COUNTERS = {
     "shrunk": "Records cut because the broker refused their size.",
     "rotated_dropped": "Rotated files that are not looked at any more because there were too many.",
     "files_gone": "Logs that were not found at the start, nor what rotation made of them.",
+    "journal_gaps": "Places where the journal had deleted entries before they were read.",
+    "journal_lost": "Entries that it deleted there, where their number is known.",
 }
 _GAUGES = {
     "in_flight": "Records sent and not yet acknowledged.",

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from logpost.agent.journal import QUEUED_BYTES, Journal
-from logpost.agent.journal_entry import decode, read_entry, text
+from logpost.agent.journal_entry import decode, entries_between, read_entry, text
+from logpost.agent.metrics import Counts
 from logpost.agent.positions import JournalPosition
 from logpost.config import JournalSource
 from logpost.formats import Parsed
@@ -133,6 +134,7 @@ class Reading:
 
     def __init__(self, saved: JournalPosition | None = None, since: str = "-1h") -> None:
         self.topic = Topic()
+        self.counts = Counts()
         self.woken = threading.Event()
         self.saves: list[JournalPosition | None] = []
         self.journal = Journal(
@@ -140,6 +142,7 @@ class Reading:
             saved,
             host="web-1",
             sink=self.topic,
+            counts=self.counts,
             save=lambda: self.saves.append(self.journal.position()),
             new_id=lambda: "new",
             wake=self.woken.set,
@@ -371,4 +374,46 @@ def test_nothing_is_skipped_where_the_cursors_entry_was_vacuumed(
     vacuumed.count(5)
     assert [record.message for record in vacuumed.topic.records] == [f"message {number}" for number in range(11, 16)]
     [said] = [record.message for record in caplog.records]
-    assert "the journal has lost its entry" in said
+    assert said.startswith("the journal deleted an unknown number of entries before they were read, behind ")
+    assert [record.attrs.get("lost_entries") for record in vacuumed.topic.records] == ["unknown", *[None] * 4]
+    assert (vacuumed.counts.journal_gaps, vacuumed.counts.journal_lost) == (1, 0)
+
+
+def cursor(number: int, journal: str = "a1") -> str:
+    return f"s={journal};i={number:x};b=ab;m=1;t=2;x=3"
+
+
+@pytest.mark.parametrize(
+    ("read_to", "found", "lost"),
+    [
+        (cursor(8), cursor(11), 2),
+        (cursor(8), cursor(31), 22),
+        (cursor(8), cursor(9), 0),
+        (cursor(8), cursor(11, "b2"), None),
+        (cursor(8), cursor(7), None),
+        ("c8", cursor(11), None),
+        ("s=a1;i=x", cursor(11), None),
+        ("", "", None),
+    ],
+)
+def test_cursors_say_how_much_was_lost(read_to: str, found: str, lost: int | None) -> None:
+    assert entries_between(read_to, found) == lost
+
+
+@pytest.mark.parametrize(("next_number", "lost"), [(11, 2), (9, 0)])
+def test_what_the_journal_deleted_is_told_by_the_next_record(
+    journald: Journald, reading: Start, caplog: pytest.LogCaptureFixture, next_number: int, lost: int
+) -> None:
+    """The stand-in prints what `--cursor` prints when its entry is gone: the next one that is there."""
+    entries = [entry(number, __CURSOR=cursor(number)) for number in (next_number, next_number + 1)]
+    program = journald.directory / "journalctl"
+    (journald.directory / "shown").write_text("".join(json.dumps(one) + "\n" for one in entries))
+    program.write_text(f"#!/bin/sh\ncat {journald.directory}/shown\nexec sleep 600\n")
+    journal = reading(JournalPosition(id="old", cursor=cursor(8), entries=8))
+    journal.count(2)
+    told = [record.attrs.get("lost_entries") for record in journal.topic.records]
+    assert told == ([lost, None] if lost else [None, None])
+    assert (journal.counts.journal_gaps, journal.counts.journal_lost) == ((1, lost) if lost else (0, 0))
+    assert [record.message.partition(",")[0] for record in caplog.records] == (
+        [f"the journal deleted {lost} entries before they were read"] if lost else []
+    )
