@@ -179,6 +179,31 @@ def descriptions(client: WireClient) -> Callable[[], None]:
     return lambda: client.call("describe_configs", 4, {"resources": resources, "include_synonyms": True})
 
 
+def deletion(client: WireClient) -> Callable[[], None]:
+    names = [f"deleted-{number}" for number in range(1_000)]
+    topics(client, names)
+    return lambda: client.call("delete_topics", 6, {"topics": [{"name": name, "topic_id": None} for name in names]})
+
+
+def group_configs(client: WireClient) -> Callable[[], None]:
+    change = [{"name": "share.session.timeout.ms", "value": "50000"}]
+    resources = [{"resource_type": 32, "resource_name": f"g-{number}", "configs": change} for number in range(500)]
+    return lambda: client.call("incremental_alter_configs", 1, {"resources": resources})
+
+
+def quotas(client: WireClient) -> Callable[[], None]:
+    limits = [{"key": "producer_byte_rate", "value": 1.0, "remove": False}]
+    entities = [[{"entity_type": "user", "entity_name": f"u-{number}"}] for number in range(500)]
+    entries = [{"entity": entity, "ops": limits} for entity in entities]
+    return lambda: client.call("alter_client_quotas", 1, {"entries": entries, "validate_only": False})
+
+
+def passwords(client: WireClient) -> Callable[[], None]:
+    secret = {"mechanism": 1, "iterations": 4096, "salt": b"salt", "salted_password": b"p"}
+    wanted = [{"name": f"u-{number}", **secret} for number in range(500)]
+    return lambda: client.call("alter_user_scram_credentials", 0, {"upsertions": wanted})
+
+
 def unfinished(client: WireClient) -> Callable[[], None]:
     def ask() -> None:
         peers = [socket.create_connection(client.socket.getpeername()[:2]) for _ in range(500)]
@@ -202,6 +227,10 @@ ROWS: dict[str, Callable[[WireClient], Callable[[], object]]] = {
     "subscription by a costly expression, 1,000 topics": expression,
     "settings of 1,000 topics changed": configs,
     "settings of 1,000 topics described": descriptions,
+    "1,000 topics deleted": deletion,
+    "settings of 500 groups changed": group_configs,
+    "quotas of 500 users changed": quotas,
+    "passwords of 500 users changed": passwords,
     "500 requests of 100 MB begun": unfinished,
     **WIDE,
     **LONG,

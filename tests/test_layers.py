@@ -69,9 +69,9 @@ logpost_broker
   upkeep             errors log metadata partitions                         | loop clock thread
   transfer           errors log metadata partitions progress
   verify             log metadata partitions progress                       | clock
-  partitions         errors log metadata metrics turns                      | loop clock thread
+  partitions         errors log metadata metrics steps turns                | loop clock thread
   fetch_sessions     errors log
-  metadata           errors log
+  metadata           errors log                                             | thread
   metrics            byte_budget log                                        | thread
   wire               errors log
   log                errors turns                                           | thread
@@ -109,6 +109,7 @@ logpost_broker.groups.share delivery journal waiting
 logpost_broker.transactions service journal markers
 logpost_broker.api fetch log_dirs produce share_fetch
 logpost_broker.log compression unpacking
+logpost_broker.metadata metadata_file
 logpost_web.store gate embedded store
 logpost_web.indexer indexer probe raw_log received source tries
 logpost_web.api queries services

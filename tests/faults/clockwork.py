@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar, TypeVarTuple, Unpack
 
+from logpost_broker.errors import ApiError
+
 T = TypeVar("T")
 P = ParamSpec("P")
 Ts = TypeVarTuple("Ts")
@@ -32,7 +34,7 @@ class ClockworkLoop(asyncio.SelectorEventLoop):
         super().__init__(self._jumping)
         self._jobs: list[tuple[asyncio.Future[Any] | Future[Any], Callable[[], Any]]] = []
         self.holds_jobs = False
-        """What goes to a thread waits for `run_jobs`."""
+        """What goes to a thread waits for `run_jobs`, but for what a request waits for: writes of the metadata."""
 
     def time(self) -> float:
         return self._jumping.now
@@ -41,7 +43,10 @@ class ClockworkLoop(asyncio.SelectorEventLoop):
         self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
     ) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self.create_future()
-        self._add(future, lambda: func(*args))
+        if executor is None:
+            self._add(future, lambda: func(*args))
+        else:
+            self.call_soon(_run, future, lambda: func(*args))
         return future
 
     def _add(self, future: asyncio.Future[Any] | Future[Any], job: Callable[[], Any]) -> None:
@@ -57,14 +62,7 @@ class ClockworkLoop(asyncio.SelectorEventLoop):
     def run_jobs(self) -> None:
         jobs, self._jobs = self._jobs, []
         for future, job in jobs:
-            try:
-                result = job()
-            except OSError as error:
-                if not future.done():
-                    future.set_exception(error)
-            else:
-                if not future.done():
-                    future.set_result(result)
+            _run(future, job)
 
     def drop_jobs(self) -> None:
         """The process is dead."""
@@ -72,6 +70,17 @@ class ClockworkLoop(asyncio.SelectorEventLoop):
             if isinstance(future, asyncio.Future):
                 future.cancel()
         self._jobs = []
+
+
+def _run(future: asyncio.Future[Any] | Future[Any], job: Callable[[], Any]) -> None:
+    try:
+        result = job()
+    except (ApiError, OSError) as error:
+        if not future.done():
+            future.set_exception(error)
+    else:
+        if not future.done():
+            future.set_result(result)
 
 
 class _LoopExecutor(Executor):

@@ -12,11 +12,13 @@ from typing import Any
 import cramjam
 
 from logpost.config import BrokerConfig
+from logpost_broker.errors import ApiError
 from logpost_broker.log.batch import CODEC_MASK, HEADER_BYTES, LENGTH_PREFIX_BYTES, read_header
 from logpost_broker.log.compression import LZ4
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import build_batch
 from logpost_broker.metadata.checkpoints import CLEAN_SHUTDOWN
+from logpost_broker.metadata.topics import TopicChanges
 from logpost_broker.partitions.partitions import Partitions
 from logpost_broker.upkeep.retention import RetentionService
 from tests.broker.log.logs import NOW_MS, changed
@@ -128,7 +130,9 @@ class Life:
         async def delete() -> None:
             topic = self.running().topics.by_name(name)
             assert topic is not None
-            self.running().delete_topic(topic)
+            [outcome] = await self.running().change_topics([topic], TopicChanges.delete)
+            if isinstance(outcome, ApiError):
+                raise outcome
 
         self.ledger.doing = ("delete", name)
         self._run(delete())

@@ -2,32 +2,35 @@
 client metrics, and what may be changed of a running broker.
 
 The older one replaces all that a resource has set; the other sets, deletes, appends to and subtracts from single
-settings (KIP-339), and alone alters the levels of loggers (KIP-412). What changes holds at once.
+settings (KIP-339), and alone alters the levels of loggers (KIP-412). What changes holds at once. Each hundred resources
+are a write to the disk, and others are served meanwhile.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from kio.schema.alter_configs.v2.request import AlterableConfig as ReplacedConfig
-from kio.schema.alter_configs.v2.request import AlterConfigsRequest
+from kio.schema.alter_configs.v2.request import AlterConfigsRequest, AlterConfigsResource
 from kio.schema.alter_configs.v2.response import AlterConfigsResourceResponse, AlterConfigsResponse
 from kio.schema.errors import ErrorCode
 from kio.schema.incremental_alter_configs.v1.request import AlterableConfig, IncrementalAlterConfigsRequest
+from kio.schema.incremental_alter_configs.v1.request import AlterConfigsResource as IncrementalResource
 from kio.schema.incremental_alter_configs.v1.response import (
     AlterConfigsResourceResponse as IncrementalResourceResponse,
 )
 from kio.schema.incremental_alter_configs.v1.response import IncrementalAlterConfigsResponse
 from kio.static.primitive import i8
 
-from logpost_broker.api.config_resources import ConfigResource, LoggerResource, find_resource
+from logpost_broker.api.config_resources import ConfigChanges, ConfigResource, LoggerResource, find_resource
 from logpost_broker.api.registry import RequestContext, handles
-from logpost_broker.errors import ApiError
+from logpost_broker.errors import ApiError, without_traces
 from logpost_broker.metadata.config_definition import LIST
 from logpost_broker.node import Node
+from logpost_broker.partitions.partitions import CHANGES_A_WRITE
+from logpost_broker.steps import in_parts
 from logpost_broker.wire.units import NO_THROTTLE
 
 SET, DELETE, APPEND, SUBTRACT = range(4)
@@ -50,22 +53,25 @@ class Resource(Protocol):
     def configs(self) -> Sequence[Setting]: ...
 
 
+R = TypeVar("R", bound=Resource)
+
+
 @handles(AlterConfigsRequest, AlterConfigsResponse)
 async def alter_configs(node: Node, request: AlterConfigsRequest, context: RequestContext) -> AlterConfigsResponse:
-    answers = []
-    counts = _counted(request.resources)
-    async for resource in node.turns.each(request.resources):
-        asked = counts[resource.resource_type, resource.resource_name]
-        wanted = partial(_replaced, changes=resource.configs)
-        code, message = _altered(node, resource, asked, wanted, validate_only=request.validate_only)
-        answers.append(
-            AlterConfigsResourceResponse(
-                error_code=code,
-                error_message=message,
-                resource_type=resource.resource_type,
-                resource_name=resource.resource_name,
-            )
+    def wanted(found: ConfigResource, resource: AlterConfigsResource) -> dict[str, str | None]:
+        return _replaced(found, resource.configs)
+
+    with context.in_order():
+        errors = await _altered(node, request.resources, wanted, validate_only=request.validate_only)
+    answers = [
+        AlterConfigsResourceResponse(
+            error_code=ErrorCode.none if error is None else error.code,
+            error_message=None if error is None else error.message,
+            resource_type=resource.resource_type,
+            resource_name=resource.resource_name,
         )
+        async for resource, error in node.turns.each(zip(request.resources, errors, strict=True))
+    ]
     return AlterConfigsResponse(throttle_time=NO_THROTTLE, responses=tuple(answers))
 
 
@@ -73,47 +79,68 @@ async def alter_configs(node: Node, request: AlterConfigsRequest, context: Reque
 async def incremental_alter_configs(
     node: Node, request: IncrementalAlterConfigsRequest, context: RequestContext
 ) -> IncrementalAlterConfigsResponse:
-    answers = []
-    counts = _counted(request.resources)
-    async for resource in node.turns.each(request.resources):
-        asked = counts[resource.resource_type, resource.resource_name]
-        wanted = partial(_changed, changes=resource.configs)
-        code, message = _altered(node, resource, asked, wanted, validate_only=request.validate_only)
-        answers.append(
-            IncrementalResourceResponse(
-                error_code=code,
-                error_message=message,
-                resource_type=resource.resource_type,
-                resource_name=resource.resource_name,
-            )
+    def wanted(found: ConfigResource, resource: IncrementalResource) -> dict[str, str | None]:
+        return _changed(found, resource.configs)
+
+    with context.in_order():
+        errors = await _altered(node, request.resources, wanted, validate_only=request.validate_only)
+    answers = [
+        IncrementalResourceResponse(
+            error_code=ErrorCode.none if error is None else error.code,
+            error_message=None if error is None else error.message,
+            resource_type=resource.resource_type,
+            resource_name=resource.resource_name,
         )
+        async for resource, error in node.turns.each(zip(request.resources, errors, strict=True))
+    ]
     return IncrementalAlterConfigsResponse(throttle_time=NO_THROTTLE, responses=tuple(answers))
 
 
-def _counted(resources: Sequence[Resource]) -> Counter[tuple[int, str]]:
-    """How often each resource is asked for."""
-    return Counter((resource.resource_type, resource.resource_name) for resource in resources)
-
-
-def _altered(
+async def _altered(
     node: Node,
-    resource: Resource,
-    asked: int,
-    wanted: Callable[[ConfigResource], dict[str, str | None]],
+    resources: Sequence[R],
+    wanted: Callable[[ConfigResource, R], dict[str, str | None]],
     *,
     validate_only: bool,
-) -> tuple[ErrorCode, str | None]:
-    """Give the resource the configuration that `wanted` makes of its present one."""
+) -> list[ApiError | None]:
+    """Give each resource the configuration that `wanted` makes of its present one; returns why some cannot have it."""
+    counts = Counter((int(resource.resource_type), resource.resource_name) for resource in resources)
+    errors: list[ApiError | None] = []
+    for some in in_parts(resources, CHANGES_A_WRITE):
+        async with node.partitions.changing:
+            changes = ConfigChanges(node)
+            decided = [
+                _decided(node, resource, counts, wanted, None if validate_only else changes)
+                async for resource in node.turns.each(some)
+            ]
+            error_of = await changes.save()
+            async for one in node.turns.each(decided):
+                error = one if isinstance(one, ApiError) else error_of(one)
+                if not isinstance(one, ApiError) and error is None and not validate_only:
+                    one.take_effect()
+                errors.append(error)
+    return errors
+
+
+def _decided(
+    node: Node,
+    resource: R,
+    counts: Counter[tuple[int, str]],
+    wanted: Callable[[ConfigResource, R], dict[str, str | None]],
+    changes: ConfigChanges | None,
+) -> ConfigResource | ApiError:
+    """`counts`: how often each resource is asked for."""
+    is_once = counts[resource.resource_type, resource.resource_name] == 1
     try:
-        if asked > 1 or len({config.name for config in resource.configs}) < len(resource.configs):
+        if not is_once or len({config.name for config in resource.configs}) < len(resource.configs):
             raise ApiError(ErrorCode.invalid_request, "a resource or a setting is given more than once")
         found = find_resource(node, resource.resource_type, resource.resource_name)
-        overrides = found.check(wanted(found))
-        if not validate_only:
-            found.replace(overrides)
+        overrides = found.check(wanted(found, resource))
+        if changes is not None:
+            found.replace(overrides, changes)
     except ApiError as error:
-        return error.code, error.message
-    return ErrorCode.none, None
+        return without_traces(error)
+    return found
 
 
 def _replaced(resource: ConfigResource, changes: Sequence[ReplacedConfig]) -> dict[str, str | None]:

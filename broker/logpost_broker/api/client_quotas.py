@@ -7,6 +7,7 @@ Of two names of one type in an entity the last counts, as in Apache Kafka.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 
@@ -26,11 +27,13 @@ from kio.schema.errors import ErrorCode
 from kio.static.primitive import f64
 
 from logpost_broker.api.registry import RequestContext, handles
-from logpost_broker.errors import ApiError
-from logpost_broker.metadata.client_quotas import CLIENT_ID, IP, USER, Entity
+from logpost_broker.errors import ApiError, without_traces
+from logpost_broker.metadata.client_quotas import CLIENT_ID, IP, USER, Entity, Key, QuotaChanges, alter, check, key_of
 from logpost_broker.metadata.metadata_file import QuotaEntry
 from logpost_broker.node import Node
 from logpost_broker.wire.units import NO_THROTTLE
+
+logger = logging.getLogger("broker")
 
 EXACT, DEFAULT, SPECIFIED = range(3)
 """How a filter matches: one name, the default, any of both."""
@@ -95,33 +98,45 @@ def _described(entry: QuotaEntry) -> EntryData:
 async def alter_client_quotas(
     node: Node, request: AlterClientQuotasRequest, context: RequestContext
 ) -> AlterClientQuotasResponse:
+    """All that can be is saved with one write."""
     entities = [{part.entity_type: part.entity_name for part in entry.entity} for entry in request.entries]
-    asked = Counter(frozenset(entity.items()) for entity in entities)
-    answers: dict[frozenset[tuple[str, str | None]], Changed] = {}
-    async for entity, entry in node.turns.each(zip(entities, request.entries, strict=True)):
-        key = frozenset(entity.items())
-        if key not in answers:
-            is_once = asked[key] == 1
-            answers[key] = await _altered(node, entity, entry, is_once=is_once, validate_only=request.validate_only)
-    return AlterClientQuotasResponse(throttle_time=NO_THROTTLE, entries=tuple(answers.values()))
+    asked = Counter(map(key_of, entities))
+    outcomes: dict[Key, ApiError | None] = {}
+    with context.in_order():
+        async with node.partitions.changing:
+            quotas = node.client_quotas.changes()
+            async for entity, entry in node.turns.each(zip(entities, request.entries, strict=True)):
+                key = key_of(entity)
+                if key not in outcomes:
+                    into = None if request.validate_only else quotas
+                    outcomes[key] = _refusal(entity, entry, into, is_once=asked[key] == 1)
+            error = await node.partitions.saved(quotas.save) if quotas.is_any else None
+    async for key in node.turns.each(quotas.keys if error is None else ()):
+        logger.warning("quotas of %s are changed: they are kept, and limit nobody", dict(key))
+    entries = [await _answer(node, key, outcome or error) async for key, outcome in node.turns.each(outcomes.items())]
+    return AlterClientQuotasResponse(throttle_time=NO_THROTTLE, entries=tuple(entries))
 
 
-async def _altered(node: Node, entity: Entity, entry: Change, *, is_once: bool, validate_only: bool) -> Changed:
-    code, message = ErrorCode.none, None
-    changes = {change.key: None if change.remove else float(change.value) for change in entry.ops}
+def _refusal(entity: Entity, entry: Change, quotas: QuotaChanges | None, *, is_once: bool) -> ApiError | None:
+    """Why an entity cannot have its limits; they are put into `quotas`, if given."""
+    limits = {change.key: None if change.remove else float(change.value) for change in entry.ops}
     try:
-        if not is_once or len(changes) < len(entry.ops):
+        if not is_once or len(limits) < len(entry.ops):
             raise ApiError(ErrorCode.invalid_request, "an entity or a quota is given more than once")
-        node.client_quotas.alter(entity, changes, validate_only=validate_only)
+        check(entity, limits)
+        if quotas is not None:
+            alter(quotas, entity, limits)
     except ApiError as error:
-        code, message = error.code, error.message
+        return without_traces(error)
+    return None
+
+
+async def _answer(node: Node, key: Key, error: ApiError | None) -> Changed:
+    entity = sorted(dict(key).items())
     return Changed(
-        error_code=code,
-        error_message=message,
+        error_code=ErrorCode.none if error is None else error.code,
+        error_message=None if error is None else error.message,
         entity=tuple(
-            [
-                ChangedEntity(entity_type=kind, entity_name=name)
-                async for kind, name in node.turns.each(sorted(entity.items()))
-            ]
+            [ChangedEntity(entity_type=kind, entity_name=name) async for kind, name in node.turns.each(entity)]
         ),
     )

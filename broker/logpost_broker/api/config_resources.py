@@ -6,7 +6,7 @@ Each is described by definitions and by what is set over their defaults; to alte
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,7 +26,7 @@ from logpost_broker.metadata.client_metrics_configs import CLIENT_METRICS_CONFIG
 from logpost_broker.metadata.config_definition import UNKNOWN, ConfigDefinition, DescribedConfig, Synonym, checked
 from logpost_broker.metadata.group_configs import ALTERABLE, WITHOUT_BROKER_SETTING, group_configs
 from logpost_broker.metadata.ids import NODE_ID
-from logpost_broker.metadata.resource_configs import ResourceType
+from logpost_broker.metadata.resource_configs import ResourceType, replace
 from logpost_broker.metadata.topic_configs import TOPIC_CONFIGS, TopicConfigs, check_configs
 from logpost_broker.metadata.topics import Topic, check_name
 from logpost_broker.node import Node
@@ -51,8 +51,32 @@ class ConfigResource(Protocol):
     def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
         """What would be set. Raises ApiError INVALID_CONFIG, INVALID_REQUEST."""
 
-    def replace(self, wanted: Mapping[str, str]) -> None:
-        """Set this, and nothing else. Raises ApiError KAFKA_STORAGE_ERROR."""
+    def replace(self, wanted: Mapping[str, str], changes: ConfigChanges) -> None:
+        """Let `changes` set this, and nothing else. Raises ApiError POLICY_VIOLATION."""
+
+    def take_effect(self) -> None:
+        """What was changed is saved."""
+
+
+class ConfigChanges:
+    """What is to be changed of the resources whose configuration is kept."""
+
+    def __init__(self, node: Node) -> None:
+        self._partitions = node.partitions
+        self.topics = node.topics.changes()
+        self.kept = node.partitions.resource_configs.changes()
+
+    async def save(self) -> Callable[[ConfigResource], ApiError | None]:
+        """Of each resource, why its change cannot be saved."""
+        of_topics = await self._partitions.save_topics(self.topics)
+        of_kept = await self._partitions.saved(self.kept.save) if self.kept.is_any else None
+
+        def error_of(resource: ConfigResource) -> ApiError | None:
+            if isinstance(resource, TopicResource):
+                return of_topics
+            return of_kept if isinstance(resource, KeptResource) else None
+
+        return error_of
 
 
 def find_resource(node: Node, kind: int, name: str) -> ConfigResource:
@@ -98,8 +122,15 @@ class TopicResource:
     def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
         return check_configs(wanted)
 
-    def replace(self, wanted: Mapping[str, str]) -> None:
-        self.node.partitions.configure_topic(self.topic, wanted)
+    def replace(self, wanted: Mapping[str, str], changes: ConfigChanges) -> None:
+        changes.topics.configure(self.topic, wanted)
+
+    def take_effect(self) -> None:
+        topic = self.node.topics.by_id(self.topic.id)
+        if topic is not None:
+            self.node.partitions.logs.reconfigure(topic)
+            overrides = dict(topic.configs.overrides)
+            logger.info("topic %s is configured with %s", topic.name, overrides or "the broker's defaults")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +160,12 @@ class KeptResource:
     def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
         return checked(self.definitions, wanted, self.type.name.lower().replace("_", " "))
 
-    def replace(self, wanted: Mapping[str, str]) -> None:
-        self.node.partitions.resource_configs.replace(self.type, self.name, wanted)
+    def replace(self, wanted: Mapping[str, str], changes: ConfigChanges) -> None:
+        replace(changes.kept, self.type, self.name, wanted)
+
+    def take_effect(self) -> None:
         kind = self.type.name.lower().replace("_", " ")
-        logger.info("%s '%s' is configured with %s", kind, self.name, dict(wanted) or "the broker's defaults")
+        logger.info("%s '%s' is configured with %s", kind, self.name, dict(self.overrides) or "the broker's defaults")
 
 
 class GroupResource(KeptResource):
@@ -183,8 +216,8 @@ class BrokerResource(KeptResource):
         except ApiError as error:
             raise ApiError(ErrorCode.invalid_request, error.message or "") from None  # as Kafka says it of brokers
 
-    def replace(self, wanted: Mapping[str, str]) -> None:
-        super().replace(wanted)
+    def take_effect(self) -> None:
+        super().take_effect()
         self.node.partitions.reconfigure()
 
 
@@ -204,5 +237,7 @@ class LoggerResource:
     def check(self, wanted: Mapping[str, str | None]) -> dict[str, str]:
         return checked(self.definitions, wanted, "logger")
 
-    def replace(self, wanted: Mapping[str, str]) -> None:
+    def replace(self, wanted: Mapping[str, str], changes: ConfigChanges) -> None:
         loggers.set_levels(wanted)
+
+    def take_effect(self) -> None: ...

@@ -4,7 +4,7 @@
 - v7: the answer has the topic id
 
 One node holds one replica: another replication factor is INVALID_REPLICATION_FACTOR. Replica assignments may only name
-this node. Each hundred topics is a write to the disk, and others are served between two of them.
+this node. Each hundred topics is a write to the disk, and others are served meanwhile.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ async def create_topics(node: Node, request: CreateTopicsRequest, context: Reque
                 wanted.append(one)
         except ApiError as error:
             outcomes[topic.name] = without_traces(error)
-    outcomes |= await node.partitions.create_topics(wanted)
+    with context.in_order():
+        outcomes |= await node.partitions.create_topics(wanted)
     results = [_result(node, name, outcomes[name], request.validate_only) async for name in node.turns.each(asked)]
     return CreateTopicsResponse(throttle_time=NO_THROTTLE, topics=tuple(results))
 

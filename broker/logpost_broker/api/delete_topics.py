@@ -2,13 +2,15 @@
 
 - v4: flexible. v5: error messages. v6: topics by name or by id, in `topics` instead of `topic_names`
 
-The broker's own topics cannot be deleted. Each topic is a write to the disk: others are served meanwhile.
+The broker's own topics cannot be deleted. Each hundred topics is a write to the disk, and others are served
+meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from functools import partial
+from typing import NamedTuple
 
 from kio.schema.delete_topics.v6.request import DeleteTopicsRequest, DeleteTopicState
 from kio.schema.delete_topics.v6.response import DeletableTopicResult, DeleteTopicsResponse
@@ -17,7 +19,7 @@ from kio.schema.types import TopicName
 
 from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
-from logpost_broker.metadata.topics import Topic
+from logpost_broker.metadata.topics import Topic, TopicChanges
 from logpost_broker.node import Node
 from logpost_broker.wire.convert import Adapted
 from logpost_broker.wire.units import NO_THROTTLE
@@ -28,13 +30,23 @@ def _states(request: object) -> object:
     return [{"name": name, "topic_id": None} for name in names]
 
 
+class _Asked(NamedTuple):
+    """A topic, as far as it is known, and all states of the request that stand for it, of which there must be one."""
+
+    topic: Topic | None
+    states: list[DeleteTopicState]
+
+
 @handles(DeleteTopicsRequest, DeleteTopicsResponse, lift=[Adapted("topics", until=5, value=_states)])
 async def delete_topics(node: Node, request: DeleteTopicsRequest, context: RequestContext) -> DeleteTopicsResponse:
-    asked: dict[Hashable, list[DeleteTopicState]] = {}
+    asked: dict[Hashable, _Asked] = {}
     async for state in node.turns.each(request.topics):
         topic = _known(node, state)
-        asked.setdefault((state.name, state.topic_id) if topic is None else topic.id, []).append(state)
-    responses = await node.turns.map(partial(_delete, node), asked.values())
+        key = (state.name, state.topic_id) if topic is None else topic.id
+        asked.setdefault(key, _Asked(topic, [])).states.append(state)
+    with context.in_order():
+        outcomes = await node.partitions.change_topics([*asked.values()], partial(_delete, node))
+    responses = await node.turns.map(_response, zip(asked.values(), outcomes, strict=True))
     return DeleteTopicsResponse(throttle_time=NO_THROTTLE, responses=responses)
 
 
@@ -42,23 +54,25 @@ def _known(node: Node, asked: DeleteTopicState) -> Topic | None:
     return node.topics.by_id(asked.topic_id) if asked.name is None else node.topics.by_name(asked.name)
 
 
-def _delete(node: Node, asked: Sequence[DeleteTopicState]) -> DeletableTopicResult:
-    """`asked`: all states of the request that stand for one topic, of which there must be one."""
-    [state, *more] = asked
-    topic = _known(node, state)
-    try:
-        node.partitions.require_running()
-        if more:
-            raise ApiError(ErrorCode.invalid_request, "a topic is asked for more than once")
-        topic = _deletable(state, topic)
-        node.partitions.delete_topic(topic)
-    except ApiError as error:
-        name = state.name if topic is None else TopicName(topic.name)
+def _delete(node: Node, changes: TopicChanges, asked: _Asked) -> Topic:
+    """Raises ApiError."""
+    [state, *more] = asked.states
+    if more:
+        raise ApiError(ErrorCode.invalid_request, "a topic is asked for more than once")
+    return changes.delete(_deletable(state, _known(node, state)))
+
+
+def _response(result: tuple[_Asked, Topic | ApiError]) -> DeletableTopicResult:
+    (topic, [state, *_]), outcome = result
+    if isinstance(outcome, ApiError):
         return DeletableTopicResult(
-            name=name, topic_id=state.topic_id, error_code=error.code, error_message=error.message
+            name=state.name if topic is None else TopicName(topic.name),
+            topic_id=state.topic_id,
+            error_code=outcome.code,
+            error_message=outcome.message,
         )
     return DeletableTopicResult(
-        name=TopicName(topic.name), topic_id=topic.id, error_code=ErrorCode.none, error_message=None
+        name=TopicName(outcome.name), topic_id=outcome.id, error_code=ErrorCode.none, error_message=None
     )
 
 

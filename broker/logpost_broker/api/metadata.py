@@ -7,7 +7,7 @@
 
 An unknown topic is created on first use (`broker.auto_create_topics`), and is there when the answer leaves, but for
 those above `TOPICS_ON_FIRST_USE`: clients ask again for these. Each hundred topics is a write to the disk, and others
-are served between two of them.
+are served meanwhile.
 
 Authorized operations are all those of the resource, since nothing is forbidden. Offline partitions are shown as led:
 clients get the error from Produce and Fetch.
@@ -58,7 +58,7 @@ async def metadata(node: Node, request: MetadataRequest, context: RequestContext
     else:
         wanted = dict.fromkeys(request.topics)
         may_create = request.allow_auto_topic_creation and node.partitions.config.auto_create_topics
-        refused = await _create_missing(node, wanted) if may_create else {}
+        refused = await _create_missing(node, wanted, context) if may_create else {}
         topics = [await _asked(node, asked, operations, refused) async for asked in node.turns.each(wanted)]
     return MetadataResponse(
         throttle_time=NO_THROTTLE,
@@ -70,14 +70,19 @@ async def metadata(node: Node, request: MetadataRequest, context: RequestContext
     )
 
 
-async def _create_missing(node: Node, wanted: Iterable[MetadataRequestTopic]) -> dict[str, ApiError]:
+async def _create_missing(
+    node: Node, wanted: Iterable[MetadataRequestTopic], context: RequestContext
+) -> dict[str, ApiError]:
     """Create the topics that are not there; answers why some could not be. Where there are as many as may be, clients
     are to ask again, as for one that somebody else makes."""
     missing = [name async for asked in node.turns.each(wanted) if (name := _missing(node, asked)) is not None]
+    if not missing:
+        return {}
     partitions = node.partitions.config.num_partitions
-    outcomes = await node.partitions.create_topics(
-        [NewTopic(name, partitions) for name in missing[:TOPICS_ON_FIRST_USE]]
-    )
+    with context.in_order():
+        outcomes = await node.partitions.create_topics(
+            [NewTopic(name, partitions) for name in missing[:TOPICS_ON_FIRST_USE]]
+        )
     return {
         name: outcome
         for name, outcome in outcomes.items()

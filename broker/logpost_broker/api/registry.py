@@ -24,14 +24,16 @@ An API whose answers are large (`large_answers`) is handled only when all answer
 client that reads slowly, however many requests it sends ahead, holds the bytes of one such answer and no more.
 
 Requests of one connection take effect in their order: everything up to the first `await` of a handler is done before
-the next request is looked at. A plain function that returns a Future is the fast way, an `async def` costs a task.
+the next request is looked at, and where that is not all, a handler asks for more with `context.in_order()`. A plain
+function that returns a Future is the fast way, an `async def` costs a task.
 
 A file of `logpost_broker.api` registers its handlers by being imported, when a client first uses one of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -63,6 +65,15 @@ class RequestContext:
     client_host: str
     """The peer's address, without port."""
     connection: ConnectionState
+
+    @contextmanager
+    def in_order(self) -> Iterator[None]:
+        """What follows on the connection waits: for what takes effect after the first `await` of a handler."""
+        self.connection.hold()
+        try:
+            yield
+        finally:
+            self.connection.go_on()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,14 @@
 """DescribeUserScramCredentials (50) and AlterUserScramCredentials (51), version 0 each (KIP-554).
 
-A user is altered once in a request, or not at all: DUPLICATE_RESOURCE.
+A user is altered once in a request, or not at all: DUPLICATE_RESOURCE. All that can be is saved with one write.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from kio.schema.alter_user_scram_credentials.v0.request import AlterUserScramCredentialsRequest
 from kio.schema.alter_user_scram_credentials.v0.response import (
@@ -23,11 +25,13 @@ from kio.schema.errors import ErrorCode
 from kio.static.primitive import i8, i32
 
 from logpost_broker.api.registry import RequestContext, handles
-from logpost_broker.errors import ApiError
+from logpost_broker.errors import ApiError, without_traces
 from logpost_broker.metadata.metadata_file import ScramEntry
-from logpost_broker.metadata.scram_credentials import Upsertion
+from logpost_broker.metadata.scram_credentials import Upsertion, delete, put
 from logpost_broker.node import Node
 from logpost_broker.wire.units import NO_THROTTLE
+
+logger = logging.getLogger("broker")
 
 
 @handles(DescribeUserScramCredentialsRequest, DescribeUserScramCredentialsResponse)
@@ -76,44 +80,44 @@ async def alter_user_scram_credentials(
     node: Node, request: AlterUserScramCredentialsRequest, context: RequestContext
 ) -> AlterUserScramCredentialsResponse:
     asked = Counter([*(one.name for one in request.deletions), *(one.name for one in request.upsertions)])
-    results: dict[str, AlterUserScramCredentialsResult] = {
-        user: _altered(user, ApiError(ErrorCode.duplicate_resource, "a user is altered once in a request"))
+    outcomes: dict[str, ApiError | None] = {
+        user: ApiError(ErrorCode.duplicate_resource, "a user is altered once in a request")
         for user, times in asked.items()
         if times > 1
     }
-    async for deletion in node.turns.each(request.deletions):
-        if deletion.name not in results:
-            results[deletion.name] = _altered(deletion.name, _delete(node, deletion.name, deletion.mechanism))
-    async for upsertion in node.turns.each(request.upsertions):
-        if upsertion.name not in results:
-            wanted = Upsertion(
-                user=upsertion.name,
-                mechanism=upsertion.mechanism,
-                iterations=upsertion.iterations,
-                salt=upsertion.salt,
-                salted_password=upsertion.salted_password,
-            )
-            results[upsertion.name] = _altered(upsertion.name, _put(node, wanted))
-    return AlterUserScramCredentialsResponse(throttle_time=NO_THROTTLE, results=tuple(results.values()))
+    with context.in_order():
+        async with node.partitions.changing:
+            credentials = node.scram_credentials.changes()
+            async for deletion in node.turns.each(request.deletions):
+                if deletion.name not in outcomes:
+                    delete_one = partial(delete, credentials, deletion.name, deletion.mechanism)
+                    outcomes[deletion.name] = _refusal(delete_one)
+            async for upsertion in node.turns.each(request.upsertions):
+                if upsertion.name not in outcomes:
+                    wanted = Upsertion(
+                        user=upsertion.name,
+                        mechanism=upsertion.mechanism,
+                        iterations=upsertion.iterations,
+                        salt=upsertion.salt,
+                        salted_password=upsertion.salted_password,
+                    )
+                    outcomes[upsertion.name] = _refusal(partial(put, credentials, wanted))
+            error = await node.partitions.saved(credentials.save) if credentials.is_any else None
+    results = [_altered(user, outcome or error) async for user, outcome in node.turns.each(outcomes.items())]
+    return AlterUserScramCredentialsResponse(throttle_time=NO_THROTTLE, results=tuple(results))
 
 
-def _delete(node: Node, user: str, mechanism: int) -> ApiError | None:
+def _refusal(change: Callable[[], None]) -> ApiError | None:
     try:
-        node.scram_credentials.delete(user, mechanism)
+        change()
     except ApiError as error:
-        return error
-    return None
-
-
-def _put(node: Node, upsertion: Upsertion) -> ApiError | None:
-    try:
-        node.scram_credentials.put(upsertion)
-    except ApiError as error:
-        return error
+        return without_traces(error)
     return None
 
 
 def _altered(user: str, error: ApiError | None) -> AlterUserScramCredentialsResult:
+    if error is None:
+        logger.warning("the password of user %s is changed: it is kept, and nobody is asked for it", user)
     return AlterUserScramCredentialsResult(
         user=user,
         error_code=ErrorCode.none if error is None else error.code,

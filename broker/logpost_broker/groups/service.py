@@ -74,7 +74,7 @@ class GroupService:
         partitions.metrics.watch_state("groups", lambda: self._journal.state_bytes)
         partitions.metrics.watch_state("members", lambda: self.core.said_bytes)
         self._timers = Timers(self._expire)
-        partitions.when_deleted.append(lambda topic: self._forget_deleted_topics())
+        partitions.when_deleted.append(lambda _: self._forget_deleted_topics())
         self._next_expiry: asyncio.TimerHandle | None = None
         self._next_forgetting: asyncio.TimerHandle | None = None
 

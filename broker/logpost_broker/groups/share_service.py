@@ -4,6 +4,7 @@ given."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from kio.schema.errors import ErrorCode
 
@@ -35,7 +36,7 @@ class ShareGroupService:
         self.delivery = ShareDelivery(
             partitions, self.limits, lambda group: self.describe(group) is not None, snapshot_bytes
         )
-        partitions.when_deleted.append(self._topic_deleted)
+        partitions.when_deleted.append(self._topics_deleted)
         self.sessions = ShareSessions(limits.max_share_sessions, limits.session_timeout_ms)
 
     def start(self) -> None:
@@ -44,9 +45,10 @@ class ShareGroupService:
     def stop(self) -> None:
         self.delivery.stop()
 
-    def _topic_deleted(self, topic: Topic) -> None:
+    def _topics_deleted(self, topics: Sequence[Topic]) -> None:
+        gone = {topic.id for topic in topics}
         try:
-            self.delivery.forget([place for place, _ in self.delivery.states if place.topic_id == topic.id])
+            self.delivery.forget([place for place, _ in self.delivery.states if place.topic_id in gone])
         except ApiError as error:
             logger.error("share groups keep the state of deleted topics until the next start: %s", error)
 

@@ -6,7 +6,6 @@ An entity is a user, a client id, both, or an address, each by its name or as th
 from __future__ import annotations
 
 import ipaddress
-import logging
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
+from logpost_broker.metadata.kept_entries import EntryChanges, KeptEntries
 from logpost_broker.metadata.metadata_file import MetadataFile, QuotaEntry
 
 USER, CLIENT_ID, IP = "user", "client-id", "ip"
@@ -32,36 +32,46 @@ TOLERANCE = 1e-6
 HOST_NAME = re.compile(r"(?![0-9.]*\Z)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 """Digits and dots alone are an address or nothing."""
 
-logger = logging.getLogger("broker")
-
 Entity = Mapping[str, str | None]
 """Type → name, None for the default."""
+Limits = Mapping[str, float | None]
+"""By the name of the quota."""
+Key = frozenset[tuple[str, str | None]]
+"""Of an entity."""
+QuotaChanges = EntryChanges[Key, QuotaEntry]
 
 
 class ClientQuotas:
-    """All quotas. A change is durable when its call returns."""
-
     def __init__(self, metadata: MetadataFile) -> None:
-        self._metadata = metadata
+        self._kept: KeptEntries[Key, QuotaEntry] = KeptEntries(
+            metadata, "client_quotas", lambda entry: key_of(entry.entity)
+        )
 
     def __iter__(self) -> Iterator[QuotaEntry]:
-        return iter(self._metadata.content.client_quotas or ())
+        return iter(self._kept)
 
-    def alter(self, entity: Entity, changes: Mapping[str, float | None], *, validate_only: bool) -> None:
-        """Set limits, or take away those that are None. Raises ApiError: INVALID_REQUEST, KAFKA_STORAGE_ERROR."""
-        check_entity(entity)
-        for name, value in changes.items():
-            if value is not None:
-                _check_limit(entity, name, value)
-        if validate_only:
-            return
-        before = next((entry.limits for entry in self if entry.entity == entity), {})
-        limits = {name: value for name, value in {**before, **changes}.items() if value is not None}
-        entries = [entry for entry in self if entry.entity != entity]
-        if limits:
-            entries.append(QuotaEntry(entity=dict(entity), limits=limits))
-        self._metadata.change(client_quotas=entries)
-        logger.warning("quotas of %s are %s now: they are kept, and limit nobody", dict(entity), limits or "none")
+    def changes(self) -> QuotaChanges:
+        return self._kept.changes()
+
+
+def check(entity: Entity, changes: Limits) -> None:
+    """Whether these limits may be set, or taken away where they are None. Raises ApiError INVALID_REQUEST."""
+    check_entity(entity)
+    for name, value in changes.items():
+        if value is not None:
+            _check_limit(entity, name, value)
+
+
+def alter(quotas: QuotaChanges, entity: Entity, changes: Limits) -> None:
+    """Set limits that are checked. Raises ApiError POLICY_VIOLATION."""
+    before = quotas.get(key_of(entity))
+    limits = {**({} if before is None else before.limits), **changes}
+    left = {name: value for name, value in limits.items() if value is not None}
+    quotas.put(key_of(entity), QuotaEntry(entity=dict(entity), limits=left) if left else None)
+
+
+def key_of(entity: Entity) -> Key:
+    return frozenset(entity.items())
 
 
 def check_entity(entity: Entity) -> None:

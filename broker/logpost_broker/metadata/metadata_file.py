@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -22,10 +23,6 @@ STRAY_SUFFIX = "-stray"
 NAME = "metadata.json"
 VERSION = 1
 OLDER = "start the release that wrote it"
-LIMITED = frozenset({"client_quotas", "resource_configs", "scram_credentials"})
-"""What names things that need not be there."""
-MAX_ENTRIES_BYTES = 1024 * 1024
-"""Of each of those, as JSON: some 10,000 entries. The whole file is written again with each change."""
 
 logger = logging.getLogger("broker")
 
@@ -65,8 +62,8 @@ class ResourceEntry(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Metadata(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """The content of the file. Any change is durable once `MetadataFile.save` returned. A list that came with a later
-    release stays out of the file, and of its CRC, while nobody has put anything in it."""
+    """The content of the file. A list that came with a later release stays out of the file, and of its CRC, while
+    nobody has put anything in it."""
 
     version: int = VERSION
     cluster_id: str
@@ -108,6 +105,7 @@ class MetadataFile:
         """Raises StartError when the file is there and cannot be understood."""
         self._path = directory / NAME
         self._files = files
+        self._lock = threading.Lock()
         data = self._saved = files.read_bytes(self._path)
         if data is None:
             if any(_is_partition(files, directory / name) for name in files.names(directory)):
@@ -121,32 +119,32 @@ class MetadataFile:
         self.content = parsed_metadata(data, self._path)
 
     def save(self) -> None:
-        """Raises OSError; the file then has its old content."""
-        self.content.crc32c = self.content.checksum()
-        data = msgspec.json.format(msgspec.json.encode(self.content)) + b"\n"
+        """Write `content` as it is. Raises OSError; the file then has its old content."""
+        with self._lock:
+            self._write(self.content)
+
+    def change(self, edit: Callable[[Metadata], Mapping[str, object]]) -> None:
+        """Give the content the values that `edit` makes of it, durably. Blocks, also while another change is written,
+        and may run in a thread; who reads `content` meanwhile finds it as it was. Raises ApiError KAFKA_STORAGE_ERROR,
+        and then nothing has changed."""
+        with self._lock:
+            after = msgspec.structs.replace(self.content, **edit(self.content))
+            try:
+                self._write(after)
+            except OSError as error:
+                message = f"cannot write the metadata: {error.strerror}"
+                raise ApiError(ErrorCode.kafka_storage_error, message) from error
+            self.content = after
+
+    def _write(self, content: Metadata) -> None:
+        content.crc32c = content.checksum()
+        data = msgspec.json.format(msgspec.json.encode(content)) + b"\n"
         try:
             self._files.replace(self._path, data)
         except OSError:
             self._restore()
             raise
         self._saved = data
-
-    def change(self, **fields: object) -> None:
-        """Give the content these values, durably. Raises ApiError: KAFKA_STORAGE_ERROR, POLICY_VIOLATION for what grows
-        above `MAX_ENTRIES_BYTES`; then nothing has changed."""
-        before = {name: getattr(self.content, name) for name in fields}
-        for name in LIMITED.intersection(fields):
-            _require_room(name, before[name], fields[name])
-        self._set(fields)
-        try:
-            self.save()
-        except OSError as error:
-            self._set(before)
-            raise ApiError(ErrorCode.kafka_storage_error, f"cannot write the metadata: {error.strerror}") from error
-
-    def _set(self, fields: Mapping[str, object]) -> None:
-        for name, value in fields.items():
-            setattr(self.content, name, value)
 
     def _restore(self) -> None:
         """What failed may have been the last step, with the new content in its place already."""
@@ -155,14 +153,6 @@ class MetadataFile:
                 self._files.replace(self._path, self._saved)
         except OSError as error:
             logger.error("cannot restore %s, it may have a change that was refused: %s", self._path, error)
-
-
-def _require_room(name: str, before: object, after: object) -> None:
-    size = len(msgspec.json.encode(after))
-    if size > MAX_ENTRIES_BYTES and size > len(msgspec.json.encode(before)):
-        what = name.replace("_", " ")
-        message = f"the {what} of a broker take at most {MAX_ENTRIES_BYTES} bytes: remove some first"
-        raise ApiError(ErrorCode.policy_violation, message)
 
 
 def _is_partition(files: Files, directory: Path) -> bool:

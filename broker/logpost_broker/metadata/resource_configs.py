@@ -6,7 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum
 
+from logpost_broker.metadata.kept_entries import EntryChanges, KeptEntries
 from logpost_broker.metadata.metadata_file import MetadataFile, ResourceEntry
+
+Key = tuple[int, str]
+"""Type and name."""
+ResourceChanges = EntryChanges[Key, ResourceEntry]
 
 
 class ResourceType(IntEnum):
@@ -20,25 +25,24 @@ class ResourceType(IntEnum):
 
 
 class ResourceConfigs:
-    """A change is durable when its call returns."""
-
     def __init__(self, metadata: MetadataFile) -> None:
-        self._metadata = metadata
+        self._kept: KeptEntries[Key, ResourceEntry] = KeptEntries(
+            metadata, "resource_configs", lambda entry: (entry.type, entry.name)
+        )
 
     def names(self, kind: ResourceType) -> list[str]:
         """Of those that have something set, sorted."""
-        return sorted(entry.name for entry in self._entries if entry.type == kind)
+        return sorted(entry.name for entry in self._kept if entry.type == kind)
 
     def of(self, kind: ResourceType, name: str) -> Mapping[str, str]:
-        return next((entry.configs for entry in self._entries if (entry.type, entry.name) == (kind, name)), {})
+        entry = self._kept.get((kind, name))
+        return {} if entry is None else entry.configs
 
-    def replace(self, kind: ResourceType, name: str, configs: Mapping[str, str]) -> None:
-        """Raises ApiError KAFKA_STORAGE_ERROR."""
-        entries = [entry for entry in self._entries if (entry.type, entry.name) != (kind, name)]
-        if configs:
-            entries.append(ResourceEntry(type=kind, name=name, configs=dict(configs)))
-        self._metadata.change(resource_configs=entries)
+    def changes(self) -> ResourceChanges:
+        return self._kept.changes()
 
-    @property
-    def _entries(self) -> list[ResourceEntry]:
-        return self._metadata.content.resource_configs or []
+
+def replace(resources: ResourceChanges, kind: ResourceType, name: str, configs: Mapping[str, str]) -> None:
+    """Set this, and nothing else. Raises ApiError POLICY_VIOLATION."""
+    entry = ResourceEntry(type=kind, name=name, configs=dict(configs)) if configs else None
+    resources.put((kind, name), entry)

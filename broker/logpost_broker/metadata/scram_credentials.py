@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
+from logpost_broker.metadata.kept_entries import EntryChanges, KeptEntries
 from logpost_broker.metadata.metadata_file import MetadataFile, ScramEntry
 
 MECHANISMS = {1: "sha256", 2: "sha512"}
 """Kafka's number → the hash of the mechanism."""
 MIN_ITERATIONS, MAX_ITERATIONS = 4096, 16384
 
-logger = logging.getLogger("broker")
+Key = tuple[str, int]
+"""User and mechanism."""
+ScramChanges = EntryChanges[Key, ScramEntry]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,34 +55,31 @@ class Upsertion:
 
 
 class ScramCredentials:
-    """All credentials: one for a user and a mechanism. A change is durable when its call returns."""
+    """All credentials: one for a user and a mechanism."""
 
     def __init__(self, metadata: MetadataFile) -> None:
-        self._metadata = metadata
+        self._kept: KeptEntries[Key, ScramEntry] = KeptEntries(
+            metadata, "scram_credentials", lambda entry: (entry.user, entry.mechanism)
+        )
 
     def __iter__(self) -> Iterator[ScramEntry]:
-        return iter(self._metadata.content.scram_credentials or ())
+        return iter(self._kept)
 
-    def of(self, user: str) -> Sequence[ScramEntry]:
-        return [entry for entry in self if entry.user == user]
+    def changes(self) -> ScramChanges:
+        return self._kept.changes()
 
-    def put(self, upsertion: Upsertion) -> None:
-        """Raises ApiError: UNACCEPTABLE_CREDENTIAL, UNSUPPORTED_SASL_MECHANISM, KAFKA_STORAGE_ERROR."""
-        credential = upsertion.credential()
-        self._metadata.change(scram_credentials=[*self._others(credential.user, credential.mechanism), credential])
-        logger.warning("user %s has a password now: it is kept, and nobody is asked for it", credential.user)
 
-    def delete(self, user: str, mechanism: int) -> None:
-        """Raises ApiError: UNACCEPTABLE_CREDENTIAL, UNSUPPORTED_SASL_MECHANISM, RESOURCE_NOT_FOUND,
-        KAFKA_STORAGE_ERROR."""
-        check_user(user, mechanism)
-        others = self._others(user, mechanism)
-        if len(others) == len([*self]):
-            raise ApiError(ErrorCode.resource_not_found, f"{user} has no such credential")
-        self._metadata.change(scram_credentials=others)
+def put(credentials: ScramChanges, upsertion: Upsertion) -> None:
+    """Raises ApiError: UNACCEPTABLE_CREDENTIAL, UNSUPPORTED_SASL_MECHANISM, POLICY_VIOLATION."""
+    credentials.put((upsertion.user, upsertion.mechanism), upsertion.credential())
 
-    def _others(self, user: str, mechanism: int) -> list[ScramEntry]:
-        return [entry for entry in self if (entry.user, entry.mechanism) != (user, mechanism)]
+
+def delete(credentials: ScramChanges, user: str, mechanism: int) -> None:
+    """Raises ApiError: UNACCEPTABLE_CREDENTIAL, UNSUPPORTED_SASL_MECHANISM, RESOURCE_NOT_FOUND."""
+    check_user(user, mechanism)
+    if credentials.get((user, mechanism)) is None:
+        raise ApiError(ErrorCode.resource_not_found, f"{user} has no such credential")
+    credentials.put((user, mechanism), None)
 
 
 def check_user(user: str, mechanism: int) -> None:

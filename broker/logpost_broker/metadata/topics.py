@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import msgspec
 from kio.schema.errors import ErrorCode
 
-from logpost_broker.errors import ApiError, without_traces
+from logpost_broker.errors import ApiError
 from logpost_broker.metadata.ids import new_id
-from logpost_broker.metadata.metadata_file import MetadataFile, TopicEntry
+from logpost_broker.metadata.metadata_file import Metadata, MetadataFile, TopicEntry
 from logpost_broker.metadata.topic_configs import TopicConfigs, check_configs
 
 LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
@@ -21,8 +20,6 @@ INTERNAL_TOPICS = frozenset({"__cluster_metadata", "__consumer_offsets", "__shar
 """Made by the broker itself, never by a client; the first is a name that Kafka's tools ask for, and no topic here."""
 MAX_PARTITIONS = 10_000
 """Of one topic."""
-TOPICS_A_WRITE = 100
-"""Topics that one write of the metadata file makes: a few milliseconds of work."""
 PRODUCER_ID_BLOCK = 1000
 """Producer ids reserved with one write of the metadata file."""
 
@@ -55,6 +52,13 @@ def check_name(name: str) -> None:
         )
 
 
+def check_collision(name: str, taken: Mapping[str, Topic]) -> None:
+    """Two names that only a monitoring tool would confuse; `taken`: by plain name. Raises ApiError."""
+    other = taken.get(_plain(name))
+    if other is not None:
+        raise ApiError(ErrorCode.invalid_topic_exception, f"topic '{name}' collides with topic '{other.name}'")
+
+
 def _plain(name: str) -> str:
     """As monitoring tools write it: names that are the same there would share their metrics."""
     return name.replace(".", "_")
@@ -71,7 +75,7 @@ def _entry(topic: Topic) -> TopicEntry:
 
 
 class TopicRegistry:
-    """All topics by name and by id. A change is durable when its call returns."""
+    """All topics by name and by id. What it has is durable."""
 
     def __init__(
         self, metadata: MetadataFile, new_id: Callable[[], uuid.UUID] = new_id, *, max_partitions: int = sys.maxsize
@@ -108,17 +112,17 @@ class TopicRegistry:
         check_name(wanted.name)
         if wanted.name in self._by_name:
             raise ApiError(ErrorCode.topic_already_exists, f"topic '{wanted.name}' already exists")
-        self._check_collision(wanted.name)
+        check_collision(wanted.name, self._by_plain_name)
         if wanted.partitions < 1:
             raise ApiError(ErrorCode.invalid_partitions, "a topic has 1 partition or more")
         if wanted.partitions > MAX_PARTITIONS:
             raise ApiError(ErrorCode.policy_violation, f"a topic has {MAX_PARTITIONS} partitions at most")
         if not wanted.internal:
-            self._check_room(wanted.partitions)
+            self.check_room(wanted.partitions)
         configs = TopicConfigs(check_configs(wanted.configs))
         return Topic(wanted.name, self._new_id(), wanted.partitions, configs, internal=wanted.internal)
 
-    def _check_room(self, partitions: int) -> None:
+    def check_room(self, partitions: int) -> None:
         """For so many more. Raises ApiError POLICY_VIOLATION."""
         if self.partitions + partitions > self.max_partitions:
             raise ApiError(
@@ -127,76 +131,46 @@ class TopicRegistry:
                 "(broker.max_partitions): delete topics, or raise it",
             )
 
-    def _check_collision(self, name: str) -> None:
-        """Two names that only a monitoring tool would confuse."""
-        taken = self._by_plain_name.get(_plain(name))
-        if taken is not None:
-            raise ApiError(ErrorCode.invalid_topic_exception, f"topic '{name}' collides with topic '{taken.name}'")
-
-    def create(self, wanted: NewTopic) -> Topic:
-        """Raises ApiError as `new`, and KAFKA_STORAGE_ERROR."""
-        outcome = self.create_all([wanted])[wanted.name]
-        if isinstance(outcome, ApiError):
-            raise outcome
-        return outcome
-
-    def create_all(self, wanted: Iterable[NewTopic]) -> dict[str, Topic | ApiError]:
-        """Create topics of different names with one write; returns by name what became of each: the errors are those
-        of `create`."""
-        outcomes: dict[str, Topic | ApiError] = {}
-        made: list[Topic] = []
-        for one in wanted:
-            try:
-                topic = self.new(one)
-            except ApiError as error:
-                outcomes[one.name] = without_traces(error)
-            else:
-                self._add(topic)  # the next one may collide with it
-                outcomes[one.name] = topic
-                made.append(topic)
-        if made:
-            try:
-                self._save([*self._metadata.content.topics, *map(_entry, made)])
-            except ApiError as error:
-                for topic in made:
-                    self._remove(topic)
-                    outcomes[topic.name] = without_traces(error)
-        return outcomes
-
-    def delete(self, topic: Topic) -> None:
-        """Raises ApiError KAFKA_STORAGE_ERROR."""
-        self._save([entry for entry in self._metadata.content.topics if entry.id != topic.id])
-        self._remove(topic)
-
     def check_growth(self, topic: Topic, partitions: int) -> None:
-        """Whether a topic may have so many partitions. Raises ApiError as `grow` does."""
+        """Whether a topic may have so many partitions. Raises ApiError: INVALID_PARTITIONS,
+        POLICY_VIOLATION (no room for more)."""
         if not topic.partitions < partitions <= MAX_PARTITIONS:
             raise ApiError(
                 ErrorCode.invalid_partitions,
                 f"topic '{topic.name}' has {topic.partitions} partitions and may get up to {MAX_PARTITIONS}, not "
                 f"{partitions}: partitions are only ever added",
             )
-        self._check_room(partitions - topic.partitions)
+        self.check_room(partitions - topic.partitions)
 
-    def grow(self, topic: Topic, partitions: int) -> Topic:
-        """Add partitions, up to so many. Raises ApiError: INVALID_PARTITIONS, POLICY_VIOLATION (no room for more),
-        KAFKA_STORAGE_ERROR."""
-        self.check_growth(topic, partitions)
-        return self._change(replace(topic, partitions=partitions))
-
-    def configure(self, topic: Topic, overrides: Mapping[str, str]) -> Topic:
-        """Give a topic this configuration, which `check_configs` has checked. Raises ApiError KAFKA_STORAGE_ERROR."""
-        return self._change(replace(topic, configs=TopicConfigs(overrides)))
-
-    def _change(self, topic: Topic) -> Topic:
-        fields = {"partitions": topic.partitions, "configs": dict(topic.configs.overrides)}
-        entries = self._metadata.content.topics
-        self._save([msgspec.structs.replace(one, **fields) if one.id == topic.id else one for one in entries])
-        self._add(topic)
+    def create(self, wanted: NewTopic) -> Topic:
+        """Now, durably. Raises ApiError as `new`, and KAFKA_STORAGE_ERROR."""
+        changes = self.changes()
+        topic = changes.create(wanted)
+        changes.save()
+        changes.take_effect()
         return topic
 
-    def _save(self, topics: list[TopicEntry]) -> None:
-        self._metadata.change(topics=topics)
+    def changes(self) -> TopicChanges:
+        """To be decided, saved and put into effect before any others of the same topics."""
+        return TopicChanges(self)
+
+    def save(self, changed: Mapping[uuid.UUID, Topic], deleted: Collection[uuid.UUID]) -> None:
+        """See `TopicChanges.save`."""
+
+        def edit(content: Metadata) -> Mapping[str, object]:
+            left = [entry for entry in content.topics if entry.id not in deleted]
+            new = changed.keys() - {entry.id for entry in left}
+            topics = [_entry(changed[entry.id]) if entry.id in changed else entry for entry in left]
+            return {"topics": [*topics, *(_entry(topic) for topic in changed.values() if topic.id in new)]}
+
+        self._metadata.change(edit)
+
+    def replace(self, changed: Iterable[Topic], deleted: Iterable[Topic]) -> None:
+        """See `TopicChanges.take_effect`."""
+        for topic in deleted:
+            self._remove(topic)
+        for topic in changed:
+            self._add(topic)
         self.version += 1
 
     def _add(self, topic: Topic) -> None:
@@ -212,6 +186,67 @@ class TopicRegistry:
         del self._by_name[topic.name]
         del self._by_id[topic.id]
         self._by_plain_name.pop(_plain(topic.name), None)
+
+
+class TopicChanges:
+    """What is to be changed, of each topic once. Until it takes effect nobody sees any of it."""
+
+    def __init__(self, topics: TopicRegistry) -> None:
+        self._topics = topics
+        self._created: dict[str, Topic] = {}
+        """By plain name."""
+        self._changed: dict[uuid.UUID, Topic] = {}
+        self._deleted: dict[uuid.UUID, Topic] = {}
+        self._added = 0
+        """Partitions."""
+
+    @property
+    def is_any(self) -> bool:
+        return bool(self._changed or self._deleted)
+
+    @property
+    def deleted(self) -> Sequence[Topic]:
+        return [*self._deleted.values()]
+
+    def create(self, wanted: NewTopic) -> Topic:
+        """Raises ApiError as `TopicRegistry.new`."""
+        topic = self._topics.new(wanted)
+        check_collision(topic.name, self._created)
+        if not topic.internal:
+            self._take_room(topic.partitions)
+        self._created[_plain(topic.name)] = self._changed[topic.id] = topic
+        return topic
+
+    def grow(self, topic: Topic, partitions: int) -> Topic:
+        """Add partitions, up to so many. Raises ApiError as `TopicRegistry.check_growth`."""
+        self._topics.check_growth(topic, partitions)
+        self._take_room(partitions - topic.partitions)
+        return self._change(replace(topic, partitions=partitions))
+
+    def configure(self, topic: Topic, overrides: Mapping[str, str]) -> Topic:
+        """Give a topic this configuration, which `check_configs` has checked."""
+        return self._change(replace(topic, configs=TopicConfigs(overrides)))
+
+    def delete(self, topic: Topic) -> Topic:
+        self._deleted[topic.id] = topic
+        return topic
+
+    def save(self) -> None:
+        """Make all of them durable with one write. Blocks, and may run in a thread. Raises ApiError
+        KAFKA_STORAGE_ERROR, and then none is made."""
+        self._topics.save(self._changed, self._deleted)
+
+    def take_effect(self) -> None:
+        """They are saved: from now on everybody sees them."""
+        self._topics.replace(self._changed.values(), self._deleted.values())
+
+    def _take_room(self, partitions: int) -> None:
+        self._topics.check_room(self._added + partitions)
+        self._added += partitions
+
+    def _change(self, topic: Topic) -> Topic:
+        self._changed[topic.id] = topic
+        return topic
 
 
 class ProducerIds:
@@ -230,5 +265,6 @@ class ProducerIds:
         return producer_id
 
     def _reserve(self) -> None:
-        self._metadata.change(next_producer_id=self._reserved + PRODUCER_ID_BLOCK)
+        reserved = self._reserved + PRODUCER_ID_BLOCK
+        self._metadata.change(lambda _: {"next_producer_id": reserved})
         self._reserved += PRODUCER_ID_BLOCK

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from logpost.config import BrokerConfig
@@ -186,9 +186,9 @@ class LogDirectory:
     def _has_log(self, directory: Path) -> bool:
         return any(name.endswith(".log") for name in self._files.names(directory))
 
-    def delete(self, topic: Topic) -> list[PartitionLog]:
-        """Take away the logs of a topic that the metadata no longer has; returns those that were open. `remove_deleted`
-        then removes their files. What fails is logged, and made good when a topic of this name is made again."""
+    def close_topic(self, topic: Topic) -> list[PartitionLog]:
+        """Close the logs of a topic that the metadata no longer has; returns those that were open. `mark_deleted`
+        then takes their files away."""
         closed = []
         for partition in range(topic.partitions):
             log = self._logs.pop((topic.name, partition), None)
@@ -196,20 +196,30 @@ class LogDirectory:
                 log.retire("its topic was deleted")
                 log.close()
                 closed.append(log)
-        try:
-            self._remove(topic)
-        except OSError as error:
-            logger.error("cannot remove the logs of %s: %s", topic.name, error)
         return closed
 
-    def _remove(self, topic: Topic) -> None:
-        for partition in range(topic.partitions):
-            directory = self.directory / f"{topic.name}-{partition}"
-            if self._files.exists(directory):
-                deleted = self.directory / f"{topic.id.hex}-{partition}{DELETED_SUFFIX}"
-                self._files.rename(directory, deleted)
-        self._files.sync_directory(self.directory)
-        self._forget({(topic.name, partition) for partition in range(topic.partitions)})
+    def mark_deleted(self, topics: Sequence[Topic]) -> None:
+        """Rename the directories of these topics, whose logs are closed, and forget their offsets, durably;
+        `remove_deleted` then removes them. What fails is logged, and made good when a topic of that name is made again.
+        Blocks, and may run in a thread."""
+        marked = [topic for topic in topics if self._rename_deleted(topic)]
+        try:
+            self._files.sync_directory(self.directory)
+            self._forget({(topic.name, partition) for topic in marked for partition in range(topic.partitions)})
+        except OSError as error:
+            logger.error("cannot remove the logs of %s: %s", ", ".join(topic.name for topic in marked), error)
+
+    def _rename_deleted(self, topic: Topic) -> bool:
+        try:
+            for partition in range(topic.partitions):
+                directory = self.directory / f"{topic.name}-{partition}"
+                if self._files.exists(directory):
+                    deleted = self.directory / f"{topic.id.hex}-{partition}{DELETED_SUFFIX}"
+                    self._files.rename(directory, deleted)
+        except OSError as error:
+            logger.error("cannot remove the logs of %s: %s", topic.name, error)
+            return False
+        return True
 
     def remove_deleted(self) -> None:
         """Give back the space of deleted logs. Blocks while gigabytes are unlinked, and may run in a thread; what it

@@ -1,6 +1,6 @@
 """All topics and their partitions, without sockets: what handlers, coordinators and upkeep stand on.
 
-- `topics`: the registry (`by_name`, `by_id`); `create_topics`, `delete_topic` change it durably.
+- `topics`: the registry (`by_name`, `by_id`); `create_topics`, `change_topics` change it durably.
 - `log(topic, partition)`: a partition's log. `durable(log)`: a future of everything appended to it so far being as safe
   as `broker.flush` says. Both raise ApiError.
 - `now_ms()`: the clock. `turns`: what takes more than a few milliseconds is done in steps.
@@ -15,16 +15,16 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from kio.schema.errors import ErrorCode
 
 from logpost.config import BrokerConfig
 from logpost.errors import StartError
-from logpost_broker.errors import ApiError
+from logpost_broker.errors import ApiError, without_traces
 from logpost_broker.log.disk_reserve import DiskReserve
 from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
@@ -32,14 +32,19 @@ from logpost_broker.metadata.broker_settings import BrokerSettings
 from logpost_broker.metadata.ids import NODE_ID, new_id
 from logpost_broker.metadata.metadata_file import MetadataFile
 from logpost_broker.metadata.resource_configs import ResourceConfigs
-from logpost_broker.metadata.topics import TOPICS_A_WRITE, NewTopic, ProducerIds, Topic, TopicRegistry
+from logpost_broker.metadata.topics import NewTopic, ProducerIds, Topic, TopicChanges, TopicRegistry
 from logpost_broker.metrics import BrokerMetrics
 from logpost_broker.partitions.appender import Appender
 from logpost_broker.partitions.directory import LogDirectory
 from logpost_broker.partitions.flusher import Flusher
 from logpost_broker.partitions.internal_log import SEGMENT_BYTES, InternalLog
+from logpost_broker.steps import in_parts
 from logpost_broker.turns import Turns
 
+CHANGES_A_WRITE = 100
+"""Topics, or other resources, that one write of the metadata file changes."""
+
+T = TypeVar("T")
 logger = logging.getLogger("broker")
 
 
@@ -86,8 +91,11 @@ class Partitions:
         self.metrics.watch_disk(self.disk_reserve)
         self.metrics.watch_logs(self.logs)
         self.metrics.watch_partitions(lambda: self.topics.partitions, self.topics.max_partitions)
-        self.when_deleted: list[Callable[[Topic], None]] = []
-        """Called with each topic that is gone."""
+        self.when_deleted: list[Callable[[Sequence[Topic]], None]] = []
+        """Called with topics that are gone."""
+        self.changing = asyncio.Lock()
+        """Held by who changes what the metadata file has for a client: see `saved`."""
+        self._writer = sync_pool or ThreadPoolExecutor(1, thread_name_prefix="metadata")
         self._is_full = False
         """No topic could be made, which was said."""
         self.is_stopping = False
@@ -103,6 +111,8 @@ class Partitions:
 
     async def close(self) -> None:
         """Close the logs as a clean shutdown; nothing is appended any more."""
+        async with self.changing:
+            self._writer.shutdown()
         await self.flusher.close()
         try:
             self.logs.close(self.now_ms())
@@ -167,25 +177,36 @@ class Partitions:
         _say_created(topic)
         return topic
 
-    async def create_topics(self, wanted: Sequence[NewTopic]) -> dict[str, Topic | ApiError]:
-        """Create topics of different names durably, `TOPICS_A_WRITE` with each write; others are served between two
-        writes. Returns by name what became of each: an error of `create_topic`, or NOT_CONTROLLER when the broker
-        stops."""
-        outcomes: dict[str, Topic | ApiError] = {}
-        for begin in range(0, len(wanted), TOPICS_A_WRITE):
-            if begin:
-                await self.turns.wait()
-            some = wanted[begin : begin + TOPICS_A_WRITE]
-            if self.is_stopping:
-                outcomes |= {one.name: ApiError(ErrorCode.not_controller, "the broker stops") for one in some}
-                continue
-            made = self.topics.create_all(some)
-            outcomes |= made
-            self._say_full(made.values())
-            for topic in made.values():
-                if isinstance(topic, Topic):
-                    _say_created(topic)
+    async def saved(self, save: Callable[[], None]) -> ApiError | None:
+        """Call the `save` of changes in a thread; returns the ApiError that it raises, or NOT_CONTROLLER where the
+        broker stops. Who changes what the metadata file has holds `changing` from what is decided until it takes
+        effect."""
+        try:
+            self.require_running()
+            await asyncio.get_running_loop().run_in_executor(self._writer, save)
+        except ApiError as error:
+            return without_traces(error)
+        return None
+
+    async def change_topics(
+        self, wanted: Sequence[T], decide: Callable[[TopicChanges, T], Topic]
+    ) -> list[Topic | ApiError]:
+        """Change topics durably, `CHANGES_A_WRITE` with each write, while others are served; returns what became of
+        each. `decide` raises ApiError for what cannot be."""
+        outcomes: list[Topic | ApiError] = []
+        for some in in_parts(wanted, CHANGES_A_WRITE):
+            async with self.changing:
+                changes = self.topics.changes()
+                decided = [self._decided(partial(decide, changes, one)) async for one in self.turns.each(some)]
+                error = await self.save_topics(changes)
+            outcomes += [one if error is None or isinstance(one, ApiError) else error for one in decided]
         return outcomes
+
+    def _decided(self, decide: Callable[[], Topic]) -> Topic | ApiError:
+        try:
+            return decide()
+        except ApiError as error:
+            return without_traces(error)
 
     def _say_full(self, outcomes: Iterable[Topic | ApiError]) -> None:
         """Once, not whenever a client asks again."""
@@ -194,33 +215,46 @@ class Partitions:
             logger.warning("topics are not made: %s", refused[0])
         self._is_full = bool(refused)
 
-    def grow_topic(self, topic: Topic, partitions: int) -> None:
-        """Add partitions to a topic, durably. Raises ApiError: INVALID_PARTITIONS, POLICY_VIOLATION,
-        KAFKA_STORAGE_ERROR."""
-        self.topics.grow(topic, partitions)
-        logger.info("topic %s has %d partitions now", topic.name, partitions)
+    async def save_topics(self, changes: TopicChanges) -> ApiError | None:
+        """Make them durable and let them take effect; returns the error, if they cannot be saved. The caller holds
+        `changing`."""
+        if not changes.is_any:
+            return None
+        error = await self.saved(changes.save)
+        if error is not None:
+            return error
+        changes.take_effect()
+        if changes.deleted:
+            await self._remove_logs(changes.deleted)
+        return None
 
-    def configure_topic(self, topic: Topic, overrides: Mapping[str, str]) -> None:
-        """Change a topic's configuration, durably; it holds from the next batch on. Raises ApiError
-        KAFKA_STORAGE_ERROR."""
-        self.logs.reconfigure(self.topics.configure(topic, overrides))
-        logger.info("topic %s is configured with %s", topic.name, overrides or "the broker's defaults")
+    async def create_topics(self, wanted: Sequence[NewTopic]) -> dict[str, Topic | ApiError]:
+        """Create topics of different names as `change_topics` does. Returns by name what became of each: an error of
+        `create_topic`, or NOT_CONTROLLER when the broker stops."""
+        outcomes = await self.change_topics(wanted, TopicChanges.create)
+        for topic in outcomes:
+            if isinstance(topic, Topic):
+                _say_created(topic)
+        self._say_full(outcomes)
+        return {one.name: outcome for one, outcome in zip(wanted, outcomes, strict=True)}
 
     def reconfigure(self) -> None:
         """Clients have changed settings of the broker: they hold from now on."""
         self.config = self.settings.in_force()
         self.logs.reconfigure_all(self.config, self.topics)
 
-    def delete_topic(self, topic: Topic) -> None:
-        """Delete a topic, durably, with its logs. Raises ApiError
-        KAFKA_STORAGE_ERROR."""
-        self.topics.delete(topic)
-        for log in self.logs.delete(topic):
-            self.flusher.forget(log)
-        asyncio.get_running_loop().run_in_executor(None, self.logs.remove_deleted)
+    async def _remove_logs(self, deleted: Sequence[Topic]) -> None:
+        """Of topics that are gone."""
+        async for topic in self.turns.each(deleted):
+            for log in self.logs.close_topic(topic):
+                self.flusher.forget(log)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._writer, self.logs.mark_deleted, deleted)
+        loop.run_in_executor(None, self.logs.remove_deleted)
         for call in self.when_deleted:
-            call(topic)
-        logger.info("deleted topic %s", topic.name)
+            call(deleted)
+        for topic in deleted:
+            logger.info("deleted topic %s", topic.name)
 
     def find_internal_log(self, name: str) -> InternalLog | None:
         """The log of an internal topic, or None before its first use."""

@@ -14,7 +14,7 @@ from logpost_broker.log.files import Files
 from logpost_broker.log.records import build_batch
 from logpost_broker.metadata.broker_settings import BrokerSettings
 from logpost_broker.metadata.metadata_file import MetadataFile
-from logpost_broker.metadata.resource_configs import ResourceConfigs
+from logpost_broker.metadata.resource_configs import ResourceConfigs, ResourceType, replace
 from tests.broker.api.conftest import create, produce, produce_values
 from tests.broker.api.test_config_resources import BROKER, DELETE, SET, TOPIC, alter, ask, client, values
 from tests.broker.wire_client import WireClient
@@ -152,5 +152,7 @@ def test_settings_are_read_as_the_broker_has_them(
     kept = ResourceConfigs(MetadataFile(tmp_path, Files()))
     settings = BrokerSettings(BrokerConfig(), 1, kept)
     assert settings.in_force() == BrokerConfig()
-    kept.replace(BROKER, "1", {name: value})  # type: ignore[arg-type]  # its number
+    changes = kept.changes()
+    replace(changes, ResourceType.BROKER, "1", {name: value})
+    changes.save()
     assert getattr(settings.in_force(), field) == expected

@@ -181,18 +181,3 @@ def test_a_topic_that_a_request_names_twice_stays(client: WireClient, new_topic:
     assert answers == {topic: ErrorCode.none, other: ErrorCode.none}
     [unknown] = client.call("delete_topics", 6, {"topics": [by_id]}).responses
     assert (unknown.name, unknown.error_code) == (None, ErrorCode.unknown_topic_id)
-
-
-def test_others_are_served_while_many_topics_are_made_and_deleted(client: WireClient, shared_broker: Broker) -> None:
-    names = [f"one-of-many-{number}" for number in range(200)]
-    made = [{"name": name, "num_partitions": 1, "replication_factor": 1} for name in names]
-    deleted = [{"name": name, "topic_id": None} for name in names]
-    with WireClient(shared_broker.port) as other:
-        for api, version, topics in (("create_topics", 7, made), ("delete_topics", 6, deleted)):
-            end, seen = len(names) if topics is made else 0, set()
-            client.send(api, version, {"topics": topics})
-            while end not in seen:
-                known = other.call("metadata", 12, {"topics": None}).topics
-                seen.add(len([topic for topic in known if topic.name in names]))
-            assert seen - {0, len(names)}, "nobody was answered meanwhile"
-            client.receive()

@@ -20,7 +20,7 @@ from logpost_broker.api.registry import RequestContext
 from logpost_broker.broker import EMBEDDED
 from logpost_broker.groups.journal import CONSUMER_OFFSETS
 from logpost_broker.log.records import build_batch
-from logpost_broker.metadata.topics import Topic
+from logpost_broker.metadata.topics import Topic, TopicChanges
 from logpost_broker.node import Node
 from tests.broker.api.counted_turns import CountedTurns, Open
 from tests.broker.wire_client import entity, load, versions
@@ -235,7 +235,7 @@ def test_a_commit_whose_topic_goes_meanwhile_leaves_nothing_to_the_next_of_its_n
         async with wide(tmp_path) as asked:
             commit = asyncio.create_task(asked.ask("offset_commit", committing(asked)))
             await asked.turns.after(PARTITIONS)
-            asked.node.partitions.delete_topic(asked.topic)
+            await asked.node.partitions.change_topics([asked.topic], TopicChanges.delete)
             asked.node.partitions.create_topic(TOPIC, PARTITIONS)
             assert codes(await commit) == {ErrorCode.unknown_topic_id}
             assert offsets(asked) == []

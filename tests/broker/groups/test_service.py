@@ -22,6 +22,7 @@ from logpost_broker.groups.offsets.messages import Commit, OffsetToCommit
 from logpost_broker.groups.service import GroupService
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.metadata.group_limits import ConsumerGroupLimits
+from logpost_broker.metadata.topics import TopicChanges
 from logpost_broker.partitions.partitions import Partitions
 
 TOPICS = 3
@@ -223,7 +224,7 @@ async def delete_a_topic_on_a_full_disk(directory: Path, monkeypatch: pytest.Mon
         topic = partitions.create_topic("logs", 1)
         await service.commit(commit(1))
         with full_disk(partitions, monkeypatch):
-            partitions.delete_topic(topic)
+            await partitions.change_topics([topic], TopicChanges.delete)
             assert offsets(service) == {"logs": 1}
         log, grown = log_of(partitions), asyncio.Event()
         log.watchers.add(lambda _: grown.set())

@@ -14,6 +14,7 @@ import pytest
 from logpost.config import BrokerConfig
 from logpost.errors import StartError
 from logpost_broker.log.files import Files
+from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.metadata.checkpoints import CLEAN_SHUTDOWN
 from logpost_broker.metadata.metadata_file import MetadataFile
 from logpost_broker.metadata.topics import NewTopic, ProducerIds, Topic, TopicRegistry
@@ -35,6 +36,20 @@ class Data:
 
     def topic(self) -> Topic:
         return self.topics.by_name("t") or self.topics.create(NewTopic("t", 2))
+
+
+def delete(data: Data, topic: Topic) -> None:
+    """As far as the metadata go."""
+    changes = data.topics.changes()
+    changes.delete(topic)
+    changes.save()
+    changes.take_effect()
+
+
+def remove(data: Data, topic: Topic) -> list[PartitionLog]:
+    closed = data.logs.close_topic(topic)
+    data.logs.mark_deleted([topic])
+    return closed
 
 
 @contextmanager
@@ -80,8 +95,8 @@ def test_a_topic_made_again_does_not_get_the_old_records(tmp_path: Path) -> None
     with opened(tmp_path) as data:
         append(data.logs.get(data.topic(), 0), b"old")
         topic = data.topic()
-        data.topics.delete(topic)
-        assert [log.offline for log in data.logs.delete(topic)] == ["its topic was deleted"]
+        delete(data, topic)
+        assert [log.offline for log in remove(data, topic)] == ["its topic was deleted"]
         data.logs.remove_deleted()
         assert data.logs.get(data.topic(), 0).next_offset == 0
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["t-0"]
@@ -90,7 +105,7 @@ def test_a_topic_made_again_does_not_get_the_old_records(tmp_path: Path) -> None
 def test_a_directory_that_no_topic_explains_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with opened(tmp_path, crash=True) as data:
         append(data.logs.get(data.topic(), 0), b"old")
-        data.topics.delete(data.topic())  # the crash comes before the directory is removed
+        delete(data, data.topic())  # the crash comes before the directory is removed
     with opened(tmp_path) as data:
         assert data.logs.get(data.topic(), 0).next_offset == 0
     [stray] = tmp_path.glob("t-0.*-stray")
@@ -110,9 +125,9 @@ def test_checkpoints_of_a_deleted_topic_do_not_hold_for_one_made_again(
         data.logs.truncate_prefix(log, 5)
     with opened(tmp_path, crash=True) as data:
         topic = data.topic()
-        data.topics.delete(topic)
+        delete(data, topic)
         if directories_go_first:
-            data.logs.delete(topic)
+            remove(data, topic)
             append(data.logs.get(data.topic(), 0), b"first")
     with opened(tmp_path, crash=True) as data:
         log = data.logs.get(data.topic(), 0)
@@ -180,9 +195,9 @@ def test_a_topic_whose_files_could_not_be_removed_is_made_again_empty(tmp_path: 
         sync(log)
         data.logs.truncate_prefix(log, 5)
         topic = data.topic()
-        data.topics.delete(topic)
+        delete(data, topic)
         files.stuck = stuck
-        assert data.logs.delete(topic) == [log]
+        assert remove(data, topic) == [log]
         again = data.topic()
         with pytest.raises(OSError, match="Input/output"):
             data.logs.get(again, 0)
@@ -198,6 +213,6 @@ def test_a_topic_with_the_longest_name_is_set_aside_too(tmp_path: Path) -> None:
     with opened(tmp_path, crash=True) as data:
         topic = data.topics.create(NewTopic(name, 1))
         append(data.logs.get(topic, 0), b"old")
-        data.topics.delete(topic)
+        delete(data, topic)
     with opened(tmp_path):
         assert len(list(tmp_path.glob("*-stray"))) == 1

@@ -16,6 +16,7 @@ from logpost.config import BrokerConfig
 from logpost_broker.errors import ApiError
 from logpost_broker.log.files import File, Files
 from logpost_broker.log.partition_log import PartitionLog
+from logpost_broker.metadata.topics import TopicChanges
 from logpost_broker.node import Node
 from logpost_broker.partitions import flusher
 from tests.broker.log.logs import append, idempotent, values_from
@@ -192,7 +193,7 @@ def test_who_waits_for_a_deleted_topic_is_told(tmp_path: Path) -> None:
         waiting = node.partitions.durable(log)
         topic = node.topics.by_name("t")
         assert topic is not None
-        node.partitions.delete_topic(topic)
+        await node.partitions.change_topics([topic], TopicChanges.delete)
         disk.may_sync.set()
         with pytest.raises(ApiError):
             await waiting
@@ -206,7 +207,7 @@ def test_a_checkpoint_of_a_deleted_topic_leaves_nothing_in_one_made_again(tmp_pa
         job = log.begin_sync(checkpoint=True)
         topic = node.topics.by_name("t")
         assert topic is not None
-        node.partitions.delete_topic(topic)
+        await node.partitions.change_topics([topic], TopicChanges.delete)
         again = node.partitions.log(node.partitions.create_topic("t", 1), 0)
         await asyncio.to_thread(job.run)
         log.end_sync(job)

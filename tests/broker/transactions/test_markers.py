@@ -11,6 +11,7 @@ import pytest
 from logpost_broker.log.batch import TRANSACTIONAL
 from logpost_broker.log.produced import check_produced
 from logpost_broker.log.records import build_batch
+from logpost_broker.metadata.topics import TopicChanges
 from logpost_broker.node import Node
 from logpost_broker.partitions.appender import Written
 from logpost_broker.transactions.messages import Add, End, Init
@@ -55,7 +56,7 @@ async def make_the_topic_again_smaller(directory: Path) -> None:
     async with running(directory) as (node, service):
         topic = node.partitions.create_topic("logs", 2)
         producer = await begin(node, service)
-        node.partitions.delete_topic(topic)
+        await node.partitions.change_topics([topic], TopicChanges.delete)
         node.partitions.create_topic("logs", 1)
         await service.end(End(transactional_id=ID, producer=producer, commit=True))
         assert state(service) is TransactionState.COMPLETE_COMMIT

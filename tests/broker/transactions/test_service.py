@@ -11,6 +11,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
 from logpost_broker.log.producer_identity import ProducerIdentity
+from logpost_broker.metadata.topics import TopicChanges
 from logpost_broker.node import Node
 from logpost_broker.transactions.messages import Add, End, Init
 from logpost_broker.transactions.states import TransactionState
@@ -89,7 +90,7 @@ async def delete_the_topic(directory: Path) -> None:
     async with running(directory) as (node, service):
         topic = node.partitions.create_topic("logs", 2)
         producer = await begin(node, service)
-        node.partitions.delete_topic(topic)
+        await node.partitions.change_topics([topic], TopicChanges.delete)
         assert await service.end(End(transactional_id=ID, producer=producer, commit=True)) == producer
         assert state(service) is TransactionState.COMPLETE_COMMIT
 

@@ -18,6 +18,7 @@ from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import build_batch
 from logpost_broker.metadata.checkpoints import LOG_STARTS, parsed_checkpoint
+from logpost_broker.metadata.topics import TopicChanges
 from logpost_broker.node import Node
 from tests.broker.log.logs import changed
 
@@ -355,7 +356,7 @@ def test_a_topic_that_goes_amid_a_round_is_not_made_again(tmp_path: Path) -> Non
         assert topic is not None
         round_ = asyncio.ensure_future(house.check())
         await asyncio.sleep(0)
-        house.node.partitions.delete_topic(topic)
+        await house.node.partitions.change_topics([topic], TopicChanges.delete)
         await round_
         assert starts_on_disk(tmp_path) == {("a", 0): 1}
         assert not house.has_directory("b-0")
@@ -371,7 +372,7 @@ def test_starts_of_a_deleted_topic_do_not_hold_for_one_made_again(tmp_path: Path
         assert topic is not None
         moving = asyncio.ensure_future(house.retention.move_starts({log: 1}))
         await asyncio.sleep(0)
-        house.node.partitions.delete_topic(topic)
+        await house.node.partitions.change_topics([topic], TopicChanges.delete)
         again = house.log()
         await moving
         house.node.partitions.logs.save_starts({log: 1})  # as a thread that comes late

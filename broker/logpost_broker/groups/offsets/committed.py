@@ -65,7 +65,10 @@ class Offsets:
             self.pending.add(event)
         elif isinstance(event, TransactionEnded):
             for group_id, committed in self.pending.end(event.producer.producer_id, commit=event.commit).items():
-                self._by_group.setdefault(group_id, {}).update(committed)
+                if group_id in self._by_group:
+                    self._by_group[group_id].update(committed)
+                else:
+                    self._by_group[group_id] = committed
         else:
             self.pending.overtake(event.group_id, (event.topic, event.partition))
             self._set(event)

@@ -10,77 +10,79 @@ from logpost_broker.groups.offsets.events import OffsetCommitted, OffsetPending
 
 Where = tuple[str, int]
 """Topic and partition."""
-Place = tuple[str, Where]
-"""Group id, and where."""
 
 
 class PendingOffsets:
+    """A transaction may have 100,000, which end in one step: hence one dictionary of each producer and group."""
+
     def __init__(self) -> None:
-        self._of_groups: dict[str, dict[Where, dict[int, OffsetPending]]] = {}
-        """Group id → where → producer id → its newest commit there, in the order of writing."""
-        self._places: dict[int, set[Place]] = {}
-        """Producer id → where it has something pending."""
+        self._of_producers: dict[int, dict[str, dict[Where, OffsetPending]]] = {}
+        """Producer id → group id → where → its newest commit there."""
+        self._producers: dict[str, dict[Where, tuple[int, ...]]] = {}
+        """Group id → where → who has something pending there, in the order of writing."""
 
     def is_pending(self, group_id: str, topic: str, partition: int) -> bool:
-        return (topic, partition) in self._of_groups.get(group_id, ())
+        return (topic, partition) in self._producers.get(group_id, ())
 
     def places_of(self, group_id: str) -> frozenset[Where]:
-        return frozenset(self._of_groups.get(group_id, ()))
+        return frozenset(self._producers.get(group_id, ()))
 
     def of_group(self, group_id: str) -> list[OffsetPending]:
-        return [event for pending in self._of_groups.get(group_id, {}).values() for event in pending.values()]
+        """Of each partition in the order of writing."""
+        places = self._producers.get(group_id, {}).items()
+        return [self._of_producers[one][group_id][where] for where, producers in places for one in producers]
 
     def all(self) -> list[OffsetPending]:
-        """Of each partition in the order of writing."""
-        return [event for group_id in self._of_groups for event in self.of_group(group_id)]
+        """As `of_group`, of each."""
+        return [event for group_id in self._producers for event in self.of_group(group_id)]
 
     def add(self, event: OffsetPending) -> None:
         offset, producer_id = event.offset, event.producer.producer_id
         where = offset.topic, offset.partition
-        pending = self._of_groups.setdefault(offset.group_id, {}).setdefault(where, {})
-        pending.pop(producer_id, None)
-        pending[producer_id] = event
-        self._places.setdefault(producer_id, set()).add((offset.group_id, where))
+        places = self._producers.setdefault(offset.group_id, {})
+        others = [one for one in places.get(where, ()) if one != producer_id]
+        places[where] = (*others, producer_id)
+        self._of_producers.setdefault(producer_id, {}).setdefault(offset.group_id, {})[where] = event
 
     def overtake(self, group_id: str, where: Where) -> None:
         """A commit, or a deletion, that needs no transaction."""
-        self._drop((group_id, where), [*self._of_groups.get(group_id, {}).get(where, ())])
+        places = self._producers.get(group_id)
+        if places is None:
+            return
+        for producer_id in places.pop(where, ()):
+            self._forget(producer_id, group_id, where)
+        if not places:
+            del self._producers[group_id]
 
     def end(self, producer_id: int, *, commit: bool) -> dict[str, dict[Where, OffsetCommitted]]:
         """The transaction of this producer has ended; returns what counts from now on, by group."""
         committed: dict[str, dict[Where, OffsetCommitted]] = {}
-        shared = []
-        for place in self._places.get(producer_id, ()):
-            group_id, where = place
-            pending = self._of_groups[group_id][where]
+        for group_id, pending in self._of_producers.pop(producer_id, {}).items():
             if commit:
-                committed.setdefault(group_id, {})[where] = pending[producer_id].offset
-            if len(pending) > 1:
-                shared.append(place)
-            else:  # as nearly always: there may be many, and all others wait
-                del self._of_groups[group_id][where]
-        for group_id in {group_id for group_id, _ in self._places.get(producer_id, ())}:
-            if not self._of_groups[group_id]:
-                del self._of_groups[group_id]
-        for group_id, where in shared:
-            producers = [*self._of_groups[group_id][where]]
-            ended = producers[: producers.index(producer_id) + 1] if commit else [producer_id]
-            self._drop((group_id, where), ended)
-        self._places.pop(producer_id, None)
+                committed[group_id] = {where: event.offset for where, event in pending.items()}
+            places = self._producers[group_id]
+            for where in pending:
+                producers = places.pop(where)
+                if len(producers) > 1:
+                    before, after = _parted(producers, producer_id)
+                    for overtaken in before if commit else ():
+                        self._forget(overtaken, group_id, where)
+                    if left := after if commit else before + after:
+                        places[where] = left
+            if not places:
+                del self._producers[group_id]
         return committed
 
-    def _drop(self, place: Place, producer_ids: list[int]) -> None:
-        if not producer_ids:
-            return
-        group_id, where = place
-        group = self._of_groups[group_id]
-        for producer_id in producer_ids:
-            del group[where][producer_id]
-            places = self._places[producer_id]
-            places.remove(place)
-            if not places:
-                del self._places[producer_id]
-        if not group[where]:
-            del group[where]
-        if not group:
-            del self._of_groups[group_id]
+    def _forget(self, producer_id: int, group_id: str, where: Where) -> None:
+        groups = self._of_producers[producer_id]
+        del groups[group_id][where]
+        if not groups[group_id]:
+            del groups[group_id]
+        if not groups:
+            del self._of_producers[producer_id]
+
+
+def _parted(producers: tuple[int, ...], producer_id: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Those before this one, and those after it."""
+    place = producers.index(producer_id)
+    return producers[:place], producers[place + 1 :]

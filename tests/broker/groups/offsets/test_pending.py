@@ -14,6 +14,7 @@ from logpost_broker.groups.offsets.events import TransactionEnded
 from logpost_broker.groups.offsets.messages import Commit, CommitReply, DeleteReply, OffsetToCommit
 from logpost_broker.groups.service import GroupService
 from logpost_broker.log.producer_identity import ProducerIdentity
+from logpost_broker.metadata.topics import TopicChanges
 from logpost_broker.partitions.partitions import Partitions
 from logpost_broker.upkeep.cleaner import Cleaner
 from tests.broker.groups.test_service import log_of, running
@@ -65,7 +66,8 @@ async def live(
         partitions.open_internal_log(CONSUMER_OFFSETS)
         journal = partitions.topics.by_name(CONSUMER_OFFSETS)
         assert journal is not None
-        partitions.configure_topic(journal, {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.0"})
+        configs = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.0"}
+        await partitions.change_topics([journal], lambda changes, topic: changes.configure(topic, configs))
         offsets = Offsets(partitions, service)
         for step in steps:
             if isinstance(step[0], int):
@@ -141,7 +143,7 @@ async def forget(directory: Path, *, topic: bool) -> None:
         await offsets.commit(1)
         await offsets.commit(2, FIRST)
         if topic:
-            partitions.delete_topic(created)
+            await partitions.change_topics([created], TopicChanges.delete)
         else:
             assert (await service.ask(service.core.delete_group, "g", DeleteReply)).code is ErrorCode.none
         await offsets.end(FIRST, commit=True)
