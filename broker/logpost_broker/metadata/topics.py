@@ -122,12 +122,13 @@ class TopicRegistry:
         configs = TopicConfigs(check_configs(wanted.configs))
         return Topic(wanted.name, self._new_id(), wanted.partitions, configs, internal=wanted.internal)
 
-    def check_room(self, partitions: int) -> None:
-        """For so many more. Raises ApiError POLICY_VIOLATION."""
-        if self.partitions + partitions > self.max_partitions:
+    def check_room(self, partitions: int, added: int = 0) -> None:
+        """For so many more, beside those that are to be added. Raises ApiError POLICY_VIOLATION."""
+        there = self.partitions + added
+        if there + partitions > self.max_partitions:
             raise ApiError(
                 ErrorCode.policy_violation,
-                f"the topics of this broker have {self.partitions} partitions and may have {self.max_partitions} "
+                f"the topics of this broker have {there} partitions and may have {self.max_partitions} "
                 "(broker.max_partitions): delete topics, or raise it",
             )
 
@@ -241,7 +242,7 @@ class TopicChanges:
         self._topics.replace(self._changed.values(), self._deleted.values())
 
     def _take_room(self, partitions: int) -> None:
-        self._topics.check_room(self._added + partitions)
+        self._topics.check_room(partitions, self._added)
         self._added += partitions
 
     def _change(self, topic: Topic) -> Topic:

@@ -231,6 +231,8 @@ class Partitions:
     async def create_topics(self, wanted: Sequence[NewTopic]) -> dict[str, Topic | ApiError]:
         """Create topics of different names as `change_topics` does. Returns by name what became of each: an error of
         `create_topic`, or NOT_CONTROLLER when the broker stops."""
+        if not wanted:
+            return {}
         outcomes = await self.change_topics(wanted, TopicChanges.create)
         for topic in outcomes:
             if isinstance(topic, Topic):

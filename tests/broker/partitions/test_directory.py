@@ -170,7 +170,7 @@ def test_producer_ids_go_on_after_what_was_reserved(tmp_path: Path) -> None:
 
 def test_metadata_of_a_future_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "metadata.json").write_text('{"version":2,"cluster_id":"x"}')
-    with pytest.raises(StartError, match=r"metadata\.json: version 2"):
+    with pytest.raises(StartError, match=r"metadata\.json has version 2"):
         Data(tmp_path, Files())
 
 
