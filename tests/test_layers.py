@@ -94,6 +94,7 @@ logpost_web
   cluster                                                                   | clock thread
   http               errors                                                 | loop socket
   indexer            query store                                            | loop clock thread socket
+  query.filters      errors query
   query              errors store
   store                                                                     | clock thread socket
   row_text

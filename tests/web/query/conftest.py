@@ -6,16 +6,33 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from logpost.config import StoreConfig
 from logpost_web.query.condition import compile_condition
+from logpost_web.query.filters.event import Event
+from logpost_web.query.filters.match import compile_match
 from logpost_web.query.syntax import parse
 from logpost_web.query.words import words_column
 from logpost_web.store.store import Store
 
 Find = Callable[[str], list[int]]
-"""Query → offsets of the rows that it finds."""
+"""Query → offsets of the rows that it finds, in the store and one by one."""
+FIELDS = {
+    "Body": "message",
+    "ServiceName": "service",
+    "HostName": "host",
+    "SeverityText": "level",
+    "TraceId": "trace_id",
+    "SpanId": "span_id",
+    "FilePath": "file",
+    "Topic": "topic",
+    "Partition": "partition",
+    "Offset": "offset",
+    "LogAttributes": "attrs",
+}
+inserted: dict[Store, list[Event]] = {}
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +47,24 @@ def find(store: Store) -> Find:
     def find(query: str) -> list[int]:
         condition = compile_condition(parse(query))
         sql = f"SELECT Offset FROM otel_logs WHERE {condition.sql} ORDER BY Offset"
-        return [offset for (offset,) in store.query(sql, condition.parameters).rows]
+        found = [offset for (offset,) in store.query(sql, condition.parameters).rows]
+        matches = compile_match(parse(query))
+        assert found == [event.offset for event in inserted[store] if matches(event)]
+        return found
 
     return find
 
 
 def insert(store: Store, *rows: Mapping[str, object]) -> None:
     """Rows by column; the offset counts from 1 where none is given."""
-    lines = [
-        json.dumps({"Topic": "logs", "Offset": number, "Words": words_column(str(row.get("Body", ""))), **row})
-        for number, row in enumerate(rows, 1)
+    whole = [
+        {"Topic": "logs", "Partition": 0, "Offset": number, "Body": "", **row} for number, row in enumerate(rows, 1)
     ]
-    store.insert("\n".join(lines).encode())
+    store.insert("\n".join(json.dumps({**row, "Words": words_column(str(row["Body"]))}) for row in whole).encode())
+    inserted.setdefault(store, []).extend(
+        msgspec.convert({FIELDS[column]: value for column, value in row.items() if column in FIELDS}, Event)
+        for row in whole
+    )
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def any_value(path: str, parameter: Parameter, test: Callable[[str], str], numbe
     found = ", ".join(f"if({_is_array(array)}, {found}, [])" for array, found in arrays)
     return (
         f"(if({_is_array(value)}, 0, isNotNull({value}) AND {_any(*scalars)})"
-        f" OR if({is_any_array}, arrayExists(found -> {_IS_THERE} AND {_any(*elements)}, arrayConcat({found})), 0))"
+        f" OR if({is_any_array}, arrayExists(found -> {_IS_VALUE} AND {_any(*elements)}, arrayConcat({found})), 0))"
     )
 
 
@@ -96,6 +96,8 @@ def stored_double(text: str) -> str:
 
 
 _IS_THERE = "found NOT IN ('', 'null')"
+_IS_VALUE = "left(found, 1) NOT IN ('', 'n', '{', '[')"
+"""Of JSON texts neither null, nor an object, nor an array that lies too deep."""
 
 
 def _in_objects(path: str, parameter: Parameter) -> Iterator[tuple[str, str]]:

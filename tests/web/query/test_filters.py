@@ -1,0 +1,63 @@
+"""Whether one event matches, where no row of the store says it."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from logpost_web.errors import QuerySyntaxError
+from logpost_web.query.filters.event import Event
+from logpost_web.query.filters.match import compile_match
+from logpost_web.query.syntax import parse
+
+EVENT = Event(
+    message="upstream timed out, 3 tries",
+    service="nginx",
+    level="error",
+    attrs={"status": 504, "took": msgspec.Raw(b"1.10"), "big": msgspec.Raw(b"18446744073709551617"), "tags": ["a"]},
+)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "timed OUT -connection",
+        "service:nginx (status:200 OR status:504) level:>=warn",
+        "took:1.1 took:1.100 took:>1 took:/^1.1$/",
+        "big:18446744073709551617 big:>1e19",
+        "tags:a",
+        'host:"" topic:"" -topic:*',
+        "-partition:* -partition:0 -partition:>=0 -offset:<1 -offset:/./",  # not known
+    ],
+)
+def test_matches(query: str) -> None:
+    assert compile_match(parse(query))(EVENT)
+
+
+def test_a_text_cuts_no_word_wherever_it_stands() -> None:
+    matches = compile_match(parse('"out, 3"'))
+    assert matches(EVENT)
+    assert matches(Event(message="without, 3 or out, 30 but out, 3"))
+    assert not matches(Event(message="without, 3 or out, 30"))
+
+
+def test_half_a_surrogate_pair_is_only_a_sign() -> None:
+    assert compile_match(parse("message:/x.y/ x*y"))(Event(message="x\ud800y xy"))
+
+
+@pytest.mark.parametrize(
+    ("query", "at", "message"),
+    [
+        ("a status:>abc", 9, "expected a number to compare with, not abc"),
+        ("partition:>x", 10, "expected a number to compare with, not x"),
+        ("service:>1", 8, "service is a text: > compares numbers"),
+        ("message:>1", 8, "message is a text: > compares numbers"),
+        ("level:>=loud", 6, "expected a level to compare with: trace, debug, info, warn, error, fatal"),
+        ("a:/(b/", 2, r"this regular expression cannot be used: missing \)"),
+    ],
+)
+def test_what_cannot_be_asked(query: str, at: int, message: str) -> None:
+    with pytest.raises(QuerySyntaxError, match=message) as raised:
+        compile_match(parse(query))
+    assert raised.value.at == at

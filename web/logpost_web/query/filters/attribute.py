@@ -1,0 +1,74 @@
+"""Attributes: a number or text, each element of an array, a field of the objects in an array."""
+
+from __future__ import annotations
+
+import re
+
+from logpost_web.query.ast import Compares, Equals, Field, Pattern
+from logpost_web.query.attribute import MAX_LEVELS, Numbers, stored_numbers
+from logpost_web.query.filters.comparison import NUMBER, OPERATORS, number
+from logpost_web.query.filters.event import Matcher
+from logpost_web.query.filters.paths import Test, any_value, is_there
+from logpost_web.query.filters.stored import Scalar, text_of
+from logpost_web.query.filters.value import TextTest, text_test
+
+# A text that the store reads as a number.
+_NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf|infinity)", re.ASCII | re.IGNORECASE)
+
+
+def attribute(path: str, field: Field) -> Matcher:
+    """Raises QuerySyntaxError."""
+    in_arrays = path.count(".") < MAX_LEVELS
+    match field.test:
+        case Equals(pattern) if pattern.is_any:
+            return lambda event: is_there(event.attrs, path, in_arrays=in_arrays)
+        case Compares(operator, than):
+            compare = _compares(operator, number(than, field.at))
+            return lambda event: any_value(event.attrs, path, compare, compare, in_arrays=in_arrays)
+        case test:
+            passes = text_test(test, field.at)
+            scalar = element = _text(passes)
+            match test:
+                case Equals(Pattern((text,))) if NUMBER.fullmatch(text) and (numbers := stored_numbers(text)):
+                    scalar, element = _number(passes, numbers), _number_in_array(passes, numbers)
+            return lambda event: any_value(event.attrs, path, scalar, element, in_arrays=in_arrays)
+
+
+def _text(passes: TextTest) -> Test:
+    return lambda value: passes(value if type(value) is str else text_of(value))
+
+
+def _compares(operator: str, limit: float) -> Test:
+    compare = OPERATORS[operator]
+
+    def test(value: Scalar) -> bool:
+        match value:
+            case bool():
+                return False
+            case str():
+                return _NUMBER.fullmatch(value) is not None and compare(float(value), limit)
+            case _:
+                return compare(float(value), limit)
+
+    return test
+
+
+def _number(passes: TextTest, numbers: Numbers) -> Test:
+    def test(value: Scalar) -> bool:
+        text = text_of(value)
+        if passes(text):
+            return True
+        return (type(value) is float and text in numbers.doubles) or (type(value) is int and text in numbers.integers)
+
+    return test
+
+
+def _number_in_array(passes: TextTest, numbers: Numbers) -> Test:
+    """The store does not know whether an element is a double."""
+    either = {*numbers.doubles, *numbers.integers}
+
+    def test(value: Scalar) -> bool:
+        text = text_of(value)
+        return passes(text) or (type(value) is not str and text in either)
+
+    return test
