@@ -229,3 +229,17 @@ def test_what_is_too_large_is_cut_in_its_row_and_counted(broker: Broker, store: 
         await_true(lambda: len(messages(store)) == 3, "3 rows")
         assert indexer.ready
     assert len(messages(store)) == 3
+
+
+def test_a_web_over_a_copy_of_the_store_ends_the_first_one_which_says_what_to_do(
+    broker: Broker, store: Store, config: Config
+) -> None:
+    """They read under the same identity: the newer one has it."""
+    with running(config, store) as first:
+        await_true(lambda: first.ready, "partitions are assigned")
+        with running(config, store) as second:
+            produce(broker, b"a", b"b")
+            await_true(lambda: bool(first.failure), "it ends")
+            assert "store.group" in first.failure
+            await_true(lambda: {"a", "b"} <= set(messages(store)), "the other one goes on")
+            assert not second.failure

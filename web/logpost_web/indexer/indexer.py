@@ -16,6 +16,7 @@ from functools import partial
 from confluent_kafka import KafkaException
 
 from logpost.config import Config
+from logpost.errors import LogpostError
 from logpost_web.indexer import metrics
 from logpost_web.indexer.account import Account
 from logpost_web.indexer.block import Block
@@ -100,7 +101,8 @@ class Indexer:
                 self._step()
             self._flush()
         except Exception as error:
-            log.exception("the indexer cannot go on")
+            if not isinstance(error, LogpostError):  # which says it all
+                log.exception("the indexer cannot go on")
             self.failure = str(error)
             self._on_failure()
         finally:

@@ -23,6 +23,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec
 
 from logpost.config import Config
+from logpost.errors import LogpostError
 from logpost.kafka import Complaints, client_settings, ensure_logs_topic, has_topic
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.reading import Bounds
@@ -54,10 +55,19 @@ _OBSTACLES = frozenset(
 )
 """What the client says of a record that it cannot read, or of an offset that is not there."""
 
+FENCED = (
+    "another web reads the topics as this store: one of the two is a copy of the other's directory; remove"
+    " group-instance-id from the copy, and give it another store.group, or stop it"
+)
+
 _INSTANCE_ID = re.compile(r"[\w.-]{1,249}", re.ASCII)
 """What Kafka takes for one."""
 
 log = logging.getLogger("indexer")
+
+
+class FencedError(LogpostError):
+    """Another consumer took this one's identity."""
 
 
 class Source:
@@ -158,8 +168,8 @@ class Source:
         )
 
     def consume(self, limit: int, seconds: float) -> list[Received]:
-        """Up to `limit` messages; waits at most `seconds` for them. Raises KafkaException when the client cannot go on:
-        another one took its identity."""
+        """Up to `limit` messages; waits at most `seconds` for them. Raises FencedError, and KafkaException when the
+        client cannot go on for another reason."""
         messages = self._consumer.consume(limit, seconds)
         if self.away and any(_is_answer(message) for message in messages):
             if not self._met_again:
@@ -186,7 +196,7 @@ class Source:
             key, offset = place(message)
             self.ends[key] = offset
         elif error.fatal() or error.code() == KafkaError._FATAL:
-            raise KafkaException(error)
+            raise FencedError(FENCED) if "fenced" in error.str() else KafkaException(error)
         elif message.topic() is not None and error.code() in _OBSTACLES:
             key, _ = place(message)
             self.failed[key] = error.str()
