@@ -92,6 +92,9 @@ def quoted(text: str) -> str:
         (f"n:{2**53 + 1}", [4]),
         ("ok:true", [1]),
         ("partition:7", [3]),
+        ("partition:007", [3]),
+        (f"partition:{2**62}", []),
+        (f"offset:{'9' * 30}", []),
         ("partition:>6 offset:<=3", [3]),
         # Fields that are there, or not.
         ("none:*", []),

@@ -20,6 +20,7 @@ from logpost_web.query.phrase import phrase
 from logpost_web.store.schema import SEARCHED_TEXT
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_INTEGER = re.compile(r"[0-9]{1,18}")
 
 MAX_SQL = 240_000
 """Characters of a condition; ClickHouse reads no more than 262,144 of a statement."""
@@ -163,6 +164,8 @@ class _Compiler:
         match field.test:
             case Equals(pattern) if pattern.is_any:
                 return "1"
+            case Equals(Pattern((text,))) if _INTEGER.fullmatch(text):  # as a number, which an index knows
+                return f"{column.name} = {self._parameter(int(text), 'Int64')}"
             case Compares(operator, than):
                 return f"{column.name} {operator} {self._parameter(_number(than, field.at), 'Float64')}"
             case test:
