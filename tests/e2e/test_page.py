@@ -23,9 +23,13 @@ MARKUP = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 
 LONG = "start of it " + "x" * 900_000 + " needle " + "y" * 100 + " end of it"
 REVERSING = "pay \u202e001 rof\x00 me"
 LONG_NAME = "name" * 100
+LONG_LEVEL = "\u202e" + "L" * 300
 ODD = tuple(
-    json.dumps({"ts": "2005-01-01T00:00:00Z", "service": service, "message": message, "attrs": attrs}).encode()
-    for service, message, attrs in (("long", LONG, {LONG_NAME: "v" * 2000}), ("odd\u2066", REVERSING, {}))
+    json.dumps({"ts": "2005-01-01T00:00:00Z", **fields}).encode()
+    for fields in (
+        {"service": "long", "message": LONG, "attrs": {LONG_NAME: "v" * 2000}},
+        {"service": "odd\u2066", "message": REVERSING, "level": LONG_LEVEL},
+    )
 )
 LEFT, RIGHT = "\ue012", "\ue014"
 DONE = "document.querySelector('#results').getAttribute('aria-busy') === 'false'"
@@ -244,7 +248,7 @@ def test_a_long_line_shows_its_match_and_all_of_it_on_demand(page: Browser, appl
 def test_characters_that_turn_or_hide_text_are_shown(page: Browser, appliance: Appliance) -> None:
     show(page, appliance, q="rof", start="all")
     shown = page.run("return [...document.querySelectorAll('#rows .control-character')].map((one) => one.dataset.code)")
-    assert shown == ["U+2066", "U+202E", "U+0000"]
+    assert shown == ["U+202E", "U+2066", "U+202E", "U+0000"]
     assert page.run("return document.querySelector('#rows .message').textContent") == REVERSING
     # What is written behind the character stands to the right of what is before it.
     assert page.run(
@@ -253,6 +257,12 @@ def test_characters_that_turn_or_hide_text_are_shown(page: Browser, appliance: A
         " return range.getBoundingClientRect().left; };"
         "return left(texts[0]) < left(texts.at(-1))"
     )
+    page.run("document.querySelector('#histogram svg').focus()")
+    page.press(LEFT)
+    codes = "[...document.querySelectorAll('#legend .control-character, .tip .control-character')].length"
+    fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    assert page.run(f"return [{codes}, {fits}]") == [2, True]
+    assert page.run("return document.querySelector('#rows .message').clientWidth") > 600
     page.screenshot(ARTIFACTS / "search-page-controls.png")
 
 

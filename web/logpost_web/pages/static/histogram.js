@@ -1,5 +1,6 @@
 // Lines over time as stacked bars, by level. Drag over a span, or Enter on a bar, zooms in; arrow keys walk the bars.
 
+import { visible } from "./controls.js";
 import { element, levelClass } from "./rows.js";
 import { axisTime, localDate, localTime, shortTime } from "./times.js";
 
@@ -7,6 +8,8 @@ const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 100;
 const BAR = 10;
 const LABEL_PIXELS = 110;
+/** In the legend, in a tip and in a bar. */
+const MOST_LEVELS = 12;
 /** Round distances between the labels of the axis. */
 const [MINUTE, HOUR, DAY] = [60, 3600, 86400];
 const LABEL_SECONDS = [0.1, 0.5, 1, 5, 10, 30, MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR,
@@ -125,8 +128,8 @@ export class Histogram {
     const fine = this.interval < 1;
     const title = `${localDate(start)} ${localTime(start, fine)} – ${fine ? localTime(end, true) : shortTime(end, start)}`;
     const counts = levelCounts(this.buckets.slice(from, to + 1));
-    this.tip.replaceChildren(element("strong", { textContent: title }), ...(counts.length ? counts.map(([level, count]) =>
-      element("span", { className: levelClass(level) }, element("i"), `${level || "no level"} ${count.toLocaleString("en")}`)) : ["no lines"]));
+    const counted = counts.map(({ className, parts }) => element("span", { className }, ...parts));
+    this.tip.replaceChildren(element("strong", { textContent: title }), ...(counted.length ? counted : ["no lines"]));
     const width = this.svg.clientWidth;
     const middle = ((from + to + 1) / 2 / this.buckets.length) * width;
     const half = this.tip.offsetWidth / 2;
@@ -134,7 +137,8 @@ export class Histogram {
   }
 }
 
-/** [level, lines] of the levels that occur, worst first. */
+/** The levels that occur, worst first, then a program's own, the most frequent first: their lines, and what legend and tip
+ * append. Those above MOST_LEVELS are counted together, without a level: a program may invent one a line. */
 export function levelCounts(buckets) {
   const counts = new Map();
   for (const bucket of buckets) {
@@ -142,7 +146,14 @@ export function levelCounts(buckets) {
       counts.set(level, (counts.get(level) ?? 0) + count);
     }
   }
-  return [...counts].sort(([a], [b]) => rank(a) - rank(b));
+  const sorted = [...counts].sort(([a, lines], [b, others]) => rank(a) - rank(b) || others - lines);
+  const found = sorted.slice(0, MOST_LEVELS).map(([level, lines]) => said(level, level || "no level", lines));
+  const rest = sorted.slice(MOST_LEVELS);
+  return rest.length ? [...found, said(null, `${rest.length.toLocaleString("en")} more levels`, rest.reduce((sum, [, lines]) => sum + lines, 0))] : found;
+}
+
+function said(level, name, lines) {
+  return { level, lines, className: levelClass(level), parts: [element("i"), ...visible(name), ` ${lines.toLocaleString("en")}`] };
 }
 
 function rank(level) {
@@ -152,11 +163,11 @@ function rank(level) {
 
 function bars(bucket, index, most) {
   let y = HEIGHT;
-  return levelCounts([bucket]).map(([level, count]) => {
+  return levelCounts([bucket]).map(({ className, lines }) => {
     // A level with a single line must still be seen beside thousands of others.
-    const height = Math.max((count / most) * (HEIGHT - 2), 1.5);
+    const height = Math.max((lines / most) * (HEIGHT - 2), 1.5);
     y -= height;
-    return shape("rect", { class: levelClass(level), x: index * BAR + 0.75, width: BAR - 1.5, y: Math.max(y, 0), height });
+    return shape("rect", { class: className, x: index * BAR + 0.75, width: BAR - 1.5, y: Math.max(y, 0), height });
   });
 }
 

@@ -2,7 +2,6 @@
 
 import { ApiError, get } from "./api.js";
 import { completeness, count, isIncomplete, whatIsMissing } from "./complete.js";
-import { visible } from "./controls.js";
 import { Histogram, levelCounts } from "./histogram.js";
 import { RangePanel } from "./range.js";
 import { element, filterButton, isAbove, levelClass, rowElement, rowKey } from "./rows.js";
@@ -91,9 +90,8 @@ function showCounts(found, counted) {
   histogram.draw(counted);
   $("count").textContent = count(counted.total, "line");
   $("count").title = `Found in ${Math.ceil(found.stats.elapsed_ms)} ms`;
-  $("legend").replaceChildren(...levelCounts(counted.buckets).map(([level, lines]) =>
-    element("li", { className: levelClass(level) },
-      filterButton("level", level, element("i"), ...visible(level || "no level"), ` ${lines.toLocaleString("en")}`))));
+  $("legend").replaceChildren(...levelCounts(counted.buckets).map(({ level, className, parts }) =>
+    element("li", { className }, ...(level === null ? parts : [filterButton("level", level, ...parts)]))));
   $("complete").textContent = completeness(found.complete);
   $("complete").title = whatIsMissing(found.complete);
   $("complete").classList.toggle("behind", isIncomplete(found.complete));
