@@ -85,6 +85,8 @@ class Complaints:
     def __call__(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
             self.all_down = True
+        elif "Invalid response size" in error.str():
+            self.cause = "what listens there does not speak Kafka's protocol"
         else:
             self.cause = error.str().rsplit(": ", 1)[-1].partition(" (after ")[0]
 

@@ -78,9 +78,7 @@ def add_command(commands: Commands) -> None:
 
 
 def run(parsed: argparse.Namespace, config: Config) -> int:
-    server = (parsed.url or local_url(config.web.listen, config.web.port)).rstrip("/")
-    if "://" not in server:
-        server = f"http://{server}"
+    server = _server(parsed.url or local_url(config.web.listen, config.web.port))
     arguments = {"q": parsed.query.strip(), "start": _time(parsed.since), "end": _time(parsed.until)}
     pages = _pages(server, arguments, parsed.limit)
     zones = ""
@@ -97,6 +95,19 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
         raise SearchError(f"cannot write the lines: {error.strerror}") from error
     _warn(f"{found:,} {'line' if found == 1 else 'lines'}{zones}" if found else "no lines")
     return 0 if found else 1
+
+
+def _server(url: str) -> str:
+    """Raises SearchError."""
+    server = (url if "://" in url else f"http://{url}").rstrip("/")
+    try:
+        parts = urllib.parse.urlsplit(server)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or not server.isprintable() or " " in server:
+        raise SearchError(f"--url {url!r} is no address: write http://localhost:8080")
+    return server
 
 
 def _print_text(pages: Iterator[_Page]) -> tuple[int, str]:

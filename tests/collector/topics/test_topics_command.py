@@ -1,9 +1,12 @@
 """`logpost topics` as its users type it, against a real broker."""
 
 import json
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -70,6 +73,27 @@ def test_no_broker_is_one_line_that_says_what_to_do() -> None:
             f"logpost: no Kafka answers at {servers} (Connection refused): is `logpost up` or `logpost broker` running?"
         )
         assert failed(ended) == said + "\n"
+
+
+def test_a_server_that_is_no_kafka_is_told_apart() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            with suppress(OSError):  # closed at the end of the test
+                while True:
+                    client, _ = listener.accept()
+                    with client:
+                        client.recv(1024)
+                        client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                        while client.recv(1024):
+                            pass
+
+        threading.Thread(target=answer, daemon=True).start()
+        servers = f"127.0.0.1:{listener.getsockname()[1]}"
+        ended = run("topics", "list", environment={"LOGPOST_KAFKA_BOOTSTRAP_SERVERS": servers})
+        listener.shutdown(socket.SHUT_RDWR)
+    why = "what listens there does not speak Kafka's protocol"
+    assert failed(ended).startswith(f"logpost: no Kafka answers at {servers} ({why})")
 
 
 def test_lines_of_the_input_come_out_again_byte_for_byte(topics: Topics, broker: Broker, tmp_path: Path) -> None:

@@ -102,6 +102,13 @@ def test_no_server_is_one_clear_line() -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("url", ["http://", "ftp://localhost", "http://[::1", "http://my box", "localhost:port"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    done = search(url, "x")
+    assert done.returncode == 2
+    assert done.stderr == f"logpost: --url {url!r} is no address: write http://localhost:8080\n"
+
+
 @pytest.mark.parametrize(
     ("zone", "shown", "name"),
     [
