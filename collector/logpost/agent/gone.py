@@ -25,8 +25,8 @@ def tell_gone(missed: Iterable[FilePosition], logs: Collection[Path]) -> int:
         name, position = gone[0]
         more = f", and {len(gone) - 1} more logs" if len(gone) > 1 else ""
         logging.getLogger("agent").warning(
-            "%s was rotated or removed while the agent was not running, and is found nowhere around%s: "
-            "what was written to it behind its first %d bytes is not shipped",
+            "%s was rotated, removed or written over while the agent was not running, and is found nowhere around%s: "
+            "what was written to it behind its first %d bytes meanwhile is not shipped",
             as_one_line(name),
             more,
             position.offset,

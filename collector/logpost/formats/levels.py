@@ -46,7 +46,9 @@ _FIELD = (
     r"(?>\[[^\]]{0,200}\]|[\w$-]{0,80}\.[\w.$-]{1,120}|\d{1,20}(?![\w])|[\w.-]{1,80}@[\w.-]{1,80}"
     r"|root(?= )|[\w:/-]{1,120}(?= {1,40}[-|:] ))(?=[\s,:|\]\[]|$)"
 )
-_HEADER = re.compile(rf"(?:[\s,:|\]-]{{1,16}}+{_FIELD}){{0,3}}?[\s,:|\]-]{{0,16}}+{_LEVEL}", re.ASCII)
+# RFC 9557 and Java put the zone's name behind its offset: `+01:00[Europe/Paris]`.
+_TAG = r"(?:\[!?[\w/+=.-]{1,64}\]){0,2}?"
+_HEADER = re.compile(rf"{_TAG}(?:[\s,:|\]-]{{1,16}}+{_FIELD}){{0,3}}?[\s,:|\]-]{{0,16}}+{_LEVEL}", re.ASCII)
 _FIRST = re.compile(_LEVEL, re.ASCII)
 
 

@@ -154,11 +154,27 @@ def test_what_is_found_nowhere_is_said_once(
         host.read()
         host.stop()
     assert warnings(caplog) == [
-        f"{log} was rotated or removed while the agent was not running, and is found nowhere around, and 1 more logs: "
-        f"what was written to it behind its first {len(numbered(0, 20))} bytes is not shipped"
+        f"{log} was rotated, removed or written over while the agent was not running, and is found nowhere around, "
+        "and 1 more logs: "
+        f"what was written to it behind its first {len(numbered(0, 20))} bytes meanwhile is not shipped"
     ]
     assert host.counts.files_gone == 2
     assert messages(host)[-1] == "new"
+
+
+def test_a_log_that_was_written_over_at_the_same_length(
+    host: Host, log: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the same inode: its new lines are read, and that the old ones may have been more is said."""
+    append(log, "AAAA one\nAAAA two\n")
+    host.read()
+    host.stop()
+    log.write_text("BBBB one\nBBBB two\n")
+    for _ in range(2):
+        host.read()
+        host.stop()
+    assert_each_once(host, "AAAA one\nAAAA two\n", "BBBB one\nBBBB two\n")
+    assert len(warnings(caplog)) == 1
 
 
 def test_what_is_deleted_while_the_agent_runs_is_not_said_to_be_lost(

@@ -24,6 +24,9 @@ PLAIN: tuple[tuple[str, str | None, str], ...] = (
     # Lines that open with a date and time, and their relatives
     ("2026-11-22T10:51:07.123Z INFO broker: ready", "2026-11-22T10:51:07.123Z", "info"),
     ("2026-11-22 10:51:07,123 INFO name: msg", "2026-11-22T10:51:07.123Z", "info"),
+    ("2026-11-22T10:51:07+01:00[Europe/Paris] ERROR text", "2026-11-22T09:51:07Z", "error"),
+    ("2026-11-22T10:51:07.5Z[UTC][!u-ca=iso8601] [main] WARN c.x - text", "2026-11-22T10:51:07.5Z", "warn"),
+    ("2026-11-22T10:51:07Z[ERROR] [INFO] text", "2026-11-22T10:51:07Z", "error"),
     ("2026-11-22T10:51:07.123456789+01:00 text", "2026-11-22T09:51:07.123456789Z", ""),
     ("2026-11-22T10:51:07-0530 WARN text", "2026-11-22T16:21:07Z", "warn"),
     ("2026-11-22 10:51:07.5+02 text", "2026-11-22T08:51:07.5Z", ""),
