@@ -19,6 +19,7 @@ from pathlib import Path
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
+from logpost_broker.log.aborted_transactions import AbortedTransaction
 from logpost_broker.log.batch import HEADER, BatchHeader, Buffer, read_header, stamped, whole_batches
 from logpost_broker.log.files import Files, duplicates
 from logpost_broker.log.leader_epochs import LeaderEpochs
@@ -28,7 +29,7 @@ from logpost_broker.log.records import build_marker
 from logpost_broker.log.saved_state import save_epochs, save_snapshot
 from logpost_broker.log.segment import RollLimits, Segment
 from logpost_broker.log.sync_job import SyncJob
-from logpost_broker.log.transactions import AbortedTransaction, OpenTransaction, PartitionTransactions
+from logpost_broker.log.transactions import OpenTransaction, PartitionTransactions
 
 OFFSETS_END = 16
 """Base offset, length and leader epoch: what the broker sets is in the first bytes of a batch."""

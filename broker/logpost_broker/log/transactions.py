@@ -9,17 +9,16 @@ the other.
 from __future__ import annotations
 
 import struct
-from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from logpost_broker.log.aborted_transactions import ENTRY, AbortedTransaction, AbortedTransactions
 from logpost_broker.log.batch import CONTROL, TRANSACTIONAL, BatchHeader, Buffer
 from logpost_broker.log.cleaned_transactions import ABORT, marker_type
 
 HEAD = struct.Struct(">ii")
 """How many are open, how many were aborted."""
 OPEN = struct.Struct(">qhq")
-ABORTED = struct.Struct(">qqq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +28,12 @@ class OpenTransaction:
     first_offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class AbortedTransaction:
-    producer_id: int
-    first_offset: int
-    last_offset: int
-    """Where its marker is."""
-
-
 class PartitionTransactions:
-    def __init__(self, open_: Iterable[OpenTransaction] = (), aborted: Iterable[AbortedTransaction] = ()) -> None:
+    def __init__(self, open_: Iterable[OpenTransaction] = (), aborted: bytes = b"") -> None:
+        """`aborted`: as they are saved. Raises ValueError."""
         self.open = {transaction.producer_id: transaction for transaction in open_}
         """Producer id → its open transaction."""
-        self._aborted = [*aborted]
-        """In the order of their markers."""
+        self._aborted = AbortedTransactions(aborted)
         self._ended: list[tuple[int, int]] = []
         """Offset of the marker and first offset, of those whose marker is not visible yet."""
 
@@ -75,18 +66,15 @@ class PartitionTransactions:
 
     def aborted(self, start: int, end: int) -> list[AbortedTransaction]:
         """Those with records at offsets from `start` on and below `end`."""
-        return [each for each in self._aborted[self._first_ending_at(start) :] if each.first_offset < end]
-
-    def _first_ending_at(self, offset: int) -> int:
-        return bisect_left(self._aborted, offset, key=lambda aborted: aborted.last_offset)
+        return self._aborted.between(start, end)
 
     def forget_before(self, offset: int) -> None:
         """The log begins there, or is compacted up to there: no record of what was aborted before is left."""
-        del self._aborted[: self._first_ending_at(offset)]
+        self._aborted.forget_before(offset)
 
     def keep_aborted(self, has_marker: Callable[[int], bool]) -> None:
         """Forget those whose marker compaction has taken: a consumer would pass over records until it comes."""
-        self._aborted = [each for each in self._aborted if has_marker(each.last_offset)]
+        self._aborted.keep(has_marker)
 
     def saved(self) -> bytes:
         """Empty where there is nothing to say."""
@@ -96,7 +84,7 @@ class PartitionTransactions:
             [
                 HEAD.pack(len(self.open), len(self._aborted)),
                 *(OPEN.pack(each.producer_id, each.epoch, each.first_offset) for each in self.open.values()),
-                *(ABORTED.pack(each.producer_id, each.first_offset, each.last_offset) for each in self._aborted),
+                self._aborted.packed(),
             ]
         )
 
@@ -109,9 +97,6 @@ class PartitionTransactions:
             raise ValueError("the transactions of a snapshot are cut short")
         open_count, aborted_count = HEAD.unpack_from(data)
         middle = HEAD.size + open_count * OPEN.size
-        if min(open_count, aborted_count) < 0 or middle + aborted_count * ABORTED.size != len(data):
+        if min(open_count, aborted_count) < 0 or middle + aborted_count * ENTRY.size != len(data):
             raise ValueError("the transactions of a snapshot have a wrong length")
-        return cls(
-            [OpenTransaction(*entry) for entry in OPEN.iter_unpack(data[HEAD.size : middle])],
-            [AbortedTransaction(*entry) for entry in ABORTED.iter_unpack(data[middle:])],
-        )
+        return cls([OpenTransaction(*entry) for entry in OPEN.iter_unpack(data[HEAD.size : middle])], data[middle:])

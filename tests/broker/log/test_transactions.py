@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
+from logpost_broker.log.aborted_transactions import AbortedTransaction, AbortedTransactions
 from logpost_broker.log.batch import TRANSACTIONAL
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import build_batch
 from logpost_broker.log.recovery import LastKnown
-from logpost_broker.log.transactions import AbortedTransaction, OpenTransaction, PartitionTransactions
+from logpost_broker.log.transactions import OpenTransaction, PartitionTransactions
 from tests.broker.log.compacting import DAY_MS, compact, put, roll
 from tests.broker.log.logs import NOW_MS, append, changed, close_cleanly, open_log, sync
 
@@ -116,11 +119,48 @@ def test_what_was_aborted_is_forgotten_when_compaction_took_its_marker(tmp_path:
     assert again.transactions.aborted(0, 10) == []
 
 
+def all_of(*aborted: AbortedTransaction) -> AbortedTransactions:
+    found = AbortedTransactions()
+    for one in aborted:
+        found.append(one)
+    return found
+
+
 def test_aborted_transactions_are_forgotten_with_their_records() -> None:
-    transactions = PartitionTransactions([], [AbortedTransaction(FIRST, 0, 3), AbortedTransaction(FIRST, 4, 9)])
+    aborted = all_of(AbortedTransaction(FIRST, 0, 3), AbortedTransaction(FIRST, 4, 9))
+    transactions = PartitionTransactions([], aborted.packed())
     transactions.forget_before(4)
     assert transactions.aborted(0, 100) == [AbortedTransaction(FIRST, 4, 9)]
     assert transactions.aborted(0, 4) == []
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.integers(0, 30))),
+    st.integers(0, 60),
+    st.integers(0, 60),
+    st.integers(0, 60),
+    st.booleans(),
+)
+def test_aborted_transactions_are_those_with_records_in_between(
+    ends: list[tuple[int, int]], start: int, end: int, forgotten: int, is_loaded: bool
+) -> None:
+    """Of one that is longer than others the marker may come far behind."""
+    at = 0
+    expected = []
+    for distance, length in ends:
+        at += distance
+        expected.append(AbortedTransaction(FIRST, max(0, at - length), at))
+    found = all_of(*expected)
+    if is_loaded:
+        found = AbortedTransactions(found.packed())
+    found.forget_before(forgotten)
+    expected = [each for each in expected if each.last_offset >= forgotten]
+    assert len(found) == len(expected)
+    assert found.between(start, end) == [
+        each for each in expected if each.last_offset >= start and each.first_offset < end
+    ]
+    found.keep(lambda offset: offset % 2 == 0)
+    assert found.between(0, 100) == [each for each in expected if each.last_offset % 2 == 0]
 
 
 @pytest.mark.parametrize(

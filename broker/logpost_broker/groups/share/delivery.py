@@ -25,10 +25,10 @@ from logpost_broker.groups.share.share_partition import (
     SharePartition,
 )
 from logpost_broker.groups.share.states import ShareStates
+from logpost_broker.log.aborted_transactions import AbortedTransaction
 from logpost_broker.log.batch import CONTROL, TRANSACTIONAL, BatchHeader, whole_batches
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.time_lookup import lookup_of
-from logpost_broker.log.transactions import AbortedTransaction
 from logpost_broker.metadata.group_configs import EARLIEST, LATEST, SHARE_AUTO_OFFSET_RESET, duration_ms
 from logpost_broker.metadata.group_limits import ShareLimits
 from logpost_broker.metadata.resource_configs import ResourceType
