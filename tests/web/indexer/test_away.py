@@ -123,7 +123,7 @@ def test_a_broker_that_goes_away_is_waited_for_quietly(box: Box) -> None:
     producer = Producer({"bootstrap.servers": box.bootstrap_servers})
     producer.produce("logs", b"before")
     assert producer.flush(60) == 0
-    box.await_total(1, 30)
+    box.await_total(1, 60)
     said = len(box.web.lines)
     box.broker.kill()
     box.web.await_line("waiting for the broker", after=said)
@@ -131,7 +131,7 @@ def test_a_broker_that_goes_away_is_waited_for_quietly(box: Box) -> None:
     box.broker.start()
     producer.produce("logs", b"after")
     assert producer.flush(60) == 0
-    box.await_total(2, 30)
+    box.await_total(2, 60)
     box.web.await_line("the broker is back", after=said)
     # A broker that is slow to answer may be away twice; but a line comes when that changes, and not at each try.
     changes = ("waiting for the broker", "the broker is back", "offsets are not committed yet")
@@ -144,6 +144,6 @@ def test_the_web_ends_while_the_broker_is_away(box: Box) -> None:
     producer = Producer({"bootstrap.servers": box.bootstrap_servers})
     producer.produce("logs", b"one")
     assert producer.flush(60) == 0
-    box.await_total(1, 30)
+    box.await_total(1, 60)
     box.broker.kill()
     assert box.web.stop(60) == 0

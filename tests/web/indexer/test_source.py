@@ -1,14 +1,16 @@
 """The identity of the store's member of the group, and what it asks."""
 
+import time
 from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException
 
-from logpost.config import Config
+from logpost.config import Config, KafkaConfig
+from logpost_broker import Broker
 from logpost_web.indexer import source
-from logpost_web.indexer.source import Source
+from logpost_web.indexer.source import FencedError, Source
 
 
 def identity(directory: Path) -> str:
@@ -31,3 +33,26 @@ def test_a_request_that_the_client_says_nothing_of_is_as_one_that_nobody_answere
     monkeypatch.setattr(source, "REQUEST_SECONDS", 0.01)
     with pytest.raises(KafkaException, match="_TIMED_OUT"):
         source.outcome(Future())
+
+
+def test_another_with_its_identity_is_noticed_whatever_comes_with_the_news(tmp_path: Path, broker: Broker) -> None:
+    """Such as other partitions, of a broker that was put back with older groups: the indexer would wait for ever."""
+    servers = broker.bootstrap_servers
+    identity_of_both = {"group.id": "logpost-indexer", "group.instance.id": identity(tmp_path)}
+    mine = Source(Config(kafka=KafkaConfig(bootstrap_servers=servers)), tmp_path, lambda keys: dict.fromkeys(keys, 0))
+    other = Consumer({"bootstrap.servers": servers, **identity_of_both})
+    try:
+        mine.subscribe()
+        while not mine.assigned:
+            mine.consume(1, 0.1)
+        other.subscribe(["logs"])
+        while not other.assignment():
+            other.poll(0.1)
+        with pytest.raises(FencedError):
+            while True:
+                time.sleep(4)  # longer than from one heartbeat to the next; what they tell is told by `consume` alone
+                mine.look_again()
+                mine.consume(100, 1.0)
+    finally:
+        mine.close()
+        other.close()

@@ -171,6 +171,9 @@ class Source:
         """Up to `limit` messages; waits at most `seconds` for them. Raises FencedError, and KafkaException when the
         client cannot go on for another reason."""
         messages = self._consumer.consume(limit, seconds)
+        if self.away or self._rebalanced:  # not all may be looked at below, and what is fatal is said once
+            for message in messages:
+                _raise_if_fatal(message.error())
         if self.away and any(_is_answer(message) for message in messages):
             if not self._met_again:
                 # It may be another one, or an older state of it. Errors from before are still to come: it is away.
@@ -192,11 +195,10 @@ class Source:
         error = message.error()
         if error is None:
             return True
+        _raise_if_fatal(error)
         if error.code() == KafkaError._PARTITION_EOF:
             key, offset = place(message)
             self.ends[key] = offset
-        elif error.fatal() or error.code() == KafkaError._FATAL:
-            raise FencedError(FENCED) if "fenced" in error.str() else KafkaException(error)
         elif message.topic() is not None and error.code() in _OBSTACLES:
             key, _ = place(message)
             self.failed[key] = error.str()
@@ -333,6 +335,12 @@ def outcome(future: Future[Any]) -> Any:
         return future.result(REQUEST_SECONDS)
     except TimeoutError as error:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from error
+
+
+def _raise_if_fatal(error: KafkaError | None) -> None:
+    """Raises FencedError and KafkaException."""
+    if error is not None and (error.fatal() or error.code() == KafkaError._FATAL):
+        raise FencedError(FENCED) if "fenced" in error.str() else KafkaException(error)
 
 
 def _is_answer(message: Message) -> bool:
