@@ -27,7 +27,7 @@ LONG_LEVEL = "\u202e" + "L" * 300
 ODD = tuple(
     json.dumps({"ts": "2005-01-01T00:00:00Z", **fields}).encode()
     for fields in (
-        {"service": "long", "message": LONG, "attrs": {LONG_NAME: "v" * 2000}},
+        {"service": "long", "message": LONG, "attrs": {LONG_NAME: "v" * 2000, "stack": "s" * 50_000}},
         {"service": "odd\u2066", "message": REVERSING, "level": LONG_LEVEL},
     )
 )
@@ -238,6 +238,8 @@ def test_a_long_line_shows_its_match_and_all_of_it_on_demand(page: Browser, appl
     page.click("#rows .row .toggle")
     fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
     assert page.run(f"return {fits} && document.querySelector('.fields dd').clientWidth > 600")
+    stack = "[...document.querySelectorAll('.fields .value')].find((one) => one.textContent.startsWith('sss'))"
+    assert page.run(f"return {stack}.clientHeight") < 600  # of 900, which leaves room for the rest
     assert "A part of 900," in page.run("return document.querySelector('.rest').innerText")
     page.screenshot(ARTIFACTS / "search-page-long-line.png")
     page.click(".rest button")

@@ -19,6 +19,8 @@ LARGEST_VALUE = 20 * MIB
 setting: what tells a record from another (`indexer/probe.py`) is made of what is kept."""
 _LEAST = 64
 """Bytes that a cut value keeps; with less room the attribute is left out."""
+_MARKS = 64
+"""Bytes that TRUNCATED and MISSING take."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -44,11 +46,12 @@ def cut_text(text: str, limit: int) -> str:
 
 
 def cut_attributes(raw: bytes, limit: int) -> bytes:
-    """JSON of about `limit` bytes: the small attributes whole, the large ones as the beginning of their text."""
+    """JSON of at most `limit` bytes, if that is more than the marks: the small attributes whole, the large ones as the
+    beginning of their text."""
     document = read_json(raw.decode(errors="replace")) or {}
     sizes = {key: len(_encode(key)) + len(_encode(value)) + 2 for key, value in document.items()}
     kept: Document = {}
-    room = limit
+    room = max(0, limit - _MARKS)
     left = len(sizes)
     for key in sorted(sizes, key=sizes.__getitem__):
         fair = room // left

@@ -19,8 +19,9 @@ MAX_TEXTS = 50
 BEFORE_MATCH = 200
 """Characters that are shown before the first match."""
 
-ATTRIBUTES_BYTES = 1024 * 1024
-"""Attributes that are longer are left out of pages: their length is there instead."""
+ATTRIBUTES_BYTES = 5 * 256 * 1024
+"""Attributes that are longer are left out of pages: their length is there instead. More than the store keeps by default
+(`store.max_attributes_bytes`), because it writes a slash as two characters."""
 
 MESSAGE_BYTES = f"if(BodyBytes > 0, BodyBytes, if(length(Body) > {WHOLE_BYTES}, length(Body), 0))"
 """SQL: the bytes of a message of which the row does not have all, 0 where it does."""
