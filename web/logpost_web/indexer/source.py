@@ -56,8 +56,9 @@ _OBSTACLES = frozenset(
 """What the client says of a record that it cannot read, or of an offset that is not there."""
 
 FENCED = (
-    "another web reads the topics as this store: one of the two is a copy of the other's directory; remove"
-    " group-instance-id from the copy, and give it another store.group, or stop it"
+    "the broker gave this store's place in the group to another consumer: start the web again, which is all after a"
+    " pause of the broker; if it comes again, another web has a copy of this store: remove group-instance-id from the"
+    " copy, and give it a store.group of its own"
 )
 
 _INSTANCE_ID = re.compile(r"[\w.-]{1,249}", re.ASCII)
