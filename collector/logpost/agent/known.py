@@ -53,6 +53,10 @@ class KnownStreams:
         """Streams of an earlier run whose files were not found yet."""
         return list(self._missed.values())
 
+    def misses(self, position: FilePosition) -> bool:
+        """It is one of these."""
+        return position.id in self._missed
+
     @property
     def inode_numbers(self) -> set[int]:
         """Of the files that were read, on any device."""

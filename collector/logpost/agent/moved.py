@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 
 from logpost.agent.beside import MAX_UNNAMED_FILES
-from logpost.agent.fingerprint import is_same_file
+from logpost.agent.fingerprint import HEAD_BYTES, fingerprint_of, is_same_file
 from logpost.agent.known import KnownStreams
 from logpost.agent.missed import Log, Missed
 from logpost.agent.packed import bytes_in
@@ -22,7 +24,7 @@ from logpost.agent.positions import FilePosition
 from logpost.agent.rotation import COMPRESSED, READABLE, is_older, originals, unpacked_name
 
 MAX_DIRECTORIES = 256
-"""Around all logs that were not found; further ones are not looked in."""
+"""Around all logs that were not found, and of so many of their own directories each; further ones are not looked in."""
 MAX_FILES = 10_000
 """In each of these directories."""
 
@@ -33,10 +35,12 @@ _File = tuple[Path, os.stat_result]
 def around(homes: Iterable[Path]) -> dict[Path, list[Path]]:
     """Directories where rotation may leave the files of logs that are in `homes`: each with the homes that it is of."""
     found: dict[Path, list[Path]] = {}
+    below = cache(_directories_in)  # thousands of homes may be in one directory
     for home in homes:
-        for directory in dict.fromkeys((*_directories_in(home), home.parent, *_directories_in(home.parent))):
-            if directory != home and (directory in found or len(found) < MAX_DIRECTORIES):
-                found.setdefault(directory, []).append(home)
+        for directory in dict.fromkeys((*below(home), home.parent, *below(home.parent))):
+            of = found.setdefault(directory, []) if directory in found or len(found) < MAX_DIRECTORIES else None
+            if of is not None and directory != home and len(of) < MAX_DIRECTORIES:
+                of.append(home)
     return found
 
 
@@ -123,16 +127,16 @@ def renamed_oddly(known: KnownStreams, logs: Sequence[Log], *, saved_ns: int | N
     """Copies, plain or compressed, of logs too short to be sure of: those that came beside a log while the agent was
     not running, when one log only begins like it, and no other file begins like the log."""
     by_name = {str(log.path): log for log in reversed(logs)}
-    for directory in dict.fromkeys(log.path.parent for log in logs):
-        short = [
-            position
-            for position in known.missed()
-            if any(name.parent == directory and str(name) in by_name for name in position.names)
-        ]
-        files = _unnamed_in(directory, saved_ns, is_met) if short else []
-        pairs = [(file, position) for file in files for position in short if _is_of(file, position)]
+    by_directory: dict[Path, list[FilePosition]] = {}
+    for position in known.missed():
+        for directory in {name.parent for name in position.names if str(name) in by_name}:
+            by_directory.setdefault(directory, []).append(position)
+    for directory, short in by_directory.items():
+        files = _unnamed_in(directory, saved_ns, is_met)
+        pairs = list(_alike(files, [position for position in short if known.misses(position)]))
+        logs_of, files_of = Counter(file[0] for file, _ in pairs), Counter(position.id for _, position in pairs)
         for file, position in pairs:
-            if sum(file is one or position is other for one, other in pairs) == 1:
+            if logs_of[file[0]] == files_of[position.id] == 1:
                 known.forget(position)
                 log = next(by_name[str(name)] for name in position.names if str(name) in by_name)
                 yield Missed(*file, log, position)
@@ -161,13 +165,29 @@ def _is_explained(path: Path) -> bool:
     return any(Path(name).is_file() for name in originals(str(path)))
 
 
-def _is_of(file: _File, position: FilePosition) -> bool:
-    path, status = file
-    if not position.fingerprint.head_length or is_older(status.st_mtime_ns, position.written_ns):
-        return False
-    with suppress(OSError), bytes_in(path) as read_at:
-        return is_same_file(position.fingerprint, read_at, position.offset)
-    return False
+def _alike(files: Iterable[_File], short: Iterable[FilePosition]) -> Iterator[tuple[_File, FilePosition]]:
+    """Each file with each log all of whose bytes that were read it begins with; no two logs that begin alike. Each file
+    is read once."""
+    by_head: dict[tuple[int, str], list[FilePosition]] = {}
+    for position in short:
+        if position.fingerprint.head_length and position.offset <= HEAD_BYTES:
+            by_head.setdefault((position.fingerprint.head_length, position.fingerprint.head), []).append(position)
+    # A file that begins like one of several logs that begin alike is of any of them.
+    by_head = {head: logs for head, logs in by_head.items() if len(logs) == 1}
+    lengths = {length for length, _ in by_head}
+    for file in files:
+        head = b""
+        with suppress(OSError), bytes_in(file[0]) as read_at:
+            head = read_at(0, HEAD_BYTES)
+        for length in lengths:
+            for position in by_head.get((length, fingerprint_of(head[:length], b"").head), ()):
+                is_whole = is_same_file(position.fingerprint, partial(_part, head), position.offset)
+                if is_whole and not is_older(file[1].st_mtime_ns, position.written_ns):
+                    yield file, position
+
+
+def _part(data: bytes, offset: int, length: int) -> bytes:
+    return data[offset : offset + length]
 
 
 def _directories_in(directory: Path) -> list[Path]:
@@ -178,7 +198,7 @@ def _directories_in(directory: Path) -> list[Path]:
             with suppress(OSError):
                 if entry.is_dir():
                     found.append(Path(entry.path))
-    return sorted(found)
+    return sorted(found)[:MAX_DIRECTORIES]
 
 
 def _is_readable(path: Path) -> bool:

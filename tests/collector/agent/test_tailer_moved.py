@@ -138,6 +138,20 @@ def test_of_two_files_that_begin_like_a_short_log_none_is_guessed(
     assert len(warnings(caplog)) == 1
 
 
+def test_of_two_logs_that_begin_alike_none_is_guessed(host: Host, log: Path) -> None:
+    for name in ("app.log", "other.log"):
+        append(log.with_name(name), "started\n")
+    append(log.with_name("third.log"), "begun\n")
+    host.read()
+    host.stop()
+    append(log.with_name("saved"), "started\none\n")
+    append(log.with_name("kept"), "begun\ntwo\n")
+    for name in ("app.log", "other.log", "third.log"):
+        log.with_name(name).write_text("")
+    host.read()
+    assert sorted(messages(host)) == ["begun", "started", "started", "two"]
+
+
 def test_what_is_found_nowhere_is_said_once(
     host: Host, log: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
