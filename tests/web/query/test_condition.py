@@ -32,6 +32,9 @@ HOSTILE = [
     "\ud7ff\U0001f600",
 ]
 
+FIRST_ODD = 1000
+"""Offset of the first row that a single test adds."""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def rows(store: Store) -> None:
@@ -114,7 +117,7 @@ def quoted(text: str) -> str:
     ],
 )
 def test_finds(query: str, lines: list[int], find: Find) -> None:
-    assert find(query) == lines
+    assert [line for line in find(query) if line < FIRST_ODD] == lines
 
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
@@ -157,7 +160,7 @@ ODD_NAMES = [
 @pytest.mark.parametrize("number", range(len(ODD_NAMES)))
 def test_a_field_is_there_whatever_its_name(number: int, store: Store, find: Find) -> None:
     name = ODD_NAMES[number]
-    first = 1000 + 10 * number
+    first = FIRST_ODD + 10 * number
     values: list[object] = [1, {"in": {"ner": "x"}}, [{"in": 1}], None, {}]
     insert(store, *({"Offset": first + place, "LogAttributes": {name: value}} for place, value in enumerate(values)))
     of_it = f"offset:>={first} offset:<{first + 10}"
