@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from operator import attrgetter
 
 from logpost.formats.levels import LEVEL_OF
@@ -10,6 +11,9 @@ from logpost_web.query.ast import Compares, Equals, Field, Pattern
 from logpost_web.query.filters.comparison import OPERATORS, levels, number
 from logpost_web.query.filters.event import Matcher
 from logpost_web.query.filters.value import text_test
+
+INTEGER = re.compile(r"[0-9]{1,18}")
+"""As `condition` takes one."""
 
 
 def text_field(field: Field) -> Matcher:
@@ -47,6 +51,9 @@ def integer_field(field: Field) -> Matcher:
     match field.test:
         case Equals(pattern) if pattern.is_any:
             return lambda event: get(event) is not None
+        case Equals(Pattern((text,))) if INTEGER.fullmatch(text):
+            wanted = int(text)
+            return lambda event: bool(get(event) == wanted)
         case Compares(operator, than):
             compare, limit = OPERATORS[operator], number(than, field.at)
             return lambda event: (value := get(event)) is not None and compare(value, limit)
