@@ -18,9 +18,9 @@ from pathlib import Path
 import msgspec
 
 from logpost.config import StoreConfig
+from logpost.query.syntax import parse
 from logpost_web.indexer.row import Position, Row, encode, to_row
 from logpost_web.query.condition import compile_condition
-from logpost_web.query.syntax import parse
 from logpost_web.store.store import Store
 
 BLOCK_ROWS = 50_000

@@ -13,7 +13,9 @@ PACKAGES = {
     "logpost_web": ROOT / "web" / "logpost_web",
 }
 # What `pip install logpost`, without the server extra, brings along.
-COLLECTOR_DEPENDENCIES = {"backports", "compression", "confluent_kafka", "msgspec", "prometheus_client", "watchdog"}
+COLLECTOR_DEPENDENCIES = {
+    *("backports", "compression", "confluent_kafka", "lark", "msgspec", "prometheus_client", "re2", "watchdog"),
+}
 
 TABLE = """
 logpost
@@ -35,6 +37,8 @@ logpost
   metrics_server     errors service                                         | thread
   service            errors                                                 | clock thread socket process
   store_url          errors
+  query.filters      query
+  query              errors formats record
   formats
   record
   units
@@ -93,8 +97,7 @@ logpost_web
   exporter           cluster                                                | clock thread
   cluster                                                                   | clock thread
   http               errors                                                 | loop socket
-  indexer            query store                                            | loop clock thread socket
-  query.filters      errors query
+  indexer            store                                                  | loop clock thread socket
   query              errors store
   store                                                                     | clock thread socket
   row_text

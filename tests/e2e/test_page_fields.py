@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 import pytest
 import re2
 
-from logpost_web.query.ast import Equals, Field, Matches
-from logpost_web.query.syntax import parse
+from logpost.query.ast import Equals, Field, Matches
+from logpost.query.syntax import parse
 from tests.e2e.test_page import COUNT, DONE, ROWS, browser, produce, query, record, show
 from tests.support.appliance import Appliance
 from tests.support.browser import ENTER, Browser, missing_programs

@@ -1,23 +1,11 @@
-"""What can be wrong with a search that a user wrote."""
+"""What can be wrong with a search, beside its query (`logpost.query.errors`)."""
 
 from __future__ import annotations
 
 from logpost.errors import LogpostError
 
 
-class QuerySyntaxError(LogpostError):
-    """A query that cannot be understood. `at`: 0-based position in the text, in characters; it is the text's length
-    when something is missing at the end."""
-
-    exit_status = 2
-
-    def __init__(self, message: str, at: int) -> None:
-        super().__init__(message)
-        self.message = message
-        self.at = at
-
-
 class BadArgumentError(LogpostError):
-    """Another argument of a search that cannot be used: a time, a limit, a cursor. The text names it."""
+    """An argument of a search that cannot be used: a time, a limit, a cursor. The text names it."""
 
     exit_status = 2

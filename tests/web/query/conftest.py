@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from logpost.config import StoreConfig
+from logpost.query.filters.event import Event
+from logpost.query.filters.match import compile_match
+from logpost.query.syntax import parse
 from logpost_web.query.condition import compile_condition
-from logpost_web.query.filters.event import Event
-from logpost_web.query.filters.match import compile_match
-from logpost_web.query.syntax import parse
-from logpost_web.query.words import words_column
+from logpost_web.store.columns import words_column
 from logpost_web.store.store import Store
 
 Find = Callable[[str], list[int]]

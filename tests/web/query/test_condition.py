@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from logpost_web.errors import QuerySyntaxError
+from logpost.query.errors import QuerySyntaxError
+from logpost.query.syntax import parse
 from logpost_web.query.condition import compile_condition, regexes
-from logpost_web.query.syntax import parse
 from logpost_web.store.store import Store
 from tests.web.query.conftest import Find, insert
 

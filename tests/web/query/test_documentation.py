@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from logpost_web.query.fields import COLUMNS
+from logpost.query.fields import RECORD_FIELDS
 from logpost_web.store.store import Store
 from tests.web.query.conftest import Find, insert
 
@@ -46,4 +46,4 @@ def test_the_examples(documented: list[tuple[str, list[int]]], find: Find) -> No
 
 
 def test_every_field_is_named(documentation: str) -> None:
-    assert f"Fields of the record: {', '.join(f'`{name}`' for name in COLUMNS)}." in documentation
+    assert f"Fields of the record: {', '.join(f'`{name}`' for name in RECORD_FIELDS)}." in documentation

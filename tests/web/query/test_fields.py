@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logpost_web.errors import QuerySyntaxError
-from logpost_web.query.ast import Compares, Equals, Field, Pattern
-from logpost_web.query.attribute import Numbers, stored_double, stored_numbers
+from logpost.query.errors import QuerySyntaxError
+from logpost.query.numbers import stored_double
+from logpost.query.syntax import parse
 from logpost_web.query.condition import compile_condition
-from logpost_web.query.syntax import parse
 from logpost_web.store.store import Store
 from tests.web.query.conftest import Find, insert
 
@@ -204,28 +203,6 @@ def test_finds(query: str, lines: list[int], find: Find) -> None:
     assert find(query) == lines
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "10.0.0.1:80",
-        "2026-11-22T10:51:07",
-        "2a00:1450:4001::200e",
-        "00:1A:2B:3C",
-        "12:30",
-        '"a": 1',
-        '"Error: x":',
-        '"a"::b',
-    ],
-)
-def test_what_is_no_field(text: str) -> None:
-    assert "Field(" not in repr(parse(text))
-
-
-def test_names_in_quotes() -> None:
-    assert parse('"a \\"b\\" \\\\":"v w"') == Field('a "b" \\', Equals(Pattern.exactly("v w"), quoted=True), 13)
-    assert parse('"n":>=5') == Field("n", Compares(">=", "5"), 4)
-
-
 def test_many_values_of_a_field_cost_little_more_than_one() -> None:
     many = " OR ".join(f"status:{number}" for number in range(200))
     assert len(compile_condition(parse(many)).sql) < 10_000
@@ -245,26 +222,4 @@ def test_a_deep_path_costs_a_bounded_statement(levels: int) -> None:
 @settings(max_examples=30)
 def test_a_number_is_written_as_the_store_writes_it(store: Store, numbers: list[float]) -> None:
     [(written,)] = store.query("SELECT arrayMap(x -> toString(x), {n:Array(Float64)})", {"n": numbers}).rows
-    assert [stored_double(repr(number)) for number in numbers] == written
-
-
-@pytest.mark.parametrize(
-    ("text", "numbers"),
-    [
-        ("5", None),
-        ("1.1", None),
-        ("1e-400", Numbers(("-0", "0"), ("0",))),
-        ("1e999999999999999999999", None),
-        ("1e3", Numbers(("1000",), ("1000",))),
-        ("-5.0", Numbers(("-5",), ("-5",))),
-    ],
-)
-def test_other_ways_to_write_a_number(text: str, numbers: Numbers | None) -> None:
-    assert stored_numbers(text) == numbers
-
-
-@pytest.mark.parametrize(
-    ("text", "stored"), [("1.10", "1.1"), ("1e+21", "1e21"), ("+5", "5"), (".5", "0.5"), ("1e999", "")]
-)
-def test_how_numbers_are_stored(text: str, stored: str) -> None:
-    assert stored_double(text) == stored
+    assert [stored_double(number) for number in numbers] == written

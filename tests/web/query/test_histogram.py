@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 from zoneinfo import ZoneInfo
 
+from logpost.query.syntax import parse
 from logpost_web.query.bars import DAY, SECOND, Bars, choose_bars
 from logpost_web.query.condition import compile_condition
 from logpost_web.query.histogram import Bucket, fill, histogram_statement
-from logpost_web.query.syntax import parse
 from logpost_web.query.timerange import TimeRange
 from logpost_web.store.schema import MAX_NS, MIN_NS
 from logpost_web.store.store import Store

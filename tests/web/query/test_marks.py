@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logpost.query.syntax import parse
 from logpost_web.query.marks import MAX_CHARACTERS, MAX_MARKS, Marker
-from logpost_web.query.syntax import parse
 
 
 def marked(query: str, message: str) -> list[str]:

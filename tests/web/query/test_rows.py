@@ -7,10 +7,10 @@ import re
 
 import pytest
 
+from logpost.query.syntax import parse
 from logpost_web.query.condition import compile_condition
 from logpost_web.query.cursor import Cursor
 from logpost_web.query.rows import FoundRow, Order, rows_statement
-from logpost_web.query.syntax import parse
 from logpost_web.query.timerange import TimeRange
 from logpost_web.store.store import Store
 from tests.web.query.conftest import insert

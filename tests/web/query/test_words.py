@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logpost.query.syntax import parse
+from logpost.query.words import ESCAPES, normal_form
 from logpost_web.query.condition import compile_condition
 from logpost_web.query.positions import Positions
-from logpost_web.query.syntax import parse
-from logpost_web.query.words import ESCAPES, normal_form, words_column
+from logpost_web.store.columns import words_column
 from logpost_web.store.store import Store
 from tests.web.query.conftest import Find, insert
 

@@ -8,6 +8,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from logpost.query.hint_parts import Hint
+from logpost.query.hints import hints
 from logpost.record import format_ts
 from logpost_web.api.query_arguments import query_argument, time_range_argument
 from logpost_web.api.services import now_ns, services
@@ -15,8 +17,6 @@ from logpost_web.http.answers import json_answer
 from logpost_web.http.arguments import check_names, choice_argument, number_argument, zone_argument
 from logpost_web.query.bars import choose_bars
 from logpost_web.query.condition import Condition, compile_condition
-from logpost_web.query.hint_parts import Hint
-from logpost_web.query.hints import hints
 from logpost_web.query.histogram import (
     DEFAULT_BUCKETS,
     GROUPINGS,

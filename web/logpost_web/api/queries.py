@@ -18,10 +18,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from prometheus_client import Counter, Gauge
 from starlette.requests import Request
 
-from logpost_web.errors import QuerySyntaxError
+from logpost.query.ast import Query
+from logpost.query.errors import QuerySyntaxError
 from logpost_web.http.errors import ClientGoneError
 from logpost_web.http.places import Place, Places
-from logpost_web.query.ast import Query
 from logpost_web.query.condition import regexes
 from logpost_web.query.rows import Statement
 from logpost_web.store.errors import QueryError

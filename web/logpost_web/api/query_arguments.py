@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.datastructures import QueryParams
 
+from logpost.query.ast import Query
+from logpost.query.syntax import parse
 from logpost_web.errors import BadArgumentError
-from logpost_web.query.ast import Query
-from logpost_web.query.syntax import parse
 from logpost_web.query.timerange import TimeRange
 from logpost_web.query.times import parse_time
 

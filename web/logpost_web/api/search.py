@@ -11,6 +11,8 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from logpost.query.hint_parts import Hint
+from logpost.query.hints import hints
 from logpost_web.api.completeness import Completeness, ask_whole, completeness
 from logpost_web.api.excerpts import show_matches
 from logpost_web.api.query_arguments import query_argument, time_range_argument
@@ -21,8 +23,6 @@ from logpost_web.http.arguments import check_names, choice_argument, number_argu
 from logpost_web.query.condition import compile_condition
 from logpost_web.query.cursor import Cursor, decode_cursor, encode_cursor
 from logpost_web.query.excerpt import texts
-from logpost_web.query.hint_parts import Hint
-from logpost_web.query.hints import hints
 from logpost_web.query.marks import Marker
 from logpost_web.query.rows import DEFAULT_LIMIT, MAX_LIMIT, FoundRow, Statement, rows_statement
 from logpost_web.store.errors import QueryError

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
-from logpost_web.errors import BadArgumentError, QuerySyntaxError
+from logpost.query.errors import QuerySyntaxError
+from logpost_web.errors import BadArgumentError
 from logpost_web.http.places import NoPlaceError
 
 

@@ -23,7 +23,7 @@ from logpost.formats.times import Times
 from logpost.record import LEVELS, Src, format_ts
 from logpost_web.indexer.attributes import is_rewritten, mended
 from logpost_web.indexer.limits import DEFAULT_LIMITS, TRUNCATED, Limits, cut_attributes, cut_text
-from logpost_web.query.words import words_column
+from logpost_web.store.columns import words_column
 from logpost_web.store.schema import MAX_NS, MIN_NS
 
 # OpenTelemetry's severity numbers: the first of each range.

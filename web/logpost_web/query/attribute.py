@@ -3,20 +3,14 @@ array. A path is a parameter, as all texts of a user are; but for one place, whe
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from decimal import Decimal
 
-MAX_LEVELS = 10
-"""Of a path with more, no arrays of objects are looked for."""
+from logpost.query.fields import MAX_ARRAYS, MAX_LEVELS
+from logpost.query.numbers import Numbers
 
 Parameter = Callable[[str, str], str]
 """Makes a parameter of a text and its type; returns its place in SQL."""
-
-MAX_ARRAYS = 3
-"""Arrays in arrays that are looked into."""
 
 _IDENTIFIER = re.compile(r"[\w $@/#%+-]+(?:\.[\w $@/#%+-]+)*")
 """Paths that ClickHouse takes in an identifier for nothing but a path."""
@@ -36,7 +30,7 @@ def any_value(path: str, parameter: Parameter, test: Callable[[str], str], numbe
     value = _at(path, parameter)
     scalar, text = f"toString({value})", "if(startsWith(found, '\"'), JSONExtract(found, 'String'), found)"
     scalars, elements = [test(scalar)], [test(text)]
-    for types, texts in numbers.by_type() if numbers else ():
+    for types, texts in _by_type(numbers) if numbers else ():
         one_of = ", ".join(parameter(one, "String") for one in texts)
         scalars.append(f"{scalar} IN ({one_of}) AND dynamicType({value}) IN ({types})")
     if numbers and numbers.in_arrays:
@@ -50,49 +44,12 @@ def any_value(path: str, parameter: Parameter, test: Callable[[str], str], numbe
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """How the store writes a number where it was logged as one, if otherwise than the query does: as a double, as an
-    integer."""
-
-    doubles: tuple[str, ...] = ()
-    integers: tuple[str, ...] = ()
-
-    def by_type(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """(types of the store, in SQL; texts)."""
-        if self.doubles:
-            yield "'Float64'", self.doubles
-        if self.integers:
-            yield "'Int64', 'UInt64'", self.integers
-
-    @property
-    def in_arrays(self) -> tuple[str, ...]:
-        """The types of their elements are not asked for."""
-        return tuple({**dict.fromkeys(self.integers), **dict.fromkeys(self.doubles)})
-
-
-def stored_numbers(text: str) -> Numbers | None:
-    """None where the query's text of a number is the only one."""
-    number = float(text)
-    doubles = ({stored_double(text)} if number else {"0", "-0"}) - {text, ""}
-    integers = set()
-    if number == 0:
-        integers = {"0"}
-    elif number.is_integer() and abs(number) < 2**65 and int(exact := Decimal(text)) == exact:
-        integers = {str(int(exact))}
-    integers -= {text}
-    return Numbers(tuple(sorted(doubles)), tuple(integers)) if doubles or integers else None
-
-
-def stored_double(text: str) -> str:
-    """How the store writes the double that is nearest to this number, as JavaScript does but for a plus: `1.1`, `1e21`,
-    `1e-7`; empty for a number that no double holds."""
-    number = float(text)
-    if not math.isfinite(number):
-        return ""
-    if number == 0 or 1e-6 <= abs(number) < 1e21:
-        return f"{Decimal(repr(number)):f}".removesuffix(".0")
-    return re.sub(r"(?:\.0)?e([+-])0*", lambda found: "e" + found[1].strip("+"), repr(number))
+def _by_type(numbers: Numbers) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """(types of the store, in SQL; texts)."""
+    if numbers.doubles:
+        yield "'Float64'", numbers.doubles
+    if numbers.integers:
+        yield "'Int64', 'UInt64'", numbers.integers
 
 
 _IS_THERE = "found NOT IN ('', 'null')"

@@ -10,17 +10,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from logpost.formats.levels import LEVEL_OF
-from logpost.record import LEVELS
-from logpost_web.errors import QuerySyntaxError
-from logpost_web.query.ast import And, Compares, Equals, Everything, Field, Matches, Not, Or, Pattern, Query, Text
-from logpost_web.query.attribute import Numbers, any_value, has_path, stored_numbers
-from logpost_web.query.fields import Attribute, Column, resolve
-from logpost_web.query.phrase import phrase
+from logpost.query.ast import And, Compares, Equals, Everything, Field, Matches, Not, Or, Pattern, Query, Text
+from logpost.query.comparison import level_pattern, levels, number
+from logpost.query.errors import QuerySyntaxError
+from logpost.query.fields import Attribute, RecordField, resolve
+from logpost.query.numbers import INTEGER, other_numbers
+from logpost.query.phrase import phrase
+from logpost_web.query.attribute import any_value, has_path
+from logpost_web.store.columns import COLUMNS
 from logpost_web.store.schema import SEARCHED_TEXT
-
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-_INTEGER = re.compile(r"[0-9]{1,18}")
 
 MAX_SQL = 240_000
 """Characters of a condition; ClickHouse reads no more than 262,144 of a statement."""
@@ -84,7 +82,7 @@ class _Compiler:
         for term in terms:
             match term:
                 case Field(name, Equals(Pattern((value,))) as test) if isinstance(where := resolve(name), Attribute):
-                    if not _other_numbers(test):
+                    if not other_numbers(test):
                         values.setdefault(where.path, []).append(value)
                         continue
             yield self.compile(term)
@@ -118,14 +116,14 @@ class _Compiler:
         match resolve(field.name):
             case Attribute(path):
                 return self._attribute(path, field)
-            case Column(_, "message") as column:
-                return self._message_field(column, field)
-            case Column(_, "level") as column:
-                return self._level(column, field)
-            case Column(_, "integer") as column:
-                return self._integer(column, field)
-            case Column(name):
-                return self._text_column(name, field)
+            case RecordField(name, "message"):
+                return self._message_field(COLUMNS[name], field)
+            case RecordField(name, "level"):
+                return self._level(COLUMNS[name], field)
+            case RecordField(name, "integer"):
+                return self._integer(COLUMNS[name], field)
+            case RecordField(name):
+                return self._text_column(COLUMNS[name], field)
 
     def _text_column(self, column: str, field: Field) -> str:
         match field.test:
@@ -138,50 +136,47 @@ class _Compiler:
             case test:
                 return self._value(column, test)
 
-    def _message_field(self, column: Column, field: Field) -> str:
+    def _message_field(self, column: str, field: Field) -> str:
         """`message:word` is the same as `word`; only an expression is matched with case."""
         match field.test:
             case Equals(pattern, quoted) if any(pattern.pieces):
                 return self._text(Text(pattern, quoted))
             case _:
-                return self._text_column(column.name, field)
+                return self._text_column(column, field)
 
-    def _level(self, column: Column, field: Field) -> str:
-        """In any case; other names of our levels are theirs, as when they are indexed. `level:>=warn` compares them."""
+    def _level(self, column: str, field: Field) -> str:
+        """In any case; `level:>=warn` compares them."""
         match field.test:
             case Equals(pattern) if not pattern.is_any:
-                pieces = tuple(piece.lower() for piece in pattern.pieces)
-                if pattern.is_exact:
-                    pieces = (LEVEL_OF.get(pieces[0], pieces[0]),)
-                return self._value(f"lowerUTF8({column.name})", Equals(Pattern(pieces)))
+                return self._value(f"lowerUTF8({column})", Equals(level_pattern(pattern)))
             case Compares(operator, than):
-                names = _levels(operator, than, field.at)
-                return f"{column.name} IN ({', '.join(self._parameter(name) for name in names)})" if names else "0"
+                names = levels(operator, than, field.at)
+                return f"{column} IN ({', '.join(self._parameter(name) for name in names)})" if names else "0"
             case _:
-                return self._text_column(column.name, field)
+                return self._text_column(column, field)
 
-    def _integer(self, column: Column, field: Field) -> str:
+    def _integer(self, column: str, field: Field) -> str:
         match field.test:
             case Equals(pattern) if pattern.is_any:
                 return "1"
-            case Equals(Pattern((text,))) if _INTEGER.fullmatch(text):  # as a number, which an index knows
-                return f"{column.name} = {self._parameter(int(text), 'Int64')}"
+            case Equals(Pattern((text,))) if INTEGER.fullmatch(text):  # as a number, which an index knows
+                return f"{column} = {self._parameter(int(text), 'Int64')}"
             case Compares(operator, than):
-                return f"{column.name} {operator} {self._parameter(_number(than, field.at), 'Float64')}"
+                return f"{column} {operator} {self._parameter(number(than, field.at), 'Float64')}"
             case test:
-                return self._value(f"toString({column.name})", test)
+                return self._value(f"toString({column})", test)
 
     def _attribute(self, path: str, field: Field) -> str:
         match field.test:
             case Equals(pattern) if pattern.is_any:
                 return has_path(path, self._parameter)
             case Compares(operator, than):
-                number = self._parameter(_number(than, field.at), "Float64")
+                limit = self._parameter(number(than, field.at), "Float64")
                 return any_value(
-                    path, self._parameter, lambda text: f"ifNull(toFloat64OrNull({text}) {operator} {number}, 0)"
+                    path, self._parameter, lambda text: f"ifNull(toFloat64OrNull({text}) {operator} {limit}, 0)"
                 )
             case test:
-                return any_value(path, self._parameter, lambda text: self._value(text, test), _other_numbers(test))
+                return any_value(path, self._parameter, lambda text: self._value(text, test), other_numbers(test))
 
     def _value(self, value: str, test: Equals | Matches) -> str:
         match test:
@@ -194,29 +189,5 @@ class _Compiler:
                 return f"{value} LIKE {self._parameter(like)}"
 
 
-def _other_numbers(test: Equals | Matches) -> Numbers | None:
-    """`1.10` is `1.1`, where it was logged as a number."""
-    match test:
-        case Equals(Pattern((text,))) if _NUMBER.fullmatch(text):
-            return stored_numbers(text)
-    return None
-
-
 def _escape_like(text: str) -> str:
     return re.sub(r"([\\%_])", r"\\\1", text)
-
-
-def _number(text: str, at: int) -> float:
-    if not _NUMBER.fullmatch(text):
-        raise QuerySyntaxError(f"expected a number to compare with, not {text}", at)
-    return float(text)
-
-
-def _levels(operator: str, than: str, at: int) -> tuple[str, ...]:
-    names: tuple[str, ...] = LEVELS
-    level = LEVEL_OF.get(than.lower(), than.lower())
-    if level not in names:
-        raise QuerySyntaxError(f"expected a level to compare with: {', '.join(names)}", at)
-    position = names.index(level)
-    below = {"<": names[:position], "<=": names[: position + 1], ">": names[position + 1 :], ">=": names[position:]}
-    return below[operator]

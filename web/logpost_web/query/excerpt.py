@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from logpost_web.query.ast import And, Equals, Field, Or, Query, Text
-from logpost_web.query.fields import COLUMNS, resolve
+from logpost.query.ast import And, Equals, Field, Or, Query, Text
+from logpost.query.fields import RECORD_FIELDS, resolve
 
 WHOLE_BYTES = 16_384
 """Messages up to this length come whole."""
@@ -56,7 +56,7 @@ def _texts(query: Query) -> Iterator[str]:
     match query:
         case Text(pattern, _):
             yield from filter(None, pattern.pieces)
-        case Field(name, Equals(pattern, _)) if resolve(name) == COLUMNS["message"]:
+        case Field(name, Equals(pattern, _)) if resolve(name) == RECORD_FIELDS["message"]:
             yield from filter(None, pattern.pieces)
         case And(terms) | Or(terms):
             for term in terms:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from logpost_web.query.bars import Bars
 from logpost_web.query.condition import Condition
-from logpost_web.query.fields import COLUMNS
 from logpost_web.query.rows import LIMITS, Statement, where
 from logpost_web.query.timerange import TimeRange
+from logpost_web.store.columns import COLUMNS
 
 DEFAULT_BUCKETS = 60
 MAX_BUCKETS = 1000
@@ -45,7 +45,7 @@ def histogram_statement(condition: Condition, bars: Bars, time_range: TimeRange,
         bar = f"roundDown({moment}, {{starts:Array(Int64)}})"
         parameters["starts"] = list(bars.starts_ns)
     return Statement(
-        f"SELECT {bar} AS bar, {COLUMNS[by].name} AS value, count()"
+        f"SELECT {bar} AS bar, {COLUMNS[by]} AS value, count()"
         f" FROM otel_logs WHERE {clause} GROUP BY bar, value {LIMITS}",
         parameters,
     )

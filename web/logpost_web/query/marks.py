@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import re2
-
-from logpost_web.query.ast import And, Equals, Field, Matches, Or, Query, Text
-from logpost_web.query.fields import COLUMNS, resolve
-from logpost_web.query.phrase import phrase
+from logpost.query.ast import And, Equals, Field, Matches, Or, Query, Text
+from logpost.query.expression import compile_expression
+from logpost.query.fields import RECORD_FIELDS, resolve
+from logpost.query.phrase import phrase
+from logpost.query.words import is_plain, normal_form, tokens
 from logpost_web.query.positions import Positions
-from logpost_web.query.words import is_plain, normal_form, tokens
 
 MAX_MARKS = 100
 """Of a message; the first ones."""
@@ -84,10 +83,10 @@ def _collect(query: Query) -> Iterator[_Wanted]:
     match query:
         case Text():
             yield from _phrase(query)
-        case Field(name, Equals(pattern, quoted)) if resolve(name) == COLUMNS["message"] and any(pattern.pieces):
+        case Field(name, Equals(pattern, quoted)) if resolve(name) == RECORD_FIELDS["message"] and any(pattern.pieces):
             yield from _phrase(Text(pattern, quoted))
-        case Field(name, Matches(regex)) if resolve(name) == COLUMNS["message"]:
-            yield _Wanted(_compile(regex))
+        case Field(name, Matches(regex)) if resolve(name) == RECORD_FIELDS["message"]:
+            yield _Wanted(compile_expression(regex))
         case And(terms) | Or(terms):
             for term in terms:
                 yield from _collect(term)
@@ -95,15 +94,8 @@ def _collect(query: Query) -> Iterator[_Wanted]:
 
 def _phrase(text: Text) -> Iterator[_Wanted]:
     if wanted := phrase(text):
-        expression = _compile(f"{wanted.before}({wanted.marked}){wanted.after}")
+        expression = compile_expression(f"{wanted.before}({wanted.marked}){wanted.after}")
         yield _Wanted(expression, is_text=True, has_border=bool(wanted.before))
-
-
-def _compile(expression: str) -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    options.dot_nl = True  # as the store's `match`
-    return re2.compile(expression.encode(), options)
 
 
 def _find(wanted: _Wanted, text: bytes) -> Iterator[Span]:

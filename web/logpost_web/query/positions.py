@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from logpost_web.query.words import ESCAPES, fold, is_plain
+from logpost.query.words import ESCAPES, fold, is_plain
 
 _RUN = re.compile("([\x00-\x7f]+)|[^\x00-\x7f]")
 _HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff\uffa0-\uffdc]")

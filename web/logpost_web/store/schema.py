@@ -13,8 +13,8 @@ the time of the event: retention then drops whole parts, and logs of last year a
 
 - `BodyBytes`: bytes of the message before it was cut (`store.max_message_bytes`); 0 where Body is all of it.
 - `LogAttributesText`: the attributes as JSON text where LogAttributes would not give the same back, else empty.
-- `Words`: the normal form of the message (`query/words.py`); empty for most messages, which are plain ASCII and whose
-  normal form is `lower(Body)`.
+- `Words`: the normal form of the message (`logpost.query.words`); empty for most messages, which are plain ASCII
+  and whose normal form is `lower(Body)`.
 - `ResourceAttributes`, `ScopeAttributes`: always empty; as ALIAS they cost an insert and a part's files nothing.
 
 The table's comment names the version of the layout in which all its rows are written; `Store.version` reads it. A table

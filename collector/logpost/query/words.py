@@ -54,11 +54,6 @@ def normal_form(text: str) -> str:
     return text.lower() if is_plain(text) else fold(ESCAPES.sub("", text))
 
 
-def words_column(text: str) -> str:
-    """What the store keeps beside a message: its normal form, empty where the store makes that itself."""
-    return "" if is_plain(text) else normal_form(text) or BORDER
-
-
 def fold(text: str) -> str:
     """The normal form of a text without escape sequences."""
     # The dot of a small i is no accent: İstanbul is istanbul.

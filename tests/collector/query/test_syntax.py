@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from logpost_web.errors import QuerySyntaxError
-from logpost_web.query.ast import And, Compares, Equals, Everything, Field, Matches, Not, Or, Pattern, Query, Text
-from logpost_web.query.syntax import MAX_CHARACTERS, MAX_DEPTH, MAX_TERMS, parse
+from logpost.query.ast import And, Compares, Equals, Everything, Field, Matches, Not, Or, Pattern, Query, Text
+from logpost.query.errors import QuerySyntaxError
+from logpost.query.syntax import MAX_CHARACTERS, MAX_DEPTH, MAX_TERMS, parse
 
 
 def word(text: str) -> Text:
@@ -125,3 +125,25 @@ def test_a_query_at_the_limits_is_taken() -> None:
     parse(" ".join(["x"] * MAX_TERMS))
     parse("(" * 4000 + "a" + ")" * 4000)
     parse("-" * (MAX_DEPTH - 1) + "a")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10.0.0.1:80",
+        "2026-11-22T10:51:07",
+        "2a00:1450:4001::200e",
+        "00:1A:2B:3C",
+        "12:30",
+        '"a": 1',
+        '"Error: x":',
+        '"a"::b',
+    ],
+)
+def test_what_is_no_field(text: str) -> None:
+    assert "Field(" not in repr(parse(text))
+
+
+def test_names_in_quotes() -> None:
+    assert parse('"a \\"b\\" \\\\":"v w"') == Field('a "b" \\', Equals(Pattern.exactly("v w"), quoted=True), 13)
+    assert parse('"n":>=5') == Field("n", Compares(">=", "5"), 4)

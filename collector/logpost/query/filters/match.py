@@ -1,15 +1,15 @@
-"""Syntax tree → whether one event matches: what `condition` asks the store, asked of a record at hand. Pure."""
+"""Syntax tree → whether one event matches: what the web asks the store in SQL, asked of a record at hand. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from logpost_web.query.ast import And, Equals, Everything, Field, Not, Or, Query, Text
-from logpost_web.query.fields import Attribute, Column, resolve
-from logpost_web.query.filters.attribute import attribute
-from logpost_web.query.filters.event import Event, Matcher
-from logpost_web.query.filters.message import has_text
-from logpost_web.query.filters.record_field import integer_field, level_field, text_field
+from logpost.query.ast import And, Equals, Everything, Field, Not, Or, Query, Text
+from logpost.query.fields import Attribute, RecordField, resolve
+from logpost.query.filters.attribute import attribute
+from logpost.query.filters.event import Event, Matcher
+from logpost.query.filters.message import has_text
+from logpost.query.filters.record_field import integer_field, level_field, text_field
 
 
 def compile_match(query: Query) -> Matcher:
@@ -55,14 +55,14 @@ def _field(field: Field) -> Matcher:
     match resolve(field.name):
         case Attribute(path):
             return attribute(path, field)
-        case Column(_, "message"):
+        case RecordField(_, "message"):
             match field.test:
                 case Equals(pattern, quoted) if any(pattern.pieces):
                     return has_text(Text(pattern, quoted))
             return text_field(field)
-        case Column(_, "level"):
+        case RecordField(_, "level"):
             return level_field(field)
-        case Column(_, "integer"):
+        case RecordField(_, "integer"):
             return integer_field(field)
-        case Column():
+        case RecordField():
             return text_field(field)

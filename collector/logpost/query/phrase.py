@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from logpost_web.query.ast import Text
-from logpost_web.query.words import BORDER, JOINED, LETTERS, is_letters, normal_form, tokens
+from logpost.query.ast import Text
+from logpost.query.words import BORDER, JOINED, LETTERS, is_letters, normal_form, tokens
 
 MAX_WORDS = 8
 """Words of a phrase that are asked of the index: the longest ones; more make it no rarer."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from logpost_web.query.attribute import stored_double
+from logpost.query.numbers import stored_double
 
 Scalar = str | bool | int | float
 
@@ -22,7 +22,7 @@ def text_of(value: Scalar) -> str:
         case bool():
             return "true" if value else "false"
         case float():
-            return stored_double(repr(value))
+            return stored_double(value)
         case _:
             return str(value)
 

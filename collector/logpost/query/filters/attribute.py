@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from logpost_web.query.ast import Compares, Equals, Field, Pattern
-from logpost_web.query.attribute import MAX_LEVELS, Numbers, stored_numbers
-from logpost_web.query.filters.comparison import NUMBER, OPERATORS, number
-from logpost_web.query.filters.event import Matcher
-from logpost_web.query.filters.paths import Test, any_value, is_there
-from logpost_web.query.filters.stored import Scalar, text_of
-from logpost_web.query.filters.value import TextTest, text_test
+from logpost.query.ast import Compares, Equals, Field
+from logpost.query.comparison import OPERATORS, number
+from logpost.query.fields import MAX_LEVELS
+from logpost.query.filters.event import Matcher
+from logpost.query.filters.paths import Test, any_value, is_there
+from logpost.query.filters.stored import Scalar, text_of
+from logpost.query.filters.value import TextTest, text_test
+from logpost.query.numbers import Numbers, other_numbers
 
 # A text that the store reads as a number.
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf|infinity)", re.ASCII | re.IGNORECASE)
@@ -28,9 +29,8 @@ def attribute(path: str, field: Field) -> Matcher:
         case test:
             passes = text_test(test, field.at)
             scalar = element = _text(passes)
-            match test:
-                case Equals(Pattern((text,))) if NUMBER.fullmatch(text) and (numbers := stored_numbers(text)):
-                    scalar, element = _number(passes, numbers), _number_in_array(passes, numbers)
+            if numbers := other_numbers(test):
+                scalar, element = _number(passes, numbers), _number_in_array(passes, numbers)
             return lambda event: any_value(event.attrs, path, scalar, element, in_arrays=in_arrays)
 
 
@@ -64,8 +64,7 @@ def _number(passes: TextTest, numbers: Numbers) -> Test:
 
 
 def _number_in_array(passes: TextTest, numbers: Numbers) -> Test:
-    """The store does not know whether an element is a double."""
-    either = {*numbers.doubles, *numbers.integers}
+    either = numbers.in_arrays
 
     def test(value: Scalar) -> bool:
         text = text_of(value)

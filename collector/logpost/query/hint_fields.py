@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from logpost_web.query.fields import COLUMNS
-from logpost_web.query.hint_parts import Found, Hint, Place
+from logpost.query.fields import RECORD_FIELDS
+from logpost.query.hint_parts import Found, Hint, Place
 
 _CODE = (
     "c|cc|clj|cpp|cs|css|dart|erl|exs?|fs|go|groovy|h|hpp|hs|html|java|js|jsx|json|kts?|log|lua|ml|mjs|nim|php|pl|pm|py"
@@ -28,7 +28,7 @@ _NO_FIELD = re.compile(
 
 _UNQUOTED = re.compile(r"((?!\d)[\w$%#][^\s:\"()\\<>=!]*):(?![:/])([^\s:\"()]+)")
 _SYNONYMS = {
-    **{name: name for name in COLUMNS},
+    **{name: name for name in RECORD_FIELDS},
     **dict.fromkeys(("severity", "lvl", "levelname", "level_name", "loglevel", "log_level", "log.level"), "level"),
     **dict.fromkeys(("severity_text", "severitytext"), "level"),
     **dict.fromkeys(("msg", "body", "short_message"), "message"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from logpost_web.errors import QuerySyntaxError
-from logpost_web.query.filters.event import Event
-from logpost_web.query.filters.match import compile_match
-from logpost_web.query.syntax import parse
+from logpost.query.errors import QuerySyntaxError
+from logpost.query.filters.event import Event
+from logpost.query.filters.match import compile_match
+from logpost.query.syntax import parse
 
 EVENT = Event(
     message="upstream timed out, 3 tries",

@@ -1,14 +1,15 @@
-"""Comparisons: what may stand behind `>`, and what it means."""
+"""Comparisons: what may stand behind `>`, and what it means; which levels are alike."""
 
 from __future__ import annotations
 
 import operator as operators
-import re
 from collections.abc import Callable, Mapping
 
 from logpost.formats.levels import LEVEL_OF
+from logpost.query.ast import Pattern
+from logpost.query.errors import QuerySyntaxError
+from logpost.query.numbers import NUMBER
 from logpost.record import LEVELS
-from logpost_web.errors import QuerySyntaxError
 
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operators.lt,
@@ -16,7 +17,6 @@ OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operators.gt,
     ">=": operators.ge,
 }
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
 def number(text: str, at: int) -> float:
@@ -24,6 +24,12 @@ def number(text: str, at: int) -> float:
     if not NUMBER.fullmatch(text):
         raise QuerySyntaxError(f"expected a number to compare with, not {text}", at)
     return float(text)
+
+
+def level_pattern(pattern: Pattern) -> Pattern:
+    """What a level in lower case is; other names of our levels are theirs, as when they are stored."""
+    pieces = tuple(piece.lower() for piece in pattern.pieces)
+    return Pattern.exactly(LEVEL_OF.get(pieces[0], pieces[0])) if pattern.is_exact else Pattern(pieces)
 
 
 def levels(operator: str, than: str, at: int) -> tuple[str, ...]:

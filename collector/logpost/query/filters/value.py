@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import re2
 
-from logpost_web.errors import QuerySyntaxError
-from logpost_web.query.ast import Equals, Matches, Pattern
-from logpost_web.query.filters.expression import searcher
+from logpost.query.ast import Equals, Matches, Pattern
+from logpost.query.errors import QuerySyntaxError
+from logpost.query.expression import searcher
 
 TextTest = Callable[[str], bool]
 

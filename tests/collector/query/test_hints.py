@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from logpost_web.query.hint_parts import Hint
-from logpost_web.query.hints import MAX_HINTS, hints
-from logpost_web.query.syntax import parse
+from logpost.query.hint_parts import Hint
+from logpost.query.hints import MAX_HINTS, hints
+from logpost.query.syntax import parse
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from logpost_web.query.hint_fields import is_time
-from logpost_web.query.hint_parts import Found, Hint, Place
+from logpost.query.hint_fields import is_time
+from logpost.query.hint_parts import Found, Hint, Place
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from logpost_web.query.attribute import MAX_ARRAYS
-from logpost_web.query.filters.stored import Scalar, array, scalar
+from logpost.query.fields import MAX_ARRAYS
+from logpost.query.filters.stored import Scalar, array, scalar
 
 Test = Callable[[Scalar], bool]
 Fields = Mapping[str, object]

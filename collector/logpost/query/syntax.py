@@ -8,8 +8,7 @@ from typing import Any
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, UnexpectedToken, v_args
 from lark.exceptions import VisitError
 
-from logpost_web.errors import QuerySyntaxError
-from logpost_web.query.ast import (
+from logpost.query.ast import (
     And,
     Compares,
     Equals,
@@ -23,6 +22,7 @@ from logpost_web.query.ast import (
     Test,
     Text,
 )
+from logpost.query.errors import QuerySyntaxError
 
 MAX_CHARACTERS = 10_000
 MAX_TERMS = 200

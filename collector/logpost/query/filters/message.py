@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from logpost_web.query import words
-from logpost_web.query.ast import Text
-from logpost_web.query.filters.event import Event, Matcher
-from logpost_web.query.filters.expression import searcher
-from logpost_web.query.phrase import phrase
+from logpost.query import words
+from logpost.query.ast import Text
+from logpost.query.expression import searcher
+from logpost.query.filters.event import Event, Matcher
+from logpost.query.phrase import phrase
 
 # All texts of a query, and all queries, are asked of the same message in turn.
 normal_form = lru_cache(maxsize=1)(words.normal_form)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from logpost_web.query.hint_fields import (
+from logpost.query.hint_fields import (
     element,
     escaped,
     exists,
@@ -14,8 +14,8 @@ from logpost_web.query.hint_fields import (
     time_range,
     unquoted_name,
 )
-from logpost_web.query.hint_parts import Found, Hint, Part, Place, Rule
-from logpost_web.query.hint_ranges import between_brackets, between_numbers
+from logpost.query.hint_parts import Found, Hint, Part, Place, Rule
+from logpost.query.hint_ranges import between_brackets, between_numbers
 
 _NAME = r"[A-Za-z_@][\w.@-]*"
 # Opening and closing: curly, low, angle, single, of CJK, of a keyboard in full width.

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from lark import Token
 
-from logpost_web.query.hint_parts import Hint, Part, Place
-from logpost_web.query.hint_rules import RULES
-from logpost_web.query.syntax import tokens
+from logpost.query.hint_parts import Hint, Part, Place
+from logpost.query.hint_rules import RULES
+from logpost.query.syntax import tokens
 
 MAX_HINTS = 5
 MAX_CHARACTERS = 300

@@ -1,4 +1,4 @@
-"""The syntax tree of a query: frozen values, made by `syntax.parse`, read by `condition.compile_condition`."""
+"""The syntax tree of a query: frozen values, made by `syntax.parse`, read by `filters.match` and by the web."""
 
 from __future__ import annotations
 

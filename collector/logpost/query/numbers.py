@@ -1,0 +1,62 @@
+"""How the store writes numbers, so that a number is found however the query writes it."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from logpost.query.ast import Equals, Pattern, Test
+
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+INTEGER = re.compile(r"[0-9]{1,18}")
+"""What an integer of the record is compared with as a number: `offset:007` is 7."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """How the store writes a number where it was logged as one, if otherwise than the query does: as a double, as an
+    integer."""
+
+    doubles: tuple[str, ...] = ()
+    integers: tuple[str, ...] = ()
+
+    @property
+    def in_arrays(self) -> tuple[str, ...]:
+        """The types of their elements are not asked for."""
+        return tuple({**dict.fromkeys(self.integers), **dict.fromkeys(self.doubles)})
+
+
+def other_numbers(test: Test) -> Numbers | None:
+    """`1.10` is `1.1`, where it was logged as a number."""
+    match test:
+        case Equals(Pattern((text,))) if NUMBER.fullmatch(text):
+            return stored_numbers(text)
+    return None
+
+
+def stored_numbers(text: str) -> Numbers | None:
+    """None where the query's text of a number is the only one."""
+    number = float(text)
+    doubles = ({stored_double(number)} if number else {"0", "-0"}) - {text, ""}
+    integers = set()
+    if number == 0:
+        integers = {"0"}
+    elif number.is_integer() and abs(number) < 2**65 and int(exact := Decimal(text)) == exact:
+        integers = {str(int(exact))}
+    integers -= {text}
+    return Numbers(tuple(sorted(doubles)), tuple(integers)) if doubles or integers else None
+
+
+def stored_double(number: float) -> str:
+    """How the store writes a double, as JavaScript does but for a plus: `1.1`, `1e21`, `1e-7`; empty for what JSON has
+    not."""
+    if not math.isfinite(number):
+        return ""
+    written = repr(number)
+    if "e" not in written:
+        return written.removesuffix(".0")
+    if 1e-6 <= abs(number) < 1e21:
+        return f"{Decimal(written):f}"
+    return re.sub(r"(?:\.0)?e([+-])0*", lambda found: "e" + found[1].strip("+"), written)
