@@ -22,11 +22,20 @@ logpost
   __init__           handler
   __main__           cli
   config_command     checks cli config config_tree units
-  checks             agent config errors kafka service store_url
+  checks             agent.sources.file config errors kafka service store_url
   supervisor         cli config errors service                              | loop clock process
   topics             cli config errors kafka                                | thread
-  agent              cli config errors formats kafka metrics_server record
-                     service                                                | clock chance thread socket process
+  agent              agent.delivery agent.metrics agent.sources.file
+                     agent.sources.journal cli config errors service        | clock chance thread socket process
+  agent.sources.file agent.delivery agent.metrics agent.stages config
+                     errors formats                                         | clock
+  agent.sources.journal
+                     agent.delivery agent.metrics agent.stages config
+                     formats record                                         | thread process
+  agent.sources
+  agent.stages       agent.delivery agent.metrics formats                   | clock
+  agent.delivery     agent.metrics config errors formats kafka record       | clock thread
+  agent.metrics      metrics_server
   handler            config errors kafka record                             | clock chance thread socket process
   cli                config errors
   kafka              config errors
@@ -118,7 +127,11 @@ logpost_web.store gate embedded store
 logpost_web.indexer indexer probe raw_log received source tries
 logpost_web.api queries services
 logpost_web.http connection own_hosts places
-logpost.agent agent beside command journal metrics publish rate_limit topic unseen wake
+logpost.agent agent command wake
+logpost.agent.sources.file beside unseen
+logpost.agent.sources.journal journal
+logpost.agent.stages limit
+logpost.agent.delivery publish topic
 """
 """In these folders only these files know what the table allows; the others are a pure core."""
 

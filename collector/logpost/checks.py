@@ -7,8 +7,8 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 
-from logpost.agent.paths import PathRules
-from logpost.agent.source import zone
+from logpost.agent.sources.file.file_set import zone
+from logpost.agent.sources.file.paths import PathRules
 from logpost.config import Config, FileSource, JournalSource, Loaded
 from logpost.errors import ConfigError
 from logpost.kafka import check_client

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logpost.agent import positions
-from logpost.agent.journal import Journal
-from logpost.agent.metrics import Counts
-from logpost.agent.publish import Publisher
-from logpost.agent.source import Source
-from logpost.agent.tailer import Tailer
-from logpost.agent.topic import TopicMaker
+from logpost.agent.delivery.publish import Publisher
+from logpost.agent.delivery.topic import TopicMaker
+from logpost.agent.metrics.counts import Counts
+from logpost.agent.sources.file.file_set import Source
+from logpost.agent.sources.file.tailer import Tailer
+from logpost.agent.sources.journal.journal import Journal
 from logpost.agent.wake import Wake
 from logpost.config import Config, JournalSource
 from logpost.errors import StartError

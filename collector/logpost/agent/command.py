@@ -6,11 +6,12 @@ import argparse
 import shutil
 import socket
 
-from logpost.agent import metrics
 from logpost.agent.agent import Agent, Sources
 from logpost.agent.host_logs import host_files
 from logpost.agent.machine import machine_id
-from logpost.agent.source import Source
+from logpost.agent.metrics import exposition
+from logpost.agent.metrics.counts import Counts
+from logpost.agent.sources.file.file_set import Source
 from logpost.cli import Commands, add_parser
 from logpost.config import Config, FileSource, JournalSource
 from logpost.errors import ConfigError
@@ -30,11 +31,11 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
     keep_private(config.data_directory(), "agent")
     lock = DirectoryLock(config.data_directory() / "agent")
     try:
-        counts = metrics.Counts()
+        counts = Counts()
         agent = Agent(config, sources, lock.directory, counts, machine=machine_id())
         on_stop(agent.stop)
         port = config.agent.metrics_port
-        stop_metrics = metrics.serve(counts, port) if port else None
+        stop_metrics = exposition.serve(counts, port) if port else None
         agent.run()
         if stop_metrics is not None:
             stop_metrics()

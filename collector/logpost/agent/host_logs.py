@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from logpost.agent.source import Source
+from logpost.agent.sources.file.file_set import Source
 from logpost.config import FileSource
 
 SYSTEM_LOGS = ("/var/log/**/*.log", "/var/log/syslog", "/var/log/messages")

@@ -8,64 +8,18 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from logpost.agent.file_names import as_text, exact, path_of
-from logpost.agent.fingerprint import Fingerprint
+from logpost.agent.sources.file.position import FilePosition
+from logpost.agent.sources.journal.position import JournalPosition
 from logpost.errors import StartError
 
 VERSION = 1
 
 log = logging.getLogger("agent")
-
-
-class FilePosition(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One life of one file."""
-
-    id: str
-    path: str
-    """Its name when it was first seen: what records say."""
-    raw: str = ""
-    """The bytes of that name in hexadecimal, when it is not UTF-8."""
-    target: str = ""
-    """Where the name led, when it was a link: what rotation makes of the file stands there."""
-    device: int
-    inode: int
-    offset: int
-    """Every byte before it is acknowledged."""
-    cut: int = 0
-    """Where a last line without newline was cut when it was shipped; 0 or not after `offset`: nowhere. The line is cut
-    there again when it must be sent again, although it may have grown since."""
-    fingerprint: Fingerprint
-    """Taken at `offset`."""
-    seen: int
-    """When the file was last there, Unix seconds."""
-    written_ns: int = 0
-    """When the file was last written to, as it was when `offset` was taken; a copy of it is not older."""
-    packed: bool = False
-    """Device and inode are those of its compressed copy, which was read to its end."""
-    gone: bool = False
-    """Its file was not found any more, which was said if it may have had more than was read."""
-
-    @property
-    def names(self) -> Iterator[Path]:
-        """Where it was, and where rotation may have left it."""
-        yield path_of(self.path, self.raw)
-        if self.target:
-            yield Path(self.target)
-
-
-class JournalPosition(msgspec.Struct, kw_only=True):
-    """The systemd journal as a stream of entries."""
-
-    id: str
-    cursor: str
-    """Of the last acknowledged entry, or of the first entry when `entries` is 0."""
-    entries: int
-    """How many entries are acknowledged."""
 
 
 class Saved(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -93,23 +47,6 @@ class Saved(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 class _Version(msgspec.Struct):
     version: int = VERSION
-
-
-def new_position(stream: str, path: Path, status: os.stat_result, offset: int, taken: Fingerprint) -> FilePosition:
-    """A stream that begins at `offset` of the file that `status` describes."""
-    target = os.path.realpath(path)
-    return FilePosition(
-        id=stream,
-        path=as_text(path),
-        raw=exact(path),
-        target="" if target == str(path) or exact(target) else target,
-        device=status.st_dev,
-        inode=status.st_ino,
-        offset=offset,
-        fingerprint=taken,
-        seen=0,
-        written_ns=status.st_mtime_ns,
-    )
 
 
 def load(path: Path) -> Saved:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from logpost.agent.acks import Acks
-from logpost.agent.metrics import Counts
-from logpost.agent.positions import FilePosition, Saved
-from logpost.agent.source import Source
-from logpost.agent.tailer import Tailer
+from logpost.agent.delivery.acks import Acks
+from logpost.agent.metrics.counts import Counts
+from logpost.agent.positions import Saved
+from logpost.agent.sources.file.file_set import Source
+from logpost.agent.sources.file.position import FilePosition
+from logpost.agent.sources.file.tailer import Tailer
 from logpost.config import FileSource
 from logpost.record import Record, Src
 

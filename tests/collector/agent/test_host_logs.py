@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from logpost.agent.acks import Acks
-from logpost.agent.fingerprint import Fingerprint
+from logpost.agent.delivery.acks import Acks
 from logpost.agent.host_logs import OWN_LINES_PER_SECOND, host_files
-from logpost.agent.lines import Line
-from logpost.agent.metrics import Counts
-from logpost.agent.positions import FilePosition
+from logpost.agent.metrics.counts import Counts
+from logpost.agent.sources.file.fingerprint import Fingerprint
+from logpost.agent.sources.file.position import FilePosition
+from logpost.agent.stages.event import Line
 from tests.collector.agent.harness import START_NS, Topic
 
 

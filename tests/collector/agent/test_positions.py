@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from logpost.agent.fingerprint import Fingerprint
 from logpost.agent.machine import machine_id
-from logpost.agent.positions import FilePosition, JournalPosition, PositionsFile, Saved, load, load_on
+from logpost.agent.positions import PositionsFile, Saved, load, load_on
+from logpost.agent.sources.file.fingerprint import Fingerprint
+from logpost.agent.sources.file.position import FilePosition
+from logpost.agent.sources.journal.position import JournalPosition
 from logpost.errors import StartError
 
 NOW = 1_795_000_000

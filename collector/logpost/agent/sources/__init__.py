@@ -1,0 +1,1 @@
+"""What logs come from: a folder for each kind."""

@@ -1,0 +1,247 @@
+"""The systemd journal, through `journalctl -f`, as one stream whose ranges count entries.
+
+The cursor is saved with the number of entries that are acknowledged, so that entries which must be sent again get the
+same numbers again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import queue
+import shutil
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from logpost.agent.delivery.acks import Acks
+from logpost.agent.delivery.records import Origin, RecordWriter
+from logpost.agent.metrics.counts import Counts
+from logpost.agent.sources.journal.entry import Entry, decode, entries_between, read_entry, text
+from logpost.agent.sources.journal.position import JournalPosition
+from logpost.agent.stages.stream import Sink
+from logpost.config import JournalSource
+from logpost.formats import LineParser
+
+QUEUED_LINES = 1000
+QUEUED_BYTES = 16 * 1024 * 1024
+"""Read ahead from journalctl; it waits above that. Any program may write entries of 32 MiB."""
+TURN_ENTRIES = 1000
+FIRST_RETRY_SECONDS = 0.5
+LONGEST_RETRY_SECONDS = 30.0
+POLL_SECONDS = 0.2
+LOST = "lost_entries"
+"""The attribute of the first record behind entries that the journal deleted before they were read: how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """journalctl has ended, after so many entries; `remark` is the last thing it said that is no entry."""
+
+    entries: int
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """The journal deleted what was behind the entry `read_to`; `count` entries, if it is known."""
+
+    read_to: str
+    goes_on: str
+    count: int | None
+
+
+class Journal:
+    """Owned by the reading thread; a thread of its own reads the pipe."""
+
+    def __init__(
+        self,
+        source: JournalSource,
+        saved: JournalPosition | None,
+        *,
+        host: str,
+        sink: Sink,
+        counts: Counts,
+        save: Callable[[], None],
+        new_id: Callable[[], str],
+        wake: Callable[[], None],
+    ) -> None:
+        """`wake` is called from another thread when there are entries."""
+        self._source = source
+        self._position = saved
+        self._host = host
+        self._parse = LineParser(datetime.UTC).parse
+        self._sink = sink
+        self._counts = counts
+        self._gap: _Gap | None = None
+        self._save = save
+        self._new_id = new_id
+        self._wake = wake
+        self._log = logging.getLogger("agent")
+        self._queue: queue.Queue[tuple[Entry | _Ended | _Gap, int]] = queue.Queue(QUEUED_LINES)
+        """With the bytes that they were printed in."""
+        self._put_bytes = self._taken_bytes = 0
+        """Each is changed by one thread only."""
+        self._unacknowledged: deque[tuple[int, str]] = deque()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._retry_at = 0.0
+        self._retry_seconds = FIRST_RETRY_SECONDS
+        self._read_to = ""
+        self._acks = Acks(saved.entries if saved else 0)
+        self._writer = self._records_of(saved.id) if saved else None
+        self.is_off = shutil.which("journalctl") is None
+        if self.is_off:
+            self._log.warning("journalctl is not there: the journal is not read")
+
+    @property
+    def has_work(self) -> bool:
+        return not self._queue.empty()
+
+    @property
+    def queued_bytes(self) -> int:
+        """Read ahead."""
+        return self._put_bytes - self._taken_bytes
+
+    def turn(self, now: float, now_ns: int) -> None:
+        """Ship what was read, a bounded number of entries; start journalctl when it is due. `now`: monotonic."""
+        if self._thread is None and not self.is_off and now >= self._retry_at:
+            self._start()
+        for _ in range(TURN_ENTRIES):
+            try:
+                item, size = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            self._taken_bytes += size
+            if isinstance(item, _Ended):
+                self._on_end(item, now)
+                return
+            if isinstance(item, _Gap):
+                self._miss(item)
+            else:
+                self._ship(item, now_ns)
+
+    def position(self) -> JournalPosition | None:
+        """As far as acknowledged."""
+        while self._unacknowledged and self._unacknowledged[0][0] <= self._acks.acknowledged:
+            entries, cursor = self._unacknowledged.popleft()
+            assert self._position is not None
+            self._position = JournalPosition(id=self._position.id, cursor=cursor, entries=entries)
+        return self._position
+
+    def close(self) -> None:
+        self._stopped.set()
+        if self._process is not None:
+            self._process.terminate()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _ship(self, entry: Entry, now_ns: int) -> None:
+        cursor = text(entry.get("__CURSOR"))
+        if self._position is None:
+            self._position = JournalPosition(id=self._new_id(), cursor=cursor, entries=0)
+            self._save()
+        if self._writer is None:
+            self._acks = Acks(0)
+            self._writer = self._records_of(self._position.id)
+        self._read_to = cursor
+        start, end = self._acks.sent, self._acks.sent + 1
+        self._unacknowledged.append((end, cursor))
+        read = read_entry(entry, self._parse, now_ns)
+        if self._gap is not None:
+            read.attrs[LOST] = "unknown" if self._gap.count is None else self._gap.count
+            self._gap = None
+        value = self._writer.encode(read, start, end, now_ns)
+        self._sink.send(self._writer.key, value, self._acks, start, end)
+
+    def _miss(self, gap: _Gap) -> None:
+        """Said, counted, and told by the next record."""
+        self._gap = gap
+        self._counts.journal_gaps += 1
+        self._counts.journal_lost += gap.count or 0
+        lost = "an unknown number of" if gap.count is None else gap.count
+        self._log.warning(
+            "the journal deleted %s entries before they were read, behind %s: read on from %s",
+            lost,
+            gap.read_to,
+            gap.goes_on,
+        )
+
+    def _records_of(self, stream: str) -> RecordWriter:
+        origin = Origin(stream=stream, host=self._host, service="journal", fixed_service=False, file="journal")
+        return RecordWriter(origin)
+
+    def _start(self) -> None:
+        # Not `--after-cursor`: where the cursor's own entry was vacuumed, that skips the first one that is still there.
+        saved = self._position
+        cursor = self._read_to or (saved.cursor if saved is not None else "")
+        place = f"--cursor={cursor}" if cursor else f"--since={self._source.since}"
+        is_read = bool(self._read_to) or (saved is not None and saved.entries > 0)
+        arguments = (place, cursor if is_read else "")
+        self._thread = threading.Thread(target=self._read, args=arguments, name="journal", daemon=True)
+        self._thread.start()
+
+    def _read(self, place: str, read_to: str) -> None:
+        """The pipe's thread. `read_to`: the cursor of the last entry that was read."""
+        # Without `--all` a value above 4,096 bytes is null.
+        command = ["journalctl", "--output=json", "--all", "--follow", "--no-tail", "--no-pager", place]
+        entries, remark = 0, ""
+        try:
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+                self._process = process
+                assert process.stdout is not None
+                if self._stopped.is_set():
+                    process.terminate()  # `close` came before it was there
+                for line in process.stdout:
+                    entry = decode(line)
+                    if entry is not None:
+                        entries += 1
+                        if entries > 1 or not self._is_read(entry, read_to):
+                            self._put(entry, len(line))
+                    elif line.strip():
+                        remark = line.decode(errors="replace").strip()
+        except OSError as error:
+            remark = str(error)
+        self._put(_Ended(entries, remark))
+
+    def _is_read(self, entry: Entry, read_to: str) -> bool:
+        """The first entry that is printed is the last one that was read. If it is another, that one is gone, and with
+        it perhaps entries behind it."""
+        cursor = text(entry.get("__CURSOR"))
+        if read_to and cursor != read_to and (lost := entries_between(read_to, cursor)) != 0:
+            self._put(_Gap(read_to, cursor, lost))
+        return cursor == read_to
+
+    def _put(self, item: Entry | _Ended | _Gap, size: int = 0) -> None:
+        while self.queued_bytes > QUEUED_BYTES and not self._stopped.wait(POLL_SECONDS):
+            pass
+        while not self._stopped.is_set():
+            try:
+                self._queue.put((item, size), timeout=POLL_SECONDS)
+            except queue.Full:
+                continue
+            self._put_bytes += size
+            self._wake()
+            return
+
+    def _on_end(self, end: _Ended, now: float) -> None:
+        self._thread = None
+        if end.entries:
+            self._retry_seconds = FIRST_RETRY_SECONDS
+        elif self._read_to:
+            self._retry_seconds = min(2 * self._retry_seconds, LONGEST_RETRY_SECONDS)
+        elif self._position is not None:
+            # The journal that the cursor names is gone: what is there now is another stream.
+            self._log.warning("the journal is read again from %s: %s", self._source.since, end.remark)
+            self._position, self._writer = None, None
+            self._unacknowledged.clear()
+            return
+        else:
+            self.is_off = True
+            self._log.warning("the journal is not read: %s", end.remark or "journalctl ended")
+            return
+        self._retry_at = now + self._retry_seconds
+        self._log.warning("journalctl ended (%s); started again in %g s", end.remark, self._retry_seconds)
