@@ -1,4 +1,5 @@
-"""How long queries take: each kind, over all rows of a store, and how many rows its index leaves to read.
+"""How long queries take: each kind, over all rows of a store, how many rows its index leaves to read, and how many
+records a second it is asked of one by one, without a store.
 
     python -m bench.search [--rows 1000000] [--rounds 7] [QUERY …]
 
@@ -18,12 +19,15 @@ from pathlib import Path
 import msgspec
 
 from logpost.config import StoreConfig
+from logpost.query.filters.event import Event
+from logpost.query.filters.match import compile_match
 from logpost.query.syntax import parse
 from logpost_web.indexer.row import Position, Row, encode, to_row
 from logpost_web.query.condition import compile_condition
 from logpost_web.store.store import Store
 
 BLOCK_ROWS = 50_000
+EVENTS = 20_000
 RARE = "client 10.77.0.1 needle: index out of range"
 QUERIES = (
     *("needle", "refused", '"connection refused"', '"index out of range"', "10.77.0.1", "超时", "connec*", "*nection"),
@@ -41,21 +45,27 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="logpost-bench-") as directory:
         store = Store.open(StoreConfig(), Path(directory))
         fill(store, options.rows)
-        print(f"{'query':24} {'found':>9} {'to read':>9} {'ms':>7}")
+        events = sample(options.rows)
+        print(f"{'query':24} {'found':>9} {'to read':>9} {'ms':>7} {'events/s':>10}")
         for query in options.queries:
-            measure(store, query, options.rounds)
+            measure(store, query, options.rounds, events)
         store.close()
 
 
 def fill(store: Store, rows: int) -> None:
     chance = random.Random(1)
     for start in range(0, rows, BLOCK_ROWS):
-        block = [_row(chance, offset, rows) for offset in range(start, min(start + BLOCK_ROWS, rows))]
+        block = [_row(_record(chance, offset, rows), offset) for offset in range(start, min(start + BLOCK_ROWS, rows))]
         store.insert(encode(block))
     store.command("OPTIMIZE TABLE otel_logs FINAL")
 
 
-def _row(chance: random.Random, offset: int, rows: int) -> Row:
+def sample(rows: int) -> list[Event]:
+    chance = random.Random(1)
+    return [msgspec.convert(_record(chance, offset, rows), Event) for offset in range(EVENTS)]
+
+
+def _record(chance: random.Random, offset: int, rows: int) -> dict[str, object]:
     status = chance.choice((200, 200, 200, 404, 500))
     path = f"/api/{chance.randrange(300)}/{chance.randrange(100)}"
     message = (
@@ -67,14 +77,18 @@ def _row(chance: random.Random, offset: int, rows: int) -> Row:
         message += " 连接超时"
     if offset == rows // 2:
         message = RARE
-    attributes = {"status": status, "path": path, "user": {"name": f"u{offset % 1000}"}}
+    attributes: dict[str, object] = {"status": status, "path": path, "user": {"name": f"u{offset % 1000}"}}
     if offset % 50 == 0:
         attributes |= {"tags": ["red", "green"], "items": [{"sku": "A1"}]}
-    value = msgspec.json.encode({"ts": "2026-11-22T10:51:07Z", "message": message, "attrs": attributes})
+    return {"ts": "2026-11-22T10:51:07Z", "message": message, "attrs": attributes}
+
+
+def _row(record: dict[str, object], offset: int) -> Row:
+    value = msgspec.json.encode(record)
     return to_row(value, Position("logs", 0, "", offset, 0, len(value)), int(time.time()))
 
 
-def measure(store: Store, query: str, rounds: int) -> None:
+def measure(store: Store, query: str, rounds: int, events: list[Event]) -> None:
     condition = compile_condition(parse(query))
     source = f"FROM otel_logs WHERE {condition.sql}"
     estimate = store.query(f"EXPLAIN ESTIMATE SELECT 1 {source}", condition.parameters).rows
@@ -85,7 +99,23 @@ def measure(store: Store, query: str, rounds: int) -> None:
         result = store.query(f"SELECT count() {source} SETTINGS use_query_condition_cache = 0", condition.parameters)
         seconds.append(time.perf_counter() - start)
     to_read = sum(row[3] for row in estimate)
-    print(f"{query:24} {result.rows[0][0]:9,} {to_read:9,} {statistics.median(seconds) * 1000:7.1f}", flush=True)
+    milliseconds = statistics.median(seconds) * 1000
+    print(
+        f"{query:24} {result.rows[0][0]:9,} {to_read:9,} {milliseconds:7.1f} {rate(query, rounds, events):10,.0f}",
+        flush=True,
+    )
+
+
+def rate(query: str, rounds: int, events: list[Event]) -> float:
+    """Events a second in one thread."""
+    matches = compile_match(parse(query))
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        for event in events:
+            matches(event)
+        seconds.append(time.perf_counter() - start)
+    return len(events) / statistics.median(seconds)
 
 
 if __name__ == "__main__":
