@@ -24,14 +24,14 @@ logpost
   config_command     checks cli config config_tree units
   checks             agent.sources.file config errors kafka service store_url
   supervisor         cli config errors service                              | loop clock process
-  topics             cli config errors kafka                                | thread
+  topics             cli config controls errors kafka                       | thread
   agent              agent.delivery agent.metrics agent.sources.file
                      agent.sources.journal cli config errors service        | clock chance thread socket process
   agent.sources.file agent.delivery agent.metrics agent.stages config
-                     errors formats                                         | clock
+                     controls errors formats                                | clock
   agent.sources.journal
                      agent.delivery agent.metrics agent.stages config
-                     formats record                                         | thread process
+                     formats                                                | thread process
   agent.sources
   agent.stages       agent.delivery agent.metrics formats                   | clock
   agent.delivery     agent.metrics config errors formats kafka record       | clock thread
@@ -48,8 +48,9 @@ logpost
   store_url          errors
   query.filters      query
   query              errors formats record
-  formats
+  formats            record
   record
+  controls
   units
   errors
 
@@ -102,14 +103,15 @@ logpost_web
   search_command     errors query row_text
   store_command      store                                                  | socket
   api                cluster errors http indexer query store                | loop clock thread
-  pages
+  pages              query
   exporter           cluster                                                | clock thread
   cluster                                                                   | clock thread
   http               errors                                                 | loop socket
-  indexer            store                                                  | loop clock thread socket
-  query              errors store
+  indexer            store time_limits                                      | loop clock thread socket
+  query              errors store time_limits
   store                                                                     | clock thread socket
   row_text
+  time_limits
   errors
 """
 """Of each package its folders, and its files beside them: what of the package each may import, and behind the bar what

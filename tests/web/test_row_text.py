@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import re
-from pathlib import Path
 
 import pytest
 
-import logpost_web.pages
-from logpost_web.row_text import CONTROL, pointed, row_text, zone_name
+from logpost_web.row_text import pointed, row_text, zone_name
 
 ROW = {"ts": "2026-11-22T10:51:07.123456789Z", "host": "web-1", "service": "app", "level": "error", "message": "boom"}
 
@@ -43,13 +40,6 @@ def test_a_line_cannot_turn_or_hide_text(character: str) -> None:
 
 def test_letters_that_nobody_sees_are_shown() -> None:
     assert text(message="pay \U000e0041001").endswith("pay \\U000e0041001")
-
-
-def test_the_page_shows_the_same_characters() -> None:
-    script = (Path(logpost_web.pages.__file__).parent / "static" / "controls.js").read_text()
-    [expression] = re.findall("const INVISIBLE = /(.*)/gu;", script)
-    on_page = re.compile(re.sub(r"\\u\{(\w+)\}", lambda found: f"\\U{found[1]:0>8}", expression))
-    assert [code for code in range(0x110000) if bool(on_page.match(chr(code))) != bool(CONTROL.match(chr(code)))] == []
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])

@@ -12,14 +12,10 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from logpost.controls import CONTROL, one_line, visible
+
 CONTINUATION = "  | "
 COLOURS = {"fatal": "35;1", "error": "31", "warn": "33", "info": "36", "debug": "90", "trace": "90"}
-CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
-    "\u3164\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
-)
-"""Controls (but for tab and newline), what terminals take for line breaks, and what turns or hides text. The page has
-the same (`pages/static/controls.js`)."""
 
 
 def row_text(row: Mapping[str, Any], zone: datetime.tzinfo | None = None, *, colour: bool = False) -> str:
@@ -38,22 +34,7 @@ def row_text(row: Mapping[str, Any], zone: datetime.tzinfo | None = None, *, col
 
 def row_time(row: Mapping[str, Any], zone: datetime.tzinfo | None = None) -> datetime.datetime:
     """To the microsecond, in the zone as it was then."""
-    return datetime.datetime.fromisoformat(row["ts"][:26].rstrip("Z") + "+00:00").astimezone(zone)
-
-
-def visible(text: str) -> str:
-    """`\\x1b` and `\\u202e` as they are written here; newlines and tabs stay."""
-    return CONTROL.sub(_escaped, text)
-
-
-def one_line(text: str) -> str:
-    """As `visible`, without newlines and tabs."""
-    return re.sub("[\t\n]", _escaped, visible(text))
-
-
-def _escaped(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+    return datetime.datetime.fromisoformat(row["ts"]).astimezone(zone)
 
 
 def pointed(text: str, at: int, indent: int) -> str:

@@ -20,11 +20,11 @@ from logpost.formats.levels import LEVEL_OF, SYSLOG
 from logpost.formats.otlp import log_record
 from logpost.formats.parsed import Parsed
 from logpost.formats.times import SECOND_NS, Times, epoch_text, epoch_time, iso_time, named_month_time
+from logpost.record import LEVELS
 
-_BUNYAN = {10: "trace", 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal"}
+_BUNYAN = dict(zip(range(10, 70, 10), LEVELS, strict=True))
 _STEP = re.compile(r"(?<=[A-Z])[+-]\d{1,2}$")
 """Of Go's slog: `INFO+2` is between info and warn."""
-_OPENTELEMETRY = ("trace", "debug", "info", "warn", "error", "fatal")
 _OWN_LEVEL = re.compile(r"[^\W\d_][\w.-]{0,31}")
 """A level of the program's own: `SUCCESS`, `Sev1`."""
 _MAX_SECONDS = 10**11
@@ -89,7 +89,7 @@ def _level_of_number(number: int) -> str | None:
 
 
 def _severity_number(value: object, times: Times, now_ns: int) -> str | None:
-    return _OPENTELEMETRY[(value - 1) // 4] if isinstance(value, int) and 1 <= value <= 24 else None
+    return LEVELS[(value - 1) // 4] if isinstance(value, int) and 1 <= value <= 24 else None
 
 
 def _mongodb_severity(value: object, times: Times, now_ns: int) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
@@ -21,6 +20,7 @@ from confluent_kafka import (
 )
 
 from logpost.config import KafkaConfig
+from logpost.controls import visible
 from logpost.kafka import MAX_MESSAGE_BYTES
 from logpost.topics.session import KafkaCommandError, Session, topic_metadata
 
@@ -31,8 +31,6 @@ FETCH_WAIT_MS = 50
 """The end of a partition is told that soon."""
 
 DeliveryCallback = Callable[[KafkaError | None, Message], None]
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def produce(parsed: argparse.Namespace, config: KafkaConfig) -> int:
@@ -150,7 +148,7 @@ def _as_json(message: Message) -> bytes:
 def _as_line(message: Message) -> bytes:
     value = message.value() or b""
     if sys.stdout.isatty():  # a message must not steer the terminal
-        value = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", _text(value)).encode()
+        value = visible(_text(value)).encode()
     return value + b"\n"
 
 

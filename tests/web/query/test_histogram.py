@@ -10,8 +10,8 @@ from logpost_web.query.bars import DAY, SECOND, Bars, choose_bars
 from logpost_web.query.condition import compile_condition
 from logpost_web.query.histogram import Bucket, fill, histogram_statement
 from logpost_web.query.timerange import TimeRange
-from logpost_web.store.schema import MAX_NS, MIN_NS
 from logpost_web.store.store import Store
+from logpost_web.time_limits import MAX_NS, MIN_NS
 from tests.web.query.conftest import insert
 
 

@@ -18,13 +18,12 @@ from logpost_web.store import rebuild
 from logpost_web.store.errors import QueryError
 from logpost_web.store.schema import (
     ADDED_COLUMNS,
-    MAX_NS,
-    MIN_NS,
     SEARCHED_TEXT,
     VERSION,
     version_comment,
 )
 from logpost_web.store.store import Store
+from logpost_web.time_limits import MAX_NS, MIN_NS
 from tests.support.processes import free_port
 
 OPENTELEMETRY_COLUMNS = {

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from logpost_web.indexer.row import ObservedRow, Row, mended_attributes, parse_ns, plain_attributes
+from logpost_web.indexer.row import ObservedRow, Row, mended_attributes, plain_attributes, row_time_ns
 
 Place = tuple[str, int]
 """The stream and the end of a line in it."""
@@ -62,7 +62,7 @@ def line_of(row: Row) -> Line:
     return Line(
         row.StreamId,
         row.StreamTo,
-        parse_ns(row.Timestamp) or 0,
+        row_time_ns(row),
         row.Body,
         row.SeverityText,
         row.HostName,

@@ -20,15 +20,13 @@ from logpost.formats.fields import read_document, read_level, read_time
 from logpost.formats.json_text import Document, read_json
 from logpost.formats.levels import LEVEL_OF
 from logpost.formats.times import Times
-from logpost.record import LEVELS, Src, format_ts
+from logpost.record import SEVERITY_NUMBERS, Src, format_ts, parse_ts
 from logpost_web.indexer.attributes import is_rewritten, mended
 from logpost_web.indexer.limits import DEFAULT_LIMITS, TRUNCATED, Limits, cut_attributes, cut_text
 from logpost_web.store.columns import words_column
-from logpost_web.store.schema import MAX_NS, MIN_NS
+from logpost_web.time_limits import MAX_NS, MIN_NS
 
-# OpenTelemetry's severity numbers: the first of each range.
-_SEVERITY: dict[str, int] = {level: 1 + 4 * number for number, level in enumerate(LEVELS)}
-_LEVELS = {written: (level, _SEVERITY[level]) for written, level in LEVEL_OF.items()}
+_LEVELS = {written: (level, SEVERITY_NUMBERS[level]) for written, level in LEVEL_OF.items()}
 
 MAX_STREAM_ID = 200
 """Characters; the ids of all streams that are read are kept in memory."""
@@ -36,13 +34,12 @@ UNREAD = "logpost.unread"
 """The attribute of a row whose message could not be read, though it should: the name of the error."""
 NO_ATTRIBUTES = msgspec.Raw(b"{}")
 _NO_RANGE = Src(id="", start=0, end=0)
-# A time that the store takes as it is: inside its years, and a day that every month has.
+# A time that the store takes as it is, without being read, as nearly all are: inside its years, and a day that every
+# month has.
 _STORE_TIME = re.compile(
     r"(?:19|20|21)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z"
 )
-_FRACTION = re.compile(r"[.,](\d+)")
 _BYTE_ORDER_MARK = "\ufeff".encode()
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 class _Record(msgspec.Struct, gc=False):
@@ -283,8 +280,9 @@ def encode(rows: Sequence[Row]) -> bytes:
 
 def _store_time(text: str, otherwise_ns: int) -> tuple[str, str]:
     """(the time as the store takes it, a note of the original when it had to be changed)."""
-    ns = parse_ns(text)
-    if ns is None:
+    try:
+        ns: int | None = parse_ts(text)
+    except ValueError:
         ns = read_time(text, Times(datetime.UTC), otherwise_ns)
     clamped = min(max(otherwise_ns if ns is None else ns, MIN_NS), MAX_NS)
     return format_ts(clamped), "" if clamped == ns else text
@@ -298,21 +296,7 @@ def _other_level(text: str) -> tuple[str, int]:
 
 def row_time_ns(row: Row) -> int:
     """The row's time in Unix nanoseconds."""
-    ns = parse_ns(row.Timestamp)
-    assert ns is not None
-    return ns
-
-
-def parse_ns(text: str) -> int | None:
-    """Unix nanoseconds of a time as RFC 3339 writes it; None for what is none."""
-    try:
-        moment = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    fraction = _FRACTION.search(text)
-    nanoseconds = int(fraction[1][:9].ljust(9, "0")) if fraction else 0
-    whole = moment.replace(microsecond=0, tzinfo=moment.tzinfo or datetime.UTC) - _EPOCH
-    return (whole.days * 86_400 + whole.seconds) * 10**9 + nanoseconds
+    return parse_ts(row.Timestamp)
 
 
 def _with(attributes: bytes, key: str, value: str | bool) -> bytes:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from logpost.controls import INVISIBLE
+from logpost.query.fields import RECORD_FIELDS
+from logpost.record import LEVELS
 from logpost_web.pages.templates import render
+from logpost_web.query.excerpt import BEFORE_MATCH, EXCERPT_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,15 @@ QUICK_RANGES = (
     QuickRange("-30d", "Last 30 days"),
     QuickRange("all", "All time"),
 )
-DEFAULT_START = "-1h"
+VOCABULARY = {
+    "default_start": "-1h",
+    "fields": tuple(RECORD_FIELDS),
+    "levels": LEVELS,
+    "invisible": INVISIBLE,
+    "excerpt_characters": EXCERPT_CHARACTERS,
+    "before_match": BEFORE_MATCH,
+}
+"""What page and server must call alike (`static/vocabulary.js`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +52,13 @@ class SearchPage:
 
     query: str
     quick_ranges: tuple[QuickRange, ...]
-    default_start: str
+    vocabulary: Mapping[str, object]
 
 
 async def search_page(request: Request) -> Response:
     context = SearchPage(
-        query=request.query_params.get("q", ""), quick_ranges=QUICK_RANGES, default_start=DEFAULT_START
+        query=request.query_params.get("q", ""),
+        quick_ranges=QUICK_RANGES,
+        vocabulary=VOCABULARY,
     )
     return render("search.html", context)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 
+from logpost.record import parse_ts
 from logpost_web.errors import BadArgumentError
+from logpost_web.time_limits import END_NS, MIN_NS
 
 SECOND_NS = 1_000_000_000
 UNITS = {"ms": 10**6, "s": SECOND_NS, "m": 60 * SECOND_NS, "h": 3600 * SECOND_NS, "d": 86400 * SECOND_NS}
 UNITS["w"] = 7 * UNITS["d"]
-
-MIN_NS = -2_208_988_800 * SECOND_NS
-MAX_NS = 2**63 - 1
-"""The years 1900 to 2262: what the store's time column holds. A time outside is moved to its end."""
 
 _DURATION = r"(?:\d{1,9}(?:\.\d+)?(?:ms|[smhdw]))+"
 _RELATIVE = re.compile(rf"(?:now)?\s*-\s*({_DURATION})")
@@ -63,12 +60,10 @@ def _from_rfc_3339(found: re.Match[str], text: str) -> int:
     # An unescaped + in a URL arrives as a space.
     offset = "+00:00" if zone in ("", "Z", "z") else zone if zone[0] == "-" else "+" + zone.lstrip("+ ")
     try:
-        moment = datetime.datetime.fromisoformat(f"{date}T{minutes or '00:00'}:{seconds or '00'}{offset}")
+        return parse_ts(f"{date}T{minutes or '00:00'}:{seconds or '00'}.{fraction or '0'}{offset}")
     except ValueError as error:
         raise BadArgumentError(f"{text!r} is no time: {error}") from error
-    since = moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-    return (since.days * 86400 + since.seconds) * SECOND_NS + int(fraction.ljust(9, "0") or 0)
 
 
 def _clamp(ns: int) -> int:
-    return min(max(ns, MIN_NS), MAX_NS)
+    return min(max(ns, MIN_NS), END_NS)

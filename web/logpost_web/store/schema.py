@@ -156,8 +156,3 @@ ORDER BY (Topic, TopicId, Partition, Start)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 """
 # Offsets that are no rows and why: see logpost_web/store/stepped_over_table.py.
-
-MIN_NS = -2_208_988_800 * 10**9
-"""1900-01-01T00:00:00Z, the first moment that DateTime64(9) holds, in Unix nanoseconds."""
-MAX_NS = (2**63 - 1) // 10**9 * 10**9 - 1
-"""2262-04-11T23:47:15.999999999Z, the end of the last full second; the moment behind it still has 64 bits."""

@@ -3,6 +3,7 @@
 import { visible } from "./controls.js";
 import { element, levelClass } from "./rows.js";
 import { axisTime, localDate, localTime, shortTime } from "./times.js";
+import { LEVELS } from "./vocabulary.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 100;
@@ -15,7 +16,7 @@ const [MINUTE, HOUR, DAY] = [60, 3600, 86400];
 const LABEL_SECONDS = [0.1, 0.5, 1, 5, 10, 30, MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR,
   6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 91 * DAY, 365 * DAY, 3650 * DAY];
 /** From the bottom up: what matters most stands on the line. */
-export const LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", ""];
+const STACKED = [...LEVELS].reverse().concat("");
 
 export class Histogram {
   /** `zoom(start, end)`: called with two times as the API writes them. */
@@ -157,8 +158,8 @@ function said(level, name, lines) {
 }
 
 function rank(level) {
-  const found = LEVELS.indexOf(level);
-  return found < 0 ? LEVELS.length : found;
+  const found = STACKED.indexOf(level);
+  return found < 0 ? STACKED.length : found;
 }
 
 function bars(bucket, index, most) {

@@ -7,6 +7,7 @@ import { RangePanel } from "./range.js";
 import { element, filterButton, isAbove, levelClass, rowElement, rowKey } from "./rows.js";
 import { ALL, apiArguments, readState, withFilter, writeState } from "./state.js";
 import { age, inRange, shortTime } from "./times.js";
+import { DEFAULT_START } from "./vocabulary.js";
 
 const PAGE = 100;
 const MOST_LIVE_ROWS = 1000;
@@ -233,7 +234,7 @@ $("results").addEventListener("click", (event) => {
 $("older").addEventListener("click", loadOlder);
 $("live").addEventListener("click", () => {
   const on = $("live").getAttribute("aria-pressed") !== "true";
-  if (on && state.end) go({ end: "", start: state.start.startsWith("-") ? state.start : "-1h" });
+  if (on && state.end) go({ end: "", start: state.start.startsWith("-") ? state.start : DEFAULT_START });
   setLive(on);
 });
 addEventListener("popstate", () => {

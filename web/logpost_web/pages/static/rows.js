@@ -4,12 +4,10 @@ import { WrittenNumber, get } from "./api.js";
 import { visible } from "./controls.js";
 import { attributeField, filterText } from "./state.js";
 import { localDate, localTime } from "./times.js";
+import { LEVELS, PART, PART_BEFORE_MATCH } from "./vocabulary.js";
 
 const SHOWN = 2000;
 const BEFORE_MATCH = 200;
-/** Characters of a part of a message, as the API sends it, and in front of its first match. */
-const PART = 4096;
-const PART_BEFORE_MATCH = 200;
 
 export function element(name, properties = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
@@ -57,7 +55,7 @@ export function rowElement(row) {
 }
 
 export function levelClass(level) {
-  return /^(trace|debug|info|warn|error|fatal)$/.test(level) ? `level-${level}` : "level-none";
+  return LEVELS.includes(level) ? `level-${level}` : "level-none";
 }
 
 function value(field, text) {

@@ -1,6 +1,7 @@
 // What the page shows, as it stands in the address: query and time range. Pure.
 
-export const DEFAULT_START = "-1h";
+import { DEFAULT_START, FIELDS } from "./vocabulary.js";
+
 export const ALL = "all";
 
 /** `start` and `end` are what the API takes; `all` is an open start, an empty end is now. */
@@ -35,7 +36,6 @@ export function apiArguments({ q, start, end }) {
 const CONTROL = /[\p{Cc}\u2028\u2029]/u;
 const NAMED = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 const LONGEST = 2000;
-const FIELDS = new Set(["message", "service", "host", "level", "trace_id", "span_id", "file", "topic", "partition", "offset"]);
 
 /** How a query names an attribute; null where no query can be typed that does: it has a line break or its like. */
 export function attributeField(path) {

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+from logpost.controls import one_line
 
 
 def as_text(path: Path | str) -> str:
@@ -15,8 +14,8 @@ def as_text(path: Path | str) -> str:
 
 
 def as_one_line(path: Path | str) -> str:
-    """As `as_text`, and control characters escaped too: what log messages say."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), as_text(path))
+    """As `as_text`, and what is not seen escaped too: what log messages say."""
+    return one_line(as_text(path))
 
 
 def exact(path: Path | str) -> str:

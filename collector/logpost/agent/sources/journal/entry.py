@@ -11,19 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from logpost.formats import Parsed
-from logpost.record import Level
+from logpost.formats.levels import SYSLOG
 
-# syslog(3): emerg, alert, crit, err, warning, notice, info, debug
-LEVELS: dict[str, Level] = {
-    "0": "fatal",
-    "1": "fatal",
-    "2": "fatal",
-    "3": "error",
-    "4": "warn",
-    "5": "info",
-    "6": "info",
-    "7": "debug",
-}
+LEVELS = {str(priority): level for priority, level in enumerate(SYSLOG)}
 _TOO_LONG = 18
 """Digits of a time in microseconds that no calendar has."""
 INFO = "6"
