@@ -22,8 +22,9 @@ from logpost.config import StoreConfig
 from logpost.query.filters.event import Event
 from logpost.query.filters.match import compile_match
 from logpost.query.syntax import parse
-from logpost_web.indexer.row import Position, Row, encode, to_row
+from logpost_web.indexer.row import Position, to_row
 from logpost_web.query.condition import compile_condition
+from logpost_web.store.row import Row, encode
 from logpost_web.store.store import Store
 
 BLOCK_ROWS = 50_000

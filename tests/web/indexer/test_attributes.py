@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from logpost_web.indexer.attributes import is_refused, is_rewritten
 from logpost_web.indexer.block_writer import write
-from logpost_web.indexer.row import Position, Row, to_row
+from logpost_web.indexer.row import Position, to_row
 from logpost_web.store.errors import QueryError
+from logpost_web.store.row import Row
 from logpost_web.store.store import Store
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from logpost_web.indexer.block_writer import missing, write
-from logpost_web.indexer.row import Position, Row, to_row
-from logpost_web.indexer.stored import stored_offsets, stored_ranges
+from logpost_web.indexer.row import Position, to_row
+from logpost_web.store.row import Row
 from logpost_web.store.store import Store
+from logpost_web.store.stored import stored_offsets, stored_ranges
 
 TS = '"ts":"2026-11-22T10:51:07.123456789Z"'
 
@@ -89,7 +90,7 @@ def test_times_keep_their_nanoseconds(store: Store) -> None:
 def test_what_is_missing_after_a_failure_is_asked_of_the_store(store: Store) -> None:
     rows = [good(offset) for offset in range(6)]
     write(store, [rows[1], rows[4]])
-    assert [row.Offset for row in missing(store, rows)] == [0, 2, 3, 5]
+    assert [row.offset for row in missing(store, rows)] == [0, 2, 3, 5]
 
 
 def test_stored_offsets_are_those_of_this_topic_from_there_on(store: Store) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logpost_web.indexer.limits import Limits, cut_attributes, cut_text
-from logpost_web.indexer.row import Position, Row, is_cut, to_row
+from logpost_web.indexer.row import Position, is_cut, to_row
+from logpost_web.store.row import Row
 
 LIMITS = Limits(message=100, attributes=400)
 
@@ -24,12 +25,12 @@ def record(message: str, attrs: object = None) -> bytes:
 
 
 def attributes(row: Row) -> dict[str, object]:
-    return msgspec.json.decode(row.LogAttributes, type=dict[str, object])
+    return msgspec.json.decode(row.attrs, type=dict[str, object])
 
 
 def test_what_fits_stays_whole() -> None:
     made = row(record("é" * 50, {"a": "x" * 300}))
-    assert (made.Body, made.BodyBytes, is_cut(made)) == ("é" * 50, 0, False)
+    assert (made.message, made.message_bytes, is_cut(made)) == ("é" * 50, 0, False)
 
 
 @pytest.mark.parametrize(
@@ -37,14 +38,14 @@ def test_what_fits_stays_whole() -> None:
 )
 def test_a_message_is_cut_at_the_border_of_a_character(message: str, kept: str) -> None:
     made = row(record(message, {"a": 1}))
-    assert (made.Body, made.BodyBytes, made.SeverityText) == (kept, len(message.encode()), "error")
+    assert (made.message, made.message_bytes, made.level) == (kept, len(message.encode()), "error")
     assert attributes(made) == {"a": 1, "truncated": True}
     assert is_cut(made)
 
 
 def test_text_of_anyone_is_cut_too() -> None:
     made = row(b"\xff" + b"x" * 200)
-    assert (len(made.Body.encode()), made.BodyBytes) == (100, 203)
+    assert (len(made.message.encode()), made.message_bytes) == (100, 203)
     assert attributes(made) == {"logpost.encoding": "not utf-8", "truncated": True}
 
 
@@ -54,7 +55,7 @@ def test_a_mark_that_is_there_is_not_set_twice() -> None:
 
 def test_a_value_that_was_cut_as_it_arrived_tells_its_size() -> None:
     made = row(b"x" * 100, size=300_000_000)
-    assert (made.Body, made.BodyBytes) == ("x" * 100, 300_000_000)
+    assert (made.message, made.message_bytes) == ("x" * 100, 300_000_000)
     assert attributes(made) == {"truncated": True}
 
 
@@ -64,9 +65,9 @@ def test_small_attributes_stay_and_large_ones_become_their_beginning() -> None:
     assert (found["status"], found["ratio"], found["truncated"]) == (500, 0.5, True)
     assert str(found["big"]).startswith('é"é"')
     assert str(found["list"]).startswith("[0,1,2,")
-    assert len(bytes(made.LogAttributes)) <= 400
+    assert len(bytes(made.attrs)) <= 400
     assert is_cut(made)
-    assert (made.Body, made.BodyBytes) == ("m", 0)
+    assert (made.message, made.message_bytes) == ("m", 0)
 
 
 def test_attributes_without_room_are_counted() -> None:

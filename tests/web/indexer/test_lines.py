@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from logpost.record import Record, Src
 from logpost_web.indexer.block_writer import write
 from logpost_web.indexer.lines import Lines, line_of
-from logpost_web.indexer.row import Position, Row, to_row
-from logpost_web.indexer.stored import PLACES_A_STATEMENT, stored_lines
+from logpost_web.indexer.row import Position, to_row
+from logpost_web.store.row import Row
 from logpost_web.store.store import Store
+from logpost_web.store.stored import PLACES_A_STATEMENT, stored_lines
 
 PLACE = ("s", 20)
 TS = "2026-11-22T10:51:07.5Z"
@@ -72,7 +73,7 @@ def test_lines_elsewhere_are_not_compared() -> None:
     known.add_row(row())
     known.add(line_of(row()))
     there = row()
-    there.StreamTo = 30
+    there.stream_to = 30
     assert not known.has(there)
 
 
@@ -105,12 +106,12 @@ def test_what_the_store_has_is_known_when_it_comes_again(store: Store, several: 
         record = Record(ts=TS, message=f"line\n{number}\x00é", level="error", file="/x", attrs=attrs, src=src)
         rows.append(to_row(msgspec.json.encode(record), Position("logs", 0, "id", number, 0), 0))
     write(store, rows)
-    places = [(row.StreamId, row.StreamTo) for row in rows]
+    places = [(row.stream_id, row.stream_to) for row in rows]
     known = Lines(places)
     for line in stored_lines(store, places):
         known.add(line)
     for row in rows:
-        assert known.has(row), json.dumps(several[row.Offset])
+        assert known.has(row), json.dumps(several[row.offset])
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_many_places_are_asked_for_in_several_statements(store: Store) -> None:
     places = [("s", end) for end in range(1, PLACES_A_STATEMENT + 20)]
     rows = [row(message=str(end)) for _, end in places]
     for one, (_, end) in zip(rows, places, strict=True):
-        one.StreamFrom, one.StreamTo = end - 1, end
+        one.stream_from, one.stream_to = end - 1, end
     write(store, rows)
     assert sorted(int(line.body) for line in stored_lines(store, places)) == [end for _, end in places]
     assert list(stored_lines(store, [])) == []

@@ -1,7 +1,8 @@
 """The store's account of a partition, and how reading goes on by it. Pure."""
 
-from logpost_web.indexer.manifest import CHUNK, Chunk, Last, Manifest
+from logpost_web.indexer.manifest import Last, Manifest
 from logpost_web.indexer.reading import Bounds, Reading
+from logpost_web.store.manifest_table import CHUNK, Chunk
 
 FIRST = "a/topic+id"
 
@@ -26,7 +27,7 @@ def test_what_was_taken_is_written_in_chunks_and_read_back() -> None:
     taken = manifest()
     taken.take(10, CHUNK + 5, {(FIRST, 0): 7, (FIRST, 1): 5}, Last(CHUNK + 4, 99))
     lines = taken.changes()
-    assert [(one.Chunk, one.Start, one.End, one.Rows, one.LastOffset) for one in lines] == [
+    assert [(one.number, one.start, one.end, one.rows, one.last_offset) for one in lines] == [
         (0, 10, CHUNK, 7, -1),
         (1, CHUNK, CHUNK + 5, 5, CHUNK + 4),
     ]
@@ -39,9 +40,9 @@ def test_what_was_taken_is_written_in_chunks_and_read_back() -> None:
 def test_a_later_line_of_a_chunk_replaces_the_earlier_one() -> None:
     taken = manifest()
     taken.take(0, 5, {(FIRST, 0): 5}, Last(4, 1))
-    [before] = [(one.Version, one.Rows) for one in taken.changes()]
+    [before] = [(one.version, one.rows) for one in taken.changes()]
     taken.take(5, 9, {(FIRST, 0): 3}, Last(8, 2))
-    [after] = [(one.Version, one.Rows) for one in taken.changes()]
+    [after] = [(one.version, one.rows) for one in taken.changes()]
     assert after > before
     assert after[1] == 8
 
@@ -113,6 +114,6 @@ def test_a_second_life_has_ids_of_its_own_and_the_first_keeps_its_rows() -> None
 def test_rows_of_an_earlier_life_cannot_come_again() -> None:
     taken = manifest(chunk(0, 0, 450, 450))
     taken.begin_life(0)
-    first = next(one for one in taken.chunks() if one.TopicId == FIRST)
+    first = next(one for one in taken.chunks() if one.topic_id == FIRST)
     assert taken.lose(first, 400, taken.readable_from(first, 0)) == 50
     assert Reading(taken, bounds(0, 10)).position == 0

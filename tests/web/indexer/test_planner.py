@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import msgspec
 
 from logpost.record import Record, Src
-from logpost_web.indexer.intervals import IntervalSet
 from logpost_web.indexer.lines import Lines, line_of
 from logpost_web.indexer.planner import MAX_STREAMS, Plan, Planner
-from logpost_web.indexer.row import Position, Row, to_row
+from logpost_web.indexer.row import Position, to_row
+from logpost_web.store.intervals import IntervalSet
+from logpost_web.store.row import Row
 
 KEY = ("logs", 0)
 
@@ -39,7 +40,7 @@ def settled(plan: Plan, stored: Sequence[Row] = ()) -> Plan:
 
 
 def offsets(plan: Plan) -> list[int]:
-    return [row.Offset for row in plan.rows]
+    return [row.offset for row in plan.rows]
 
 
 def test_an_offset_that_the_store_has_is_skipped() -> None:
@@ -58,7 +59,7 @@ def test_other_lines_at_bytes_that_the_store_has_are_another_life() -> None:
     plan = planner(ranges={"s": IntervalSet([(0, 20)])}).plan([row(7, src(0, 10)), row(8, src(10, 20), "another")])
     settled(plan, [row(1, src(0, 10)), row(2, src(10, 20))])
     assert (offsets(plan), plan.known_ranges) == ([8], 1)
-    assert [one.Offset for one in plan.conflicts] == [8]
+    assert [one.offset for one in plan.conflicts] == [8]
 
 
 def test_a_line_sent_twice_within_a_block_is_one_row() -> None:

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logpost.record import Record, Src
-from logpost_web.indexer.intervals import IntervalSet
 from logpost_web.indexer.lines import Lines, line_of
 from logpost_web.indexer.planner import Planner
-from logpost_web.indexer.row import Position, Row, to_row
+from logpost_web.indexer.row import Position, to_row
+from logpost_web.store.intervals import IntervalSet
+from logpost_web.store.row import Row
 
 KEY = ("logs", 0)
 LINES = 6
@@ -56,13 +57,13 @@ class Box:
         self.planner = Planner()
 
     def take(self, rows: list[Row]) -> None:
-        if rows and not self.planner.is_continued(KEY, rows[0].Offset):
-            known = IntervalSet((row.Offset, row.Offset + 1) for row in self.stored)
-            self.planner.learn_partition(KEY, rows[0].Offset, known)
+        if rows and not self.planner.is_continued(KEY, rows[0].offset):
+            known = IntervalSet((row.offset, row.offset + 1) for row in self.stored)
+            self.planner.learn_partition(KEY, rows[0].offset, known)
         streams = self.planner.unknown_streams(rows)
         self.planner.learn_streams(
             {
-                stream: IntervalSet((row.StreamFrom, row.StreamTo) for row in self.stored if row.StreamId == stream)
+                stream: IntervalSet((row.stream_from, row.stream_to) for row in self.stored if row.stream_id == stream)
                 for stream in streams
             }
         )
@@ -72,7 +73,7 @@ class Box:
             known_lines.add_row(row)
         doubtful = plan.doubtful(known_lines)
         for row in self.stored:
-            if (row.StreamId, row.StreamTo) in doubtful:
+            if (row.stream_id, row.stream_to) in doubtful:
                 known_lines.add(line_of(row))
         plan.settle(known_lines)
         self.block += plan.rows
@@ -116,7 +117,7 @@ def test_each_line_at_its_bytes_is_stored_once(
             taken = committed
     box.take(rows[taken:])
     box.flush()
-    found = Counter((row.StreamId, row.StreamTo, row.Body) for row in box.stored)
+    found = Counter((row.stream_id, row.stream_to, row.message) for row in box.stored)
     expected = {(record.src.id, record.src.end, record.message) for record in topic if record.src}
     assert set(found) == expected
     assert max(found.values(), default=1) == 1

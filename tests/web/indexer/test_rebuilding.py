@@ -2,9 +2,9 @@
 
 import json
 
-from logpost_web.indexer.manifest import Chunk
 from logpost_web.indexer.rebuilding import copy_rest
 from logpost_web.store import manifest_table, rebuild
+from logpost_web.store.manifest_table import Chunk
 from logpost_web.store.store import Store
 
 ID = "topic-id"
@@ -16,22 +16,22 @@ def insert(store: Store, text: str, *offsets: int) -> None:
 
 
 def line(store: Store) -> Chunk:
-    [values] = manifest_table.read(store)
-    return Chunk(*values)
+    [found] = manifest_table.read(store)
+    return found
 
 
 def test_as_many_rows_as_before_but_others(store: Store) -> None:
     insert(store, "old", 0, 1, 2, 3)
     manifest_table.write(store, [Chunk("logs", ID, 0, 0, 0, 4, 4)])
     store.begin_rebuild()
-    assert (line(store).Rows, line(store).Lacks) == (0, 4)
+    assert (line(store).rows, line(store).lacks) == (0, 4)
     insert(store, "new", 2, 3, 4, 5)
-    manifest_table.write(store, [Chunk("logs", ID, 0, 0, 2, 6, 4, 4, Version=9)])
+    manifest_table.write(store, [Chunk("logs", ID, 0, 0, 2, 6, 4, 4, version=9)])
     assert copy_rest(store) == 2
     found = [text for (text,) in store.query("SELECT Body FROM otel_logs ORDER BY Offset").rows]
     assert found == ["old 0", "old 1", "new 2", "new 3", "new 4", "new 5"]
     counted = line(store)
-    assert (counted.Start, counted.End, counted.Rows, counted.Lacks, counted.Lost) == (0, 6, 6, 0, 0)
+    assert (counted.start, counted.end, counted.rows, counted.lacks, counted.lost) == (0, 6, 6, 0, 0)
     assert not rebuild.is_running(store)
 
 
@@ -40,23 +40,23 @@ def test_what_neither_the_topic_nor_the_old_rows_had_is_lost(store: Store) -> No
     manifest_table.write(store, [Chunk("logs", ID, 0, 0, 0, 5, 5)])  # three of them vanished
     store.begin_rebuild()
     insert(store, "new", 4)
-    manifest_table.write(store, [Chunk("logs", ID, 0, 0, 4, 5, 1, 5, Version=9)])
+    manifest_table.write(store, [Chunk("logs", ID, 0, 0, 4, 5, 1, 5, version=9)])
     assert copy_rest(store) == 2
     counted = line(store)
-    assert (counted.Rows, counted.Lacks, counted.Lost) == (3, 0, 2)
+    assert (counted.rows, counted.lacks, counted.lost) == (3, 0, 2)
 
 
 def test_a_rebuild_that_begins_twice_forgets_nothing(store: Store) -> None:
     """It may be killed when it has voided the manifest."""
     manifest_table.write(
         store,
-        [Chunk("logs", ID, 0, 0, 0, 5, 3, Lost=2, LastOffset=4, LastMark=7), Chunk("logs", f"{ID}@2@3", 0, 0, 3, 3)],
+        [Chunk("logs", ID, 0, 0, 0, 5, 3, lost=2, last_offset=4, last_mark=7), Chunk("logs", f"{ID}@2@3", 0, 0, 3, 3)],
     )
     for _ in range(2):
         store.begin_rebuild()
         rebuild.end(store)
-    lines = sorted((Chunk(*values) for values in manifest_table.read(store)), key=lambda one: one.TopicId)
-    assert [(one.TopicId, one.Start, one.End, one.Rows, one.Lacks, one.Lost) for one in lines] == [
+    lines = sorted(manifest_table.read(store), key=lambda one: one.topic_id)
+    assert [(one.topic_id, one.start, one.end, one.rows, one.lacks, one.lost) for one in lines] == [
         (ID, 0, 0, 0, 5, 2),
         (f"{ID}@2@3", 3, 3, 0, 0, 0),
     ]

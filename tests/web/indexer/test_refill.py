@@ -15,9 +15,9 @@ from logpost.config import Config, KafkaConfig
 from logpost.record import Src
 from logpost_broker.broker import EMBEDDED, Broker
 from logpost_web.indexer.indexer import Indexer
-from logpost_web.indexer.manifest import CHUNK
 from logpost_web.indexer.progress import Progress
 from logpost_web.store.check import check
+from logpost_web.store.manifest_table import CHUNK
 from logpost_web.store.store import Store
 from tests.support.appliance import await_condition
 from tests.web.indexer.test_away import Box

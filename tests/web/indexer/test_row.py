@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from logpost.formats import LineParser
 from logpost.record import Record, Src, format_ts
 from logpost_web.indexer.limits import Limits
-from logpost_web.indexer.row import MAX_STREAM_ID, UNREAD, Position, Row, encode, plain_attributes, to_row
+from logpost_web.indexer.row import MAX_STREAM_ID, UNREAD, Position, plain_attributes, to_row
+from logpost_web.store.row import Row, encode
 
 ARRIVED = "2026-11-22T10:00:00.000000000Z"
 ARRIVED_NS = int(datetime.datetime(2026, 11, 22, 10, tzinfo=datetime.UTC).timestamp()) * 10**9
@@ -26,7 +27,7 @@ def row(value: bytes | None) -> Row:
 
 
 def attributes(row: Row) -> object:
-    return msgspec.json.decode(row.LogAttributes)
+    return msgspec.json.decode(row.attrs)
 
 
 def test_a_record_keeps_all_its_fields() -> None:
@@ -43,19 +44,19 @@ def test_a_record_keeps_all_its_fields() -> None:
         src=Src(id="9f2c", start=1024, end=1087),
     )
     made = row(msgspec.json.encode(record))
-    assert made.Timestamp == record.ts
-    assert (made.Body, made.HostName, made.ServiceName) == ("hello", "web-1", "nginx")
-    assert (made.SeverityText, made.SeverityNumber) == ("error", 17)
-    assert (made.TraceId, made.SpanId, made.FilePath) == ("t", "s", "/var/log/x.log")
-    assert (made.StreamId, made.StreamFrom, made.StreamTo) == ("9f2c", 1024, 1087)
-    assert (made.Topic, made.TopicId, made.Partition, made.Offset) == ("logs", "id", 3, 42)
+    assert made.ts == record.ts
+    assert (made.message, made.host, made.service) == ("hello", "web-1", "nginx")
+    assert (made.level, made.severity) == ("error", 17)
+    assert (made.trace_id, made.span_id, made.file) == ("t", "s", "/var/log/x.log")
+    assert (made.stream_id, made.stream_from, made.stream_to) == ("9f2c", 1024, 1087)
+    assert (made.topic, made.topic_id, made.partition, made.offset) == ("logs", "id", 3, 42)
     assert attributes(made) == record.attrs
 
 
 def test_a_byte_order_mark_hides_no_object() -> None:
     made = row(b'\xef\xbb\xbf{"time":"2026-11-22T10:51:07.123Z","level":"warn","msg":"m"}')
-    assert (made.Timestamp, made.SeverityText, made.Body) == (SENT_NS, "warn", "m")
-    assert row(b"\xef\xbb\xbf text").Body == "\ufeff text"
+    assert (made.ts, made.level, made.message) == (SENT_NS, "warn", "m")
+    assert row(b"\xef\xbb\xbf text").message == "\ufeff text"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_a_byte_order_mark_hides_no_object() -> None:
 )
 def test_what_is_no_object_is_text_at_the_time_of_its_arrival(value: bytes) -> None:
     made = row(value)
-    assert (made.Body, made.Timestamp) == (value.decode(), ARRIVED)
+    assert (made.message, made.ts) == (value.decode(), ARRIVED)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_what_is_no_object_is_text_at_the_time_of_its_arrival(value: bytes) -> N
 )
 def test_json_of_anyone_is_read_as_a_json_line(value: object, stored: tuple[str, ...], attrs: object) -> None:
     made = row(msgspec.json.encode(value))
-    assert (made.Timestamp, made.SeverityText, made.ServiceName, made.Body) == stored
+    assert (made.ts, made.level, made.service, made.message) == stored
     assert attributes(made) == attrs
 
 
@@ -116,7 +117,7 @@ def test_json_of_anyone_reads_as_the_same_line_of_a_file() -> None:
     line = '{"Time":"2026-11-22 11:51:07,5","lvl":"wrn","msg":"hi","n":1.10,"n":NaN,"trace":{"id":"t"},"file":"a.py"}'
     made, parsed = row(line.encode()), LineParser(datetime.UTC).parse(line, ARRIVED_NS)
     assert parsed.ts_ns is not None
-    assert (made.Timestamp, made.SeverityText, made.Body, made.TraceId, bytes(made.LogAttributes)) == (
+    assert (made.ts, made.level, made.message, made.trace_id, bytes(made.attrs)) == (
         format_ts(parsed.ts_ns),
         parsed.level,
         parsed.message,
@@ -128,7 +129,7 @@ def test_json_of_anyone_reads_as_the_same_line_of_a_file() -> None:
 def test_a_record_of_ours_with_a_null_keeps_its_place_in_its_stream() -> None:
     src = b'"src":{"id":"s","from":1,"to":2},"file":"/x","host":null,"span_id":null'
     made = row(b"{%s,%s}" % (TS, src))
-    assert (made.StreamId, made.StreamFrom, made.StreamTo, made.FilePath) == ("s", 1, 2, "/x")
+    assert (made.stream_id, made.stream_from, made.stream_to, made.file) == ("s", 1, 2, "/x")
     assert attributes(made) == {"host": None, "span_id": None}
 
 
@@ -144,19 +145,19 @@ def test_a_record_of_ours_with_a_null_keeps_its_place_in_its_stream() -> None:
 )
 def test_a_value_that_json_cannot_hold_costs_only_itself(value: bytes, kept: bytes | None) -> None:
     made = row(b'{%s,"level":"error","service":"shop","attrs":{"status":500,"bad":%s}}' % (TS, value))
-    assert (made.Timestamp[:19], made.Body, made.SeverityText, made.ServiceName) == (SENT[:19], "m", "error", "shop")
-    found = msgspec.json.decode(made.LogAttributes, type=dict[str, msgspec.Raw])
+    assert (made.ts[:19], made.message, made.level, made.service) == (SENT[:19], "m", "error", "shop")
+    found = msgspec.json.decode(made.attrs, type=dict[str, msgspec.Raw])
     assert bytes(found["status"]) == b"500"
     assert kept is None or bytes(found["bad"]) == kept
 
 
 def test_a_tombstone_is_an_empty_row() -> None:
-    assert row(None).Body == ""
+    assert row(None).message == ""
 
 
 def test_bytes_that_are_not_utf8_are_marked() -> None:
     made = row(b"caf\xe9")
-    assert made.Body == "caf\ufffd"
+    assert made.message == "caf\ufffd"
     assert attributes(made) == {"logpost.encoding": "not utf-8"}
 
 
@@ -171,7 +172,7 @@ def test_bytes_that_are_not_utf8_are_marked() -> None:
 )
 def test_a_time_that_the_store_cannot_hold_is_clamped_and_kept_beside(text: str, stored: str) -> None:
     made = row(msgspec.json.encode({"ts": text, "message": "x", "attrs": {"a": 1}}))
-    assert made.Timestamp == stored
+    assert made.ts == stored
     assert attributes(made) == {"a": 1, "logpost.ts": text}
 
 
@@ -185,7 +186,7 @@ def test_a_time_that_the_store_cannot_hold_is_clamped_and_kept_beside(text: str,
 )
 def test_a_time_in_another_form_is_the_same_time(text: str, stored: str) -> None:
     made = row(msgspec.json.encode({"ts": text, "message": "x"}))
-    assert (made.Timestamp, attributes(made)) == (stored, {})
+    assert (made.ts, attributes(made)) == (stored, {})
 
 
 def test_attributes_that_are_no_object_become_a_text() -> None:
@@ -242,7 +243,7 @@ SHAPES = st.recursive(
 @example('{"ts":"2026-11-22T10:51:07Z","message":"m","attrs":{"a":[1],"t":"2026-11-29T10:00:59.123-05:00"}}')
 def test_any_object_with_the_names_of_others_is_a_row(document: str) -> None:
     made = row(document.encode())
-    assert made.Body == document or json.loads(document)
+    assert made.message == document or json.loads(document)
     assert encode([made]).count(b"\n") == 1
 
 
@@ -251,9 +252,9 @@ def test_what_cannot_be_read_is_text_and_stops_nothing() -> None:
         raise KeyError(value)
 
     made = to_row("{Grüße \xff".encode() + b"\xff", POSITION, NOW, Limits(8, 100), fail)
-    assert (made.Body, made.BodyBytes, made.Timestamp, made.Offset) == ("{Grüße", 12, ARRIVED, 42)
-    assert (attributes(made), made.Words) == ({UNREAD: "KeyError"}, "{grüsse")
-    assert to_row(None, POSITION, NOW, read=fail).Body == ""
+    assert (made.message, made.message_bytes, made.ts, made.offset) == ("{Grüße", 12, ARRIVED, 42)
+    assert (attributes(made), made.words) == ({UNREAD: "KeyError"}, "{grüsse")
+    assert to_row(None, POSITION, NOW, read=fail).message == ""
 
 
 TS = b'"ts":"2026-11-22T10:51:07Z","message":"m"'
@@ -270,7 +271,7 @@ TS = b'"ts":"2026-11-22T10:51:07Z","message":"m"'
 )
 def test_fields_that_our_records_do_not_have_become_attributes(attrs: bytes, expected: object) -> None:
     made = row(b"{%s,%s" % (TS, attrs) + b',"user":"bob","n":{"x":[1]}}')
-    assert made.Body == "m"
+    assert made.message == "m"
     assert attributes(made) == expected
 
 
@@ -284,7 +285,7 @@ def test_fields_that_our_records_do_not_have_become_attributes(attrs: bytes, exp
 )
 def test_levels_have_one_spelling(level: str, text: str, number: int) -> None:
     made = row(b'{%s,"level":"%s"}' % (TS, level.encode()))
-    assert (made.SeverityText, made.SeverityNumber) == (text, number)
+    assert (made.level, made.severity) == (text, number)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +300,7 @@ def test_levels_have_one_spelling(level: str, text: str, number: int) -> None:
 )
 def test_a_range_that_cannot_be_is_none(src: bytes) -> None:
     made = row(b'{%s,"src":%s}' % (TS, src))
-    assert (made.Body, made.StreamId, made.StreamFrom, made.StreamTo) == ("m", "", 0, 0)
+    assert (made.message, made.stream_id, made.stream_from, made.stream_to) == ("m", "", 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -312,5 +313,5 @@ def test_a_range_that_cannot_be_is_none(src: bytes) -> None:
     ],
 )
 def test_a_message_outside_plain_ascii_has_its_words_beside_it(message: str, words: str) -> None:
-    assert row(msgspec.json.encode(Record(ts=ARRIVED, message=message))).Words == words
-    assert row(message.encode()).Words == words
+    assert row(msgspec.json.encode(Record(ts=ARRIVED, message=message))).words == words
+    assert row(message.encode()).words == words

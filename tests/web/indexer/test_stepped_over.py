@@ -13,7 +13,7 @@ def test_lines_that_the_store_lost_while_it_was_open_are_written_again(store: St
     records.add(("logs", 1), "topic-id", 0, 1, "their batch is damaged")
     records.save()
     lines = set(stepped_over_table.read(store))
-    assert {(line.Partition, line.Start, line.End) for line in lines} == {(0, 3, 5), (1, 0, 1)}
+    assert {(line.partition, line.start, line.end) for line in lines} == {(0, 3, 5), (1, 0, 1)}
     store.command("TRUNCATE TABLE otel_logs_stepped_over")
     records.load()
     records.save()

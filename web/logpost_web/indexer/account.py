@@ -9,15 +9,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from logpost.config import KafkaConfig
 from logpost_web.indexer import metrics
 from logpost_web.indexer.beginning import begin, save
-from logpost_web.indexer.manifest import CHUNK, Last
+from logpost_web.indexer.manifest import Last
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.probe import mark
 from logpost_web.indexer.progress import PartitionProgress, Progress
 from logpost_web.indexer.reading import Bounds, Reading
 from logpost_web.indexer.rebuilding import copy_rest, say_lost
 from logpost_web.indexer.received import Received
-from logpost_web.indexer.row import Row
 from logpost_web.indexer.stepped_over import SteppedOverRecords
+from logpost_web.store.manifest_table import CHUNK
+from logpost_web.store.row import Row
 from logpost_web.store.store import Store
 
 RETENTION = "the topic no longer has them: they were removed before they were indexed"
@@ -72,7 +73,7 @@ class Account:
 
     def keep(self, rows: Iterable[Row]) -> None:
         """These rows are in the store before the block is closed."""
-        self._kept.update((row.Topic, row.Partition, row.TopicId, row.Offset // CHUNK) for row in rows)
+        self._kept.update((row.topic, row.partition, row.topic_id, row.offset // CHUNK) for row in rows)
 
     def is_open(self) -> bool:
         """Whether something was looked at since the last block was closed."""

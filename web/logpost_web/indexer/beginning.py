@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from logpost.config import KafkaConfig
 from logpost_web.indexer import metrics
 from logpost_web.indexer.limits import UNLIMITED
-from logpost_web.indexer.manifest import CHUNK, ENDLESS, Chunk, Last, Manifest, kafka_id
+from logpost_web.indexer.manifest import ENDLESS, Last, Manifest, kafka_id
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.probe import Probe, mark
 from logpost_web.indexer.reading import Bounds, Reading
@@ -24,6 +24,7 @@ from logpost_web.indexer.rebuilding import copy_first, say_lost
 from logpost_web.indexer.received import Received
 from logpost_web.indexer.row import Position, row_time_ns, to_row
 from logpost_web.store import doubles, manifest_table, rebuild
+from logpost_web.store.manifest_table import CHUNK, Chunk
 from logpost_web.store.parts import broken_aside
 from logpost_web.store.schema import BEFORE, STEPPED_OVER, TABLE
 from logpost_web.store.store import Store
@@ -77,7 +78,7 @@ def begin(
     for manifest in manifests.values():
         for chunk, start, end in manifest.overtaken():
             manifest.leave(
-                chunk, manifest_table.count_offsets(store, chunk.Topic, chunk.TopicId, chunk.Partition, start, end)
+                chunk, manifest_table.count_offsets(store, chunk.topic, chunk.topic_id, chunk.partition, start, end)
             )
     if any(table == STEPPED_OVER for table, _ in broken_aside(store)):
         log.error("a part of %s is damaged: reading the topics again, to find what cannot be read", STEPPED_OVER)
@@ -104,9 +105,8 @@ def save(store: Store, manifests: Iterable[Manifest]) -> None:
 def _chunks(store: Store) -> dict[tuple[PartitionKey, str], list[Chunk]]:
     """What the manifest's table has, by partition and Kafka's id of its topic."""
     chunks: dict[tuple[PartitionKey, str], list[Chunk]] = defaultdict(list)
-    for line in manifest_table.read(store):
-        chunk = Chunk(*line)
-        chunks[(chunk.Topic, chunk.Partition), kafka_id(chunk.TopicId)].append(chunk)
+    for chunk in manifest_table.read(store):
+        chunks[(chunk.topic, chunk.partition), kafka_id(chunk.topic_id)].append(chunk)
     return chunks
 
 
@@ -116,7 +116,7 @@ def _find_losses(store: Store, manifest: Manifest, counted: Counted, log_start: 
     lacking = lost = 0
     for chunk, found, rows in _reduced(store, manifest, counted):
         readable_from = manifest.readable_from(chunk, log_start)
-        lacking += chunk.Rows - found
+        lacking += chunk.rows - found
         lost += manifest.lose(chunk, _count(store, chunk, readable_from, rows), readable_from)
     if lacking:
         metrics.STORE_LACKS.inc(lacking)
@@ -130,8 +130,8 @@ def _read_again(store: Store, manifest: Manifest, counted: Counted, log_start: i
     """All that the topic has, though its rows are there: they are recognised when they come."""
     for chunk in manifest.chunks():
         readable_from = manifest.readable_from(chunk, log_start)
-        if readable_from < chunk.End:
-            rows, _ = counted.get((chunk.Topic, chunk.TopicId, chunk.Partition, chunk.Chunk), (0, 0))
+        if readable_from < chunk.end:
+            rows, _ = counted.get(chunk.key, (0, 0))
             manifest.lose(chunk, _count(store, chunk, readable_from, rows), readable_from)
 
 
@@ -139,10 +139,9 @@ def _drop_doubles(store: Store, manifests: Iterable[Manifest], counted: Counted)
     """Chunks that have more rows than the manifest says may have some twice; whether any had."""
     found = 0
     for chunk in (chunk for manifest in manifests for chunk in manifest.chunks()):
-        place = (chunk.Topic, chunk.TopicId, chunk.Partition, chunk.Chunk)
-        rows, _ = counted.get(place, (0, 0))
-        if rows > chunk.Rows and (twice := doubles.count(store, place, CHUNK, rows)):
-            doubles.drop(store, place, CHUNK)
+        rows, _ = counted.get(chunk.key, (0, 0))
+        if rows > chunk.rows and (twice := doubles.count(store, chunk.key, CHUNK, rows)):
+            doubles.drop(store, chunk.key, CHUNK)
             found += twice
     if found:
         metrics.DAMAGE.labels("doubles").inc()
@@ -152,15 +151,15 @@ def _drop_doubles(store: Store, manifests: Iterable[Manifest], counted: Counted)
 
 def _lacking(store: Store, manifest: Manifest, counted: Counted) -> int:
     """Rows that are lost until the partition, which others read now or nobody, is read here again."""
-    return sum(chunk.Rows - found for chunk, found, _ in _reduced(store, manifest, counted))
+    return sum(chunk.rows - found for chunk, found, _ in _reduced(store, manifest, counted))
 
 
 def _reduced(store: Store, manifest: Manifest, counted: Counted) -> Iterator[tuple[Chunk, int, int]]:
     """Chunks that have fewer rows in the store than the manifest says, how many they have, and how many lie at any of
     their offsets."""
     for chunk in manifest.chunks():
-        rows, _ = counted.get((chunk.Topic, chunk.TopicId, chunk.Partition, chunk.Chunk), (0, 0))
-        if rows != chunk.Rows and (found := _count(store, chunk, chunk.End, rows)) < chunk.Rows:
+        rows, _ = counted.get(chunk.key, (0, 0))
+        if rows != chunk.rows and (found := _count(store, chunk, chunk.end, rows)) < chunk.rows:
             yield chunk, found, rows
 
 
@@ -168,7 +167,7 @@ def _count(store: Store, chunk: Chunk, end: int, rows: int) -> int:
     """Rows of a chunk below `end`, of `rows` that the store has of all its offsets."""
     if not rows:
         return 0
-    return manifest_table.count_offsets(store, chunk.Topic, chunk.TopicId, chunk.Partition, chunk.Start, end)
+    return manifest_table.count_offsets(store, chunk.topic, chunk.topic_id, chunk.partition, chunk.start, end)
 
 
 def _find_later_lives(
@@ -272,6 +271,6 @@ def _compare(
 def _is_content(record: Received, topic_id: str, content: tuple[int, str, str, int]) -> bool:
     position = Position(*record.partition, topic_id, record.offset, record.timestamp_ns, record.size)
     row = to_row(record.value, position, 0, UNLIMITED)
-    body = hashlib.md5(row.Body.encode(), usedforsecurity=False).hexdigest()
+    body = hashlib.md5(row.message.encode(), usedforsecurity=False).hexdigest()
     ns = row_time_ns(row) if record.has_time else content[0]
-    return (ns, body, row.StreamId, row.StreamFrom) == content
+    return (ns, body, row.stream_id, row.stream_from) == content

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from logpost.config import StoreConfig
 from logpost_web.indexer import metrics
 from logpost_web.indexer.block_writer import missing, write
-from logpost_web.indexer.row import Row
+from logpost_web.store.row import Row
 from logpost_web.store.store import Store
 
 

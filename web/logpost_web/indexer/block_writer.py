@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 from logpost_web.indexer import metrics
 from logpost_web.indexer.attributes import is_refused
-from logpost_web.indexer.row import Row, encode, mended_attributes, plain_attributes
-from logpost_web.indexer.stored import stored_offsets
+from logpost_web.indexer.row import mended_attributes, plain_attributes
 from logpost_web.store.errors import QueryError
+from logpost_web.store.row import Row, encode
 from logpost_web.store.store import Store
+from logpost_web.store.stored import stored_offsets
 
 
 def write(store: Store, rows: Sequence[Row]) -> None:
@@ -29,7 +30,7 @@ def write(store: Store, rows: Sequence[Row]) -> None:
 
 
 def _disarmed(row: Row) -> Row:
-    if not is_refused(bytes(row.LogAttributes)):
+    if not is_refused(bytes(row.attrs)):
         return row
     metrics.POISON.inc()
     return mended_attributes(row)
@@ -59,6 +60,8 @@ def missing(store: Store, rows: Sequence[Row]) -> list[Row]:
     """The rows that the store does not have. Raises QueryError."""
     first: dict[tuple[str, int, str], int] = {}
     for row in rows:
-        first.setdefault((row.Topic, row.Partition, row.TopicId), row.Offset)
+        first.setdefault((row.topic, row.partition, row.topic_id), row.offset)
     stored = {key: stored_offsets(store, *key, offset) for key, offset in first.items()}
-    return [row for row in rows if not stored[row.Topic, row.Partition, row.TopicId].covers(row.Offset, row.Offset + 1)]
+    return [
+        row for row in rows if not stored[row.topic, row.partition, row.topic_id].covers(row.offset, row.offset + 1)
+    ]

@@ -20,7 +20,6 @@ from logpost.errors import LogpostError
 from logpost_web.indexer import metrics
 from logpost_web.indexer.account import Account
 from logpost_web.indexer.block import Block
-from logpost_web.indexer.intervals import IntervalSet
 from logpost_web.indexer.limits import Limits
 from logpost_web.indexer.lines import Lines
 from logpost_web.indexer.lives import Lives
@@ -30,13 +29,15 @@ from logpost_web.indexer.planner import PartitionKey, Plan, Planner
 from logpost_web.indexer.progress import Pause, Progress
 from logpost_web.indexer.reading import Reading
 from logpost_web.indexer.received import Received
-from logpost_web.indexer.row import Position, Row, is_cut, to_row
+from logpost_web.indexer.row import Position, is_cut, to_row
 from logpost_web.indexer.source import Source
-from logpost_web.indexer.stored import stored_lines, stored_offsets, stored_ranges
 from logpost_web.indexer.tries import RETRY_SECONDS, Tries
 from logpost_web.store import rebuild
 from logpost_web.store.errors import QueryError
+from logpost_web.store.intervals import IntervalSet
+from logpost_web.store.row import Row
 from logpost_web.store.store import Store
+from logpost_web.store.stored import stored_lines, stored_offsets, stored_ranges
 
 CONSUME_ROWS = 10_000
 CONSUME_SECONDS = 0.1

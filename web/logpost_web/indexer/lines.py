@@ -12,28 +12,10 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import NamedTuple
 
-from logpost_web.indexer.row import ObservedRow, Row, mended_attributes, plain_attributes, row_time_ns
-
-Place = tuple[str, int]
-"""The stream and the end of a line in it."""
-
-
-class Line(NamedTuple):
-    """What is compared. `attributes`: JSON."""
-
-    stream: str
-    end: int
-    time_ns: int
-    body: str
-    level: str
-    host: str
-    service: str
-    file: str
-    trace_id: str
-    span_id: str
-    attributes: str
+from logpost_web.indexer.row import ObservedRow, mended_attributes, plain_attributes, row_time_ns
+from logpost_web.store.row import Row
+from logpost_web.store.stored import Line, Place
 
 
 class Lines:
@@ -49,28 +31,28 @@ class Lines:
             known.append(line)
 
     def add_row(self, row: Row) -> None:
-        if (row.StreamId, row.StreamTo) in self._known:
+        if (row.stream_id, row.stream_to) in self._known:
             self.add(line_of(row))
 
     def has(self, row: Row) -> bool:
         """Whether this is one of the lines, sent again."""
-        known = self._known[row.StreamId, row.StreamTo]
+        known = self._known[row.stream_id, row.stream_to]
         return bool(known) and any(_is_same(line, row) for line in known)
 
 
 def line_of(row: Row) -> Line:
     return Line(
-        row.StreamId,
-        row.StreamTo,
+        row.stream_id,
+        row.stream_to,
         row_time_ns(row),
-        row.Body,
-        row.SeverityText,
-        row.HostName,
-        row.ServiceName,
-        row.FilePath,
-        row.TraceId,
-        row.SpanId,
-        bytes(row.LogAttributes).decode(errors="replace"),
+        row.message,
+        row.level,
+        row.host,
+        row.service,
+        row.file,
+        row.trace_id,
+        row.span_id,
+        bytes(row.attrs).decode(errors="replace"),
     )
 
 
@@ -88,8 +70,7 @@ def _is_same(known: Line, row: Row) -> bool:
         return False
     stored = flat(known.attributes)
     return stored == attributes or any(  # what the store refused it has in another form
-        stored == flat(bytes(other_form(row).LogAttributes).decode())
-        for other_form in (mended_attributes, plain_attributes)
+        stored == flat(bytes(other_form(row).attrs).decode()) for other_form in (mended_attributes, plain_attributes)
     )
 
 

@@ -12,35 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-import msgspec
+from logpost_web.store.intervals import IntervalSet
+from logpost_web.store.manifest_table import CHUNK, Chunk
 
-from logpost_web.indexer.intervals import IntervalSet
-
-CHUNK = 65_536
-"""Offsets that are accounted for together, and read again together when rows of them are lost."""
 ENDLESS = 2**63 - 1
-
-
-class Chunk(msgspec.Struct, gc=False):
-    """A line of the manifest's table. Of the CHUNK offsets from CHUNK times `Chunk` on, [Start, End) were taken and are
-    `Rows` rows.
-
-    `Lacks`: rows that it had before some were lost, while it is read again; else 0. `Lost`: rows that could not be had
-    again. `LastOffset`, `LastMark`: the last record that it ever had and what tells it from others, -1 and 0 before the
-    first."""
-
-    Topic: str
-    TopicId: str
-    Partition: int
-    Chunk: int
-    Start: int
-    End: int
-    Rows: int = 0
-    Lacks: int = 0
-    Lost: int = 0
-    LastOffset: int = -1
-    LastMark: int = 0
-    Version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +54,7 @@ class Manifest:
         self._topic = topic
         self._partition = partition
         self._topic_id = topic_id
-        self._chunks = {(one.TopicId, one.Chunk): one for one in chunks}
+        self._chunks = {(one.topic_id, one.number): one for one in chunks}
         self._changed: dict[tuple[str, int], Chunk] = {}
         self._left: dict[tuple[str, int], int] = {}
         lives = {topic_id} | {one_id for one_id, _ in self._chunks}
@@ -95,8 +70,8 @@ class Manifest:
         self.taken = IntervalSet()
         """Offsets that need not be read again."""
         limits = self._limits()
-        for chunk in sorted(self._chunks.values(), key=lambda one: one.Start):
-            self.taken.add(chunk.Start, min(chunk.End, limits[chunk.TopicId]))
+        for chunk in sorted(self._chunks.values(), key=lambda one: one.start):
+            self.taken.add(chunk.start, min(chunk.end, limits[chunk.topic_id]))
 
     def _limits(self) -> dict[str, int]:
         """Where each life ends: at the begin of a later one."""
@@ -110,7 +85,7 @@ class Manifest:
     @property
     def end(self) -> int:
         """The offset behind the last that was taken in the newest life."""
-        return max((one.End for one in self._chunks.values() if one.TopicId == self.newest.topic_id), default=0)
+        return max((one.end for one in self._chunks.values() if one.topic_id == self.newest.topic_id), default=0)
 
     @property
     def known_end(self) -> int:
@@ -130,7 +105,7 @@ class Manifest:
     @property
     def lost(self) -> int:
         """Rows that the store had and that are gone for good."""
-        return sum(one.Lost for one in self._chunks.values())
+        return sum(one.lost for one in self._chunks.values())
 
     def topic_id_at(self, offset: int) -> str:
         """Under which id the record at `offset` is stored."""
@@ -141,8 +116,8 @@ class Manifest:
 
     def marks(self) -> list[Last]:
         """The last record of each chunk of the newest life, in order."""
-        found = [one for one in self._chunks.values() if one.TopicId == self.newest.topic_id and one.LastOffset >= 0]
-        return [Last(one.LastOffset, one.LastMark) for one in sorted(found, key=lambda one: one.Chunk)]
+        found = [one for one in self._chunks.values() if one.topic_id == self.newest.topic_id and one.last_offset >= 0]
+        return [Last(one.last_offset, one.last_mark) for one in sorted(found, key=lambda one: one.number)]
 
     def begin_life(self, begin: int) -> None:
         """From `begin` on the log is another one than that whose records are stored."""
@@ -160,9 +135,9 @@ class Manifest:
             if not rows and not holds_last and self.taken.covers(piece_start, piece_end):
                 continue
             chunk = self._piece(topic_id, piece_start, piece_end)
-            chunk.Rows += rows
-            if last is not None and holds_last and last.offset > chunk.LastOffset:
-                chunk.LastOffset, chunk.LastMark = last.offset, last.mark
+            chunk.rows += rows
+            if last is not None and holds_last and last.offset > chunk.last_offset:
+                chunk.last_offset, chunk.last_mark = last.offset, last.mark
         self.taken.add(start, end)
 
     def _pieces(self, start: int, end: int) -> Iterator[tuple[str, int, int]]:
@@ -180,13 +155,13 @@ class Manifest:
         if chunk is None:
             chunk = Chunk(self._topic, topic_id, self._partition, number, start, end)
             self._chunks[topic_id, number] = chunk
-        chunk.Start, chunk.End = min(chunk.Start, start), max(chunk.End, end)
+        chunk.start, chunk.end = min(chunk.start, start), max(chunk.end, end)
         self._change(chunk)
         return chunk
 
     def _change(self, chunk: Chunk) -> None:
-        chunk.Version += 1
-        self._changed[chunk.TopicId, chunk.Chunk] = chunk
+        chunk.version += 1
+        self._changed[chunk.topic_id, chunk.number] = chunk
 
     def chunks(self) -> list[Chunk]:
         return list(self._chunks.values())
@@ -194,49 +169,49 @@ class Manifest:
     def readable_from(self, chunk: Chunk, log_start: int) -> int:
         """From which offset of `chunk` on it can be read again, from a topic that begins at `log_start`; its end where
         there is none: the topic has no more, or a later life has those offsets."""
-        start = max(chunk.Start, log_start)
-        return start if start < min(chunk.End, self._limits()[chunk.TopicId]) else chunk.End
+        start = max(chunk.start, log_start)
+        return start if start < min(chunk.end, self._limits()[chunk.topic_id]) else chunk.end
 
     def lose(self, chunk: Chunk, found: int, readable_from: int) -> int:
         """Rows of `chunk` are not in the store: `found` are left below `readable_from`, the rest is to be read again.
         Returns how many are lost for good, as far as that is known."""
-        chunk.Lacks = max(chunk.Lacks, chunk.Rows + chunk.Lost)
-        before = chunk.Lost
-        if readable_from == chunk.End:
-            chunk.Lost, chunk.Lacks = max(chunk.Lacks - found, 0), 0
-        chunk.End, chunk.Rows = readable_from, found
+        chunk.lacks = max(chunk.lacks, chunk.rows + chunk.lost)
+        before = chunk.lost
+        if readable_from == chunk.end:
+            chunk.lost, chunk.lacks = max(chunk.lacks - found, 0), 0
+        chunk.end, chunk.rows = readable_from, found
         self._change(chunk)
         self._count_taken()
-        return max(chunk.Lost - before, 0)
+        return max(chunk.lost - before, 0)
 
     def overtaken(self) -> Iterator[tuple[Chunk, int, int]]:
         """Chunks that lack rows, and their offsets [start, end) that a later life has: what is left there does not come
         again when the chunk is read."""
         limits = self._limits()
         for chunk in self._chunks.values():
-            start, end = max(limits[chunk.TopicId], chunk.End), (chunk.Chunk + 1) * CHUNK
-            if chunk.Lacks and start < end:
+            start, end = max(limits[chunk.topic_id], chunk.end), (chunk.number + 1) * CHUNK
+            if chunk.lacks and start < end:
                 yield chunk, start, end
 
     def leave(self, chunk: Chunk, rows: int) -> None:
         """So many rows are left at overtaken offsets of `chunk`; until it is settled."""
-        self._left[chunk.TopicId, chunk.Chunk] = rows
+        self._left[chunk.topic_id, chunk.number] = rows
 
     @property
     def lacks_below(self) -> int:
         """The end of the last chunk that lacks rows, 0 when none does."""
-        return max(((one.Chunk + 1) * CHUNK for one in self._chunks.values() if one.Lacks), default=0)
+        return max(((one.number + 1) * CHUNK for one in self._chunks.values() if one.lacks), default=0)
 
     def settle(self) -> int:
         """All was read again that the topic has. Returns how many rows it had no more."""
         gone = 0
         for chunk in self._chunks.values():
-            if chunk.Lacks:
-                if left := self._left.pop((chunk.TopicId, chunk.Chunk), 0):
-                    chunk.Rows, chunk.End = chunk.Rows + left, (chunk.Chunk + 1) * CHUNK
-                lost = max(chunk.Lacks - chunk.Rows, 0)
-                gone += max(lost - chunk.Lost, 0)
-                chunk.Lost, chunk.Lacks = lost, 0
+            if chunk.lacks:
+                if left := self._left.pop((chunk.topic_id, chunk.number), 0):
+                    chunk.rows, chunk.end = chunk.rows + left, (chunk.number + 1) * CHUNK
+                lost = max(chunk.lacks - chunk.rows, 0)
+                gone += max(lost - chunk.lost, 0)
+                chunk.lost, chunk.lacks = lost, 0
                 self._change(chunk)
         return gone
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from logpost_web.indexer.intervals import IntervalSet
-from logpost_web.indexer.lines import Lines, Place
-from logpost_web.indexer.row import Row
+from logpost_web.indexer.lines import Lines
+from logpost_web.store.intervals import IntervalSet
+from logpost_web.store.row import Row
+from logpost_web.store.stored import Place
 
 MAX_STREAMS = 100_000
 """Streams whose ranges are kept in memory; the oldest go first and are asked for again."""
@@ -45,7 +46,7 @@ class Plan:
 
     def places(self) -> set[Place]:
         """Where the suspects stand: the lines that are known there have to be learned before `settle`."""
-        return {(row.StreamId, row.StreamTo) for row in self.suspects}
+        return {(row.stream_id, row.stream_to) for row in self.suspects}
 
     def doubtful(self, known: Lines) -> set[Place]:
         """Those of `places` for which neither the `known` lines nor this plan have the line."""
@@ -54,7 +55,7 @@ class Plan:
             if not is_suspect:
                 known.add_row(row)
             elif not known.has(row):
-                places.add((row.StreamId, row.StreamTo))
+                places.add((row.stream_id, row.stream_to))
         return places
 
     def settle(self, known: Lines) -> None:
@@ -97,7 +98,7 @@ class Planner:
 
     def unknown_streams(self, rows: Iterable[Row]) -> set[str]:
         """Streams whose stored ranges have to be learned before `plan`."""
-        return {row.StreamId for row in rows if row.StreamId} - self._streams.keys()
+        return {row.stream_id for row in rows if row.stream_id} - self._streams.keys()
 
     def learn_streams(self, ranges: Mapping[str, IntervalSet]) -> None:
         self._streams.update(ranges)
@@ -106,13 +107,14 @@ class Planner:
         """Sort out `rows`, whose partitions and streams are all known. What is planned counts as stored."""
         plan = Plan()
         for row in rows:
-            partition = self._partitions[row.Topic, row.Partition]
-            partition.next_offset = row.Offset + 1
-            if partition.stored.covers(row.Offset, row.Offset + 1):
+            partition = self._partitions[row.topic, row.partition]
+            partition.next_offset = row.offset + 1
+            if partition.stored.covers(row.offset, row.offset + 1):
                 plan.known.append(row)
                 continue
             plan.rows.append(row)
-            if row.StreamFrom < row.StreamTo and not self._streams[row.StreamId].add_new(row.StreamFrom, row.StreamTo):
+            start, end = row.stream_from, row.stream_to
+            if start < end and not self._streams[row.stream_id].add_new(start, end):
                 plan.suspects.append(row)
         return plan
 

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Mapping
 
 from logpost_web.indexer import metrics
-from logpost_web.indexer.manifest import CHUNK, Chunk, Manifest, kafka_id
+from logpost_web.indexer.manifest import Manifest, kafka_id
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.reading import Bounds
 from logpost_web.store import manifest_table, rebuild
-from logpost_web.store.manifest_table import ChunkKey
+from logpost_web.store.manifest_table import CHUNK, Chunk
 from logpost_web.store.schema import BEFORE, TABLE
 from logpost_web.store.store import Store
 
@@ -35,20 +35,20 @@ def copy_rest(store: Store) -> int:
     """All was read that the topics have: copy the rows that they did not give, write to the manifest what the table has
     then, and forget the rows of before. Returns how many rows were copied. Killed, it is to be called again. Raises
     QueryError."""
-    lines = {_place(line): line for line in (Chunk(*values) for values in manifest_table.read(store))}
+    lines = {line.key: line for line in manifest_table.read(store)}
     now = rebuild.offsets(store, TABLE, CHUNK)
     copied = 0
     for place, before in rebuild.offsets(store, BEFORE, CHUNK).items():
         line = lines.setdefault(place, Chunk(*place, before.first, before.first))
-        if now.get(place) != before or line.Rows != before.rows:
-            line.Start, line.End = min(line.Start, before.first), max(line.End, before.last + 1)
+        if now.get(place) != before or line.rows != before.rows:
+            line.start, line.end = min(line.start, before.first), max(line.end, before.last + 1)
             found = _count(store, line)
-            rebuild.copy(store, place, CHUNK, line.End)
-            expected = max(line.Lacks, line.Rows + line.Lost)
-            line.Rows = _count(store, line)
-            line.Lacks = max(expected, line.Rows)
-            copied += line.Rows - found
-    changed = [line for line in lines.values() if line.Lacks]
+            rebuild.copy(store, place, CHUNK, line.end)
+            expected = max(line.lacks, line.rows + line.lost)
+            line.rows = _count(store, line)
+            line.lacks = max(expected, line.rows)
+            copied += line.rows - found
+    changed = [line for line in lines.values() if line.lacks]
     for line in changed:
         _settle(line)
     if changed:
@@ -57,20 +57,16 @@ def copy_rest(store: Store) -> int:
     return copied
 
 
-def _place(line: Chunk) -> ChunkKey:
-    return line.Topic, line.TopicId, line.Partition, line.Chunk
-
-
 def _count(store: Store, line: Chunk) -> int:
-    return manifest_table.count_offsets(store, line.Topic, line.TopicId, line.Partition, line.Start, line.End)
+    return manifest_table.count_offsets(store, line.topic, line.topic_id, line.partition, line.start, line.end)
 
 
 def _settle(line: Chunk) -> None:
     """What neither the topic nor the rows of before had is lost."""
-    lost = max(line.Lacks - line.Rows, 0)
-    if lost > line.Lost:
-        say_lost((line.Topic, line.Partition), lost - line.Lost)
-    line.Lost, line.Lacks, line.Version = lost, 0, line.Version + 1
+    lost = max(line.lacks - line.rows, 0)
+    if lost > line.lost:
+        say_lost((line.topic, line.partition), lost - line.lost)
+    line.lost, line.lacks, line.version = lost, 0, line.version + 1
 
 
 def say_lost(key: PartitionKey, rows: int) -> None:

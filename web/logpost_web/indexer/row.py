@@ -1,4 +1,4 @@
-"""A Kafka message → a row of `otel_logs`, as JSON. Pure.
+"""A Kafka message → a row of the store. Pure.
 
 A message that is a log record keeps its attributes as the bytes that came: they are checked to be JSON but not taken
 apart, because that is where the time goes. Anyone may write to a topic: another JSON object is read as the JSON lines
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -24,6 +24,7 @@ from logpost.record import SEVERITY_NUMBERS, Src, format_ts, parse_ts
 from logpost_web.indexer.attributes import is_rewritten, mended
 from logpost_web.indexer.limits import DEFAULT_LIMITS, TRUNCATED, Limits, cut_attributes, cut_text
 from logpost_web.store.columns import words_column
+from logpost_web.store.row import NO_ATTRIBUTES, Row
 from logpost_web.time_limits import MAX_NS, MIN_NS
 
 _LEVELS = {written: (level, SEVERITY_NUMBERS[level]) for written, level in LEVEL_OF.items()}
@@ -32,7 +33,6 @@ MAX_STREAM_ID = 200
 """Characters; the ids of all streams that are read are kept in memory."""
 UNREAD = "logpost.unread"
 """The attribute of a row whose message could not be read, though it should: the name of the error."""
-NO_ATTRIBUTES = msgspec.Raw(b"{}")
 _NO_RANGE = Src(id="", start=0, end=0)
 # A time that the store takes as it is, without being read, as nearly all are: inside its years, and a day that every
 # month has.
@@ -55,32 +55,6 @@ class _Record(msgspec.Struct, gc=False):
     attrs: msgspec.Raw = NO_ATTRIBUTES
     file: str = ""
     src: Src | None = None
-
-
-class Row(msgspec.Struct, omit_defaults=True, gc=False):
-    """A line of JSONEachRow; the names are the columns'."""
-
-    Timestamp: str
-    Body: str
-    Topic: str
-    TopicId: str
-    Partition: int
-    Offset: int
-    IndexedAt: int
-    HostName: str = ""
-    ServiceName: str = ""
-    SeverityText: str = ""
-    SeverityNumber: int = 0
-    TraceId: str = ""
-    SpanId: str = ""
-    LogAttributes: msgspec.Raw = NO_ATTRIBUTES
-    LogAttributesText: str = ""
-    FilePath: str = ""
-    StreamId: str = ""
-    StreamFrom: int = 0
-    StreamTo: int = 0
-    BodyBytes: int = 0
-    Words: str = ""
 
 
 class ObservedRow(Row):
@@ -126,16 +100,16 @@ def _unread_row(value: bytes, position: Position, now_seconds: int, limits: Limi
     text = value.decode(errors="replace")
     message = cut_text(text, limits.message)
     return Row(
-        Timestamp=_store_time("", position.timestamp_ns)[0],
-        Body=message,
-        Topic=position.topic,
-        TopicId=position.topic_id,
-        Partition=position.partition,
-        Offset=position.offset,
-        IndexedAt=now_seconds,
-        LogAttributes=msgspec.Raw(_with(b"{}", UNREAD, type(error).__name__)),
-        BodyBytes=position.size or (len(value) if message != text else 0),
-        Words=words_column(message),
+        ts=_store_time("", position.timestamp_ns)[0],
+        message=message,
+        topic=position.topic,
+        topic_id=position.topic_id,
+        partition=position.partition,
+        offset=position.offset,
+        indexed_at=now_seconds,
+        attrs=msgspec.Raw(_with(b"{}", UNREAD, type(error).__name__)),
+        message_bytes=position.size or (len(value) if message != text else 0),
+        words=words_column(message),
     )
 
 
@@ -203,7 +177,7 @@ def _cut(record: _Record, size: int, limits: Limits) -> int:
 
 
 def is_cut(row: Row) -> bool:
-    return row.BodyBytes > 0 or bytes(row.LogAttributes).endswith(f'"{TRUNCATED}":true}}'.encode())
+    return row.message_bytes > 0 or bytes(row.attrs).endswith(f'"{TRUNCATED}":true}}'.encode())
 
 
 def _foreign_record(value: bytes, position: Position) -> _Record:
@@ -263,19 +237,14 @@ def _is_range(src: Src) -> bool:
 
 def mended_attributes(row: Row) -> Row:
     """The same row with attributes that the store takes: `logpost_web.indexer.attributes.mended`."""
-    attributes, text = mended(bytes(row.LogAttributes))
-    return msgspec.structs.replace(row, LogAttributes=msgspec.Raw(attributes), LogAttributesText=text.decode())
+    attributes, text = mended(bytes(row.attrs))
+    return msgspec.structs.replace(row, attrs=msgspec.Raw(attributes), attrs_text=text.decode())
 
 
 def plain_attributes(row: Row) -> Row:
     """The same row with its attributes as one text."""
-    attributes = _as_text(bytes(row.LogAttributes))
-    return msgspec.structs.replace(row, LogAttributes=msgspec.Raw(attributes), LogAttributesText=attributes.decode())
-
-
-def encode(rows: Sequence[Row]) -> bytes:
-    """Lines of JSON, one row each."""
-    return _encoder.encode_lines(list(rows))
+    attributes = _as_text(bytes(row.attrs))
+    return msgspec.structs.replace(row, attrs=msgspec.Raw(attributes), attrs_text=attributes.decode())
 
 
 def _store_time(text: str, otherwise_ns: int) -> tuple[str, str]:
@@ -296,7 +265,7 @@ def _other_level(text: str) -> tuple[str, int]:
 
 def row_time_ns(row: Row) -> int:
     """The row's time in Unix nanoseconds."""
-    return parse_ts(row.Timestamp)
+    return parse_ts(row.ts)
 
 
 def _with(attributes: bytes, key: str, value: str | bool) -> bytes:

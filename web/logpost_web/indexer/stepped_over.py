@@ -40,7 +40,7 @@ class SteppedOverRecords:
         log.error("%s-%d: offsets %d to %d are not indexed: %s", *key, start, end - 1, reason)
         before = next(reversed(self._lines.values()), None)
         if before is not None and _goes_on(before, line):
-            line = Line(before.Topic, before.TopicId, before.Partition, before.Start, end, reason)
+            line = Line(before.topic, before.topic_id, before.partition, before.start, end, reason)
         self._lines.pop(_place(line), None)
         self._lines[_place(line)] = self._unsaved[_place(line)] = line
         while len(self._lines) > MAX_LINES:
@@ -54,21 +54,21 @@ class SteppedOverRecords:
 
     def all(self) -> tuple[SteppedOver, ...]:
         return tuple(
-            SteppedOver(topic=line.Topic, partition=line.Partition, start=line.Start, end=line.End, reason=line.Reason)
+            SteppedOver(topic=line.topic, partition=line.partition, start=line.start, end=line.end, reason=line.reason)
             for line in self._lines.values()
         )
 
 
 def _place(line: Line) -> tuple[str, str, int, int]:
-    return line.Topic, line.TopicId, line.Partition, line.Start
+    return line.topic, line.topic_id, line.partition, line.start
 
 
 def _goes_on(before: Line, line: Line) -> bool:
     """Many that lie side by side are one."""
-    return (before.Topic, before.TopicId, before.Partition, before.End, before.Reason) == (
-        line.Topic,
-        line.TopicId,
-        line.Partition,
-        line.Start,
-        line.Reason,
+    return (before.topic, before.topic_id, before.partition, before.end, before.reason) == (
+        line.topic,
+        line.topic_id,
+        line.partition,
+        line.start,
+        line.reason,
     )

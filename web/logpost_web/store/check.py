@@ -7,11 +7,9 @@ from collections.abc import Callable
 import msgspec
 
 from logpost_web.store import doubles, manifest_table
+from logpost_web.store.manifest_table import CHUNK
 from logpost_web.store.parts import parts, reason_against
 from logpost_web.store.store import Store
-
-CHUNK = 65_536
-"""As `indexer.manifest.CHUNK`."""
 
 
 class Damaged(msgspec.Struct, kw_only=True):
@@ -54,13 +52,13 @@ def _compare(store: Store) -> tuple[int, int, int]:
     lines = manifest_table.read(store)
     counted = manifest_table.count_rows(store, CHUNK)
     lacking = doubled = lost = 0
-    for topic, topic_id, partition, chunk, start, end, rows, _, given_up, *_ in lines:
-        lost += given_up
-        place = (topic, topic_id, partition, chunk)
-        found, _ = counted.get(place, (0, 0))
-        if found > rows:
-            doubled += doubles.count(store, place, CHUNK, found)
-        if found != rows:
-            found = manifest_table.count_offsets(store, topic, topic_id, partition, start, end) if found else 0
-            lacking += max(rows - found, 0)
+    for line in lines:
+        lost += line.lost
+        found, _ = counted.get(line.key, (0, 0))
+        if found > line.rows:
+            doubled += doubles.count(store, line.key, CHUNK, found)
+        if found != line.rows:
+            place = (line.topic, line.topic_id, line.partition)
+            found = manifest_table.count_offsets(store, *place, line.start, line.end) if found else 0
+            lacking += max(line.rows - found, 0)
     return lacking, doubled, lost

@@ -13,20 +13,48 @@ import msgspec
 from logpost_web.store.schema import MANIFEST, TABLE
 from logpost_web.store.store import Store
 
-_COLUMNS = "Topic, TopicId, Partition, Chunk, Start, End, Rows, Lacks, Lost, LastOffset, LastMark, Version"
-Line = tuple[str, str, int, int, int, int, int, int, int, int, int, int]
-"""Values of the columns, in their order."""
+CHUNK = 65_536
+"""Offsets that are accounted for together, and read again together when rows of them are lost."""
 ChunkKey = tuple[str, str, int, int]
-"""Topic, TopicId, Partition, Chunk."""
+"""Topic, topic's id, partition, number of the chunk."""
 
 
-def read(store: Store) -> Sequence[Line]:
+class Chunk(msgspec.Struct, gc=False, rename="pascal"):
+    """A line of the table. Of the CHUNK offsets from CHUNK times `number` on, [start, end) were taken and are `rows`
+    rows.
+
+    `lacks`: rows that it had before some were lost, while it is read again; else 0. `lost`: rows that could not be had
+    again. `last_offset`, `last_mark`: the last record that it ever had and what tells it from others, -1 and 0 before
+    the first."""
+
+    topic: str
+    topic_id: str
+    partition: int
+    number: int = msgspec.field(name="Chunk")
+    start: int
+    end: int
+    rows: int = 0
+    lacks: int = 0
+    lost: int = 0
+    last_offset: int = -1
+    last_mark: int = 0
+    version: int = 0
+
+    @property
+    def key(self) -> ChunkKey:
+        return self.topic, self.topic_id, self.partition, self.number
+
+
+_COLUMNS = ", ".join(field.encode_name for field in msgspec.structs.fields(Chunk))
+
+
+def read(store: Store) -> list[Chunk]:
     """Raises QueryError."""
-    return [tuple(row) for row in store.query(f"SELECT {_COLUMNS} FROM {MANIFEST} FINAL").rows]
+    return [Chunk(*row) for row in store.query(f"SELECT {_COLUMNS} FROM {MANIFEST} FINAL").rows]
 
 
-def write(store: Store, lines: Sequence[msgspec.Struct]) -> None:
-    """`lines`: structs whose fields are the columns. Raises QueryError."""
+def write(store: Store, lines: Sequence[Chunk]) -> None:
+    """Raises QueryError."""
     store.insert(msgspec.json.Encoder().encode_lines(list(lines)), MANIFEST)
 
 

@@ -7,7 +7,6 @@ they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import msgspec
 
@@ -18,24 +17,24 @@ MAX_LINES = 1000
 """Told in every answer; of more the newest."""
 
 
-class Line(msgspec.Struct, frozen=True):
-    """Offsets [Start, End) of a partition."""
+class Line(msgspec.Struct, frozen=True, rename="pascal"):
+    """Offsets [start, end) of a partition."""
 
-    Topic: str
-    TopicId: str
-    Partition: int
-    Start: int
-    End: int
-    Reason: str
+    topic: str
+    topic_id: str
+    partition: int
+    start: int
+    end: int
+    reason: str
+
+
+_COLUMNS = ", ".join(field.encode_name for field in msgspec.structs.fields(Line))
 
 
 def read(store: Store) -> list[Line]:
     """In the order in which they were written. Raises QueryError."""
-    found = store.query(
-        f"SELECT Topic, TopicId, Partition, Start, End, Reason FROM {STEPPED_OVER} FINAL ORDER BY Written DESC"
-        f" LIMIT {MAX_LINES}"
-    )
-    return [Line(*cast(tuple[str, str, int, int, int, str], tuple(row))) for row in reversed(found.rows)]
+    found = store.query(f"SELECT {_COLUMNS} FROM {STEPPED_OVER} FINAL ORDER BY Written DESC LIMIT {MAX_LINES}")
+    return [Line(*row) for row in reversed(found.rows)]
 
 
 def write(store: Store, lines: Sequence[Line]) -> None:

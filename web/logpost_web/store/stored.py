@@ -10,10 +10,9 @@ whole are sorted.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from logpost_web.indexer.intervals import IntervalSet
-from logpost_web.indexer.lines import Line, Place
+from logpost_web.store.intervals import IntervalSet
 from logpost_web.store.store import Store
 
 SORTED_ROWS = 2_000_000
@@ -22,6 +21,26 @@ IDS_A_STATEMENT = 1000
 """Parameters travel in the address of a request when the store is a server."""
 PLACES_A_STATEMENT = 1000
 """The same, with an id each at worst."""
+
+Place = tuple[str, int]
+"""The stream and the end of a line in it."""
+
+
+class Line(NamedTuple):
+    """A row as it is compared with another. `attributes`: JSON."""
+
+    stream: str
+    end: int
+    time_ns: int
+    body: str
+    level: str
+    host: str
+    service: str
+    file: str
+    trace_id: str
+    span_id: str
+    attributes: str
+
 
 _Item = TypeVar("_Item")
 

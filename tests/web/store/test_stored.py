@@ -1,13 +1,16 @@
 """What the store is found to have, compared with a plain set of what was put into it."""
 
 import json
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from logpost_web.indexer.intervals import IntervalSet
-from logpost_web.indexer.stored import IDS_A_STATEMENT, SORTED_ROWS, batches, stored_offsets, stored_ranges
+from logpost.config import StoreConfig
+from logpost_web.store.intervals import IntervalSet
 from logpost_web.store.store import Store
+from logpost_web.store.stored import IDS_A_STATEMENT, SORTED_ROWS, batches, stored_offsets, stored_ranges
 
 CHUNK = 1 << 20
 # Ranges that meet, repeat, overlap, leave holes, and cross the borders of chunks.
@@ -21,11 +24,18 @@ RANGES = st.lists(
 )
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = Store.open(StoreConfig(), tmp_path_factory.mktemp("store"))
+    yield store
+    store.close()
+
+
 def insert(store: Store, *rows: dict[str, object]) -> None:
     store.insert("\n".join(map(json.dumps, rows)).encode())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(RANGES)
 def test_ranges_are_those_that_were_stored(store: Store, ranges: list[tuple[str, int, int]]) -> None:
     store.query("TRUNCATE TABLE otel_logs")
