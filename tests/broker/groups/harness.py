@@ -229,7 +229,7 @@ class GroupHarness:
 
 
 def written(event: Event) -> tuple[bytes, bytes | None]:
-    """As the journal has it. Transactions are in `test_pending_offsets.py`."""
+    """As the journal has it. Transactions are in `offsets/test_pending.py`."""
     return to_record(event)
 
 
