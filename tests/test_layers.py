@@ -25,14 +25,14 @@ logpost
   checks             agent.sources.file config errors kafka service store_url
   supervisor         cli config errors service                              | loop clock process
   topics             cli config controls errors kafka                       | thread
-  agent              agent.delivery agent.metrics agent.sources.file
-                     agent.sources.journal cli config errors service        | clock chance thread socket process
-  agent.sources.file agent.delivery agent.metrics agent.stages config
-                     controls errors formats                                | clock
+  agent              agent.delivery agent.metrics agent.sources
+                     agent.sources.file agent.sources.journal cli config
+                     errors service                                         | clock chance thread socket process
+  agent.sources.file agent.delivery agent.metrics agent.sources
+                     agent.stages config controls errors formats            | clock thread
   agent.sources.journal
-                     agent.delivery agent.metrics agent.stages config
-                     formats                                                | thread process
-  agent.sources
+                     agent.delivery agent.sources config formats            | thread process
+  agent.sources      agent.delivery agent.metrics agent.stages
   agent.stages       agent.delivery agent.metrics formats                   | clock
   agent.delivery     agent.metrics config errors formats kafka record       | clock thread
   agent.metrics      metrics_server
@@ -130,8 +130,8 @@ logpost_web.indexer indexer probe raw_log received source tries
 logpost_web.api queries services
 logpost_web.http connection own_hosts places
 logpost.agent agent command wake
-logpost.agent.sources.file beside unseen
-logpost.agent.sources.journal journal
+logpost.agent.sources.file beside source unseen watch
+logpost.agent.sources.journal source
 logpost.agent.stages limit
 logpost.agent.delivery publish topic
 """

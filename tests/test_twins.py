@@ -25,7 +25,6 @@ logpost
   handler/test_logging_handler        __init__
 logpost.agent
   test_agent                          command
-  test_positions                      machine
 logpost.agent.delivery
   test_publish                        oversize
   ../stages/test_stream               records
@@ -40,7 +39,7 @@ logpost.agent.sources.file
   test_tailer_rotation                beside rotated taking_up
   test_tailer_unseen                  lost unseen
 logpost.agent.sources.journal
-  test_journal                        entry position
+  test_source                         entry position
 logpost.agent.stages
   test_stream                         event
 logpost.formats

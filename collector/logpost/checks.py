@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from logpost.agent.sources.file.file_set import zone
 from logpost.agent.sources.file.paths import PathRules
-from logpost.config import Config, FileSource, JournalSource, Loaded
+from logpost.config import Config, FileSourceConfig, JournalSourceConfig, Loaded
 from logpost.errors import ConfigError
 from logpost.kafka import check_client
 from logpost.kafka import mistakes as kafka_mistakes
@@ -47,8 +47,8 @@ def _mistakes(config: Config) -> Iterator[tuple[str, str]]:
             yield key, mistake
     journals = 0
     for place, source in enumerate(config.agent.source):
-        journals += isinstance(source, JournalSource)
-        if isinstance(source, FileSource):
+        journals += isinstance(source, JournalSourceConfig)
+        if isinstance(source, FileSourceConfig):
             yield from (("agent.source", mistake) for mistake in _of_files(source, f"agent.source[{place}]"))
     if journals > 1:
         yield "agent.source", 'agent.source: only one source can have type = "journal"'
@@ -69,7 +69,7 @@ def _shared_ports(loaded: Loaded) -> Iterator[tuple[str, str]]:
             yield other, f"{other} = {port} is the port of {key} too"
 
 
-def _of_files(source: FileSource, key: str) -> Iterator[str]:
+def _of_files(source: FileSourceConfig, key: str) -> Iterator[str]:
     for name, patterns in (("paths", source.paths), ("exclude", source.exclude)):
         for place, pattern in enumerate(patterns):
             given = ((pattern,), ()) if name == "paths" else ((), (pattern,))

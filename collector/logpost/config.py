@@ -142,7 +142,7 @@ class KafkaConfig(Table, frozen=True):
     sasl_password: str = ""
 
 
-class FileSource(Table, frozen=True, tag_field="type", tag="file"):
+class FileSourceConfig(Table, frozen=True, tag_field="type", tag="file"):
     """`[[agent.source]]` with `type = "file"`: files by glob, `**` crosses directories."""
 
     paths: Annotated[tuple[Pattern, ...], msgspec.Meta(min_length=1)]
@@ -157,14 +157,14 @@ class FileSource(Table, frozen=True, tag_field="type", tag="file"):
     """Lines above this rate are dropped and counted; 0 is no limit."""
 
 
-class JournalSource(Table, frozen=True, tag_field="type", tag="journal"):
+class JournalSourceConfig(Table, frozen=True, tag_field="type", tag="journal"):
     """`[[agent.source]]` with `type = "journal"`: the systemd journal through `journalctl`."""
 
     since: Text = "-1h"
     """Where to start when there is no saved cursor (`journalctl --since`)."""
 
 
-Source = FileSource | JournalSource
+SourceConfig = FileSourceConfig | JournalSourceConfig
 
 
 class AgentConfig(Table, frozen=True):
@@ -172,7 +172,7 @@ class AgentConfig(Table, frozen=True):
 
     hostname: str = ""
     """Value of `host` in every record; default: this machine's name."""
-    source: tuple[Source, ...] = ()
+    source: tuple[SourceConfig, ...] = ()
     max_line_bytes: Annotated[int, msgspec.Meta(ge=1024, le=8 * MIB)] = 1 * MIB
     """A longer line is shipped in pieces of this size."""
     max_in_flight: Positive = 50_000

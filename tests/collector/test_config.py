@@ -11,8 +11,8 @@ from logpost.config import (
     SHORT_KEYS,
     BrokerConfig,
     Config,
-    FileSource,
-    JournalSource,
+    FileSourceConfig,
+    JournalSourceConfig,
     KafkaConfig,
     load,
     settings,
@@ -56,8 +56,8 @@ def test_sources_are_told_apart_by_their_type(tmp_path: Path) -> None:
     type = "journal"
     """
     assert load(write(tmp_path, text), {}).config.agent.source == (
-        FileSource(paths=("/var/log/nginx/*.log",), service="nginx"),
-        JournalSource(),
+        FileSourceConfig(paths=("/var/log/nginx/*.log",), service="nginx"),
+        JournalSourceConfig(),
     )
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from logpost.agent.sources.file.file_set import Source
-from logpost.config import FileSource
+from logpost.agent.sources.file.file_set import FileSet
+from logpost.config import FileSourceConfig
 
 SYSTEM_LOGS = ("/var/log/**/*.log", "/var/log/syslog", "/var/log/messages")
 OWN_LINES_PER_SECOND = 50
 """Logpost's own logs are shipped like any other; a part that says something for every line must not feed itself."""
 
 
-def host_files(data: Path, *, host: str, max_line_bytes: int, forbidden: Sequence[Path]) -> list[Source]:
-    """The file sources; `data` is the data directory."""
-    own = FileSource(paths=(str(data.absolute() / "log" / "*.log"),), max_lines_per_second=OWN_LINES_PER_SECOND)
-    system = FileSource(paths=SYSTEM_LOGS, start="end")
+def host_files(data: Path, *, host: str, max_line_bytes: int, forbidden: Sequence[Path]) -> list[FileSet]:
+    """The sets of files; `data` is the data directory."""
+    own = FileSourceConfig(paths=(str(data.absolute() / "log" / "*.log"),), max_lines_per_second=OWN_LINES_PER_SECOND)
+    system = FileSourceConfig(paths=SYSTEM_LOGS, start="end")
     return [
-        Source(own, host=host, max_line_bytes=max_line_bytes, forbidden=forbidden, service_prefix="logpost-"),
-        Source(system, host=host, max_line_bytes=max_line_bytes, forbidden=forbidden),
+        FileSet(own, host=host, max_line_bytes=max_line_bytes, forbidden=forbidden, service_prefix="logpost-"),
+        FileSet(system, host=host, max_line_bytes=max_line_bytes, forbidden=forbidden),
     ]

@@ -1,117 +1,29 @@
-"""Wakes the reading loop when something happens in watched directories.
-
-It never says what to read: the reader always looks at the file itself, and at all files once in a while, so that a lost
-event costs delay and no data.
-"""
+"""Wakes the reading loop: an event file descriptor that any thread writes to."""
 
 from __future__ import annotations
 
-import logging
 import os
 import select
-import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-
-from watchdog.events import (
-    DirCreatedEvent,
-    DirMovedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers import Observer
-from watchdog.observers.api import ObservedWatch
-
-ROOT = Path("/")
-# Opening and closing is what the agent does itself all day.
-WATCHED_EVENTS: list[type[FileSystemEvent]] = [
-    DirCreatedEvent,
-    DirMovedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-]
 
 
-@dataclass(frozen=True, slots=True)
-class Woken:
-    """What happened since the last wait. `paths`: files that were written to. `names`: of files that came, went or
-    moved. `tree`: so did directories."""
-
-    paths: frozenset[Path] = frozenset()
-    names: frozenset[Path] = frozenset()
-    tree: bool = False
-
-
-class Wake(FileSystemEventHandler):
-    """An event file descriptor that watchdog's threads, and anyone else, write to."""
+class Wake:
+    """It never says what there is to do: each source looks for itself, so that a lost event costs delay and no data."""
 
     def __init__(self) -> None:
         self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._lock = threading.Lock()
-        self._paths: set[Path] = set()
-        self._names: set[Path] = set()
-        self._tree = False
-        self._observer = Observer()
-        self._watches: dict[tuple[Path, bool], ObservedWatch] = {}
         self._poll = select.poll()  # select() ends at descriptor 1023, and each file that is tailed has one
         self._poll.register(self._fd, select.POLLIN)
-        self._log = logging.getLogger("agent")
-        self._refused = False
-        self._observer.start()
 
-    def watch(self, directories: Iterable[tuple[Path, bool]]) -> None:
-        """Watch these (directory, with all below it) too, those that exist."""
-        for directory, recursive in directories:
-            # The whole file system is too much to watch; polling finds what changes there.
-            if (directory, recursive) in self._watches or directory == ROOT:
-                continue
-            try:
-                if not directory.is_dir():
-                    continue
-                self._watches[directory, recursive] = self._observer.schedule(
-                    self, str(directory), recursive=recursive, event_filter=WATCHED_EVENTS
-                )
-            except OSError as error:
-                if not self._refused:
-                    self._refused = True
-                    self._log.warning("%s is not watched, only polled: %s", directory, error.strerror)
-
-    def wait(self, timeout: float) -> Woken:
-        """Until something happens, at most `timeout` seconds."""
-        if not self._poll.poll(max(0.0, timeout) * 1000):
-            return Woken()
-        os.eventfd_read(self._fd)
-        with self._lock:
-            woken = Woken(frozenset(self._paths), frozenset(self._names), self._tree)
-            self._paths.clear()
-            self._names.clear()
-            self._tree = False
-        return woken
+    def wait(self, timeout: float) -> None:
+        """Until `wake` is called, at most `timeout` seconds."""
+        if self._poll.poll(max(0.0, timeout) * 1000):
+            os.eventfd_read(self._fd)
 
     def wake(self) -> None:
         """End the wait; from any thread or signal handler, also after `close`."""
         if self._fd >= 0:
             os.eventfd_write(self._fd, 1)
 
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        with self._lock:
-            if event.is_directory:
-                self._tree = True
-            elif isinstance(event, FileModifiedEvent):
-                self._paths.add(Path(os.fsdecode(event.src_path)))
-            else:
-                self._names.update(Path(os.fsdecode(path)) for path in (event.src_path, event.dest_path) if path)
-        self.wake()
-
     def close(self) -> None:
-        self._observer.stop()
-        self._observer.join()
         fd, self._fd = self._fd, -1
         os.close(fd)

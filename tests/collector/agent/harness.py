@@ -14,11 +14,10 @@ import msgspec
 
 from logpost.agent.delivery.acks import Acks
 from logpost.agent.metrics.counts import Counts
-from logpost.agent.positions import Saved
-from logpost.agent.sources.file.file_set import Source
+from logpost.agent.sources.file.file_set import FileSet
 from logpost.agent.sources.file.position import FilePosition
 from logpost.agent.sources.file.tailer import Tailer
-from logpost.config import FileSource
+from logpost.config import FileSourceConfig
 from logpost.record import Record, Src
 
 START_NS = 1_795_000_000_000_000_000
@@ -118,12 +117,12 @@ class Host:
     ) -> None:
         self.directory = directory
         paths = patterns or (str(directory / "*.log"),)
-        self.config = msgspec.convert({"paths": paths, "timezone": "UTC", **config}, FileSource)
+        self.config = msgspec.convert({"paths": paths, "timezone": "UTC", **config}, FileSourceConfig)
         self.topic = Topic()
         self.counts = Counts()
         self.now = 1000.0
         self.saves = 0
-        self._saved = b'{"files":[]}'
+        self._saved = b"[]"
         self._ids = (f"stream-{number}" for number in itertools.count(1))
         self._max_open_files = max_open_files
         self._partial_line_seconds = partial_line_seconds
@@ -136,7 +135,7 @@ class Host:
         return START_NS + int(self.now * 1e9)
 
     def _start(self) -> Tailer:
-        source = Source(self.config, host="web-1", max_line_bytes=4096, forbidden=())
+        source = FileSet(self.config, host="web-1", max_line_bytes=4096, forbidden=())
         return Tailer(
             [source],
             self.saved(),
@@ -151,13 +150,13 @@ class Host:
 
     def saved(self) -> list[FilePosition]:
         """What a restart would find."""
-        return msgspec.json.decode(self._saved, type=Saved).files
+        return msgspec.json.decode(self._saved, type=list[FilePosition])
 
     def save(self) -> None:
         self.saves += 1
         os.utime(self._clock.fileno())
         self._saved_ns = os.fstat(self._clock.fileno()).st_mtime_ns
-        self._saved = msgspec.json.encode(Saved(files=self.tailer.positions(self.now_ns // 1_000_000_000)))
+        self._saved = msgspec.json.encode(self.tailer.positions(self.now_ns // 1_000_000_000))
 
     def scan(self) -> None:
         self.tailer.scan(self.now, self.now_ns)

@@ -58,7 +58,7 @@ timezone = "UTC"
 def saved(tmp_path: Path) -> dict[str, int]:
     """Stream id → acknowledged position on the disk."""
     content = json.loads((tmp_path / "data" / "agent" / "positions.json").read_text())
-    return {file["id"]: file["offset"] for file in content["files"]}
+    return {file["id"]: file["offset"] for file in content["sources"]["file"]["cursor"]}
 
 
 def test_a_file_becomes_records(tmp_path: Path, logs: Path, broker: Broker, topic: TopicReader) -> None:

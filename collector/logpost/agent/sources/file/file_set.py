@@ -1,4 +1,4 @@
-"""A configured file source, checked and ready: which files, and what their records say."""
+"""A configured set of files, checked and ready: which files, and what their records say."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from logpost.agent.sources.file.paths import PathRules
 from logpost.agent.sources.file.position import FilePosition
 from logpost.agent.stages.limit import RateLimit
 from logpost.agent.stages.stream import Sink, Stream
-from logpost.config import FileSource
+from logpost.config import FileSourceConfig
 from logpost.errors import ConfigError
 from logpost.formats import LineParser
 
 LOCAL_ZONE = Path("/etc/localtime")
 
 
-class Source:
+class FileSet:
     """One `[[agent.source]]` with `type = "file"`."""
 
     def __init__(
         self,
-        config: FileSource,
+        config: FileSourceConfig,
         *,
         host: str,
         max_line_bytes: int,
         forbidden: Sequence[Path],
         service_prefix: str = "",
     ) -> None:
-        """`service_prefix`: before the file's stem, when the source names no service. Raises ConfigError."""
+        """`service_prefix`: before the file's stem, when the set names no service. Raises ConfigError."""
         try:
             self.rules = PathRules(config.paths, config.exclude, forbidden)
         except ValueError as error:
@@ -76,5 +76,5 @@ def zone(name: str) -> datetime.tzinfo:
         raise ConfigError(f'{setting} = "{name}" is no time zone known here') from error
 
 
-NewStream = Callable[[FilePosition, Source, int], Stream]
-"""Makes the stream of a file of this source that stands at the position; the time now in Unix nanoseconds."""
+NewStream = Callable[[FilePosition, FileSet, int], Stream]
+"""Makes the stream of a file of this set that stands at the position; the time now in Unix nanoseconds."""

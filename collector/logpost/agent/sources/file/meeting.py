@@ -1,4 +1,4 @@
-"""Files that a source names and that are not read yet: known from before, copies of others, or new."""
+"""Files that a set names and that are not read yet: known from before, copies of others, or new."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from logpost.agent.sources.file.file_set import Source
+from logpost.agent.sources.file.file_set import FileSet
 from logpost.agent.sources.file.fingerprint import ReadAt, fingerprint
 from logpost.agent.sources.file.held import HeldCopies, is_copy
 from logpost.agent.sources.file.known import KnownStreams
@@ -30,9 +30,9 @@ class Meeting:
         held: HeldCopies,
         reports: Reports,
         new_id: Callable[[], str],
-        from_end: Sequence[Source],
+        from_end: Sequence[FileSet],
     ) -> None:
-        """`from_end`: sources whose files that are there at the first scan are read from their end."""
+        """`from_end`: sets whose files that are there at the first scan are read from their end."""
         self._reading = reading
         self._readers = reading.readers
         self._known = known
@@ -40,7 +40,7 @@ class Meeting:
         self._reports = reports
         self._new_id = new_id
         self._from_end = from_end
-        self._unknown: dict[FileId, tuple[str, Source]] = {}
+        self._unknown: dict[FileId, tuple[str, FileSet]] = {}
         self._scan = 0
 
     @property
@@ -60,7 +60,7 @@ class Meeting:
         """Those whose files this scan has not found."""
         return [reader for reader in self._readers if reader.scan != self._scan]
 
-    def see(self, path: str, source: Source, now: float, now_ns: int) -> None:
+    def see(self, path: str, file_set: FileSet, now: float, now_ns: int) -> None:
         """The name is there."""
         try:
             status = os.stat(path)  # noqa: PTH116 - for every file, every second
@@ -82,7 +82,7 @@ class Meeting:
             self._reading.look(reader, now, now_ns, status)
         elif status.st_size:
             # An empty file has no stream yet: nothing would tell it from the next file with its inode.
-            self._unknown.setdefault(file, (path, source))
+            self._unknown.setdefault(file, (path, file_set))
 
     def meet(self, now: float, now_ns: int) -> None:
         """Read the files that were seen and are unknown so far."""
@@ -105,17 +105,17 @@ class Meeting:
     def _meet(self, files: Iterable[FileId], now: float, now_ns: int) -> None:
         """Read these of the files that are unknown so far."""
         for file in files:
-            path, source = self._unknown.pop(file)
+            path, file_set = self._unknown.pop(file)
             if file in self._readers:
                 continue  # a log that was truncated goes on in it
             try:
-                self._meet_one(Path(path), source, now, now_ns)
+                self._meet_one(Path(path), file_set, now, now_ns)
             except FileNotFoundError:
                 continue
             except OSError as error:
                 self._reports.tell(Path(path), error)
 
-    def _meet_one(self, path: Path, source: Source, now: float, now_ns: int) -> None:
+    def _meet_one(self, path: Path, file_set: FileSet, now: float, now_ns: int) -> None:
         if not self._readers.open.make_room(now_ns // SECOND_NS):
             return
         with bytes_of(path) as (read_at, status):
@@ -125,9 +125,9 @@ class Meeting:
             if position is None:
                 if self._is_held(path, read_at, status, now):
                     return
-                offset = status.st_size if source in self._from_end else 0
+                offset = status.st_size if file_set in self._from_end else 0
                 position = new_position(self._new_id(), path, status, offset, fingerprint(read_at, offset))
-        reader = self._reading.add(path, status, position, source, now_ns)
+        reader = self._reading.add(path, status, position, file_set, now_ns)
         if reader is not None:
             reader.scan = self._scan
             self._readers.call(reader, str(path))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logpost.agent.sources.file.file_names import path_of
-from logpost.agent.sources.file.file_set import Source
+from logpost.agent.sources.file.file_set import FileSet
 from logpost.agent.sources.file.fingerprint import ReadAt
 from logpost.agent.sources.file.known import KnownStreams
 from logpost.agent.sources.file.opening import bytes_of
@@ -29,7 +29,7 @@ class Log:
 
     path: Path
     name: Path
-    source: Source
+    file_set: FileSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +46,18 @@ class Missed:
         return self.path.name.endswith(READABLE)
 
 
-def logs_of(sources: Sequence[Source], known: Iterable[FilePosition]) -> Iterator[Log]:
+def logs_of(file_sets: Sequence[FileSet], known: Iterable[FilePosition]) -> Iterator[Log]:
     """The logs that these positions are of, by their names and by where links lead, as far as they are still read."""
     for position in known:
         name = path_of(position.path, position.raw)
-        source = next((source for source in sources if source.rules.matches(str(name))), None)
-        if source is not None:
+        file_set = next((file_set for file_set in file_sets if file_set.rules.matches(str(name))), None)
+        if file_set is not None:
             for path in (*position.names, Path(os.path.realpath(name))):
-                yield Log(path, name, source)
+                yield Log(path, name, file_set)
 
 
 class MissedFiles:
-    """Looks once, after the files that the sources name were met."""
+    """Looks once, after the files that the sets name were met."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class MissedFiles:
         """A file that was begun after the earlier run had ended."""
         log = next((self._logs[name] for name in originals(str(path)) if name in self._logs), None)
         is_new = self._saved_ns is not None and status.st_mtime_ns >= self._saved_ns
-        if log is None or not is_new or not status.st_size or not log.source.rules.allows(str(path)):
+        if log is None or not is_new or not status.st_size or not log.file_set.rules.allows(str(path)):
             return None
         if _is_packed(path):
             return None if self._known.has_packed(status) else Missed(path, status, log, None)

@@ -109,7 +109,7 @@ class MovedFiles:
             return None
         names = {name for home in homes for name in originals(str(home / path.name))}
         logs = [self._logs[name] for name in names if name in self._logs]
-        if len(logs) != 1 or _is_explained(path) or not logs[0].source.rules.allows(str(path)):
+        if len(logs) != 1 or _is_explained(path) or not logs[0].file_set.rules.allows(str(path)):
             return None
         return Missed(path, status, logs[0], None)
 
@@ -118,7 +118,7 @@ class MovedFiles:
             return None
         log = next((self._logs[str(name)] for name in position.names if str(name) in self._logs), None)
         if log is None:
-            self._known.add(position)  # of a source that is not read any more
+            self._known.add(position)  # of a set that is not read any more
             return None
         return Missed(path, status, log, position)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from logpost.agent.sources.file.beside import Listings
-from logpost.agent.sources.file.file_set import NewStream, Source
+from logpost.agent.sources.file.file_set import FileSet, NewStream
 from logpost.agent.sources.file.fingerprint import is_same_file
 from logpost.agent.sources.file.known import KnownStreams
 from logpost.agent.sources.file.packed import PackedReader, Unpacked
@@ -43,7 +43,7 @@ class PackedFiles:
         self._waiting.append(reader)
 
     def take_up_copy(
-        self, position: FilePosition, path: Path, source: Source, read_ns: int | None, now_ns: int
+        self, position: FilePosition, path: Path, file_set: FileSet, read_ns: int | None, now_ns: int
     ) -> bool:
         """The file that was at `path` is gone: what nobody has read of it may stand in a compressed copy."""
         names = [path, *position.names]
@@ -55,8 +55,8 @@ class PackedFiles:
             found = unread_copy(copies, position, read_ns)
             if found is None:
                 return False
-            stream = self._stream(position, source, now_ns)
-            self.add(PackedReader(*found, position, stream, limit=source.max_line_bytes))
+            stream = self._stream(position, file_set, now_ns)
+            self.add(PackedReader(*found, position, stream, limit=file_set.max_line_bytes))
         except OSError as error:
             self._reports.tell(Path(error.filename or path), error)
             return False

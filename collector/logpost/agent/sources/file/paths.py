@@ -15,7 +15,7 @@ _WILDCARD = re.compile(r"[*?\[]")
 
 
 class PathRules:
-    """The globs of one source. `forbidden`: directories that are never read, whatever the globs say."""
+    """The globs of one set of files. `forbidden`: directories that are never read, whatever the globs say."""
 
     def __init__(self, patterns: Iterable[str], exclude: Iterable[str], forbidden: Sequence[Path]) -> None:
         """Raises ValueError, with the pattern that is none."""

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from logpost.agent.sources.file.file_set import Source
+from logpost.agent.sources.file.file_set import FileSet
 from logpost.agent.sources.file.fingerprint import HEAD_BYTES, TAIL_BYTES, Fingerprint, fingerprint, fingerprint_of
 from logpost.agent.sources.file.lines import split
 from logpost.agent.sources.file.opening import open_log
@@ -43,9 +43,9 @@ class FileId(NamedTuple):
 class FileReader:
     """Reads the file `position` stands for; `path` is where the file is now."""
 
-    def __init__(self, path: Path, position: FilePosition, stream: Stream, source: Source) -> None:
+    def __init__(self, path: Path, position: FilePosition, stream: Stream, file_set: FileSet) -> None:
         self.path = path
-        self.source = source
+        self.file_set = file_set
         self.position = position
         self.stream = stream
         self.present = True
@@ -59,7 +59,7 @@ class FileReader:
         """What followed the last whole line when the end of the file was last read."""
         self.grown_at = 0.0
         """When the file was last found changed, by the caller's clock."""
-        self._limit = source.max_line_bytes
+        self._limit = file_set.max_line_bytes
         self._claimed = position.offset
         self._mid_line = False
         self.head = b""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from logpost.agent.metrics.counts import Counts
 from logpost.agent.sources.file.beside import Listings
-from logpost.agent.sources.file.file_set import NewStream, Source
+from logpost.agent.sources.file.file_set import FileSet, NewStream
 from logpost.agent.sources.file.fingerprint import ReadAt
 from logpost.agent.sources.file.held import HeldCopies
 from logpost.agent.sources.file.known import KnownStreams
@@ -81,11 +81,11 @@ class Reading:
         return self.changed or bool(self.readers.active or self._replaced)
 
     def add(
-        self, path: Path, status: os.stat_result, position: FilePosition, source: Source, now_ns: int
+        self, path: Path, status: os.stat_result, position: FilePosition, file_set: FileSet, now_ns: int
     ) -> FileReader | None:
         """Read this file on from its position."""
         position.device, position.inode = FileId.of(status)
-        reader = FileReader(path, position, self._stream(position, source, now_ns), source)
+        reader = FileReader(path, position, self._stream(position, file_set, now_ns), file_set)
         try:
             reader.open()
         except FileReplacedError:
@@ -215,7 +215,7 @@ class Reading:
             self.readers.add(reader)
             return
         self.readers.open.close(reader)
-        if self._packed.take_up_copy(reader.position, reader.path, reader.source, None, now_ns):
+        if self._packed.take_up_copy(reader.position, reader.path, reader.file_set, None, now_ns):
             return
         self._lose(reader, now)
         reader.stream.ship(reader.remainder(), now_ns)
@@ -267,7 +267,7 @@ class Reading:
             self._lose(reader, now)
         else:
             self._known.add(reader.position)
-            self._rotated.add(*reader.whereabouts(), reader.source, reader.position, reader.grown_at)
+            self._rotated.add(*reader.whereabouts(), reader.file_set, reader.position, reader.grown_at)
         self.readers.open.close(reader)
         self.readers.remove(reader)
         self.changed = True

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from logpost.agent.metrics.counts import Counts
 from logpost.agent.sources.file.beside import Listings
-from logpost.agent.sources.file.file_set import Source
+from logpost.agent.sources.file.file_set import FileSet
 from logpost.agent.sources.file.position import FilePosition
 from logpost.agent.sources.file.reader import FileId
 
@@ -25,7 +25,7 @@ MAX_ROTATED_FILES = 1000
 @dataclass(slots=True)
 class Rotated:
     path: Path
-    source: Source
+    file_set: FileSet
     position: FilePosition
     looked_at: tuple[int, int]
     """Size and time of the last change."""
@@ -52,9 +52,11 @@ class RotatedFiles:
     def __contains__(self, file: FileId) -> bool:
         return file in self._files
 
-    def add(self, path: Path, status: os.stat_result, source: Source, position: FilePosition, grown_at: float) -> None:
+    def add(
+        self, path: Path, status: os.stat_result, file_set: FileSet, position: FilePosition, grown_at: float
+    ) -> None:
         """Look at this file from now on."""
-        self._files[FileId.of(status)] = Rotated(path, source, position, _look(status), grown_at)
+        self._files[FileId.of(status)] = Rotated(path, file_set, position, _look(status), grown_at)
         while len(self._files) > self._limit:
             del self._files[min(self._files, key=lambda file: self._files[file].grown_at)]
             self._counts.rotated_dropped += 1

@@ -1,4 +1,4 @@
-"""All files of the sources: what is there is looked for, read in turn, and remembered.
+"""All files of the sets: what is there is looked for, read in turn, and remembered.
 
 Time is passed in. What one call costs follows from what has changed, not from how many files there are; only a scan
 looks at all names.
@@ -13,7 +13,7 @@ from pathlib import Path
 from logpost.agent.delivery.acks import Acks
 from logpost.agent.metrics.counts import Counts
 from logpost.agent.sources.file.beside import Listings
-from logpost.agent.sources.file.file_set import Source
+from logpost.agent.sources.file.file_set import FileSet
 from logpost.agent.sources.file.gone import tell_gone
 from logpost.agent.sources.file.held import HeldCopies
 from logpost.agent.sources.file.known import KnownStreams
@@ -37,7 +37,7 @@ class Tailer:
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        file_sets: Sequence[FileSet],
         known: Sequence[FilePosition],
         *,
         sink: Sink,
@@ -51,15 +51,15 @@ class Tailer:
         """`save`: makes `positions()` durable, before the first line of a new stream is sent. `partial_line_seconds`: a
         line without newline is shipped when its file has not grown for this long. `saved_ns`: when `known` was saved,
         by the file system's clock."""
-        self._sources = sources
+        self._file_sets = file_sets
         self._counts = counts
         self._saved_ns = saved_ns
-        self._logs = list(logs_of(sources, known))
-        were_read = [log.source for log in self._logs]
-        from_end = [source for source in sources if source.start == "end" and source not in were_read]
+        self._logs = list(logs_of(file_sets, known))
+        were_read = [log.file_set for log in self._logs]
+        from_end = [file_set for file_set in file_sets if file_set.start == "end" and file_set not in were_read]
 
-        def stream(position: FilePosition, source: Source, now_ns: int) -> Stream:
-            return source.stream(position, Acks(position.offset), sink, counts, now_ns)
+        def stream(position: FilePosition, file_set: FileSet, now_ns: int) -> Stream:
+            return file_set.stream(position, Acks(position.offset), sink, counts, now_ns)
 
         reports, held = Reports(), HeldCopies()
         self._known = KnownStreams(known)
@@ -120,9 +120,9 @@ class Tailer:
         self._listings.forget()
         self._unseen.list(self._directories())
         self._meeting.begin_scan()
-        for source in self._sources:
-            for path in source.rules.find():
-                self._meeting.see(path, source, now, now_ns)
+        for file_set in self._file_sets:
+            for path in file_set.rules.find():
+                self._meeting.see(path, file_set, now, now_ns)
         for reader in self._meeting.unseen():
             self._readers.miss(reader)
             self._reading.look(reader, now, now_ns)
@@ -150,8 +150,8 @@ class Tailer:
             reader = self._readers.at(path)
             if reader is not None:
                 self._reading.look(reader, now, now_ns)
-            elif (source := self._source_of(path)) is not None:
-                self._meeting.see(path, source, now, now_ns)
+            elif (file_set := self._file_set_of(path)) is not None:
+                self._meeting.see(path, file_set, now, now_ns)
         self._meeting.meet(now, now_ns)
         for reader in self._readers.missing():
             self._reading.look(reader, now, now_ns)
@@ -202,7 +202,7 @@ class Tailer:
 
     def _directories(self) -> set[str]:
         """Where logs are, and where rotation leaves what it makes of them."""
-        found = {directory for source in self._sources for directory in source.rules.directories}
+        found = {directory for file_set in self._file_sets for directory in file_set.rules.directories}
         return found | {os.path.dirname(target) for target in self._readers.targets}  # noqa: PTH120 - every second
 
     def _unseen_logs(self, now: float) -> Iterator[Missed]:
@@ -215,20 +215,20 @@ class Tailer:
         return self._meeting.is_met(status) or FileId.of(status) in self._rotated
 
     def _log_of(self, path: str) -> Log | None:
-        """What a file that no source names may have been, under a name that one does."""
-        if self._source_of(path) is not None:
+        """What a file that no set names may have been, under a name that one does."""
+        if self._file_set_of(path) is not None:
             return None
         for name in originals(path):
-            source = self._source_of(name)
-            if source is not None and source.rules.allows(path):
-                return Log(Path(name), Path(name), source)
+            file_set = self._file_set_of(name)
+            if file_set is not None and file_set.rules.allows(path):
+                return Log(Path(name), Path(name), file_set)
             reader = self._readers.targets.get(name)
-            if reader is not None and reader.source.rules.allows(path):
-                return Log(Path(name), reader.path, reader.source)
+            if reader is not None and reader.file_set.rules.allows(path):
+                return Log(Path(name), reader.path, reader.file_set)
         return None
 
-    def _source_of(self, path: str) -> Source | None:
-        return next((source for source in self._sources if source.rules.matches(path)), None)
+    def _file_set_of(self, path: str) -> FileSet | None:
+        return next((file_set for file_set in self._file_sets if file_set.rules.matches(path)), None)
 
 
 def _leads_to(name: str, file: FileId) -> bool:

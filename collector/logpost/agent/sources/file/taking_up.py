@@ -131,9 +131,9 @@ class TakingUp:
             self._known.add(position)
             rested = max(0.0, (now_ns - status.st_mtime_ns) / SECOND_NS)
             if rested < ROTATED_SECONDS:
-                self._rotated.add(path, status, missed.log.source, position, now - rested)
+                self._rotated.add(path, status, missed.log.file_set, position, now - rested)
             return position
-        reader = self._reading.add(path, status, position, missed.log.source, now_ns)
+        reader = self._reading.add(path, status, position, missed.log.file_set, now_ns)
         if reader is not None:
             self._reading.look(reader, now, now_ns)
         return position
@@ -145,8 +145,8 @@ class TakingUp:
             if position is None:
                 begun = fingerprint(unpacked.read_at, 0)
                 position = new_position(self._new_id(), missed.log.name, missed.status, 0, begun)
-            stream = self._stream(position, missed.log.source, now_ns)
-            limit = missed.log.source.max_line_bytes
+            stream = self._stream(position, missed.log.file_set, now_ns)
+            limit = missed.log.file_set.max_line_bytes
             self._packed.add(PackedReader(missed.path, unpacked, position, stream, limit=limit))
         except OSError:
             unpacked.close()
@@ -163,7 +163,7 @@ class TakingUp:
                 position = self._known.take(status, read_at)
             if position is None:
                 return False
-            reader = self._reading.add(rotated.path, status, position, rotated.source, now_ns)
+            reader = self._reading.add(rotated.path, status, position, rotated.file_set, now_ns)
         except OSError as error:
             self._reports.tell(rotated.path, error)
             return True
@@ -172,5 +172,5 @@ class TakingUp:
         return True
 
     def _read_copy(self, gone: Rotated, now_ns: int) -> None:
-        if self._packed.take_up_copy(gone.position, gone.path, gone.source, gone.written_ns, now_ns):
+        if self._packed.take_up_copy(gone.position, gone.path, gone.file_set, gone.written_ns, now_ns):
             self._reading.changed = True

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from logpost.agent.metrics.counts import Counts
-from logpost.agent.sources.file.file_set import Source
+from logpost.agent.sources.file.file_set import FileSet
 from logpost.agent.sources.file.fingerprint import fingerprint_of
 from logpost.agent.sources.file.position import new_position
 from logpost.agent.sources.file.rotated import ROTATED_SECONDS, RotatedFiles
-from logpost.config import FileSource
+from logpost.config import FileSourceConfig
 from tests.collector.agent.harness import Host, append, lines_of, messages, numbered, range_of
 from tests.collector.agent.sources.file.rotations import assert_each_once, pack, renamed
 
@@ -74,7 +74,7 @@ def test_a_rotated_file_is_let_go_when_it_has_not_grown_for_an_hour(host: Host, 
 
 def test_rotated_files_that_are_looked_at_are_bounded_and_the_oldest_goes_first(tmp_path: Path) -> None:
     counts = Counts()
-    source = Source(FileSource(paths=(str(tmp_path / "*.log"),)), host="", max_line_bytes=1, forbidden=())
+    source = FileSet(FileSourceConfig(paths=(str(tmp_path / "*.log"),)), host="", max_line_bytes=1, forbidden=())
     rotated = RotatedFiles(counts, limit=2)
     paths = [tmp_path / f"{number}.log.1" for number in range(3)]
     for path, grown_at in zip(paths, (2.0, 1.0, 3.0), strict=True):

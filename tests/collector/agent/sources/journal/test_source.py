@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import stat
@@ -13,13 +14,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from logpost.agent.delivery.positions import Place
 from logpost.agent.metrics.counts import Counts
 from logpost.agent.sources.journal.entry import decode, entries_between, read_entry, text
-from logpost.agent.sources.journal.journal import QUEUED_BYTES, Journal
 from logpost.agent.sources.journal.position import JournalPosition
-from logpost.config import JournalSource
+from logpost.agent.sources.journal.source import QUEUED_BYTES, JournalSource
+from logpost.agent.sources.source import SourceContext
+from logpost.config import JournalSourceConfig
 from logpost.formats import Parsed
 from logpost.record import Src
 from tests.collector.agent.harness import START_NS, Topic, range_of
@@ -132,21 +136,25 @@ class Journald:
 class Reading:
     """A journal reader, run until something is true."""
 
-    def __init__(self, saved: JournalPosition | None = None, since: str = "-1h") -> None:
+    def __init__(self, saved: JournalPosition | None, since: str, *, is_of_another_machine: bool) -> None:
         self.topic = Topic()
         self.counts = Counts()
         self.woken = threading.Event()
         self.saves: list[JournalPosition | None] = []
-        self.journal = Journal(
-            JournalSource(since=since),
-            saved,
-            host="web-1",
+        cursor = msgspec.Raw(msgspec.json.encode(saved)) if saved is not None else None
+        context = SourceContext(
             sink=self.topic,
             counts=self.counts,
-            save=lambda: self.saves.append(self.journal.position()),
+            save=lambda: self.saves.append(self.position()),
             new_id=lambda: "new",
             wake=self.woken.set,
         )
+        place = Place(path=Path("positions.json"), cursor=cursor, is_of_another_machine=is_of_another_machine)
+        self.journal = JournalSource(JournalSourceConfig(since=since), place, context, host="web-1")
+
+    def position(self) -> JournalPosition | None:
+        cursor = self.journal.position(0)
+        return msgspec.json.decode(cursor, type=JournalPosition) if cursor is not None else None
 
     def until(self, true: Callable[[], bool], now: float = 0.0) -> None:
         deadline = time.monotonic() + 20
@@ -181,8 +189,10 @@ def journald(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journald:
 def reading() -> Iterator[Start]:
     started: list[Reading] = []
 
-    def start(saved: JournalPosition | None = None, since: str = "-1h") -> Reading:
-        started.append(Reading(saved, since))
+    def start(
+        saved: JournalPosition | None = None, since: str = "-1h", *, is_of_another_machine: bool = False
+    ) -> Reading:
+        started.append(Reading(saved, since, is_of_another_machine=is_of_another_machine))
         return started[-1]
 
     yield start
@@ -200,7 +210,7 @@ def test_entries_become_records_that_count(journald: Journald, reading: Start) -
         ("new", 2, 3),
     ]
     assert {(record.host, record.file) for record in journal.topic.records} == {("web-1", "journal")}
-    assert journal.journal.position() == JournalPosition(id="new", cursor="c2", entries=3)
+    assert journal.position() == JournalPosition(id="new", cursor="c2", entries=3)
     assert journald.calls() == ["--since=-1h"]
 
 
@@ -241,14 +251,32 @@ def test_a_restart_goes_on_after_the_last_acknowledged_entry(journald: Journald,
     ]
 
 
+def test_a_clone_begins_a_new_stream_at_the_cursor(journald: Journald, reading: Start) -> None:
+    journald.write(4)
+    journal = reading(JournalPosition(id="old", cursor="c1", entries=2), is_of_another_machine=True)
+    assert journal.position() == JournalPosition(id="new", cursor="c1", entries=2)
+    journal.count(2)
+    assert [(record.message, range_of(record).id) for record in journal.topic.records] == [
+        ("message 2", "new"),
+        ("message 3", "new"),
+    ]
+
+
+def test_it_is_due_until_journalctl_runs(journald: Journald, reading: Start) -> None:
+    journal = reading()
+    assert journal.journal.due == 0.0
+    journal.journal.turn(0.0, START_NS)
+    assert journal.journal.due == math.inf
+
+
 def test_the_position_waits_for_acknowledgements(journald: Journald, reading: Start) -> None:
     journald.write(3)
     journal = reading(JournalPosition(id="old", cursor="c0", entries=1))
     journal.topic.acknowledges_at_once = False
     journal.count(2)
-    assert journal.journal.position() == JournalPosition(id="old", cursor="c0", entries=1)
+    assert journal.position() == JournalPosition(id="old", cursor="c0", entries=1)
     journal.topic.acknowledge([0])
-    assert journal.journal.position() == JournalPosition(id="old", cursor="c1", entries=2)
+    assert journal.position() == JournalPosition(id="old", cursor="c1", entries=2)
 
 
 def test_journalctl_that_ends_is_started_again_where_it_was(
@@ -281,7 +309,7 @@ def test_a_cursor_of_another_journal_begins_a_new_stream(journald: Journald, rea
     journald.write(1)
     (journald.directory / "refuse").write_text("Failed to seek to cursor: Invalid argument")
     journal = reading(JournalPosition(id="old", cursor="gone", entries=7))
-    journal.until(lambda: journal.journal.position() is None)
+    journal.until(lambda: journal.position() is None)
     (journald.directory / "refuse").unlink()
     journal.count(1)
     assert range_of(journal.topic.records[0]) == Src(id="new", start=0, end=1)
@@ -360,7 +388,7 @@ def test_nothing_is_skipped_where_the_cursors_entry_was_vacuumed(
     real_journald.write("a.journal", {number: b"message %d" % number for number in range(1, 4)})
     journal = reading(since=SINCE)
     journal.count(3)
-    position = journal.journal.position()
+    position = journal.position()
     journal.journal.close()
     real_journald.write("b.journal", {number: b"message %d" % number for number in range(11, 16)})
     again = reading(position)

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import datetime
 import logging
+import math
 import queue
 import shutil
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from logpost.agent.delivery.acks import Acks
+from logpost.agent.delivery.positions import Place
 from logpost.agent.delivery.records import Origin, RecordWriter
-from logpost.agent.metrics.counts import Counts
 from logpost.agent.sources.journal.entry import Entry, decode, entries_between, read_entry, text
 from logpost.agent.sources.journal.position import JournalPosition
-from logpost.agent.stages.stream import Sink
-from logpost.config import JournalSource
+from logpost.agent.sources.source import SourceContext
+from logpost.config import JournalSourceConfig
 from logpost.formats import LineParser
 
 QUEUED_LINES = 1000
@@ -53,32 +55,27 @@ class _Gap:
     count: int | None
 
 
-class Journal:
-    """Owned by the reading thread; a thread of its own reads the pipe."""
+class JournalSource:
+    """`[[agent.source]]` with `type = "journal"`. A thread of its own reads the pipe."""
 
     def __init__(
         self,
-        source: JournalSource,
-        saved: JournalPosition | None,
+        config: JournalSourceConfig,
+        place: Place,
+        context: SourceContext,
         *,
         host: str,
-        sink: Sink,
-        counts: Counts,
-        save: Callable[[], None],
-        new_id: Callable[[], str],
-        wake: Callable[[], None],
     ) -> None:
-        """`wake` is called from another thread when there are entries."""
-        self._source = source
+        """Raises StartError."""
+        saved = place.read(JournalPosition)
+        if saved is not None and place.is_of_another_machine:
+            saved = msgspec.structs.replace(saved, id=context.new_id())
+        self._since = config.since
         self._position = saved
         self._host = host
         self._parse = LineParser(datetime.UTC).parse
-        self._sink = sink
-        self._counts = counts
+        self._context = context
         self._gap: _Gap | None = None
-        self._save = save
-        self._new_id = new_id
-        self._wake = wake
         self._log = logging.getLogger("agent")
         self._queue: queue.Queue[tuple[Entry | _Ended | _Gap, int]] = queue.Queue(QUEUED_LINES)
         """With the bytes that they were printed in."""
@@ -102,13 +99,21 @@ class Journal:
         return not self._queue.empty()
 
     @property
+    def due(self) -> float:
+        """When journalctl is to be started."""
+        return self._retry_at if self._thread is None and not self.is_off else math.inf
+
+    @property
     def queued_bytes(self) -> int:
         """Read ahead."""
         return self._put_bytes - self._taken_bytes
 
+    def look(self, now: float, now_ns: int) -> None:
+        """A thread does."""
+
     def turn(self, now: float, now_ns: int) -> None:
-        """Ship what was read, a bounded number of entries; start journalctl when it is due. `now`: monotonic."""
-        if self._thread is None and not self.is_off and now >= self._retry_at:
+        """Ship what was read, a bounded number of entries; start journalctl when it is due."""
+        if now >= self.due:
             self._start()
         for _ in range(TURN_ENTRIES):
             try:
@@ -124,13 +129,15 @@ class Journal:
             else:
                 self._ship(item, now_ns)
 
-    def position(self) -> JournalPosition | None:
-        """As far as acknowledged."""
+    def finish(self, now: float, now_ns: int) -> None:
+        """Nothing is held back."""
+
+    def position(self, now_s: int) -> msgspec.Raw | None:
         while self._unacknowledged and self._unacknowledged[0][0] <= self._acks.acknowledged:
             entries, cursor = self._unacknowledged.popleft()
             assert self._position is not None
             self._position = JournalPosition(id=self._position.id, cursor=cursor, entries=entries)
-        return self._position
+        return msgspec.Raw(msgspec.json.encode(self._position)) if self._position is not None else None
 
     def close(self) -> None:
         self._stopped.set()
@@ -142,8 +149,8 @@ class Journal:
     def _ship(self, entry: Entry, now_ns: int) -> None:
         cursor = text(entry.get("__CURSOR"))
         if self._position is None:
-            self._position = JournalPosition(id=self._new_id(), cursor=cursor, entries=0)
-            self._save()
+            self._position = JournalPosition(id=self._context.new_id(), cursor=cursor, entries=0)
+            self._context.save()
         if self._writer is None:
             self._acks = Acks(0)
             self._writer = self._records_of(self._position.id)
@@ -155,13 +162,13 @@ class Journal:
             read.attrs[LOST] = "unknown" if self._gap.count is None else self._gap.count
             self._gap = None
         value = self._writer.encode(read, start, end, now_ns)
-        self._sink.send(self._writer.key, value, self._acks, start, end)
+        self._context.sink.send(self._writer.key, value, self._acks, start, end)
 
     def _miss(self, gap: _Gap) -> None:
         """Said, counted, and told by the next record."""
         self._gap = gap
-        self._counts.journal_gaps += 1
-        self._counts.journal_lost += gap.count or 0
+        self._context.counts.journal_gaps += 1
+        self._context.counts.journal_lost += gap.count or 0
         lost = "an unknown number of" if gap.count is None else gap.count
         self._log.warning(
             "the journal deleted %s entries before they were read, behind %s: read on from %s",
@@ -178,7 +185,7 @@ class Journal:
         # Not `--after-cursor`: where the cursor's own entry was vacuumed, that skips the first one that is still there.
         saved = self._position
         cursor = self._read_to or (saved.cursor if saved is not None else "")
-        place = f"--cursor={cursor}" if cursor else f"--since={self._source.since}"
+        place = f"--cursor={cursor}" if cursor else f"--since={self._since}"
         is_read = bool(self._read_to) or (saved is not None and saved.entries > 0)
         arguments = (place, cursor if is_read else "")
         self._thread = threading.Thread(target=self._read, args=arguments, name="journal", daemon=True)
@@ -224,7 +231,7 @@ class Journal:
             except queue.Full:
                 continue
             self._put_bytes += size
-            self._wake()
+            self._context.wake()
             return
 
     def _on_end(self, end: _Ended, now: float) -> None:
@@ -235,7 +242,7 @@ class Journal:
             self._retry_seconds = min(2 * self._retry_seconds, LONGEST_RETRY_SECONDS)
         elif self._position is not None:
             # The journal that the cursor names is gone: what is there now is another stream.
-            self._log.warning("the journal is read again from %s: %s", self._source.since, end.remark)
+            self._log.warning("the journal is read again from %s: %s", self._since, end.remark)
             self._position, self._writer = None, None
             self._unacknowledged.clear()
             return

@@ -1,0 +1,111 @@
+"""Hears of what happens in directories, and wakes the loop.
+
+It never says what to read: the reader always looks at the file itself, and at all files once in a while, so that a lost
+event costs delay and no data.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirMovedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import ObservedWatch
+
+ROOT = Path("/")
+# Opening and closing is what the agent does itself all day.
+WATCHED_EVENTS: list[type[FileSystemEvent]] = [
+    DirCreatedEvent,
+    DirMovedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What happened since the last call. `paths`: files that were written to. `names`: of files that came, went or
+    moved. `tree`: so did directories."""
+
+    paths: frozenset[Path] = frozenset()
+    names: frozenset[Path] = frozenset()
+    tree: bool = False
+
+
+NOTHING = Seen()
+
+
+class Watch(FileSystemEventHandler):
+    """Filled by watchdog's threads."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._paths: set[Path] = set()
+        self._names: set[Path] = set()
+        self._tree = False
+        self._has_seen = False
+        self._observer = Observer()
+        self._watches: dict[tuple[Path, bool], ObservedWatch] = {}
+        self._log = logging.getLogger("agent")
+        self._refused = False
+        self._observer.start()
+
+    def add(self, directories: Iterable[tuple[Path, bool]]) -> None:
+        """Watch these (directory, with all below it) too, those that exist."""
+        for directory, recursive in directories:
+            # The whole file system is too much to watch; polling finds what changes there.
+            if (directory, recursive) in self._watches or directory == ROOT:
+                continue
+            try:
+                if not directory.is_dir():
+                    continue
+                self._watches[directory, recursive] = self._observer.schedule(
+                    self, str(directory), recursive=recursive, event_filter=WATCHED_EVENTS
+                )
+            except OSError as error:
+                if not self._refused:
+                    self._refused = True
+                    self._log.warning("%s is not watched, only polled: %s", directory, error.strerror)
+
+    def take(self) -> Seen:
+        """What happened since the last call."""
+        if not self._has_seen:
+            return NOTHING
+        with self._lock:
+            seen = Seen(frozenset(self._paths), frozenset(self._names), self._tree)
+            self._paths.clear()
+            self._names.clear()
+            self._tree = self._has_seen = False
+        return seen
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        with self._lock:
+            if event.is_directory:
+                self._tree = True
+            elif isinstance(event, FileModifiedEvent):
+                self._paths.add(Path(os.fsdecode(event.src_path)))
+            else:
+                self._names.update(Path(os.fsdecode(path)) for path in (event.src_path, event.dest_path) if path)
+            self._has_seen = True
+        self._wake()
+
+    def close(self) -> None:
+        self._observer.stop()
+        self._observer.join()

@@ -1,0 +1,58 @@
+"""What the agent's loop knows of a source, whatever its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from logpost.agent.delivery.positions import Place
+from logpost.agent.metrics.counts import Counts
+from logpost.agent.stages.stream import Sink
+
+
+class Source(Protocol):
+    """Used by one thread. `now`: monotonic seconds; `now_ns`: Unix nanoseconds."""
+
+    @property
+    def has_work(self) -> bool:
+        """A turn would ship something."""
+
+    @property
+    def due(self) -> float:
+        """When it is to be called next although nothing woke the loop, monotonic seconds."""
+
+    def look(self, now: float, now_ns: int) -> None:
+        """Take note of what has happened. Called in each round, also while the broker takes no more."""
+
+    def turn(self, now: float, now_ns: int) -> None:
+        """Ship some of what there is, a bounded amount, and do what is due. Called while the broker takes more."""
+
+    def finish(self, now: float, now_ns: int) -> None:
+        """Ship what was held back for more to come: the agent ends."""
+
+    def position(self, now_s: int) -> msgspec.Raw | None:
+        """The cursor as JSON, as far as acknowledged; None as long as there is nothing to go on from."""
+
+    def close(self) -> None:
+        """Let go of all that is open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceContext:
+    """What the agent gives to each source."""
+
+    sink: Sink
+    counts: Counts
+    save: Callable[[], None]
+    """Makes the positions of all sources durable: before the first line of a new stream is sent."""
+    new_id: Callable[[], str]
+    """Of a new stream."""
+    wake: Callable[[], None]
+    """Ends the loop's wait; from any thread."""
+
+
+Begin = Callable[[Place, SourceContext], Source]
+"""Begins to read where an earlier run has stopped. Raises StartError when the place is damaged."""

@@ -1,0 +1,103 @@
+"""The agent's loop with a source of no kind that it knows."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from logpost.agent.agent import Agent
+from logpost.agent.delivery.acks import Acks
+from logpost.agent.delivery.positions import Place, PositionsFile
+from logpost.agent.metrics.counts import Counts
+from logpost.agent.sources.source import SourceContext
+from logpost.config import AgentConfig, Config, KafkaConfig
+from logpost.record import Record, Src
+from logpost_broker import Broker
+from tests.collector.agent.topic import TopicReader
+
+
+class Numbers:
+    """Counts to ten, three numbers a turn."""
+
+    due = 0.0
+
+    def __init__(self, place: Place, context: SourceContext) -> None:
+        self._acks = Acks(place.read(int) or 0)
+        self._id = context.new_id() if place.is_of_another_machine else "numbers"
+        self._context = context
+        self.looks = 0
+        self.finished = self.closed = False
+
+    @property
+    def has_work(self) -> bool:
+        return self._acks.sent < 10
+
+    def look(self, now: float, now_ns: int) -> None:
+        self.looks += 1
+
+    def turn(self, now: float, now_ns: int) -> None:
+        for number in range(self._acks.sent, min(10, self._acks.sent + 3)):
+            src = Src(id=self._id, start=number, end=number + 1)
+            value = msgspec.json.encode(Record(ts="2026-11-22T10:51:07Z", message=str(number), src=src))
+            self._context.sink.send(b"numbers", value, self._acks, number, number + 1)
+
+    def finish(self, now: float, now_ns: int) -> None:
+        self.finished = True
+
+    def position(self, now_s: int) -> msgspec.Raw | None:
+        return msgspec.Raw(str(self._acks.acknowledged).encode())
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """As it was: the agent freezes what there is, which is its whole process's business."""
+    thresholds = gc.get_threshold()
+    yield
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
+
+
+def test_a_source_of_any_kind_is_read_saved_and_ended(tmp_path: Path, broker: Broker) -> None:
+    PositionsFile(tmp_path / "positions.json").save({"numbers": msgspec.Raw(b"4"), "other": msgspec.Raw(b'"kept"')})
+    config = Config(kafka=KafkaConfig(bootstrap_servers=broker.bootstrap_servers), agent=AgentConfig())
+    begun: list[Numbers] = []
+
+    def begin(place: Place, context: SourceContext) -> Numbers:
+        begun.append(Numbers(place, context))
+        return begun[0]
+
+    agent = Agent(config, {"numbers": begin}, tmp_path, Counts())
+    running = threading.Thread(target=agent.run)
+    running.start()
+    topic = TopicReader(broker.bootstrap_servers)
+    try:
+        records = topic.read_count(6)
+    finally:
+        agent.stop()
+        running.join()
+        topic.close()
+    assert sorted(int(record.message) for record in records) == [4, 5, 6, 7, 8, 9]
+    assert (begun[0].looks > 0, begun[0].finished, begun[0].closed) == (True, True, True)
+    saved = PositionsFile(tmp_path / "positions.json")
+    assert (saved.place("numbers").read(int), saved.place("other").read(str)) == (10, "kept")
+
+
+def test_on_another_machine_the_new_streams_are_saved_before_anything_is_sent(
+    tmp_path: Path, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "positions.json"
+    PositionsFile(path, "original").save({"numbers": msgspec.Raw(b"4")})
+    config = Config(kafka=KafkaConfig(bootstrap_servers=broker.bootstrap_servers))
+    agent = Agent(config, {"numbers": Numbers}, tmp_path, Counts(), machine="clone")
+    assert not PositionsFile(path, "clone").place("numbers").is_of_another_machine
+    assert "these positions are of another machine: new streams begin where they end" in caplog.messages
+    agent.stop()
+    agent.run()
