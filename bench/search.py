@@ -24,6 +24,7 @@ from logpost.query.filters.match import compile_match
 from logpost.query.syntax import parse
 from logpost_web.indexer.row import Position, to_row
 from logpost_web.query.condition import compile_condition
+from logpost_web.store.columns import LOGS
 from logpost_web.store.row import Row, encode
 from logpost_web.store.store import Store
 
@@ -90,7 +91,7 @@ def _row(record: dict[str, object], offset: int) -> Row:
 
 
 def measure(store: Store, query: str, rounds: int, events: list[Event]) -> None:
-    condition = compile_condition(parse(query))
+    condition = compile_condition(parse(query), LOGS)
     source = f"FROM otel_logs WHERE {condition.sql}"
     estimate = store.query(f"EXPLAIN ESTIMATE SELECT 1 {source}", condition.parameters).rows
     seconds = []

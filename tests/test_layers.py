@@ -2,9 +2,13 @@
 machine it may know. Imports point downwards, so that the table's order is the order in which to read."""
 
 import ast
+import re
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+from logpost_web.store.schema import CREATE_MANIFEST, CREATE_STEPPED_OVER, CREATE_TABLE
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {
@@ -108,8 +112,8 @@ logpost_web
   cluster                                                                   | clock thread
   http               errors                                                 | loop socket
   indexer            store time_limits                                      | loop clock thread socket
-  query              errors store time_limits
-  store                                                                     | clock thread socket
+  store              query                                                  | clock thread socket
+  query              errors time_limits
   row_text
   time_limits
   errors
@@ -280,6 +284,28 @@ def reached(module: str) -> set[str]:
 
 def test_a_module_knows_of_the_machine_what_its_room_may() -> None:
     assert {module: more for module in modules() if (more := knows(module) - may_know(module))} == {}
+
+
+def test_only_the_store_names_its_tables_and_columns() -> None:
+    tables = CREATE_TABLE + CREATE_MANIFEST + CREATE_STEPPED_OVER
+    columns = {name for name in re.findall(r"^    (\w+) ", tables, re.MULTILINE) if name != "INDEX"}
+    of_the_store = re.compile(rf"otel_logs|\b(?:{'|'.join(columns)})\b")
+    assert {
+        module: found
+        for module in modules()
+        if package_of(module) == "logpost_web" and room_of(module) != "logpost_web.store"
+        if (found := {name for name in names(module) if of_the_store.search(name)})
+    } == {}
+
+
+def names(module: str) -> Iterator[str]:
+    """Fields, arguments and texts of a module, but for sentences."""
+    for node in ast.walk(ast.parse(modules()[module].read_text())):
+        match node:
+            case ast.Attribute(attr=name) | ast.keyword(arg=str(name)) | ast.AnnAssign(target=ast.Name(name)):
+                yield name
+            case ast.Constant(str(text)) if not text.rstrip().endswith("."):
+                yield text
 
 
 def test_the_collector_needs_only_its_small_dependencies() -> None:

@@ -14,7 +14,7 @@ from logpost.query.filters.event import Event
 from logpost.query.filters.match import compile_match
 from logpost.query.syntax import parse
 from logpost_web.query.condition import compile_condition
-from logpost_web.store.columns import words_column
+from logpost_web.store.columns import LOGS, words_column
 from logpost_web.store.store import Store
 
 Find = Callable[[str], list[int]]
@@ -45,7 +45,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture(scope="module")
 def find(store: Store) -> Find:
     def find(query: str) -> list[int]:
-        condition = compile_condition(parse(query))
+        condition = compile_condition(parse(query), LOGS)
         sql = f"SELECT Offset FROM otel_logs WHERE {condition.sql} ORDER BY Offset"
         found = [offset for (offset,) in store.query(sql, condition.parameters).rows]
         matches = compile_match(parse(query))

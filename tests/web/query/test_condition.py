@@ -7,6 +7,7 @@ import pytest
 from logpost.query.errors import QuerySyntaxError
 from logpost.query.syntax import parse
 from logpost_web.query.condition import compile_condition, regexes
+from logpost_web.store.columns import LOGS
 from logpost_web.store.store import Store
 from tests.web.query.conftest import Find, insert
 
@@ -171,7 +172,7 @@ def test_a_field_is_there_whatever_its_name(number: int, store: Store, find: Fin
 
 @pytest.mark.parametrize("name", ["status", "user.name", "a b.c", "$type", "ключ"])
 def test_whether_a_field_is_there_reads_that_field_alone(name: str, store: Store) -> None:
-    condition = compile_condition(parse(f"{quoted(name)}:*"))
+    condition = compile_condition(parse(f"{quoted(name)}:*"), LOGS)
     plan = store.query(f"EXPLAIN QUERY TREE SELECT 1 FROM otel_logs WHERE {condition.sql}", condition.parameters).rows
     read = {line.partition("column_name: ")[2].partition(",")[0] for (line,) in plan if "column_name" in line}
     assert read
@@ -179,7 +180,9 @@ def test_whether_a_field_is_there_reads_that_field_alone(name: str, store: Store
 
 
 def test_user_text_never_enters_the_sql() -> None:
-    condition = compile_condition(parse('zzword "zz phrase" zz* zz.name:zzvalue zz:/zz/ zz:>77 service:zz* level:zz'))
+    condition = compile_condition(
+        parse('zzword "zz phrase" zz* zz.name:zzvalue zz:/zz/ zz:>77 service:zz* level:zz'), LOGS
+    )
     assert "zz" not in condition.sql.lower()
     assert "77" not in condition.sql
 
@@ -197,7 +200,7 @@ def test_user_text_never_enters_the_sql() -> None:
 )
 def test_a_comparison_that_a_field_cannot_answer(query: str, at: int, message: str) -> None:
     with pytest.raises(QuerySyntaxError, match=message) as raised:
-        compile_condition(parse(query))
+        compile_condition(parse(query), LOGS)
     assert raised.value.at == at
 
 
@@ -207,6 +210,6 @@ def test_regular_expressions_are_found_with_their_places() -> None:
 
 @pytest.mark.parametrize("query", ["needle", "10.251.73.220:50010", '"a needle in hay"', "ünder needle x"])
 def test_words_are_answered_from_the_index(query: str, store: Store) -> None:
-    condition = compile_condition(parse(query))
+    condition = compile_condition(parse(query), LOGS)
     plan = store.query(f"EXPLAIN indexes = 1 SELECT 1 FROM otel_logs WHERE {condition.sql}", condition.parameters).rows
     assert any("idx_words" in line for (line,) in plan)

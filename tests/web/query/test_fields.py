@@ -10,6 +10,7 @@ from logpost.query.errors import QuerySyntaxError
 from logpost.query.numbers import stored_double
 from logpost.query.syntax import parse
 from logpost_web.query.condition import compile_condition
+from logpost_web.store.columns import LOGS
 from logpost_web.store.store import Store
 from tests.web.query.conftest import Find, insert
 
@@ -205,17 +206,17 @@ def test_finds(query: str, lines: list[int], find: Find) -> None:
 
 def test_many_values_of_a_field_cost_little_more_than_one() -> None:
     many = " OR ".join(f"status:{number}" for number in range(200))
-    assert len(compile_condition(parse(many)).sql) < 10_000
+    assert len(compile_condition(parse(many), LOGS).sql) < 10_000
 
 
 def test_a_query_with_too_many_conditions_is_refused() -> None:
     with pytest.raises(QuerySyntaxError, match="fewer conditions"):
-        compile_condition(parse(" ".join(f"a.b.c.d.e.f{number}:x" for number in range(200))))
+        compile_condition(parse(" ".join(f"a.b.c.d.e.f{number}:x" for number in range(200))), LOGS)
 
 
 @pytest.mark.parametrize("levels", [11, 2000])
 def test_a_deep_path_costs_a_bounded_statement(levels: int) -> None:
-    assert len(compile_condition(parse(".".join("a" * levels) + ":x")).sql) < 30_000
+    assert len(compile_condition(parse(".".join("a" * levels) + ":x"), LOGS).sql) < 30_000
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))

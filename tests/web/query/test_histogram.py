@@ -10,6 +10,7 @@ from logpost_web.query.bars import DAY, SECOND, Bars, choose_bars
 from logpost_web.query.condition import compile_condition
 from logpost_web.query.histogram import Bucket, fill, histogram_statement
 from logpost_web.query.timerange import TimeRange
+from logpost_web.store.columns import LOGS
 from logpost_web.store.store import Store
 from logpost_web.time_limits import MAX_NS, MIN_NS
 from tests.web.query.conftest import insert
@@ -31,7 +32,7 @@ def test_a_day_of_23_hours_has_23_hours_of_lines(store: Store) -> None:
     span = TimeRange(start_ns=start * SECOND, end_ns=start * SECOND + 6 * DAY)
     for zone, counts in (("Europe/Berlin", [24, 24, 23, 24, 24, 24, 1]), ("UTC", [1, 24, 24, 24, 24, 24, 23])):
         bars = choose_bars(start * SECOND, start * SECOND + 6 * DAY, 6, ZoneInfo(zone))
-        statement = histogram_statement(compile_condition(parse("service:hourly")), bars, span, "service")
+        statement = histogram_statement(compile_condition(parse("service:hourly"), LOGS), bars, span, "service")
         rows = store.query(statement.sql, statement.parameters).rows
         assert [bucket.count for bucket in fill(bars, ((a, b, c) for a, b, c in rows))] == counts
 
@@ -43,6 +44,6 @@ def test_the_first_and_the_last_moment_are_counted_together(store: Store) -> Non
     )
     bars = choose_bars(MIN_NS, MAX_NS + 1, 10, ZoneInfo("UTC"))
     span = TimeRange(start_ns=MIN_NS, end_ns=MAX_NS + 1)
-    statement = histogram_statement(compile_condition(parse("service:ends")), bars, span, "service")
+    statement = histogram_statement(compile_condition(parse("service:ends"), LOGS), bars, span, "service")
     rows = store.query(statement.sql, statement.parameters).rows
     assert sum(bucket.count for bucket in fill(bars, ((a, b, c) for a, b, c in rows))) == 2

@@ -12,6 +12,7 @@ from logpost_web.query.condition import compile_condition
 from logpost_web.query.cursor import Cursor
 from logpost_web.query.rows import FoundRow, Order, rows_statement
 from logpost_web.query.timerange import TimeRange
+from logpost_web.store.columns import LOGS
 from logpost_web.store.store import Store
 from tests.web.query.conftest import insert
 
@@ -49,7 +50,7 @@ def ask(
     after: Cursor | None = None,
     time_range: TimeRange | None = None,
 ) -> list[FoundRow]:
-    condition = compile_condition(parse(query))
+    condition = compile_condition(parse(query), LOGS)
     statement = rows_statement(condition, time_range or TimeRange(), order=order, limit=limit, after=after)
     return [FoundRow(*row) for row in store.query(statement.sql, statement.parameters).rows]
 
@@ -80,7 +81,7 @@ def test_the_time_range_holds_its_start_and_not_its_end(store: Store) -> None:
 
 
 def explain(store: Store, query: str, order: Order, after: Cursor | None = None) -> str:
-    statement = rows_statement(compile_condition(parse(query)), TimeRange(), order=order, limit=10, after=after)
+    statement = rows_statement(compile_condition(parse(query), LOGS), TimeRange(), order=order, limit=10, after=after)
     lines = store.query(f"EXPLAIN indexes = 1 {statement.sql}", statement.parameters).rows
     return "\n".join(line for (line,) in lines)
 

@@ -13,7 +13,7 @@ from logpost.query.syntax import parse
 from logpost.query.words import ESCAPES, normal_form
 from logpost_web.query.condition import compile_condition
 from logpost_web.query.positions import Positions
-from logpost_web.store.columns import words_column
+from logpost_web.store.columns import LOGS, words_column
 from logpost_web.store.store import Store
 from tests.web.query.conftest import Find, insert
 
@@ -201,7 +201,7 @@ def test_the_store_finds_what_the_definition_says(store: Store, sample: tuple[li
     parameters: dict[str, object] = {"texts": texts, "words": [words_column(text) for text in texts]}
     columns = ["Body"]
     for number, (_, query) in enumerate(asked):
-        condition = compile_condition(parse(query))
+        condition = compile_condition(parse(query), LOGS)
         columns.append(condition.sql.replace("{p", f"{{q{number}p"))
         parameters |= {f"q{number}{name}": value for name, value in condition.parameters.items()}
     each = "SELECT arrayJoin(arrayZip({texts:Array(String)}, {words:Array(String)})) AS x"

@@ -14,6 +14,7 @@ from logpost_web.api.services import services
 from logpost_web.query.excerpt import part_around
 from logpost_web.query.marks import Marker
 from logpost_web.query.rows import FoundRow, record_statement
+from logpost_web.store.columns import LOGS
 
 MAX_MESSAGES, MAX_BYTES = 20, 6_000_000
 """Of a page that are looked at whole, in about a second at most; others show their beginning."""
@@ -29,7 +30,7 @@ async def show_matches(request: Request, marker: Marker, rows: Sequence[Row]) ->
         if row.message_bytes > room:
             continue
         room -= row.message_bytes
-        statement = record_statement(row.topic, row.partition, row.offset)
+        statement = record_statement(row.topic, row.partition, row.offset, LOGS)
         result = await services(request).queries.run(request, statement)
         if result.rows:
             message = FoundRow(*result.rows[0]).message

@@ -26,6 +26,7 @@ from logpost_web.query.histogram import (
     histogram_statement,
 )
 from logpost_web.query.timerange import TimeRange
+from logpost_web.store.columns import LOGS
 
 
 class Bar(msgspec.Struct, kw_only=True):
@@ -53,7 +54,7 @@ async def histogram(request: Request) -> Response:
     parameters = request.query_params
     check_names(parameters, ("q", "start", "end", "buckets", "by", "tz"))
     query = query_argument(parameters)
-    condition = compile_condition(query)
+    condition = compile_condition(query, LOGS)
     time_range = time_range_argument(parameters, now_ns())
     buckets = number_argument(parameters, "buckets", DEFAULT_BUCKETS, MAX_BUCKETS)
     zone = zone_argument(parameters)

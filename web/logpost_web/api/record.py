@@ -14,6 +14,7 @@ from logpost_web.api.services import services
 from logpost_web.http.answers import json_answer
 from logpost_web.http.arguments import check_names, choice_argument, required_argument, required_number_argument
 from logpost_web.query.rows import FoundRow, record_statement
+from logpost_web.store.columns import LOGS
 
 MAX_OFFSET = 2**63 - 1
 MAX_PARTITION = 2**31 - 1
@@ -29,7 +30,7 @@ async def record(request: Request) -> Response:
     offset = required_number_argument(parameters, "offset", MAX_OFFSET)
     if choice_argument(parameters, "raw", ("false", "true")) == "true":
         return await _raw(request, topic, partition, offset)
-    result = await services(request).queries.run(request, record_statement(topic, partition, offset))
+    result = await services(request).queries.run(request, record_statement(topic, partition, offset, LOGS))
     if not result.rows:
         raise HTTPException(404, f"the store has no row of {topic}-{partition} at offset {offset}")
     return await json_answer(request, answer_row(FoundRow(*result.rows[0])))

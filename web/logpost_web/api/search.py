@@ -25,6 +25,7 @@ from logpost_web.query.cursor import Cursor, decode_cursor, encode_cursor
 from logpost_web.query.excerpt import texts
 from logpost_web.query.marks import Marker
 from logpost_web.query.rows import DEFAULT_LIMIT, MAX_LIMIT, FoundRow, Statement, rows_statement
+from logpost_web.store.columns import LOGS
 from logpost_web.store.errors import QueryError
 from logpost_web.store.statements import QueryResult
 
@@ -54,7 +55,7 @@ async def search(request: Request) -> Response:
     query = query_argument(parameters)
     limit = number_argument(parameters, "limit", DEFAULT_LIMIT, MAX_LIMIT)
     statement = rows_statement(
-        compile_condition(query),
+        compile_condition(query, LOGS),
         time_range_argument(parameters, now_ns()),
         order="asc" if choice_argument(parameters, "order", ("desc", "asc")) == "asc" else "desc",
         limit=limit,

@@ -4,7 +4,7 @@ A group's committed offset says how far somebody read. The manifest lies in the 
 lost, copied and put back together with them: it says which offsets became rows, or were looked at and became none.
 
 A partition may live more than once. When its broker is put back to an older state, offsets that are stored come again
-with other records. Those of a later life are stored under a `TopicId` of their own, which says where it begins.
+with other records. Those of a later life are stored under a topic id of their own, which says where it begins.
 """
 
 from __future__ import annotations

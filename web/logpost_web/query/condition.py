@@ -1,4 +1,4 @@
-"""Syntax tree → SQL condition on `otel_logs`. Every text of the user becomes a parameter, never SQL; the
+"""Syntax tree → SQL condition. Every text of the user becomes a parameter, never SQL; the
 name in `name:*` stands between backticks if it has none of SQL's signs (`attribute`).
 
 Words and phrases are searched in the message's normal form (`words`), which the store's index holds.
@@ -16,9 +16,8 @@ from logpost.query.errors import QuerySyntaxError
 from logpost.query.fields import Attribute, RecordField, resolve
 from logpost.query.numbers import INTEGER, other_numbers
 from logpost.query.phrase import phrase
-from logpost_web.query.attribute import any_value, has_path
-from logpost_web.store.columns import COLUMNS
-from logpost_web.store.schema import SEARCHED_TEXT
+from logpost_web.query.attribute import Attributes
+from logpost_web.query.columns import Columns
 
 MAX_SQL = 240_000
 """Characters of a condition; ClickHouse reads no more than 262,144 of a statement."""
@@ -26,19 +25,20 @@ MAX_SQL = 240_000
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A boolean SQL expression (1 or 0, never NULL) and the parameters that it names."""
+    """A boolean SQL expression (1 or 0, never NULL) on the rows of a table, and the parameters that it names."""
 
     sql: str
     parameters: Mapping[str, object]
+    columns: Columns
 
 
-def compile_condition(query: Query) -> Condition:
+def compile_condition(query: Query, columns: Columns) -> Condition:
     """Raises QuerySyntaxError for a comparison that its field cannot answer, and above MAX_SQL."""
-    compiler = _Compiler()
+    compiler = _Compiler(columns)
     sql = compiler.compile(query)
     if len(sql) > MAX_SQL:
         raise QuerySyntaxError("a query has fewer conditions on fields deep inside of objects", 0)
-    return Condition(sql, compiler.parameters)
+    return Condition(sql, compiler.parameters, columns)
 
 
 def regexes(query: Query) -> tuple[tuple[str, int], ...]:
@@ -57,8 +57,10 @@ def regexes(query: Query) -> tuple[tuple[str, int], ...]:
 class _Compiler:
     """Collects the parameters of one query: `p0`, `p1`, …"""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Columns) -> None:
         self.parameters: dict[str, object] = {}
+        self._columns = columns
+        self._attributes = Attributes(columns.attrs, self._parameter)
         self._names: dict[tuple[str | float, str], str] = {}
 
     def compile(self, query: Query) -> str:
@@ -87,7 +89,7 @@ class _Compiler:
                         continue
             yield self.compile(term)
         for path, texts in values.items():
-            yield any_value(path, self._parameter, self._one_of(texts))
+            yield self._attributes.any_value(path, self._one_of(texts))
 
     def _one_of(self, values: Sequence[str]) -> Callable[[str], str]:
         if len(values) == 1:
@@ -105,25 +107,27 @@ class _Compiler:
         wanted = phrase(text)
         if wanted is None:
             return "1"
-        conditions = [f"hasToken({SEARCHED_TEXT}, {self._parameter(word)})" for word in wanted.words]
+        searched = self._columns.searched_text
+        conditions = [f"hasToken({searched}, {self._parameter(word)})" for word in wanted.words]
         if not wanted.is_word:
-            conditions.append(f"match({SEARCHED_TEXT}, {self._parameter(wanted.expression)})")
+            conditions.append(f"match({searched}, {self._parameter(wanted.expression)})")
         return conditions[0] if len(conditions) == 1 else f"({' AND '.join(conditions)})"
 
     # Fields
 
     def _field(self, field: Field) -> str:
+        columns = self._columns.fields
         match resolve(field.name):
             case Attribute(path):
                 return self._attribute(path, field)
             case RecordField(name, "message"):
-                return self._message_field(COLUMNS[name], field)
+                return self._message_field(columns[name], field)
             case RecordField(name, "level"):
-                return self._level(COLUMNS[name], field)
+                return self._level(columns[name], field)
             case RecordField(name, "integer"):
-                return self._integer(COLUMNS[name], field)
+                return self._integer(columns[name], field)
             case RecordField(name):
-                return self._text_column(COLUMNS[name], field)
+                return self._text_column(columns[name], field)
 
     def _text_column(self, column: str, field: Field) -> str:
         match field.test:
@@ -169,14 +173,14 @@ class _Compiler:
     def _attribute(self, path: str, field: Field) -> str:
         match field.test:
             case Equals(pattern) if pattern.is_any:
-                return has_path(path, self._parameter)
+                return self._attributes.has(path)
             case Compares(operator, than):
                 limit = self._parameter(number(than, field.at), "Float64")
-                return any_value(
-                    path, self._parameter, lambda text: f"ifNull(toFloat64OrNull({text}) {operator} {limit}, 0)"
+                return self._attributes.any_value(
+                    path, lambda text: f"ifNull(toFloat64OrNull({text}) {operator} {limit}, 0)"
                 )
             case test:
-                return any_value(path, self._parameter, lambda text: self._value(text, test), other_numbers(test))
+                return self._attributes.any_value(path, lambda text: self._value(text, test), other_numbers(test))
 
     def _value(self, value: str, test: Equals | Matches) -> str:
         match test:

@@ -11,6 +11,7 @@ from itertools import islice
 
 from logpost.query.ast import And, Equals, Field, Or, Query, Text
 from logpost.query.fields import RECORD_FIELDS, resolve
+from logpost_web.query.columns import Columns
 
 WHOLE_BYTES = 16_384
 """Messages up to this length come whole."""
@@ -23,16 +24,20 @@ ATTRIBUTES_BYTES = 5 * 256 * 1024
 """Attributes that are longer are left out of pages: their length is there instead. More than the store keeps by default
 (`store.max_attributes_bytes`), because it writes a slash as two characters."""
 
-MESSAGE_BYTES = f"if(BodyBytes > 0, BodyBytes, if(length(Body) > {WHOLE_BYTES}, length(Body), 0))"
-"""SQL: the bytes of a message of which the row does not have all, 0 where it does."""
+
+def message_bytes_sql(columns: Columns) -> str:
+    """SQL: the bytes of a message of which a page does not have all, 0 where it does."""
+    cut, whole = columns.message_bytes, f"length({columns.fields['message']})"
+    return f"if({cut} > 0, {cut}, if({whole} > {WHOLE_BYTES}, {whole}, 0))"
 
 
-def message_sql() -> str:
+def message_sql(columns: Columns) -> str:
     """SQL: the message, or its part around the first of the texts in the parameter `around`."""
+    message = columns.fields["message"]
     # The function counts characters from 1, and is 0 where there is no match.
-    first = "multiSearchFirstPositionCaseInsensitiveUTF8(Body, {around:Array(String)})"
+    first = f"multiSearchFirstPositionCaseInsensitiveUTF8({message}, {{around:Array(String)}})"
     start = f"greatest(1, toInt64({first}) - {BEFORE_MATCH})"
-    return f"if(length(Body) > {WHOLE_BYTES}, substringUTF8(Body, {start}, {EXCERPT_CHARACTERS}), Body)"
+    return f"if(length({message}) > {WHOLE_BYTES}, substringUTF8({message}, {start}, {EXCERPT_CHARACTERS}), {message})"
 
 
 def part_around(message: str, first: int) -> str:
@@ -41,8 +46,9 @@ def part_around(message: str, first: int) -> str:
     return message[start : start + EXCERPT_CHARACTERS]
 
 
-def attributes_sql(attributes: str) -> str:
-    """SQL: the attributes (SQL of their JSON text), or how long they are."""
+def attributes_sql(columns: Columns) -> str:
+    """SQL: the attributes as JSON text, or how long they are."""
+    attributes = columns.attrs_text
     instead = f"concat('{{\"logpost.attrs_bytes\":', toString(length({attributes})), '}}')"
     return f"if(length({attributes}) > {ATTRIBUTES_BYTES}, {instead}, {attributes})"
 

@@ -9,7 +9,6 @@ from logpost_web.query.bars import Bars
 from logpost_web.query.condition import Condition
 from logpost_web.query.rows import LIMITS, Statement, where
 from logpost_web.query.timerange import TimeRange
-from logpost_web.store.columns import COLUMNS
 
 DEFAULT_BUCKETS = 60
 MAX_BUCKETS = 1000
@@ -27,9 +26,10 @@ class Bucket:
 def extent_statement(condition: Condition, time_range: TimeRange) -> Statement:
     """Counts and gives the first and last time (Unix ns) of what matches: one row (count, first, last)."""
     clause, parameters = where(condition, time_range)
+    columns = condition.columns
+    first, last = columns.to_ns(f"min({columns.time})"), columns.to_ns(f"max({columns.time})")
     return Statement(
-        "SELECT count(), toUnixTimestamp64Nano(min(Timestamp)), toUnixTimestamp64Nano(max(Timestamp)) "
-        f"FROM otel_logs WHERE {clause} {LIMITS}",
+        f"SELECT count(), {first}, {last} FROM {columns.table} WHERE {clause} {LIMITS}",
         parameters,
     )
 
@@ -37,7 +37,8 @@ def extent_statement(condition: Condition, time_range: TimeRange) -> Statement:
 def histogram_statement(condition: Condition, bars: Bars, time_range: TimeRange, by: str) -> Statement:
     """Rows (bar start in Unix ns, value of `by`, count). `by` is one of GROUPINGS."""
     clause, parameters = where(condition, time_range)
-    moment = "toUnixTimestamp64Nano(Timestamp)"
+    columns = condition.columns
+    moment = columns.to_ns(columns.time)
     if bars.are_even and bars.starts_ns[0] >= 0:  # from 1900 to 2262 a difference has more than 64 bits
         bar = f"{moment} - positiveModulo({moment} - {{first:Int64}}, {{interval:Int64}})"
         parameters |= {"first": bars.starts_ns[0], "interval": bars.interval_ns}
@@ -45,8 +46,8 @@ def histogram_statement(condition: Condition, bars: Bars, time_range: TimeRange,
         bar = f"roundDown({moment}, {{starts:Array(Int64)}})"
         parameters["starts"] = list(bars.starts_ns)
     return Statement(
-        f"SELECT {bar} AS bar, {COLUMNS[by]} AS value, count()"
-        f" FROM otel_logs WHERE {clause} GROUP BY bar, value {LIMITS}",
+        f"SELECT {bar} AS bar, {columns.fields[by]} AS value, count()"
+        f" FROM {columns.table} WHERE {clause} GROUP BY bar, value {LIMITS}",
         parameters,
     )
 

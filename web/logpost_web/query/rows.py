@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from logpost_web.query.columns import Columns
 from logpost_web.query.condition import Condition
 from logpost_web.query.cursor import Cursor
-from logpost_web.query.excerpt import MESSAGE_BYTES, attributes_sql, message_sql
+from logpost_web.query.excerpt import attributes_sql, message_bytes_sql, message_sql
 from logpost_web.query.timerange import TimeRange
 
 Order = Literal["asc", "desc"]
@@ -41,24 +42,12 @@ class FoundRow(NamedTuple):
     message_bytes: int
 
 
-_ATTRIBUTES = "if(LogAttributesText = '', toJSONString(LogAttributes), LogAttributesText)"
-_COLUMNS = (
-    "toUnixTimestamp64Nano(Timestamp)",
-    "Topic",
-    "Partition",
-    "Offset",
-    "HostName",
-    "ServiceName",
-    "SeverityText",
-    message_sql(),
-    "TraceId",
-    "SpanId",
-    "FilePath",
-    attributes_sql(_ATTRIBUTES),
-    MESSAGE_BYTES,
-)
-_WHOLE = {message_sql(): "Body", attributes_sql(_ATTRIBUTES): _ATTRIBUTES, MESSAGE_BYTES: "BodyBytes"}
-_WHOLE_COLUMNS = tuple(_WHOLE.get(column, column) for column in _COLUMNS)
+def _selected(columns: Columns, message: str, attributes: str, message_bytes: str) -> str:
+    """SQL of a FoundRow."""
+    of = columns.fields
+    source = (of["topic"], of["partition"], of["offset"], of["host"], of["service"], of["level"])
+    rest = (of["trace_id"], of["span_id"], of["file"], attributes, message_bytes)
+    return ", ".join((columns.to_ns(columns.time), *source, message, *rest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +66,12 @@ def where(condition: Condition, time_range: TimeRange) -> tuple[str, dict[str, o
     """The condition within the time range, and its parameters."""
     clauses = [condition.sql]
     parameters = dict(condition.parameters)
+    columns = condition.columns
     if time_range.start_ns is not None:
-        clauses.append("Timestamp >= fromUnixTimestamp64Nano({start:Int64})")
+        clauses.append(f"{columns.time} >= {columns.from_ns('{start:Int64}')}")
         parameters["start"] = time_range.start_ns
     if time_range.end_ns is not None:
-        clauses.append("Timestamp < fromUnixTimestamp64Nano({end:Int64})")
+        clauses.append(f"{columns.time} < {columns.from_ns('{end:Int64}')}")
         parameters["end"] = time_range.end_ns
     return " AND ".join(clauses), parameters
 
@@ -97,12 +87,14 @@ def rows_statement(
 ) -> Statement:
     """At most `limit` rows behind `after` in this order; of a long message the part around the first of these texts."""
     clause, parameters = where(condition, time_range)
+    columns = condition.columns
+    key = [columns.time, *_place(columns)]
     if after is not None:
-        side = "<" if order == "desc" else ">"
+        side, moment = "<" if order == "desc" else ">", columns.from_ns("{after_time:Int64}")
         # The first comparison follows from the second; the primary key understands only the first.
         clause += (
-            f" AND Timestamp {side}= fromUnixTimestamp64Nano({{after_time:Int64}})"
-            f" AND (Timestamp, Topic, Partition, Offset) {side} (fromUnixTimestamp64Nano({{after_time:Int64}}),"
+            f" AND {columns.time} {side}= {moment}"
+            f" AND ({', '.join(key)}) {side} ({moment},"
             " {after_topic:String}, {after_partition:Int32}, {after_offset:Int64})"
         )
         parameters |= {
@@ -111,21 +103,28 @@ def rows_statement(
             "after_partition": after.partition,
             "after_offset": after.offset,
         }
-    direction = order.upper()
+    selected = _selected(columns, message_sql(columns), attributes_sql(columns), message_bytes_sql(columns))
     return Statement(
-        f"SELECT {', '.join(_COLUMNS)} FROM otel_logs WHERE {clause}"
-        f" ORDER BY Timestamp {direction}, Topic {direction}, Partition {direction}, Offset {direction}"
+        f"SELECT {selected} FROM {columns.table} WHERE {clause}"
+        f" ORDER BY {', '.join(f'{column} {order.upper()}' for column in key)}"
         f" LIMIT {{limit:UInt32}} {LIMITS}",
         {**parameters, "limit": limit, "around": list(around)},
     )
 
 
-def record_statement(topic: str, partition: int, offset: int) -> Statement:
+def record_statement(topic: str, partition: int, offset: int, columns: Columns) -> Statement:
     """The row of a record, its message as the store has it; none where there is none."""
+    selected = _selected(columns, columns.fields["message"], columns.attrs_text, columns.message_bytes)
+    of_topic, of_partition, of_offset = _place(columns)
     return Statement(
-        f"SELECT {', '.join(_WHOLE_COLUMNS)} FROM otel_logs"
-        " WHERE Topic = {topic:String} AND Partition = {partition:Int32} AND Offset = {offset:Int64}"
+        f"SELECT {selected} FROM {columns.table} WHERE {of_topic} = {{topic:String}}"
+        f" AND {of_partition} = {{partition:Int32}} AND {of_offset} = {{offset:Int64}}"
         # A topic that was deleted and made again has these offsets twice.
-        f" ORDER BY IndexedAt DESC LIMIT 1 {LIMITS}",
+        f" ORDER BY {columns.indexed_at} DESC LIMIT 1 {LIMITS}",
         {"topic": topic, "partition": partition, "offset": offset},
     )
+
+
+def _place(columns: Columns) -> tuple[str, str, str]:
+    """The columns of a record's address."""
+    return columns.fields["topic"], columns.fields["partition"], columns.fields["offset"]

@@ -1,22 +1,34 @@
-"""The columns of `otel_logs` in which the fields of a record are."""
+"""The columns of `otel_logs`, by what they are in statements."""
 
 from __future__ import annotations
 
 from logpost.query.words import BORDER, is_plain, normal_form
+from logpost_web.query.columns import Columns
+from logpost_web.store.schema import SEARCHED_TEXT, TABLE
 
-COLUMNS = {
-    "message": "Body",
-    "service": "ServiceName",
-    "host": "HostName",
-    "level": "SeverityText",
-    "trace_id": "TraceId",
-    "span_id": "SpanId",
-    "file": "FilePath",
-    "topic": "Topic",
-    "partition": "Partition",
-    "offset": "Offset",
-}
-"""By the names that queries use."""
+LOGS = Columns(
+    table=TABLE,
+    fields={
+        "message": "Body",
+        "service": "ServiceName",
+        "host": "HostName",
+        "level": "SeverityText",
+        "trace_id": "TraceId",
+        "span_id": "SpanId",
+        "file": "FilePath",
+        "topic": "Topic",
+        "partition": "Partition",
+        "offset": "Offset",
+    },
+    time="Timestamp",
+    to_ns="toUnixTimestamp64Nano({})".format,
+    from_ns="fromUnixTimestamp64Nano({})".format,
+    attrs="LogAttributes",
+    attrs_text="if(LogAttributesText = '', toJSONString(LogAttributes), LogAttributesText)",
+    searched_text=SEARCHED_TEXT,
+    message_bytes="BodyBytes",
+    indexed_at="IndexedAt",
+)
 
 
 def words_column(message: str) -> str:

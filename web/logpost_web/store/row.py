@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from logpost_web.store.columns import COLUMNS
+from logpost_web.store.columns import LOGS
 
 NO_ATTRIBUTES = msgspec.Raw(b"{}")
 
@@ -16,17 +16,17 @@ class Row(
     omit_defaults=True,
     gc=False,
     rename={
-        **COLUMNS,
-        "ts": "Timestamp",
+        **LOGS.fields,
+        "ts": LOGS.time,
         "topic_id": "TopicId",
-        "indexed_at": "IndexedAt",
+        "indexed_at": LOGS.indexed_at,
         "severity": "SeverityNumber",
-        "attrs": "LogAttributes",
+        "attrs": LOGS.attrs,
         "attrs_text": "LogAttributesText",
         "stream_id": "StreamId",
         "stream_from": "StreamFrom",
         "stream_to": "StreamTo",
-        "message_bytes": "BodyBytes",
+        "message_bytes": LOGS.message_bytes,
         "words": "Words",
     },
 ):
