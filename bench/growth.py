@@ -88,7 +88,7 @@ async def fill(config: BrokerConfig, directory: Path, size: int) -> None:
     """Let the log grow to `size` bytes, and close it in order."""
     node = Node(config, directory, host="localhost", port=0, files=SparseFiles())
     node.open()
-    topic = node.topics.by_name(TOPIC) or node.partitions.create_topic(TOPIC, 1)
+    topic = node.partitions.topics.by_name(TOPIC) or node.partitions.create_topic(TOPIC, 1)
     log = node.partitions.log(topic, 0)
     zeros = bytes(BATCH_BYTES)
     start_ms = node.partitions.now_ms() - size // BATCH_BYTES
@@ -105,7 +105,7 @@ async def measure(config: BrokerConfig, directory: Path) -> Cost:
     started = time.perf_counter()
     node = Node(config, directory, host="localhost", port=0)
     node.open()
-    topic = node.topics.by_name(TOPIC)
+    topic = node.partitions.topics.by_name(TOPIC)
     assert topic is not None
     log = node.partitions.log(topic, 0)
     open_ms = (time.perf_counter() - started) * 1e3

@@ -82,6 +82,7 @@ logpost_broker.coordinator
   ../groups/test_rewriting            journal
   ../groups/test_room                 outcome sizes
   ../groups/test_records              record_fields
+  test_timers                         timer_keys
 logpost_broker.groups
   test_service                        coordinator group_table journal kinds offset_requests share_service
 logpost_broker.groups.classic
@@ -168,6 +169,7 @@ logpost_web.store
   ../indexer/test_mending             parts
   ../indexer/test_put_back            check
   ../indexer/test_rebuilding          manifest_table
+  ../indexer/test_row                 row
   ../indexer/test_refill              doubles
   ../indexer/test_stepped_over        stepped_over_table
 """

@@ -140,7 +140,7 @@ class Broker:
                 at_end.callback(listening.close)
             node = Node(self.config, directory, host=self.host, port=self.port, files=self._files)
             if self.config.metrics_port:
-                at_end.callback(node.metrics.serve(self.config.listen, self.config.metrics_port))
+                at_end.callback(node.partitions.metrics.serve(self.config.listen, self.config.metrics_port))
             node.open()
             await node.start()
             listener = Listener(node)

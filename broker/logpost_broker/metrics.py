@@ -45,138 +45,149 @@ class CleanerMetrics:
         )
 
 
-class BrokerMetrics:
-    """One set per broker, so that several brokers in a process do not mix."""
+class ConnectionMetrics:
+    """Of the clients."""
 
-    def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self.connections = Gauge(
-            "logpost_broker_connections", "Client connections that are open.", registry=self._registry
-        )
-        self._requests = Counter("logpost_broker_requests", "Requests taken, by API.", ["api"], registry=self._registry)
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.open = Gauge("logpost_broker_connections", "Client connections that are open.", registry=registry)
+        self.limit = Gauge("logpost_broker_connections_limit", "So many connections may be open.", registry=registry)
+        self._requests = Counter("logpost_broker_requests", "Requests taken, by API.", ["api"], registry=registry)
         self.requests = cache(lambda api: self._requests.labels(api))
         self.refused = Counter(
             "logpost_broker_connections_refused",
             "Connections closed because of what the client sent or because a request failed.",
-            registry=self._registry,
+            registry=registry,
         )
         self.above_limit = Counter(
             "logpost_broker_connections_above_limit",
             "Connections closed at once because there are as many as may be.",
-            registry=self._registry,
-        )
-        self._connection_limit = Gauge(
-            "logpost_broker_connections_limit", "So many connections may be open.", registry=self._registry
-        )
-        self._partitions = Gauge("logpost_broker_partitions", "Partitions of all topics.", registry=self._registry)
-        self._partition_limit = Gauge(
-            "logpost_broker_partitions_limit", "So many partitions all topics may have.", registry=self._registry
-        )
-        self._reading_bytes = Gauge(
-            "logpost_broker_reading_bytes", "Memory for requests that are not whole yet.", registry=self._registry
-        )
-        self._unsent_bytes = Gauge(
-            "logpost_broker_unsent_bytes", "Answers that clients have yet to read.", registry=self._registry
+            registry=registry,
         )
         self.idle = Counter(
             "logpost_broker_connections_idle_closed",
             "Connections closed because nothing came or went over them for long.",
-            registry=self._registry,
+            registry=registry,
         )
+
+
+class BatchMetrics:
+    """Of the batches that producers send and consumers get."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.produced_bytes = Counter(
-            "logpost_broker_produced_bytes",
-            "Bytes of record batches taken, as producers sent them.",
-            registry=self._registry,
+            "logpost_broker_produced_bytes", "Bytes of record batches taken, as producers sent them.", registry=registry
         )
         self.written_bytes = Counter(
-            "logpost_broker_written_bytes",
-            "Bytes of produced batches as they are in the logs.",
-            registry=self._registry,
+            "logpost_broker_written_bytes", "Bytes of produced batches as they are in the logs.", registry=registry
         )
-        self.recompressed_batches = Counter(
-            "logpost_broker_recompressed_batches", "Batches that the broker compressed.", registry=self._registry
+        self.recompressed = Counter(
+            "logpost_broker_recompressed_batches", "Batches that the broker compressed.", registry=registry
         )
         self.compression_seconds = Counter(
             "logpost_broker_compression_cpu_seconds",
             "CPU time spent in opening and compressing produced batches.",
-            registry=self._registry,
+            registry=registry,
         )
         self.waiting_bytes = Gauge(
             "logpost_broker_compression_waiting_bytes",
             "Bytes of produced batches that wait for being compressed.",
-            registry=self._registry,
+            registry=registry,
         )
-        self.large_batches = Counter(
+        self.large = Counter(
             "logpost_broker_large_batches",
             "Produced batches that were opened one at a time, since they unpack to much or not at all.",
-            registry=self._registry,
+            registry=registry,
         )
-        self._refused_batches = Counter(
+        self._refused = Counter(
             "logpost_broker_refused_batches",
             "Produced batches that were refused, by error.",
             ["error"],
-            registry=self._registry,
+            registry=registry,
         )
-        self.refused_batches = cache(lambda error: self._refused_batches.labels(error))
-        self.fetched_bytes = Counter(
-            "logpost_broker_fetched_bytes", "Bytes of record batches sent to consumers.", registry=self._registry
-        )
-
+        self.refused = cache(lambda error: self._refused.labels(error))
         self.refused_for_room = Counter(
             "logpost_broker_disk_refused_batches",
             "Batches of producers refused because no more than the disk's reserve was free.",
-            registry=self._registry,
+            registry=registry,
         )
-        self._disk_free = Gauge(
-            "logpost_broker_disk_free_bytes", "Free on the file system of the logs.", registry=self._registry
-        )
-        self._disk_reserve = Gauge(
-            "logpost_broker_disk_reserve_bytes", "Below so many producers are refused.", registry=self._registry
+        self.fetched_bytes = Counter(
+            "logpost_broker_fetched_bytes", "Bytes of record batches sent to consumers.", registry=registry
         )
 
+
+class LogMetrics:
+    """Of what the logs hold."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._damaged_bytes = Gauge(
             "logpost_broker_damaged_bytes",
             "Bytes of damaged batches that reads came upon and passed over.",
-            registry=self._registry,
+            registry=registry,
         )
         self._offline_partitions = Gauge(
             "logpost_broker_offline_partitions",
             "Partitions that a failed write or sync took offline until the next start.",
-            registry=self._registry,
+            registry=registry,
         )
         self._open_transactions = Gauge(
             "logpost_broker_open_transactions",
             "Undecided transactions, once for each partition: readers of committed records wait for them.",
-            registry=self._registry,
+            registry=registry,
         )
         self._producers = Gauge(
             "logpost_broker_producers",
             "Idempotent producers that partitions remember, once for each partition.",
-            registry=self._registry,
+            registry=registry,
         )
         self.forgotten_producers = Counter(
             "logpost_broker_forgotten_producers",
             "Producers that a partition forgot before they were silent for a day, because there were too many.",
-            registry=self._registry,
+            registry=registry,
+        )
+
+    def watch(self, logs: Iterable[PartitionLog]) -> None:
+        """`logs` are gone through again for each scrape."""
+        self._damaged_bytes.set_function(lambda: sum(log.damaged_bytes for log in logs))
+        self._offline_partitions.set_function(lambda: sum(log.offline is not None for log in logs))
+        self._producers.set_function(lambda: sum(len(log.producers) for log in logs))
+        self._open_transactions.set_function(lambda: sum(len(log.transactions.open) for log in logs))
+
+
+class BrokerMetrics:
+    """One set per broker, so that several brokers in a process do not mix."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self.connections = ConnectionMetrics(registry)
+        self.batches = BatchMetrics(registry)
+        self.logs = LogMetrics(registry)
+        self.cleaner = CleanerMetrics(registry)
+        self._partitions = Gauge("logpost_broker_partitions", "Partitions of all topics.", registry=registry)
+        self._partition_limit = Gauge(
+            "logpost_broker_partitions_limit", "So many partitions all topics may have.", registry=registry
+        )
+        self._reading_bytes = Gauge(
+            "logpost_broker_reading_bytes", "Memory for requests that are not whole yet.", registry=registry
+        )
+        self._unsent_bytes = Gauge(
+            "logpost_broker_unsent_bytes", "Answers that clients have yet to read.", registry=registry
+        )
+        self._disk_free = Gauge(
+            "logpost_broker_disk_free_bytes", "Free on the file system of the logs.", registry=registry
+        )
+        self._disk_reserve = Gauge(
+            "logpost_broker_disk_reserve_bytes", "Below so many producers are refused.", registry=registry
         )
         self._fetch_sessions = Gauge(
-            "logpost_broker_fetch_sessions", "Fetch sessions of consumers that are kept.", registry=self._registry
+            "logpost_broker_fetch_sessions", "Fetch sessions of consumers that are kept.", registry=registry
         )
         self._state_bytes = Gauge(
             "logpost_broker_state_bytes",
             "What groups, share groups and transactions keep, as it was last journaled as a whole; and what the"
             " members of classic groups say of themselves.",
             ["of"],
-            registry=self._registry,
+            registry=registry,
         )
-        self.cleaner = CleanerMetrics(self._registry)
-
-    def watch_logs(self, logs: Iterable[PartitionLog]) -> None:
-        """`logs` are gone through again for each scrape."""
-        self._damaged_bytes.set_function(lambda: sum(log.damaged_bytes for log in logs))
-        self._offline_partitions.set_function(lambda: sum(log.offline is not None for log in logs))
-        self._producers.set_function(lambda: sum(len(log.producers) for log in logs))
-        self._open_transactions.set_function(lambda: sum(len(log.transactions.open) for log in logs))
 
     def watch_partitions(self, partitions: Callable[[], int], limit: int) -> None:
         self._partitions.set_function(partitions)
@@ -192,9 +203,6 @@ class BrokerMetrics:
     def watch_budgets(self, reading: ByteBudget, unsent: ByteBudget) -> None:
         self._reading_bytes.set_function(lambda: reading.total_bytes)
         self._unsent_bytes.set_function(lambda: unsent.total_bytes)
-
-    def limit_connections(self, limit: int) -> None:
-        self._connection_limit.set(limit)
 
     def watch_disk(self, reserve: DiskReserve) -> None:
         self._disk_free.set_function(lambda: reserve.free_bytes)

@@ -1,6 +1,6 @@
 """A whole broker without sockets: what handlers talk to.
 
-- `node.partitions`: topics and logs; `node.topics` and `node.turns` are its own.
+- `node.partitions`: topics, logs, metrics; `node.turns` is its own.
 - `node.groups`, `node.shares`, `node.transactions`: the coordinators.
 - `node.host`, `node.port`: where clients reach this broker, for FindCoordinator and Metadata.
 """
@@ -46,8 +46,6 @@ class Node:
         self.host = host
         self.port = port
         self.partitions = partitions = Partitions(config, directory, files=files)
-        self.topics = partitions.topics
-        self.metrics = partitions.metrics
         self.cluster_id = partitions.metadata.content.cluster_id
         self.client_quotas = ClientQuotas(partitions.metadata)
         self.scram_credentials = ScramCredentials(partitions.metadata)
@@ -60,8 +58,8 @@ class Node:
         self.retention = RetentionService(partitions)
         self.cleaner = Cleaner(partitions)
         self.producer_expiration = ProducerExpiration(partitions)
-        self.metrics.watch_sessions(self.fetch_sessions)
-        self.metrics.watch_budgets(self.reading, self.unsent)
+        partitions.metrics.watch_sessions(self.fetch_sessions)
+        partitions.metrics.watch_budgets(self.reading, self.unsent)
 
     @property
     def turns(self) -> Turns:

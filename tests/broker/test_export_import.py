@@ -109,7 +109,7 @@ def opened(directory: Path) -> Iterator[Node]:
 
 def contents(directory: Path, topic: str = "t", partition: int = 0) -> list[tuple[int, bytes | None]]:
     with opened(directory) as node:
-        found = node.topics.by_name(topic)
+        found = node.partitions.topics.by_name(topic)
         assert found is not None
         log = node.partitions.log(found, partition)
         records = []
@@ -145,7 +145,7 @@ def test_a_topic_goes_to_kafka_and_comes_back_equal(ours: Path, kafka: Path, tmp
     assert len(expected) == RECORDS
     assert contents(back, partition=1) == []
     with opened(back) as node:
-        assert [topic.id for topic in node.topics] == [TOPIC_ID]
+        assert [topic.id for topic in node.partitions.topics] == [TOPIC_ID]
     assert Verification(directory=back, config=CONFIG, deep=True).run().problems == []
 
 
@@ -163,7 +163,7 @@ def test_kafka_is_left_with_checkpoints_that_fit(ours: Path, kafka: Path) -> Non
 def test_leader_epochs_start_anew(ours: Path, kafka: Path) -> None:
     (ours / CLEAN_SHUTDOWN).unlink()
     with opened(ours) as node:
-        topic = node.topics.by_name("t")
+        topic = node.partitions.topics.by_name("t")
         assert topic is not None
         node.partitions.log(topic, 0).append(build_batch([(None, b"x")], NOW_MS), now_ms=NOW_MS)
         assert node.partitions.log(topic, 0).leader_epoch > 0
@@ -250,7 +250,7 @@ def test_epochs_and_producer_ids_of_the_batches_are_never_given_out_again(kafka:
     (kafka / "t-0" / f"{0:020d}.log").write_bytes(data)
     imported(kafka, tmp_path / "new")
     with opened(tmp_path / "new") as node:
-        topic = node.topics.by_name("t")
+        topic = node.partitions.topics.by_name("t")
         assert topic is not None
         assert node.partitions.log(topic, 0).leader_epoch > 41
         assert node.partitions.producer_ids.take() > 7000
@@ -266,7 +266,7 @@ def test_log_starts_and_ends_of_empty_partitions_are_kept(kafka: Path, tmp_path:
     imported(kafka, tmp_path / "new")
     assert contents(tmp_path / "new", partition=1) == [(2, b"c")]
     with opened(tmp_path / "new") as node:
-        topic = node.topics.by_name("t")
+        topic = node.partitions.topics.by_name("t")
         assert topic is not None
         assert (node.partitions.log(topic, 0).log_start_offset, node.partitions.log(topic, 0).next_offset) == (500, 500)
 
@@ -278,7 +278,7 @@ def test_uncommitted_transactions_stay_so(kafka: Path, tmp_path: Path, end: byte
     imported(kafka, tmp_path / "new")
     assert contents(tmp_path / "new")[0] == (0, b"a")
     with opened(tmp_path / "new") as node:
-        topic = node.topics.by_name("t")
+        topic = node.partitions.topics.by_name("t")
         assert topic is not None
         data, aborted = node.partitions.log(topic, 0).read_committed(0, 1 << 20)
         assert [each.first_offset for each in aborted] == ([0] if end else [])
@@ -297,7 +297,7 @@ def test_kafkas_internal_topics_are_skipped_with_a_line(kafka: Path, tmp_path: P
     said = imported(kafka, tmp_path / "new")
     assert any(line.startswith("__consumer_offsets: skipped") for line in said)
     with opened(tmp_path / "new") as node:
-        assert [topic.name for topic in node.topics] == ["t"]
+        assert [topic.name for topic in node.partitions.topics] == ["t"]
 
 
 def test_a_damaged_segment_is_named_and_nothing_is_imported(kafka: Path, tmp_path: Path) -> None:

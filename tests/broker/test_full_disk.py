@@ -66,7 +66,9 @@ def on_a_node(directory: Path, disk: SmallDisk, story: Callable[[Node, Partition
         node = Node(BrokerConfig(port=0, metrics_port=0), directory, host="localhost", port=1, files=files)
         node.open()
         await node.start()
-        await story(node, node.partitions.log(node.topics.by_name("t") or node.partitions.create_topic("t", 2), 0))
+        await story(
+            node, node.partitions.log(node.partitions.topics.by_name("t") or node.partitions.create_topic("t", 2), 0)
+        )
         await node.stop()
 
     asyncio.run(tell())
@@ -172,7 +174,7 @@ def test_topics_that_one_write_would_have_made_are_all_refused_without_it(tmp_pa
         }
         storage, illegal = ErrorCode.kafka_storage_error, ErrorCode.invalid_topic_exception
         assert codes == {"a.b": storage, "a_b": illegal, "c": storage, "no name": illegal}
-        assert [topic.name for topic in node.topics] == ["t"]
+        assert [topic.name for topic in node.partitions.topics] == ["t"]
         disk.room = None
         made = await node.partitions.create_topics(wanted[::-1])
         assert [name for name, topic in made.items() if isinstance(topic, Topic)] == ["c", "a_b"]
@@ -183,6 +185,6 @@ def test_topics_that_one_write_would_have_made_are_all_refused_without_it(tmp_pa
 
 def names_are(*names: str) -> Callable[[Node, PartitionLog], Awaitable[None]]:
     async def story(node: Node, _: PartitionLog) -> None:
-        assert [topic.name for topic in node.topics] == list(names)
+        assert [topic.name for topic in node.partitions.topics] == list(names)
 
     return story

@@ -66,7 +66,7 @@ def test_records_that_cannot_be_read_are_named_and_kept(kafka: Path, tmp_path: P
         assert part in said[0]
     assert (tmp_path / "new" / "t-0" / LOG).read_bytes() == data
     with opened(tmp_path / "new") as node:
-        topic = node.topics.by_name("t")
+        topic = node.partitions.topics.by_name("t")
         assert topic is not None
         log = node.partitions.log(topic, 0)
         assert (log.log_start_offset, log.next_offset) == (0, 3 + last)
@@ -193,7 +193,7 @@ def test_a_marker_that_cannot_be_read_ends_its_transaction(kafka: Path, tmp_path
     make_partition(kafka, "t-0", {0: batch(0, b"v", **fields) + bad})
     imported(kafka, tmp_path / "new")
     with opened(tmp_path / "new") as node:
-        topic = node.topics.by_name("t")
+        topic = node.partitions.topics.by_name("t")
         assert topic is not None
         log = node.partitions.log(topic, 0)
         assert (log.last_stable_offset, log.open_transactions) == (2, [])

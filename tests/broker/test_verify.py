@@ -55,7 +55,7 @@ def write(directory: Path, batch: Callable[[int], bytes], *, policy: str = "dele
     directory.mkdir(exist_ok=True)
     node = Node(CONFIG, directory, host="localhost", port=0)
     node.open()
-    topic = node.topics.by_name("t") or node.partitions.create_topic("t", 2, {"cleanup.policy": policy})
+    topic = node.partitions.topics.by_name("t") or node.partitions.create_topic("t", 2, {"cleanup.policy": policy})
     for partition in range(2):
         node.partitions.log(topic, partition)
     for number in range(BATCHES):
@@ -246,7 +246,7 @@ def test_what_is_advised_for_a_wrong_index_mends_it(directory: Path) -> None:
     }
     node = Node(CONFIG, directory, host="localhost", port=0)
     node.open()
-    topic = node.topics.by_name("t")
+    topic = node.partitions.topics.by_name("t")
     assert topic is not None
     node.partitions.log(topic, 0)
     node.partitions.logs.close(NOW_MS)

@@ -99,7 +99,7 @@ async def _add(node: Node, transaction: AddPartitionsToTxnTransaction, version: 
 
 
 def _code_of(node: Node, place: TopicPartition) -> ErrorCode:
-    topic = node.topics.by_name(place[0])
+    topic = node.partitions.topics.by_name(place[0])
     if topic is None or not 0 <= place[1] < topic.partitions:
         return ErrorCode.unknown_topic_or_partition
     return ErrorCode.topic_authorization_failed if topic.internal else ErrorCode.none

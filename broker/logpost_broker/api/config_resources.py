@@ -63,7 +63,7 @@ class ConfigChanges:
 
     def __init__(self, node: Node) -> None:
         self._partitions = node.partitions
-        self.topics = node.topics.changes()
+        self.topics = node.partitions.topics.changes()
         self.kept = node.partitions.resource_configs.changes()
 
     async def save(self) -> Callable[[ConfigResource], ApiError | None]:
@@ -96,7 +96,7 @@ def find_resource(node: Node, kind: int, name: str) -> ConfigResource:
 
 
 def _topic(node: Node, name: str) -> Topic:
-    topic = node.topics.by_name(name)
+    topic = node.partitions.topics.by_name(name)
     if topic is None:
         check_name(name)
         raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic '{name}'")
@@ -126,7 +126,7 @@ class TopicResource:
         changes.topics.configure(self.topic, wanted)
 
     def take_effect(self) -> None:
-        topic = self.node.topics.by_id(self.topic.id)
+        topic = self.node.partitions.topics.by_id(self.topic.id)
         if topic is not None:
             self.node.partitions.logs.reconfigure(topic)
             overrides = dict(topic.configs.overrides)

@@ -178,7 +178,7 @@ def _assignment(node: Node, partitions: Partitions) -> DescribedAssignment:
     named = [
         (known, indexes)
         for topic, indexes in _by_topic(partitions).items()
-        if (known := node.topics.by_id(topic)) is not None
+        if (known := node.partitions.topics.by_id(topic)) is not None
     ]
     return DescribedAssignment(
         topic_partitions=tuple(

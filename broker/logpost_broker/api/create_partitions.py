@@ -40,12 +40,12 @@ async def create_partitions(
 
 def _grown(node: Node, changes: TopicChanges, asked: CreatePartitionsTopic, *, validate_only: bool) -> Topic:
     """Raises ApiError."""
-    topic = node.topics.by_name(asked.name)
+    topic = node.partitions.topics.by_name(asked.name)
     if topic is None:
         raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic '{asked.name}'")
     if topic.name in INTERNAL_TOPICS:
         raise ApiError(ErrorCode.invalid_request, f"'{topic.name}' is the broker's own")
-    node.topics.check_growth(topic, asked.count)
+    node.partitions.topics.check_growth(topic, asked.count)
     if asked.assignments is not None:
         if len(asked.assignments) != asked.count - topic.partitions:
             raise ApiError(ErrorCode.invalid_replica_assignment, "each new partition needs an assignment")

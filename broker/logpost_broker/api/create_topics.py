@@ -43,7 +43,7 @@ async def create_topics(node: Node, request: CreateTopicsRequest, context: Reque
                 raise ApiError(ErrorCode.invalid_request, f"topic '{topic.name}' is asked for more than once")
             one = _wanted(node, topic)
             if request.validate_only:
-                outcomes[one.name] = node.topics.new(one)
+                outcomes[one.name] = node.partitions.topics.new(one)
             else:
                 wanted.append(one)
         except ApiError as error:
@@ -56,7 +56,7 @@ async def create_topics(node: Node, request: CreateTopicsRequest, context: Reque
 
 def _wanted(node: Node, asked: CreatableTopic) -> NewTopic:
     """Raises ApiError."""
-    if asked.name in INTERNAL_TOPICS and node.topics.by_name(asked.name) is None:
+    if asked.name in INTERNAL_TOPICS and node.partitions.topics.by_name(asked.name) is None:
         raise ApiError(ErrorCode.invalid_request, f"'{asked.name}' is made by the broker itself")
     overrides = {config.name: config.value for config in asked.configs}  # of a name given twice the last counts
     return NewTopic(asked.name, _partitions(node, asked), overrides)

@@ -86,7 +86,7 @@ def _note(
 
 
 def _log(node: Node, name: str, partition: int) -> PartitionLog:
-    topic = node.topics.by_name(name)
+    topic = node.partitions.topics.by_name(name)
     if topic is None:
         raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic '{name}'")
     if topic.internal:

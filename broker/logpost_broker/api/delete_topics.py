@@ -51,7 +51,11 @@ async def delete_topics(node: Node, request: DeleteTopicsRequest, context: Reque
 
 
 def _known(node: Node, asked: DeleteTopicState) -> Topic | None:
-    return node.topics.by_id(asked.topic_id) if asked.name is None else node.topics.by_name(asked.name)
+    return (
+        node.partitions.topics.by_id(asked.topic_id)
+        if asked.name is None
+        else node.partitions.topics.by_name(asked.name)
+    )
 
 
 def _delete(node: Node, changes: TopicChanges, asked: _Asked) -> Topic:

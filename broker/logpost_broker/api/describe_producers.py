@@ -51,7 +51,7 @@ async def describe_producers(
 def _partition(node: Node, name: str, number: i32) -> PartitionResponse:
     try:
         check_name(name)
-        topic = node.topics.by_name(name)
+        topic = node.partitions.topics.by_name(name)
         if topic is None:
             raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no topic '{name}'")
         log = node.partitions.log(topic, number)

@@ -59,7 +59,7 @@ def _answer(topics: Iterable[TopicData], nodes: tuple[QuorumNode, ...] = ()) -> 
 
 def _quorum(node: Node) -> PartitionData:
     now = i64(node.partitions.now_ms())
-    end = i64(node.topics.version)
+    end = i64(node.partitions.topics.version)
     voter = ReplicaState(
         replica_id=BrokerId(NODE_ID),
         replica_directory_id=None,

@@ -48,7 +48,7 @@ async def describe_topic_partitions(
     async for name in node.turns.each(names):
         if room == 0:
             return _answer(described, Cursor(topic_name=name, partition_index=i32(0)))
-        topic = node.topics.by_name(name)
+        topic = node.partitions.topics.by_name(name)
         if topic is None:
             described.append(_unknown(name))
             continue
@@ -65,7 +65,7 @@ async def describe_topic_partitions(
 def _names(node: Node, request: DescribeTopicPartitionsRequest) -> list[TopicName]:
     """What is asked for, from the cursor on. Raises ApiError INVALID_REQUEST."""
     asked = {topic.name for topic in request.topics}
-    names = asked or {TopicName(topic.name) for topic in node.topics}
+    names = asked or {TopicName(topic.name) for topic in node.partitions.topics}
     cursor = request.cursor
     if cursor is None:
         return sorted(names)

@@ -26,7 +26,7 @@ PREFERRED, UNCLEAN = 0, 1
 async def elect_leaders(node: Node, request: ElectLeadersRequest, context: RequestContext) -> ElectLeadersResponse:
     is_known = request.election_type in (PREFERRED, UNCLEAN)
     if request.topic_partitions is None:
-        names = [TopicName(topic.name) for topic in node.topics] if is_known else []
+        names = [TopicName(topic.name) for topic in node.partitions.topics] if is_known else []
         results = [ReplicaElectionResult(topic=name, partition_result=()) for name in names]
     else:
         results = [
@@ -45,7 +45,7 @@ async def elect_leaders(node: Node, request: ElectLeadersRequest, context: Reque
 
 
 def _elected(node: Node, request: ElectLeadersRequest, name: str, number: i32) -> PartitionResult:
-    topic = node.topics.by_name(name)
+    topic = node.partitions.topics.by_name(name)
     if request.election_type not in (PREFERRED, UNCLEAN):
         code, message = ErrorCode.invalid_request, f"there is no election of type {request.election_type}"
     elif topic is None or not 0 <= number < topic.partitions:

@@ -253,7 +253,7 @@ def _respond(node: Node, reading: Reading) -> Generator[None, None, FetchRespons
             told.setdefault(partition.topic_id, []).append(data)
     if session is not None:
         session.read_last([(each.topic_id, each.asked.partition) for each, data in reading.found if data.records])
-    node.metrics.fetched_bytes.inc(reading.total_bytes)
+    node.partitions.metrics.batches.fetched_bytes.inc(reading.total_bytes)
     topics = [FetchableTopicResponse(topic_id=id_, partitions=tuple(partitions)) for id_, partitions in told.items()]
     return _answer(topics, ErrorCode.none, NO_SESSION if session is None else session.id)
 
@@ -262,7 +262,7 @@ def _lost_a_name(node: Node, session: FetchSession, reading: Reading) -> bool:
     """Whether a client that knows names only would be told of a topic that has none any more, or not yet."""
     if session.by_topic_id:
         return False
-    return any(node.topics.by_id(partition.topic_id) is None for partition, _ in reading.found)
+    return any(node.partitions.topics.by_id(partition.topic_id) is None for partition, _ in reading.found)
 
 
 def _answer(topics: Sequence[FetchableTopicResponse], error: ErrorCode, session_id: int = NO_SESSION) -> FetchResponse:

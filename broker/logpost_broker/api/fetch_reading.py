@@ -65,7 +65,7 @@ def read(node: Node, scope: Scope) -> Generator[None, None, Reading]:
             reading.logs.append(partition.quiet_log)
             continue
         yield
-        topic = node.topics.by_id(partition.topic_id)
+        topic = node.partitions.topics.by_id(partition.topic_id)
         is_first = not reading.total_bytes
         try:
             log, data = _read_partition(

@@ -100,7 +100,7 @@ async def _existing_partitions(
 ) -> AsyncIterator[OffsetToCommit]:
     """Puts the topics that are there into `found`."""
     async for requested in node.turns.each(topics):
-        topic = node.topics.by_id(requested.topic_id)
+        topic = node.partitions.topics.by_id(requested.topic_id)
         if topic is None:
             continue
         found[topic.name] = topic.id
@@ -118,7 +118,7 @@ async def _existing_partitions(
 async def _committed_topic(
     node: Node, requested: OffsetCommitRequestTopic, reply: CommitReply
 ) -> OffsetCommitResponseTopic:
-    topic = node.topics.by_id(requested.topic_id)
+    topic = node.partitions.topics.by_id(requested.topic_id)
 
     def code(partition: int) -> ErrorCode:
         if topic is None:
@@ -199,7 +199,7 @@ async def _fetched_topic(
     pending: Collection[TopicPartition],
     version: int,
 ) -> OffsetFetchResponseTopics:
-    topic = node.topics.by_id(requested.topic_id)
+    topic = node.partitions.topics.by_id(requested.topic_id)
     # Who asks by name gets no error for a topic that is not there, only no offset.
     code = ErrorCode.unknown_topic_id if topic is None and version >= FIRST_FETCH_BY_TOPIC_ID else ErrorCode.none
     name = "" if topic is None else topic.name
@@ -221,7 +221,7 @@ async def _all_topics(node: Node, committed: Committed) -> AsyncIterator[OffsetF
     async for name, partition in node.turns.each(committed):
         partitions.setdefault(name, []).append(partition)
     async for name in node.turns.each(sorted(partitions)):
-        topic = node.topics.by_name(name)
+        topic = node.partitions.topics.by_name(name)
         if topic is not None:
             yield OffsetFetchRequestTopics(
                 topic_id=topic.id, partition_indexes=tuple(i32(index) for index in sorted(partitions[name]))
@@ -247,7 +247,7 @@ async def offset_delete(node: Node, request: OffsetDeleteRequest, context: Reque
     places: list[TopicPartition] = [
         (topic.name, partition.partition_index)
         async for topic in node.turns.each(request.topics)
-        if (known := node.topics.by_name(topic.name)) is not None
+        if (known := node.partitions.topics.by_name(topic.name)) is not None
         for partition in topic.partitions
         if 0 <= partition.partition_index < known.partitions
     ]

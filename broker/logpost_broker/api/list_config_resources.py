@@ -45,7 +45,7 @@ async def list_config_resources(
 
 def _names(node: Node, kind: ResourceType) -> list[str]:
     if kind is ResourceType.TOPIC:
-        return [topic.name for topic in node.topics]
+        return [topic.name for topic in node.partitions.topics]
     if kind in (ResourceType.BROKER, ResourceType.BROKER_LOGGER):
         return [str(NODE_ID)]
     return node.partitions.resource_configs.names(kind)

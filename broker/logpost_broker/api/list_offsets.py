@@ -57,7 +57,7 @@ async def list_offsets(node: Node, request: ListOffsetsRequest, context: Request
 
 async def _asked_for_their_end(node: Node, request: ListOffsetsRequest) -> AsyncIterator[PartitionLog]:
     async for asked_topic in node.turns.each(request.topics):
-        topic = node.topics.by_name(asked_topic.name)
+        topic = node.partitions.topics.by_name(asked_topic.name)
         if topic is None:
             continue
         async for asked in node.turns.each(asked_topic.partitions):
@@ -83,7 +83,7 @@ async def _partition(
     node: Node, name: str, asked: ListOffsetsPartition, isolation_level: int
 ) -> ListOffsetsPartitionResponse:
     try:
-        topic = node.topics.by_name(name)
+        topic = node.partitions.topics.by_name(name)
         if topic is None:
             raise ApiError(ErrorCode.unknown_topic_or_partition)
         log = node.partitions.log(topic, asked.partition_index)

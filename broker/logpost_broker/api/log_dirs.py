@@ -44,7 +44,7 @@ async def describe_log_dirs(
     node: Node, request: DescribeLogDirsRequest, context: RequestContext
 ) -> DescribeLogDirsResponse:
     if request.topics is None:
-        wanted: list[Wanted] = [(topic, range(topic.partitions)) for topic in node.topics]
+        wanted: list[Wanted] = [(topic, range(topic.partitions)) for topic in node.partitions.topics]
     else:
         wanted = [one async for asked in node.turns.each(request.topics) if (one := _wanted(node, asked)) is not None]
     # Logs that nobody has used since the start are looked at in the file system.
@@ -53,7 +53,7 @@ async def describe_log_dirs(
 
 
 def _wanted(node: Node, asked: DescribableLogDirTopic) -> Wanted | None:
-    topic = node.topics.by_name(asked.topic)
+    topic = node.partitions.topics.by_name(asked.topic)
     if topic is None:
         return None
     numbers = [number for number in sorted(set(asked.partitions)) if 0 <= number < topic.partitions]
@@ -119,7 +119,7 @@ async def alter_replica_log_dirs(
 def _moved(node: Node, asked: AlterReplicaLogDir, name: str, number: int) -> ErrorCode:
     if asked.path != str(node.partitions.logs.directory):
         return ErrorCode.log_dir_not_found
-    topic = node.topics.by_name(name)
+    topic = node.partitions.topics.by_name(name)
     if topic is None or not 0 <= number < topic.partitions:
         return ErrorCode.unknown_topic_or_partition
     return ErrorCode.none

@@ -54,7 +54,7 @@ TOPIC_OPERATIONS = i32(sum(1 << operation for operation in (3, 4, 5, 6, 7, 8, 10
 async def metadata(node: Node, request: MetadataRequest, context: RequestContext) -> MetadataResponse:
     operations = TOPIC_OPERATIONS if request.include_topic_authorized_operations else OPERATIONS_NOT_ASKED
     if request.topics is None:
-        topics = [await _described(node, topic, operations) for topic in node.topics]
+        topics = [await _described(node, topic, operations) for topic in node.partitions.topics]
     else:
         wanted = dict.fromkeys(request.topics)
         may_create = request.allow_auto_topic_creation and node.partitions.config.auto_create_topics
@@ -94,7 +94,7 @@ def _missing(node: Node, asked: MetadataRequestTopic) -> str | None:
     """The name of a topic that first use creates."""
     if asked.topic_id is not None or asked.name in INTERNAL_TOPICS:
         return None
-    return asked.name if asked.name is not None and node.topics.by_name(asked.name) is None else None
+    return asked.name if asked.name is not None and node.partitions.topics.by_name(asked.name) is None else None
 
 
 async def _asked(
@@ -117,7 +117,7 @@ def _find(node: Node, asked: MetadataRequestTopic, refused: Mapping[str, ApiErro
     """Raises ApiError."""
     if asked.topic_id is not None or asked.name is None:  # Java's client sends an empty name with an id
         return node.partitions.topic_of(asked.topic_id)
-    topic = node.topics.by_name(asked.name)
+    topic = node.partitions.topics.by_name(asked.name)
     if topic is not None:
         return topic
     check_name(asked.name)

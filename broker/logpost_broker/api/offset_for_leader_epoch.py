@@ -61,7 +61,7 @@ def _partition(node: Node, name: str, asked: OffsetForLeaderPartition) -> EpochE
 
 def _end(node: Node, name: str, asked: OffsetForLeaderPartition) -> EpochEnd:
     """Raises ApiError."""
-    topic = node.topics.by_name(name)
+    topic = node.partitions.topics.by_name(name)
     if topic is None:
         raise ApiError(ErrorCode.unknown_topic_or_partition)
     log = node.partitions.log(topic, asked.partition)

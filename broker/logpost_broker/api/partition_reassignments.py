@@ -62,7 +62,7 @@ def _reassigned(node: Node, name: str, asked: ReassignablePartition) -> Reassign
 
 def _check(node: Node, name: str, asked: ReassignablePartition) -> None:
     """Whether the partition is where it should be. Raises ApiError."""
-    topic = node.topics.by_name(name)
+    topic = node.partitions.topics.by_name(name)
     if topic is None or not 0 <= asked.partition_index < topic.partitions:
         raise ApiError(ErrorCode.unknown_topic_or_partition, f"there is no partition {name}-{asked.partition_index}")
     if asked.replicas is None:

@@ -120,7 +120,7 @@ def _answer(node: Node, acks: int, outcomes: Sequence[Outcome]) -> Answer:
     logs = list(dict.fromkeys(outcome.result.log for outcome in outcomes if isinstance(outcome.result, Written)))
     for outcome in outcomes:
         if isinstance(outcome.result, ApiError):
-            node.metrics.refused_batches(outcome.result.code.name).inc()
+            node.partitions.metrics.batches.refused(outcome.result.code.name).inc()
     if acks == ACKS_ALL and logs:
         return _when_durable({log: node.partitions.durable(log) for log in logs}, outcomes)
     for log in logs:
@@ -160,7 +160,7 @@ def _append(
         )
     except ApiError as error:
         return Outcome(topic_id, data.index, without_traces(error))
-    node.metrics.produced_bytes.inc(len(batch))
+    node.partitions.metrics.batches.produced_bytes.inc(len(batch))
     if isinstance(result, Written):
         return Outcome(topic_id, data.index, result)
     return Pending(topic_id, data.index, result)

@@ -206,7 +206,7 @@ def _partition(node: Node, place: TopicIdPartition, found: Found, acknowledged: 
     fetched = found.fetched.get(place, NOTHING)
     error = found.errors.get(place)
     refused = acknowledged.errors.get(place)
-    node.metrics.fetched_bytes.inc(len(fetched.records))
+    node.partitions.metrics.batches.fetched_bytes.inc(len(fetched.records))
     return PartitionData(
         partition_index=i32(place.partition),
         error_code=ErrorCode.none if error is None else error.code,

@@ -123,5 +123,5 @@ def _member(node: Node, described: tuple[ShareMemberStored, ShareCurrentStored])
 
 
 def _name(node: Node, topic_id: uuid.UUID) -> TopicName:
-    topic = node.topics.by_id(topic_id)
+    topic = node.partitions.topics.by_id(topic_id)
     return TopicName("" if topic is None else topic.name)

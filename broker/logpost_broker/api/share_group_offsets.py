@@ -77,7 +77,7 @@ async def _described(
     partitions: dict[str, list[int]] = {}
     if asked.topics is None:
         for place in sorted(service.delivery.states.places(asked.group_id)):
-            topic = node.topics.by_id(place.topic_id)
+            topic = node.partitions.topics.by_id(place.topic_id)
             if topic is not None:
                 partitions.setdefault(topic.name, []).append(place.partition)
     else:
@@ -97,7 +97,7 @@ async def _described(
 async def _described_topic(
     node: Node, group_id: str, name: str, numbers: Iterable[int]
 ) -> DescribeShareGroupOffsetsResponseTopic:
-    topic = node.topics.by_name(name)
+    topic = node.partitions.topics.by_name(name)
     return DescribeShareGroupOffsetsResponseTopic(
         topic_name=TopicName(name),
         topic_id=None if topic is None else topic.id,
@@ -109,7 +109,7 @@ def _described_partition(
     node: Node, group_id: str, name: str, number: int
 ) -> DescribeShareGroupOffsetsResponsePartition:
     """A partition that the group has not begun has no start offset."""
-    topic = node.topics.by_name(name)
+    topic = node.partitions.topics.by_name(name)
     try:
         if topic is None:
             raise ApiError(ErrorCode.unknown_topic_or_partition)
@@ -142,7 +142,7 @@ async def alter_share_group_offsets(
 ) -> AlterShareGroupOffsetsResponse:
     service = node.shares
     try:
-        if any(node.topics.by_name(topic.topic_name) for topic in request.topics):
+        if any(node.partitions.topics.by_name(topic.topic_name) for topic in request.topics):
             await service.create_group(request.group_id)
         if service.describe(request.group_id) is not None:
             service.require_empty(request.group_id)
@@ -160,7 +160,7 @@ async def alter_share_group_offsets(
 async def _altered_topic(
     node: Node, group_id: str, asked: AlterShareGroupOffsetsRequestTopic
 ) -> AlterShareGroupOffsetsResponseTopic:
-    topic = node.topics.by_name(asked.topic_name)
+    topic = node.partitions.topics.by_name(asked.topic_name)
     return AlterShareGroupOffsetsResponseTopic(
         topic_name=asked.topic_name,
         topic_id=None if topic is None else topic.id,
@@ -178,7 +178,7 @@ def _altered(
 ) -> AlterShareGroupOffsetsResponsePartition:
     """Others were served since the partition before: the topic may be gone, and the group have members."""
     code, message = ErrorCode.none, None
-    topic = node.topics.by_name(name)
+    topic = node.partitions.topics.by_name(name)
     try:
         if topic is None:
             raise ApiError(ErrorCode.unknown_topic_or_partition, "there is no such topic")
@@ -215,7 +215,7 @@ async def _deleted(
     node: Node, places: Mapping[uuid.UUID, Sequence[Place]], name: TopicName
 ) -> DeleteShareGroupOffsetsResponseTopic:
     service = node.shares
-    topic = node.topics.by_name(name)
+    topic = node.partitions.topics.by_name(name)
     topic_id = uuid.UUID(int=0) if topic is None else topic.id
     async for some in node.turns.each(in_parts(places.get(topic_id, ()), FORGOTTEN_AT_ONCE)):
         service.require_empty(some[0].group_id)

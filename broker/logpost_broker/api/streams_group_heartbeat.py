@@ -96,7 +96,7 @@ async def _create(node: Node, topics: Sequence[InternalTopic]) -> list[str]:
     for topic in topics:
         error = outcomes[topic.name]
         # By now there may be one: of a heartbeat that was decided at the same time.
-        if isinstance(error, ApiError) and node.topics.by_name(topic.name) is None:
+        if isinstance(error, ApiError) and node.partitions.topics.by_name(topic.name) is None:
             logger.warning("cannot create %s for a streams group: %s", topic.name, error)
             failures.append(f"{topic.name} ({error})")
     return failures

@@ -68,7 +68,7 @@ async def _existing_partitions(
 ) -> AsyncIterator[OffsetToCommit]:
     """Puts the topics that are there into `found`."""
     async for requested in node.turns.each(request.topics):
-        topic = node.topics.by_name(requested.name)
+        topic = node.partitions.topics.by_name(requested.name)
         if topic is None:
             continue
         found[topic.name] = topic.id

@@ -22,7 +22,7 @@ from logpost_broker.groups.classic.timer_keys import ClassicTimer
 from logpost_broker.groups.consumer.coordinator import ConsumerGroups
 from logpost_broker.groups.consumer.events import ConsumerGroupEvent
 from logpost_broker.groups.consumer.messages import JOIN_EPOCH, MemberHeartbeat, MemberHeartbeatReply
-from logpost_broker.groups.consumer.timer_keys import MemberTimer
+from logpost_broker.groups.consumer.timer_keys import ConsumerTimer
 from logpost_broker.groups.group_table import GroupTable
 from logpost_broker.groups.kinds import GroupKind, GroupKinds, ListedGroup
 from logpost_broker.groups.offset_requests import OffsetRequests
@@ -209,7 +209,7 @@ class GroupCoordinator:
 
     def expire(self, key: Hashable, now_ms: int) -> Outcome:
         """The timer of this key, as it was set last, has run down."""
-        if isinstance(key, MemberTimer):
+        if isinstance(key, ConsumerTimer):
             return self.consumers.expire(key, now_ms)
         if isinstance(key, StreamsTimer):
             return self.streams.expire(key, now_ms)

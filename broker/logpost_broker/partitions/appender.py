@@ -73,7 +73,7 @@ class Appender:
 
     def __init__(self, metrics: BrokerMetrics, on_appended: Callable[[PartitionLog], None]) -> None:
         """`on_appended` is told of each log that was appended to after a wait."""
-        self._metrics = metrics
+        self._metrics = metrics.batches
         self._on_appended = on_appended
         self._queues: dict[PartitionLog, deque[_Waiting]] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="compress")
@@ -137,7 +137,7 @@ class Appender:
         ready = prepared(header, batch, records, rules, now_ms=now_ms, give_way=give_way)
         self._metrics.compression_seconds.inc(time.thread_time() - begin)
         if len(ready) != len(batch):
-            self._metrics.recompressed_batches.inc()
+            self._metrics.recompressed.inc()
         return ready
 
     def _work(self, waiting: _Waiting, loop: asyncio.AbstractEventLoop) -> None:
@@ -154,7 +154,7 @@ class Appender:
 
     def _work_alone(self, waiting: _Waiting, loop: asyncio.AbstractEventLoop) -> None:
         """In the thread of batches that unpack to much, or not at all."""
-        self._metrics.large_batches.inc()
+        self._metrics.large.inc()
         try:
             with unpacked(waiting.header, waiting.batch) as records:
                 self._open(waiting, records)

@@ -89,7 +89,7 @@ class Partitions:
         self.flusher = Flusher(config, self.logs, self.now_ms, sync_pool)
         self.appender = Appender(self.metrics, self.flusher.written)
         self.metrics.watch_disk(self.disk_reserve)
-        self.metrics.watch_logs(self.logs)
+        self.metrics.logs.watch(self.logs)
         self.metrics.watch_partitions(lambda: self.topics.partitions, self.topics.max_partitions)
         self.when_deleted: list[Callable[[Sequence[Topic]], None]] = []
         """Called with topics that are gone."""
@@ -158,7 +158,7 @@ class Partitions:
         try:
             self.disk_reserve.admit(size_bytes, now_ms)
         except ApiError:
-            self.metrics.refused_for_room.inc()
+            self.metrics.batches.refused_for_room.inc()
             raise
 
     def topic_of(self, topic_id: uuid.UUID | None) -> Topic:

@@ -258,7 +258,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _abort(self) -> None:
         """Close after what is already written; answers still open are dropped."""
-        self._node.metrics.refused.inc()
+        self._node.partitions.metrics.connections.refused.inc()
         self._is_over()
         self.transport.close()
 

@@ -77,10 +77,10 @@ class Dispatcher:
         key, version = read_api(frame)
         codec = self._codecs.get((key, version)) or self._load(key, version)
         header, position = read_request_header(frame, flexible=codec.flexible_request_header)
-        names = TopicNames(self._node.topics)
+        names = TopicNames(self._node.partitions.topics)
         if codec.version != version:
             return codec.write(header.correlation_id, unsupported_version(), names)
-        self._node.metrics.requests(codec.api.name).inc()
+        self._node.partitions.metrics.connections.requests(codec.api.name).inc()
         context = RequestContext(
             version=version, client_id=header.client_id, client_host=client_host, connection=connection
         )

@@ -39,7 +39,7 @@ class Listener:
         self._chunk = Chunk()
         self._connections: set[Connection] = set()
         self._limit = connection_limit(node.partitions.config.max_connections)
-        node.metrics.limit_connections(self._limit)
+        node.partitions.metrics.connections.limit.set(self._limit)
         self._is_told = False
         self._is_stopping = False
         self._servers: list[asyncio.Server] = []
@@ -58,14 +58,14 @@ class Listener:
         if self._is_stopping or self._is_full():
             connection.closed = True
         self._connections.add(connection)
-        self._node.metrics.connections.set(len(self._connections))
+        self._node.partitions.metrics.connections.open.set(len(self._connections))
         return connection
 
     def _is_full(self) -> bool:
         if len(self._connections) < self._limit:
             self._is_told = False
             return False
-        self._node.metrics.above_limit.inc()
+        self._node.partitions.metrics.connections.above_limit.inc()
         if not self._is_told:
             self._is_told = True
             logger.warning("refusing connections: %d are open, as many as may be (broker.max_connections)", self._limit)
@@ -73,7 +73,7 @@ class Listener:
 
     def _lost(self, connection: Connection) -> None:
         self._connections.discard(connection)
-        self._node.metrics.connections.set(len(self._connections))
+        self._node.partitions.metrics.connections.open.set(len(self._connections))
         if not self._connections:
             self._all_lost.set()
 
@@ -85,7 +85,7 @@ class Listener:
         before = asyncio.get_running_loop().time() - self._idle_seconds
         for connection in tuple(self._connections):
             if connection.is_idle_since(before):
-                self._node.metrics.idle.inc()
+                self._node.partitions.metrics.connections.idle.inc()
                 connection.abort()
         self._check_later()
 

@@ -48,7 +48,7 @@ class ProducerExpiration:
             log.producers.keep_newest(level)
             forgotten = log.producers.take_forgotten()
             if forgotten:
-                self._partitions.metrics.forgotten_producers.inc(forgotten)
+                self._partitions.metrics.logs.forgotten_producers.inc(forgotten)
                 logger.warning(
                     "%s: of too many producers, %d that were silent for longest were forgotten: what they send again "
                     "would be written twice",

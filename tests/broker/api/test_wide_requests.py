@@ -221,7 +221,7 @@ def test_a_wide_commit_is_one_batch(tmp_path: Path) -> None:
             assert offsets(asked) == [], "nobody sees a part of it"
             assert codes(await commit) == {ErrorCode.none}
             assert offsets(asked) == [1] * PARTITIONS
-            journal = asked.node.topics.by_name(CONSUMER_OFFSETS)
+            journal = asked.node.partitions.topics.by_name(CONSUMER_OFFSETS)
             assert journal is not None
             assert [header.record_count for header in asked.node.partitions.log(journal, 0).headers_from(0)] == [
                 PARTITIONS

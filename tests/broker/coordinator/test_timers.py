@@ -13,7 +13,7 @@ import uvloop
 from logpost_broker.coordinator import timers
 from logpost_broker.coordinator.outcome import CancelTimer, SetTimer
 from logpost_broker.coordinator.timers import Timers
-from logpost_broker.groups.classic.timer_keys import SessionTimer
+from logpost_broker.groups.classic.timer_keys import PendingTimer, SessionTimer
 
 HEARD_OF, SILENT = SessionTimer("g", "heard-of"), SessionTimer("g", "silent")
 
@@ -55,3 +55,9 @@ def test_a_delay_of_the_broker_expires_nobody_that_was_heard_of(monkeypatch: pyt
     monkeypatch.setattr(timers, "LATE_SECONDS", 0.05)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(expired_after_a_long_step()) == [SILENT]
+
+
+def test_a_member_has_one_timer_of_each_class() -> None:
+    keys = {SessionTimer("g", "m"), PendingTimer("g", "m"), SessionTimer("g", "m")}
+    assert keys == {PendingTimer("g", "m"), SessionTimer("g", "m")}
+    assert len(keys) == 2

@@ -115,7 +115,7 @@ async def write_and_read(directory: Path, files: Files, lives: range) -> None:
     node = Node(BrokerConfig(port=0, metrics_port=0), directory, host="localhost", port=1, files=files)
     node.open()
     await node.start()
-    topic = node.topics.by_name("t") or node.partitions.create_topic("t", PARTITIONS)
+    topic = node.partitions.topics.by_name("t") or node.partitions.create_topic("t", PARTITIONS)
     logs = [node.partitions.log(topic, number) for number in range(PARTITIONS)]
     for at_once in batched(logs, WRITTEN_AT_ONCE):
         for log in at_once:

@@ -136,7 +136,7 @@ def on_a_node(directory: Path, calls: Calls, story: Callable[[Node, Sequence[Par
         node = Node(BrokerConfig(port=0, metrics_port=0), directory, host="localhost", port=1, files=files)
         node.open()
         await node.start()
-        topic = node.topics.by_name("t") or node.partitions.create_topic("t", 2)
+        topic = node.partitions.topics.by_name("t") or node.partitions.create_topic("t", 2)
         result = story(node, [node.partitions.log(topic, 0), node.partitions.log(topic, 1)])
         if asyncio.iscoroutine(result):
             await result

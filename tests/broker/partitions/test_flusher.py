@@ -66,7 +66,7 @@ def on_a_node(directory: Path, story: Story, disk: Files | None = None, **settin
         node = Node(config, directory, host="localhost", port=1, files=disk)
         node.open()
         await node.start()
-        log = node.partitions.log(node.topics.by_name("t") or node.partitions.create_topic("t", 1), 0)
+        log = node.partitions.log(node.partitions.topics.by_name("t") or node.partitions.create_topic("t", 1), 0)
         await story(node, log)
         await node.stop()
 
@@ -192,7 +192,7 @@ def test_who_waits_for_a_deleted_topic_is_told(tmp_path: Path) -> None:
         disk.may_sync.clear()
         append(log, b"v")
         waiting = node.partitions.durable(log)
-        topic = node.topics.by_name("t")
+        topic = node.partitions.topics.by_name("t")
         assert topic is not None
         await node.partitions.change_topics([topic], TopicChanges.delete)
         disk.may_sync.set()
@@ -206,7 +206,7 @@ def test_a_checkpoint_of_a_deleted_topic_leaves_nothing_in_one_made_again(tmp_pa
     async def story(node: Node, log: PartitionLog) -> None:
         log.append(idempotent(7, 0, [b"old"]), now_ms=0)
         job = log.begin_sync(checkpoint=True)
-        topic = node.topics.by_name("t")
+        topic = node.partitions.topics.by_name("t")
         assert topic is not None
         await node.partitions.change_topics([topic], TopicChanges.delete)
         again = node.partitions.log(node.partitions.create_topic("t", 1), 0)

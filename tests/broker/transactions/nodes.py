@@ -44,7 +44,7 @@ async def begin(node: Node, service: TransactionService) -> ProducerIdentity:
 
 
 def write(node: Node, producer: ProducerIdentity, partition: int) -> None:
-    topic = node.topics.by_name("logs")
+    topic = node.partitions.topics.by_name("logs")
     assert topic is not None
     node.partitions.log(topic, partition).append(
         build_batch([(None, b"v")], node.partitions.now_ms(), producer), now_ms=node.partitions.now_ms()
@@ -53,7 +53,7 @@ def write(node: Node, producer: ProducerIdentity, partition: int) -> None:
 
 def markers(node: Node, partition: int) -> list[bool]:
     """Of each marker in a partition, whether it commits."""
-    topic = node.topics.by_name("logs")
+    topic = node.partitions.topics.by_name("logs")
     assert topic is not None
     log = node.partitions.log(topic, partition)
     found = []

@@ -141,7 +141,7 @@ async def break_a_scan(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 async def _marked(node: Node, partition: int) -> None:
-    topic = node.topics.by_name("logs")
+    topic = node.partitions.topics.by_name("logs")
     assert topic is not None
     grown = asyncio.Event()
     node.partitions.log(topic, partition).watchers.add(lambda _: grown.set())

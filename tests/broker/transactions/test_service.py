@@ -54,7 +54,7 @@ async def check_image(image: Path, *, commit: bool) -> None:
         assert state(service) is (TransactionState.COMPLETE_COMMIT if commit else TransactionState.COMPLETE_ABORT)
         for partition in range(2):
             assert set(markers(node, partition)) == {commit}
-            assert values_from(node.partitions.log(node.topics.by_name("logs"), partition), 0)[0] == b"v"  # type: ignore[arg-type]  # it is there
+            assert values_from(node.partitions.log(node.partitions.topics.by_name("logs"), partition), 0)[0] == b"v"  # type: ignore[arg-type]  # it is there
         assert offset(node) == (5 if commit else None)
         assert ("logs", 0) not in node.groups.core.offsets.pending("g")
 

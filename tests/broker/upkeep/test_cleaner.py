@@ -180,7 +180,7 @@ async def on_a_node(directory: Path, **settings: object) -> tuple[Node, Cleaner]
 
 def written(node: Node, rounds: Iterator[int]) -> None:
     """Segments whose keys come again, known to be on the disk."""
-    topic = node.topics.by_name("t") or node.partitions.create_topic("t", 1, COMPACTED)
+    topic = node.partitions.topics.by_name("t") or node.partitions.create_topic("t", 1, COMPACTED)
     log = node.partitions.log(topic, 0)
     for number in itertools.islice(rounds, 5):
         for key in range(KEYS):

@@ -42,7 +42,7 @@ class House:
         self.retention = self.node.retention
 
     def log(self, name: str = "t", partition: int = 0, **configs: str) -> PartitionLog:
-        topic = self.node.topics.by_name(name) or self.node.partitions.create_topic(
+        topic = self.node.partitions.topics.by_name(name) or self.node.partitions.create_topic(
             name, 2, {key.replace("_", "."): value for key, value in configs.items()}
         )
         return self.node.partitions.log(topic, partition)
@@ -352,7 +352,7 @@ def test_a_topic_that_goes_amid_a_round_is_not_made_again(tmp_path: Path) -> Non
     async def story(house: House) -> None:
         for name in ("a", "b"):
             await house.fill(house.log(name, retention_ms=str(HOUR_MS)), 2 * HOUR_MS, 0)
-        topic = house.node.topics.by_name("b")
+        topic = house.node.partitions.topics.by_name("b")
         assert topic is not None
         round_ = asyncio.ensure_future(house.check())
         await asyncio.sleep(0)
@@ -368,7 +368,7 @@ def test_starts_of_a_deleted_topic_do_not_hold_for_one_made_again(tmp_path: Path
     async def story(house: House) -> None:
         log = house.log()
         await house.fill(log, 0, 0)
-        topic = house.node.topics.by_name("t")
+        topic = house.node.partitions.topics.by_name("t")
         assert topic is not None
         moving = asyncio.ensure_future(house.retention.move_starts({log: 1}))
         await asyncio.sleep(0)

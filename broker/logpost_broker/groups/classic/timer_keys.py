@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from logpost_broker.coordinator.timer_keys import GroupTimer, MemberTimer
 
 
-@dataclass(frozen=True, slots=True)
-class SessionTimer:
+class SessionTimer(MemberTimer):
     """The member is gone unless it is heard of before."""
 
-    group_id: str
-    member_id: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PendingTimer:
+class PendingTimer(MemberTimer):
     """An id was given out (KIP-394) and its owner has to come back with it."""
 
-    group_id: str
-    member_id: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RebalanceTimer:
+class RebalanceTimer(GroupTimer):
     """Members that have not joined by then are left behind."""
 
-    group_id: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SyncTimer:
+class SyncTimer(GroupTimer):
     """Members that have joined and not asked for their assignment by then are left behind."""
 
-    group_id: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CallBackTimer:
+class CallBackTimer(GroupTimer):
     """The group has become a classic one, whose members have to agree on who gets what."""
 
-    group_id: str
+    __slots__ = ()
 
 
 ClassicTimer = SessionTimer | PendingTimer | RebalanceTimer | SyncTimer | CallBackTimer

@@ -37,9 +37,9 @@ from logpost_broker.groups.consumer.messages import (
     MemberHeartbeatReply,
 )
 from logpost_broker.groups.consumer.timer_keys import (
+    ConsumerTimer,
     MemberSessionTimer,
     MemberSyncTimer,
-    MemberTimer,
     RejoinTimer,
     RevocationTimer,
 )
@@ -161,7 +161,7 @@ class ConsumerGroups(ModernGroups[ConsumerGroup, ConsumerGroupEvent]):
         """On a group that is there."""
         return Work(self._groups[group_id].copy(), self._image(), self._limits(group_id), draft)
 
-    def expire(self, key: MemberTimer, now_ms: int) -> Outcome:
+    def expire(self, key: ConsumerTimer, now_ms: int) -> Outcome:
         """The timer of this key, as it was set last, has run down."""
         draft = Draft(now_ms)
         group = self._groups.get(key.group_id)

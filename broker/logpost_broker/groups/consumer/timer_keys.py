@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from logpost_broker.coordinator.timer_keys import MemberTimer
 
 
-@dataclass(frozen=True, slots=True)
-class MemberSessionTimer:
+class MemberSessionTimer(MemberTimer):
     """The member is gone unless it is heard of before."""
 
-    group_id: str
-    member_id: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RevocationTimer:
+class RevocationTimer(MemberTimer):
     """The member is put out of the group unless it has let go what it must by then."""
 
-    group_id: str
-    member_id: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RejoinTimer:
+class RejoinTimer(MemberTimer):
     """A member of the classic protocol was called back, and is put out of the group unless it has joined by then."""
 
-    group_id: str
-    member_id: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class MemberSyncTimer:
+class MemberSyncTimer(MemberTimer):
     """A member of the classic protocol has joined, and is put out of the group unless it asks for its assignment by
     then."""
 
-    group_id: str
-    member_id: str
+    __slots__ = ()
 
 
-MemberTimer = MemberSessionTimer | RevocationTimer | RejoinTimer | MemberSyncTimer
+ConsumerTimer = MemberSessionTimer | RevocationTimer | RejoinTimer | MemberSyncTimer
 MEMBER_TIMERS = (MemberSessionTimer, RevocationTimer, RejoinTimer, MemberSyncTimer)

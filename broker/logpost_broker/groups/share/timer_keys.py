@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from logpost_broker.coordinator.timer_keys import MemberTimer
 
 
-@dataclass(frozen=True, slots=True)
-class ShareSessionTimer:
+class ShareSessionTimer(MemberTimer):
     """The member is gone unless it is heard of before."""
 
-    group_id: str
-    member_id: str
+    __slots__ = ()

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from logpost_broker.coordinator.timer_keys import GroupTimer, MemberTimer
 
 
-@dataclass(frozen=True, slots=True)
-class StreamsSessionTimer:
+class StreamsSessionTimer(MemberTimer):
     """The member is gone unless it is heard of before."""
 
-    group_id: str
-    member_id: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StreamsRevocationTimer:
+class StreamsRevocationTimer(MemberTimer):
     """The member is put out of the group unless it has let go what it must by then."""
 
-    group_id: str
-    member_id: str
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class InitialDelayTimer:
+class InitialDelayTimer(GroupTimer):
     """A new group has waited for more members; now tasks are given out."""
 
-    group_id: str
+    __slots__ = ()
 
 
 StreamsMemberTimer = StreamsSessionTimer | StreamsRevocationTimer
