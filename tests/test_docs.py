@@ -1,6 +1,7 @@
 """README and docs say what is true: their programs run, their configurations load, their queries parse, their links
 lead somewhere, and every setting that they name exists."""
 
+import ast
 import os
 import re
 import shlex
@@ -18,6 +19,7 @@ from logpost.config_tree import unit_of
 from logpost.query.syntax import parse
 from logpost.units import written
 from logpost_broker import Broker
+from tests.test_layers import PACKAGES, ROOMS, modules, package_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -25,6 +27,7 @@ PAGES = sorted(
 )
 PAGES_OF_TODAY = [page for page in PAGES if page.name != "CHANGELOG.md" and page.parent.name != "decisions"]
 README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -55,6 +58,26 @@ def test_settings_and_files_that_are_named_exist(page: Path) -> None:
     tables = "broker|kafka|agent|store|web"
     named = re.findall(rf"`((?:{tables})\.[a-z_]+)`", page.read_text())
     assert {name for name in named if name not in known and not name.endswith(".py")} == set()
+
+
+def test_files_and_folders_of_the_architecture_exist() -> None:
+    named = set(re.findall(r"`([a-z_/]+\.(?:py|lark)|(?:[a-z_]+/)+)`", ARCHITECTURE))
+    packages = [directory.parent for directory in PACKAGES.values()]
+    assert len(named) > 60
+    assert {
+        name for name in named if not (ROOT / name).exists() and not any(any(each.rglob(name)) for each in packages)
+    } == set()
+
+
+def test_every_folder_says_what_it_is_as_the_architecture_does() -> None:
+    """And in the order of the table in `test_layers.py`, which is that of imports."""
+    said = re.findall(r"^\| `([a-z_/]+)/` \| (.+) \|$", ARCHITECTURE, flags=re.MULTILINE)
+    folders = [room for room in ROOMS if modules()[room].name == "__init__.py" and room != package_of(room)]
+    assert said == [(room.partition(".")[2].replace(".", "/"), first_paragraph(modules()[room])) for room in folders]
+
+
+def first_paragraph(file: Path) -> str:
+    return " ".join((ast.get_docstring(ast.parse(file.read_text())) or "").split("\n\n")[0].split())
 
 
 def test_every_setting_is_documented_with_its_default() -> None:

@@ -1,4 +1,4 @@
-"""What the broker answers: the table of its APIs, and a file per family of them.
+"""What the broker answers: the table of its APIs, and a file for each family of them.
 
 A file is imported when a client first uses one of its APIs. All of them would take as long as the rest of the start.
 """

@@ -3,6 +3,10 @@
 - v3: record batches v2. v5: log start offset. v7: zstd. v8: error messages. v9: flexible. v10: the current leader
 - v11: TRANSACTION_ABORTABLE. v12: adds partitions to transactions (KIP-890). v13: topics by id
 
+On its way to the answer a batch is checked (`log/produced.py`), looked for in its producer's transaction, put in line
+with the others of its partition (`partitions/appender.py`), appended (`log/partition_log.py`) and synced
+(`partitions/flusher.py`).
+
 acks=all is answered when the batches are as safe as `broker.flush` says, acks=1 when they are written, acks=0 never
 (a refusal closes the connection then, as in Kafka, so that the client notices). Each partition of a request carries
 exactly one batch. A transactional batch has to be in its producer's transaction; from v12 on it adds its partition.

@@ -1,1 +1,1 @@
-"""What every coordinator is made of: what it decides, its timers, its journal."""
+"""What every coordinator is made of: its decisions, its timers, its journal."""

@@ -1,1 +1,1 @@
-"""The log of one partition: record batches, indexes, segments, producer sequences, recovery. No sockets, no clock."""
+"""The log of one partition: batches, indexes, segments, producers' sequences, recovery, compaction. No clock."""

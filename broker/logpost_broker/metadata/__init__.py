@@ -1,1 +1,1 @@
-"""What the broker knows beside the records: topics, settings, quotas, users."""
+"""What the broker knows besides the records: topics and their settings, quotas, users."""

@@ -1,1 +1,1 @@
-"""The shell: sockets, threads and clocks around the broker's core."""
+"""Sockets and connections, and the way from a frame to its handler and back."""

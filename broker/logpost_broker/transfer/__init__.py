@@ -1,1 +1,1 @@
-"""`logpost broker export` and `import`: logs move to Apache Kafka's directories and back; both are stopped."""
+"""`logpost broker export` and `import`: move logs to Apache Kafka's directories and back, while both are stopped."""

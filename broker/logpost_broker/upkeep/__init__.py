@@ -1,1 +1,1 @@
-"""What runs in the background: retention and compaction."""
+"""What runs in the background: retention, compaction, and forgetting idempotent producers."""

@@ -1,1 +1,1 @@
-"""`logpost broker verify`: does a broker's directory hold what a broker wrote there? Changes nothing."""
+"""`logpost broker verify`: checks that a broker's directory holds what a broker wrote there; changes nothing."""

@@ -1,4 +1,4 @@
-"""Line formats: time, level and fields of a log line, from its text alone. Pure: no IO, no clock."""
+"""Line formats: time, level and fields of a line, from its text alone; a file for each family. Pure."""
 
 from logpost.formats.line_parser import LineParser
 from logpost.formats.parsed import Parsed

@@ -1,4 +1,4 @@
-"""`LogpostHandler`: the records of a Python program's `logging`, sent to the logs topic from a background thread."""
+"""`LogpostHandler`: sends the records of a Python program's `logging` to the logs topic, from a background thread."""
 
 from logpost.handler.logging_handler import LogpostHandler
 

@@ -1,1 +1,1 @@
-"""`logpost up`: broker, web and agent as child processes that are started in order, restarted and drained."""
+"""`logpost up`: starts broker, web and agent as child processes, restarts those that end, and drains them."""

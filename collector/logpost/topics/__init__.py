@@ -1,1 +1,1 @@
-"""`logpost topics`: topics of any Kafka from a terminal: made, listed, described, deleted, written to and read."""
+"""`logpost topics`: creates, lists, describes and deletes topics of any Kafka, writes to them and reads them."""

@@ -1,1 +1,1 @@
-"""The HTTP API: one file per family of addresses, each with its endpoints."""
+"""The HTTP API: a file for each family of addresses, with their endpoints."""

@@ -1,1 +1,1 @@
-"""What Kafka says: of topics and groups, and of single records."""
+"""What Kafka says of topics, groups and single records, the same for pages, API and exporter."""

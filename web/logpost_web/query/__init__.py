@@ -1,1 +1,1 @@
-"""The search language: text → syntax tree → SQL. Pure: nothing here opens a store or reads a clock."""
+"""Compiles a query to SQL: its condition, and a file for each thing that is asked of the rows. It knows no store."""

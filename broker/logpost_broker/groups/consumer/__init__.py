@@ -1,4 +1,4 @@
 """Consumer groups of the new protocol (KIP-848): the broker assigns, members reconcile by heartbeats.
 
-The classic protocol is beside, in `groups/`. Both share one journal, one set of timers and the committed offsets.
+`groups/classic/` has the classic protocol. Both share one journal, one set of timers and the committed offsets.
 """

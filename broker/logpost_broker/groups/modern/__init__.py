@@ -1,2 +1,4 @@
-"""What the groups of the newer protocols have in common (consumer: KIP-848, share: KIP-932, streams: KIP-1071): records
-of which the newest of each key makes the group, in whatever order they come. Kafka's ModernGroup."""
+"""What consumer, share and streams groups have in common: a group is the newest record of each of its keys.
+
+The records come in whatever order. Kafka's ModernGroup.
+"""

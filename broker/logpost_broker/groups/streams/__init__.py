@@ -1,4 +1,5 @@
-"""Streams groups (KIP-1071): the broker knows the topology of a Kafka Streams application, makes its internal topics
-and gives its members tasks. A pure core as `groups/consumer/`: events in, actions out, time is passed in; journal,
-timers and offsets are those of `groups/`.
+"""Streams groups (KIP-1071): the broker knows the topology of a Kafka Streams application and gives its members tasks.
+
+It makes the application's internal topics. A pure core as `groups/consumer/`: events in, actions out, time is passed
+in; journal, timers and offsets are those of `groups/`.
 """

@@ -1,1 +1,1 @@
-"""From an event to the broker's acknowledgement."""
+"""From a line to the broker's acknowledgement: its record, the producer, and the positions that are saved."""

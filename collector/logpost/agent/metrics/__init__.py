@@ -1,1 +1,1 @@
-"""What the agent counts, and how it shows it."""
+"""What the agent counts, and how it shows it to Prometheus."""

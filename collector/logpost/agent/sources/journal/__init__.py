@@ -1,1 +1,1 @@
-"""The systemd journal, through `journalctl`."""
+"""The systemd journal, read through `journalctl`."""
