@@ -106,7 +106,7 @@ logpost_web
   app                api http pages
   search_command     errors query row_text
   store_command      store                                                  | socket
-  api                cluster errors http indexer query store                | loop clock thread
+  api                cluster http indexer query store                       | loop clock thread
   pages              query
   exporter           cluster                                                | clock thread
   cluster                                                                   | clock thread

@@ -144,7 +144,7 @@ logpost_web.api
   test_app                            health metrics services store
   test_queries                        store_errors
   test_record                         excerpts
-  test_search                         query_arguments rows
+  test_search                         rows
 logpost_web.cluster
   ../api/test_record                  topic_reader
   ../exporter/test_exporter           client
@@ -160,8 +160,10 @@ logpost_web.indexer
 logpost_web.pages
   test_templates                      search_page
 logpost_web.query
+  test_condition                      columns
   test_fields                         attribute
-  test_rows                           timerange
+  test_rows                           statement timerange
+  test_search                         arguments
   test_words                          positions
   ../api/test_record                  excerpt
 logpost_web.store

@@ -19,7 +19,7 @@ from logpost_web.api.queries import LONG_PLACES, LONG_PLACES_PER_CLIENT, MAX_WAI
 from logpost_web.api.store_errors import HANDLERS
 from logpost_web.http.errors import ClientGoneError
 from logpost_web.http.places import NoPlaceError
-from logpost_web.query.rows import Statement
+from logpost_web.query.statement import Statement
 from logpost_web.store.store import Store
 from tests.support.appliance import await_condition
 from tests.web.api.conftest import fetch, serving

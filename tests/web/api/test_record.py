@@ -16,7 +16,7 @@ from logpost_web.app import create_app
 from logpost_web.cluster.topic_reader import TopicReader
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.query.excerpt import ATTRIBUTES_BYTES, BEFORE_MATCH, EXCERPT_CHARACTERS, WHOLE_BYTES
-from logpost_web.query.rows import MAX_ANSWER_BYTES
+from logpost_web.query.statement import MAX_ANSWER_BYTES
 from logpost_web.store.columns import words_column
 from logpost_web.store.store import Store
 from tests.support.processes import free_port

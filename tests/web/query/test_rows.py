@@ -8,9 +8,9 @@ import re
 import pytest
 
 from logpost.query.syntax import parse
-from logpost_web.query.condition import compile_condition
 from logpost_web.query.cursor import Cursor
-from logpost_web.query.rows import FoundRow, Order, rows_statement
+from logpost_web.query.rows import FoundRow, rows_statement
+from logpost_web.query.search import Order, Search
 from logpost_web.query.timerange import TimeRange
 from logpost_web.store.columns import LOGS
 from logpost_web.store.store import Store
@@ -41,6 +41,13 @@ def rows(store: Store) -> None:
     )
 
 
+def search(
+    query: str, order: Order, limit: int, after: Cursor | None = None, time_range: TimeRange | None = None
+) -> Search:
+    span = time_range or TimeRange()
+    return Search(text=query, query=parse(query), time_range=span, order=order, limit=limit, after=after)
+
+
 def ask(
     store: Store,
     query: str,
@@ -50,26 +57,21 @@ def ask(
     after: Cursor | None = None,
     time_range: TimeRange | None = None,
 ) -> list[FoundRow]:
-    condition = compile_condition(parse(query), LOGS)
-    statement = rows_statement(condition, time_range or TimeRange(), order=order, limit=limit, after=after)
+    statement = rows_statement(search(query, order, limit, after, time_range), LOGS)
     return [FoundRow(*row) for row in store.query(statement.sql, statement.parameters).rows]
-
-
-def place(row: FoundRow) -> Cursor:
-    return Cursor(row.timestamp_ns, row.topic, row.partition, row.offset)
 
 
 @pytest.mark.parametrize("order", ["desc", "asc"])
 def test_pages_hold_every_row_once_in_order(store: Store, order: Order) -> None:
     query = "offset:<2000"
     whole = ask(store, query, order=order, limit=5000)
-    keys = [place(row) for row in whole]
+    keys = [row.cursor for row in whole]
     assert len(keys) == 2000
     as_tuples = [(key.timestamp_ns, key.topic, key.partition, key.offset) for key in keys]
     assert as_tuples == sorted(as_tuples, reverse=order == "desc")
 
     paged: list[FoundRow] = []
-    while page := ask(store, query, order=order, limit=137, after=place(paged[-1]) if paged else None):
+    while page := ask(store, query, order=order, limit=137, after=paged[-1].cursor if paged else None):
         paged += page
     assert paged == whole
 
@@ -81,7 +83,7 @@ def test_the_time_range_holds_its_start_and_not_its_end(store: Store) -> None:
 
 
 def explain(store: Store, query: str, order: Order, after: Cursor | None = None) -> str:
-    statement = rows_statement(compile_condition(parse(query), LOGS), TimeRange(), order=order, limit=10, after=after)
+    statement = rows_statement(search(query, order, 10, after), LOGS)
     lines = store.query(f"EXPLAIN indexes = 1 {statement.sql}", statement.parameters).rows
     return "\n".join(line for (line,) in lines)
 

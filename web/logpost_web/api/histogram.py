@@ -11,10 +11,10 @@ from starlette.responses import Response
 from logpost.query.hint_parts import Hint
 from logpost.query.hints import hints
 from logpost.record import format_ts
-from logpost_web.api.query_arguments import query_argument, time_range_argument
 from logpost_web.api.services import now_ns, services
 from logpost_web.http.answers import json_answer
-from logpost_web.http.arguments import check_names, choice_argument, number_argument, zone_argument
+from logpost_web.http.arguments import check_names
+from logpost_web.query.arguments import choice_argument, number_argument, zone_argument
 from logpost_web.query.bars import choose_bars
 from logpost_web.query.condition import Condition, compile_condition
 from logpost_web.query.histogram import (
@@ -25,6 +25,7 @@ from logpost_web.query.histogram import (
     fill,
     histogram_statement,
 )
+from logpost_web.query.search import read_search
 from logpost_web.query.timerange import TimeRange
 from logpost_web.store.columns import LOGS
 
@@ -53,18 +54,15 @@ async def histogram(request: Request) -> Response:
     """`q`, `start`, `end`, `buckets`, `by` (level, service, host, topic), `tz` (the zone on whose days bars lie)."""
     parameters = request.query_params
     check_names(parameters, ("q", "start", "end", "buckets", "by", "tz"))
-    query = query_argument(parameters)
-    condition = compile_condition(query, LOGS)
-    time_range = time_range_argument(parameters, now_ns())
+    asked = read_search(parameters, now_ns())
+    condition = compile_condition(asked.query, LOGS)
     buckets = number_argument(parameters, "buckets", DEFAULT_BUCKETS, MAX_BUCKETS)
     zone = zone_argument(parameters)
     by = choice_argument(parameters, "by", GROUPINGS)
-    await services(request).queries.check_regexes(request, query)
-    span = await _span(request, condition, time_range)
+    await services(request).queries.check_regexes(request, asked.query)
+    span = await _span(request, condition, asked.time_range)
     if span is None:
-        return await json_answer(
-            request, HistogramAnswer(interval=0, total=0, buckets=[], hints=hints(parameters.get("q", "")))
-        )
+        return await json_answer(request, HistogramAnswer(interval=0, total=0, buckets=[], hints=hints(asked.text)))
     bars = choose_bars(*span, buckets, zone or datetime.UTC)
     statement = histogram_statement(condition, bars, TimeRange(start_ns=span[0], end_ns=span[1]), by)
     result = await services(request).queries.run(request, statement)
@@ -77,7 +75,7 @@ async def histogram(request: Request) -> Response:
             buckets=[Bar(start=format_ts(one.start_ns), count=one.count, by=dict(one.by)) for one in filled],
             start=format_ts(span[0]) if zone else "",
             end=format_ts(span[1]) if zone else "",
-            hints=hints(parameters.get("q", "")),
+            hints=hints(asked.text),
         ),
     )
 

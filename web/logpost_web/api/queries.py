@@ -23,7 +23,7 @@ from logpost.query.errors import QuerySyntaxError
 from logpost_web.http.errors import ClientGoneError
 from logpost_web.http.places import Place, Places
 from logpost_web.query.condition import regexes
-from logpost_web.query.rows import Statement
+from logpost_web.query.statement import Statement, regex_statement
 from logpost_web.store.errors import QueryError
 from logpost_web.store.statements import QueryResult
 from logpost_web.store.store import Store
@@ -91,7 +91,7 @@ class Queries:
         """Raises QuerySyntaxError for the first regular expression that the store cannot read."""
         for regex, at in regexes(query):
             try:
-                await self.run(request, Statement("SELECT match('', {regex:String})", {"regex": regex}))
+                await self.run(request, regex_statement(regex))
             except QueryError as error:
                 raise QuerySyntaxError(
                     f"this regular expression cannot be used: {_re2_reason(str(error))}", at

@@ -12,7 +12,8 @@ from starlette.responses import Response, StreamingResponse
 from logpost_web.api.rows import answer_row
 from logpost_web.api.services import services
 from logpost_web.http.answers import json_answer
-from logpost_web.http.arguments import check_names, choice_argument, required_argument, required_number_argument
+from logpost_web.http.arguments import check_names
+from logpost_web.query.arguments import choice_argument, required_argument, required_number_argument
 from logpost_web.query.rows import FoundRow, record_statement
 from logpost_web.store.columns import LOGS
 

@@ -7,7 +7,6 @@ from functools import partial
 
 import anyio.to_thread
 import msgspec
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,16 +14,15 @@ from logpost.query.hint_parts import Hint
 from logpost.query.hints import hints
 from logpost_web.api.completeness import Completeness, ask_whole, completeness
 from logpost_web.api.excerpts import show_matches
-from logpost_web.api.query_arguments import query_argument, time_range_argument
 from logpost_web.api.rows import Row, answer_row
 from logpost_web.api.services import now_ns, services
 from logpost_web.http.answers import json_answer
-from logpost_web.http.arguments import check_names, choice_argument, number_argument
-from logpost_web.query.condition import compile_condition
-from logpost_web.query.cursor import Cursor, decode_cursor, encode_cursor
-from logpost_web.query.excerpt import texts
+from logpost_web.http.arguments import check_names
+from logpost_web.query.cursor import encode_cursor
 from logpost_web.query.marks import Marker
-from logpost_web.query.rows import DEFAULT_LIMIT, MAX_LIMIT, FoundRow, Statement, rows_statement
+from logpost_web.query.rows import FoundRow, rows_statement
+from logpost_web.query.search import read_search
+from logpost_web.query.statement import Statement
 from logpost_web.store.columns import LOGS
 from logpost_web.store.errors import QueryError
 from logpost_web.store.statements import QueryResult
@@ -50,36 +48,25 @@ class SearchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 async def search(request: Request) -> Response:
     """`q`, `start`, `end`, `limit`, `order` (desc, asc), `cursor`, `highlight` (false, true)."""
-    parameters = request.query_params
-    check_names(parameters, ("q", "start", "end", "limit", "order", "cursor", "highlight"))
-    query = query_argument(parameters)
-    limit = number_argument(parameters, "limit", DEFAULT_LIMIT, MAX_LIMIT)
-    statement = rows_statement(
-        compile_condition(query, LOGS),
-        time_range_argument(parameters, now_ns()),
-        order="asc" if choice_argument(parameters, "order", ("desc", "asc")) == "asc" else "desc",
-        limit=limit,
-        after=_cursor_argument(parameters),
-        around=texts(query),
-    )
-    wants_highlight = choice_argument(parameters, "highlight", ("false", "true")) == "true"
-    queries = services(request).queries
-    await queries.check_regexes(request, query)
+    check_names(request.query_params, ("q", "start", "end", "limit", "order", "cursor", "highlight"))
+    asked = read_search(request.query_params, now_ns())
+    statement = rows_statement(asked, LOGS)
+    await services(request).queries.check_regexes(request, asked.query)
     progress, (limit, result) = await ask_whole(
-        services(request).indexer.progress, partial(_page, request, statement, limit)
+        services(request).indexer.progress, partial(_page, request, statement, asked.limit)
     )
     found = [FoundRow(*row) for row in result.rows]
     rows = [answer_row(row) for row in found[:limit]]
-    marker = Marker(query)
+    marker = Marker(asked.query)
     await show_matches(request, marker, rows)
-    if wants_highlight:
+    if asked.highlight:
         await anyio.to_thread.run_sync(_mark, marker, rows)
     answer = SearchAnswer(
         rows=rows,
-        cursor=encode_cursor(_cursor(found[limit - 1])) if len(found) > limit else None,
+        cursor=encode_cursor(found[limit - 1].cursor) if len(found) > limit else None,
         complete=completeness(progress),
         stats=stats(result),
-        hints=hints(parameters.get("q", "")),
+        hints=hints(asked.text),
     )
     return await json_answer(request, answer)
 
@@ -103,12 +90,3 @@ def _mark(marker: Marker, rows: Sequence[Row]) -> None:
 
 def stats(result: QueryResult) -> Stats:
     return Stats(rows_read=result.rows_read, bytes_read=result.bytes_read, elapsed_ms=result.elapsed_ms)
-
-
-def _cursor_argument(parameters: QueryParams) -> Cursor | None:
-    text = parameters.get("cursor", "")
-    return decode_cursor(text) if text else None
-
-
-def _cursor(row: FoundRow) -> Cursor:
-    return Cursor(row.timestamp_ns, row.topic, row.partition, row.offset)

@@ -10,7 +10,7 @@ from starlette.types import ExceptionHandler
 
 from logpost_web.http import errors
 from logpost_web.http.errors import error_response
-from logpost_web.query.rows import MAX_ANSWER_BYTES, MAX_SECONDS
+from logpost_web.query.statement import MAX_ANSWER_BYTES, MAX_SECONDS
 from logpost_web.store.errors import QueryError
 
 log = logging.getLogger("web")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from logpost_web.query.bars import Bars
 from logpost_web.query.condition import Condition
-from logpost_web.query.rows import LIMITS, Statement, where
+from logpost_web.query.statement import LIMITS, Statement, where
 from logpost_web.query.timerange import TimeRange
 
 DEFAULT_BUCKETS = 60

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from logpost_web.query.columns import Columns
-from logpost_web.query.condition import Condition
+from logpost_web.query.condition import compile_condition
 from logpost_web.query.cursor import Cursor
-from logpost_web.query.excerpt import attributes_sql, message_bytes_sql, message_sql
-from logpost_web.query.timerange import TimeRange
-
-Order = Literal["asc", "desc"]
-
-DEFAULT_LIMIT = 100
-MAX_LIMIT = 5000
-MAX_SECONDS = 30
-"""A statement that runs longer is ended by the store, with an error that says so."""
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
-"""A page of rows that would be larger is shorter; a single row that is larger is refused."""
-LIMITS = f"SETTINGS max_execution_time = {MAX_SECONDS}, max_result_bytes = {MAX_ANSWER_BYTES}"
+from logpost_web.query.excerpt import attributes_sql, message_bytes_sql, message_sql, texts
+from logpost_web.query.search import Search
+from logpost_web.query.statement import LIMITS, Statement, where
 
 
 class FoundRow(NamedTuple):
@@ -41,56 +30,19 @@ class FoundRow(NamedTuple):
     attributes: str
     message_bytes: int
 
-
-def _selected(columns: Columns, message: str, attributes: str, message_bytes: str) -> str:
-    """SQL of a FoundRow."""
-    of = columns.fields
-    source = (of["topic"], of["partition"], of["offset"], of["host"], of["service"], of["level"])
-    rest = (of["trace_id"], of["span_id"], of["file"], attributes, message_bytes)
-    return ", ".join((columns.to_ns(columns.time), *source, message, *rest))
+    @property
+    def cursor(self) -> Cursor:
+        """For the rows behind it."""
+        return Cursor(self.timestamp_ns, self.topic, self.partition, self.offset)
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """SQL and the parameters that it names."""
-
-    sql: str
-    parameters: Mapping[str, object]
-
-    def with_limit(self, limit: int) -> Statement:
-        """The same with another value of its parameter `limit`."""
-        return Statement(self.sql, {**self.parameters, "limit": limit})
-
-
-def where(condition: Condition, time_range: TimeRange) -> tuple[str, dict[str, object]]:
-    """The condition within the time range, and its parameters."""
-    clauses = [condition.sql]
-    parameters = dict(condition.parameters)
-    columns = condition.columns
-    if time_range.start_ns is not None:
-        clauses.append(f"{columns.time} >= {columns.from_ns('{start:Int64}')}")
-        parameters["start"] = time_range.start_ns
-    if time_range.end_ns is not None:
-        clauses.append(f"{columns.time} < {columns.from_ns('{end:Int64}')}")
-        parameters["end"] = time_range.end_ns
-    return " AND ".join(clauses), parameters
-
-
-def rows_statement(
-    condition: Condition,
-    time_range: TimeRange,
-    *,
-    order: Order,
-    limit: int,
-    after: Cursor | None,
-    around: Sequence[str] = (),
-) -> Statement:
-    """At most `limit` rows behind `after` in this order; of a long message the part around the first of these texts."""
-    clause, parameters = where(condition, time_range)
-    columns = condition.columns
-    key = [columns.time, *_place(columns)]
-    if after is not None:
-        side, moment = "<" if order == "desc" else ">", columns.from_ns("{after_time:Int64}")
+def rows_statement(search: Search, columns: Columns) -> Statement:
+    """FoundRows; of a long message the part around the first of what the query looks for. Raises QuerySyntaxError."""
+    clause, parameters = where(compile_condition(search.query, columns), search.time_range)
+    direction = search.order.upper()
+    key = (columns.time, *_place(columns))
+    if search.after is not None:
+        side, moment = "<" if search.order == "desc" else ">", columns.from_ns("{after_time:Int64}")
         # The first comparison follows from the second; the primary key understands only the first.
         clause += (
             f" AND {columns.time} {side}= {moment}"
@@ -98,17 +50,17 @@ def rows_statement(
             " {after_topic:String}, {after_partition:Int32}, {after_offset:Int64})"
         )
         parameters |= {
-            "after_time": after.timestamp_ns,
-            "after_topic": after.topic,
-            "after_partition": after.partition,
-            "after_offset": after.offset,
+            "after_time": search.after.timestamp_ns,
+            "after_topic": search.after.topic,
+            "after_partition": search.after.partition,
+            "after_offset": search.after.offset,
         }
     selected = _selected(columns, message_sql(columns), attributes_sql(columns), message_bytes_sql(columns))
     return Statement(
         f"SELECT {selected} FROM {columns.table} WHERE {clause}"
-        f" ORDER BY {', '.join(f'{column} {order.upper()}' for column in key)}"
+        f" ORDER BY {', '.join(f'{column} {direction}' for column in key)}"
         f" LIMIT {{limit:UInt32}} {LIMITS}",
-        {**parameters, "limit": limit, "around": list(around)},
+        {**parameters, "limit": search.limit, "around": texts(search.query)},
     )
 
 
@@ -123,6 +75,14 @@ def record_statement(topic: str, partition: int, offset: int, columns: Columns) 
         f" ORDER BY {columns.indexed_at} DESC LIMIT 1 {LIMITS}",
         {"topic": topic, "partition": partition, "offset": offset},
     )
+
+
+def _selected(columns: Columns, message: str, attributes: str, message_bytes: str) -> str:
+    """SQL of a FoundRow."""
+    of = columns.fields
+    source = (of["topic"], of["partition"], of["offset"], of["host"], of["service"], of["level"])
+    rest = (of["trace_id"], of["span_id"], of["file"], attributes, message_bytes)
+    return ", ".join((columns.to_ns(columns.time), *source, message, *rest))
 
 
 def _place(columns: Columns) -> tuple[str, str, str]:
