@@ -61,12 +61,24 @@ def test_settings_and_files_that_are_named_exist(page: Path) -> None:
 
 
 def test_files_and_folders_of_the_architecture_exist() -> None:
-    named = set(re.findall(r"`([a-z_/]+\.(?:py|lark)|(?:[a-z_]+/)+)`", ARCHITECTURE))
-    packages = [directory.parent for directory in PACKAGES.values()]
-    assert len(named) > 60
+    assert len(paths_in(ARCHITECTURE)) > 60
     assert {
-        name for name in named if not (ROOT / name).exists() and not any(any(each.rglob(name)) for each in packages)
+        name for name in paths_in(ARCHITECTURE) if not (ROOT / name).exists() and not is_in_a_package(name)
     } == set()
+
+
+def test_files_that_a_folder_names_exist() -> None:
+    said = {name for file in modules().values() if file.name == "__init__.py" for name in paths_in(docstring(file))}
+    assert len(said) > 60
+    assert {name for name in said if not is_in_a_package(name)} == set()
+
+
+def paths_in(text: str) -> set[str]:
+    return set(re.findall(r"`([a-z_/]+\.(?:py|lark)|(?:[a-z_]+/)+)`", text))
+
+
+def is_in_a_package(name: str) -> bool:
+    return any(any(directory.parent.rglob(name)) for directory in PACKAGES.values())
 
 
 def test_every_folder_says_what_it_is_as_the_architecture_does() -> None:
@@ -77,7 +89,11 @@ def test_every_folder_says_what_it_is_as_the_architecture_does() -> None:
 
 
 def first_paragraph(file: Path) -> str:
-    return " ".join((ast.get_docstring(ast.parse(file.read_text())) or "").split("\n\n")[0].split())
+    return " ".join(docstring(file).split("\n\n")[0].split())
+
+
+def docstring(file: Path) -> str:
+    return ast.get_docstring(ast.parse(file.read_text())) or ""
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
