@@ -15,7 +15,7 @@ import pytest
 
 from logpost.cli import command_parser
 from logpost.config import DEFAULTS, SHORT_KEYS, Config, load, settings
-from logpost.config_tree import unit_of
+from logpost.config.tree import unit_of
 from logpost.query.syntax import parse
 from logpost.units import written
 from logpost_broker import Broker

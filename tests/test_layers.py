@@ -25,7 +25,7 @@ TABLE = """
 logpost
   __init__           handler
   __main__           cli
-  config_command     checks cli config config_tree units
+  config_command     checks cli config units
   checks             agent.sources.file config errors kafka service store_url
   supervisor         cli config errors service                              | loop clock process
   topics             cli config controls errors kafka                       | thread
@@ -43,10 +43,7 @@ logpost
   handler            config errors kafka record                             | clock chance thread socket process
   cli                config errors
   kafka              config errors
-  config             config_mistakes config_tree config_types errors
-  config_tree        config_mistakes units
-  config_types
-  config_mistakes
+  config             errors units
   metrics_server     errors service                                         | thread
   service            errors                                                 | clock thread socket process
   store_url          errors

@@ -20,7 +20,7 @@ MIRRORS = {"logpost": "collector", "logpost_broker": "broker", "logpost_web": "w
 TABLE = """
 logpost
   test_cli                            __main__
-  test_config                         checks config_command config_mistakes config_tree config_types errors store_url
+  test_config                         checks config_command errors store_url
   agent/test_advertised               metrics_server
   handler/test_logging_handler        __init__
 logpost.agent
@@ -42,6 +42,8 @@ logpost.agent.sources.journal
   test_source                         entry position
 logpost.agent.stages
   test_stream                         event
+logpost.config
+  ../test_config                      *
 logpost.formats
   test_json_lines                     colours fields http_server json_text otlp
   test_plain                          application iso level_first levels parsed

@@ -11,7 +11,7 @@ import msgspec
 
 from logpost.cli import Commands, add_parser, loaded, overrides
 from logpost.config import SHORT_KEYS, Config, Loaded, load_with_mistakes, settings
-from logpost.config_tree import unit_of
+from logpost.config.tree import unit_of
 from logpost.units import written
 
 SECRET = ("password",)

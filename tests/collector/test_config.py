@@ -17,7 +17,7 @@ from logpost.config import (
     load,
     settings,
 )
-from logpost.config_tree import unit_of
+from logpost.config.tree import unit_of
 from logpost.errors import ConfigError
 from logpost.handler.logging_handler import kafka_config
 from logpost.units import written

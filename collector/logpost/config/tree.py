@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import msgspec
 
-from logpost import config_mistakes
+from logpost.config.mistakes import of_tag, of_value, unknown
 from logpost.units import UNITS, is_size, parse
 
 _UNIT = re.compile(rf"_({'|'.join(UNITS)})\Z")
@@ -84,7 +84,7 @@ def _pruned(tree: Tree, kind: type[msgspec.Struct], prefix: str, strict: bool) -
     for name, value in list(tree.items()):
         key = f"{prefix}{name}"
         if name not in types:
-            yield config_mistakes.unknown(key, (*types, *(_UNIT.sub("", known) for known in types)))
+            yield unknown(key, (*types, *(_UNIT.sub("", known) for known in types)))
             del tree[name]
         elif isinstance(value, dict) and isinstance(types[name], type) and issubclass(types[name], msgspec.Struct):
             yield from _pruned(value, types[name], f"{key}.", strict)
@@ -98,7 +98,7 @@ def _pruned(tree: Tree, kind: type[msgspec.Struct], prefix: str, strict: bool) -
         elif isinstance(value, dict) and _tables(types[name]):
             yield f"{key}: expected tables, each under [[{key}]] in double brackets"
             del tree[name]
-        elif mistake := config_mistakes.of_value(value, types[name], key, strict=strict):
+        elif mistake := of_value(value, types[name], key, strict=strict):
             yield mistake
             del tree[name]
 
@@ -122,7 +122,7 @@ def _of_item(item: object, tables: Mapping[str, type[msgspec.Struct]], key: str)
         )
         if mistakes:
             return mistakes
-    mistake = config_mistakes.of_tag(item, tables, key) or config_mistakes.of_value(
+    mistake = of_tag(item, tables, key) or of_value(
         item,
         typing.Union[tuple(tables.values())],  # noqa: UP007 - of types known only now
         key,

@@ -1,25 +1,19 @@
-"""Every setting of logpost: its name, type and default. One TOML file, the environment wins over it.
+"""Every setting of logpost: its name, type and default.
 
-`load()` answers a `Config` and where each value came from; an unknown key or a wrong type is a
-`ConfigError` that names the key and the file. Settings of the broker and the web are declared here too,
-because one file configures all parts and a misspelt key must be found by whichever part reads it.
+Settings of the broker and the web are declared here too: one file configures all parts, and each part that reads it
+must find a misspelt key.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
-from logpost.config_mistakes import nearest_name
-from logpost.config_tree import prune, short_keys, spell_out
-from logpost.config_types import (
+from logpost.config.tree import short_keys
+from logpost.config.types import (
     INT64_MAX,
     Host,
     HttpUrl,
@@ -36,10 +30,6 @@ from logpost.config_types import (
 )
 from logpost.errors import ConfigError
 
-SYSTEM_FILE = Path("/etc/logpost/logpost.toml")
-ENVIRONMENT_PREFIX = "LOGPOST_"
-_KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT(_.+)?)\Z|_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?\Z")
-_KUBERNETES_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 MIB = 1024 * 1024
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -73,9 +63,9 @@ class BrokerConfig(Table, frozen=True):
     retention_ms: Annotated[int, msgspec.Meta(ge=-1, le=INT64_MAX)] = 14 * DAY_MS
     """How long topics keep records that say nothing else in their `retention.ms`; -1 is for ever."""
     retention_check_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
-    """How often is looked for what is to go (Kafka's `log.retention.check.interval.ms`)."""
+    """How often to look for expired segments (Kafka's `log.retention.check.interval.ms`)."""
     cleaner_check_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 15.0
-    """How often is looked for logs that are to be compacted (Kafka's `log.cleaner.backoff.ms`)."""
+    """How often to look for logs to compact (Kafka's `log.cleaner.backoff.ms`)."""
     cleaner_io_bytes_per_second: NotNegative = 16 * MIB
     """What compaction may read and write; 0 is no limit."""
     cleaner_dedupe_buffer_bytes: Annotated[int, msgspec.Meta(ge=MIB, le=INT64_MAX)] = 128 * MIB
@@ -123,7 +113,7 @@ class BrokerConfig(Table, frozen=True):
     offsets_retention_minutes: Positive = 7 * 24 * 60
     """How long the offsets of a consumer group that nobody uses are kept (Kafka's `offsets.retention.minutes`)."""
     offsets_retention_check_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 600.0
-    """How often is looked for such (Kafka's `offsets.retention.check.interval.ms`)."""
+    """How often to look for expired offsets (Kafka's `offsets.retention.check.interval.ms`)."""
     metrics_port: Port = 9644
     """Prometheus metrics of the broker; 0 turns them off."""
 
@@ -238,68 +228,6 @@ class Config(Table, frozen=True):
             raise ConfigError(f"data: {error}: name a directory") from error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """A configuration with, per dotted key (`broker.port`), what set it; a missing key has its default."""
-
-    config: Config
-    origins: Mapping[str, str]
-
-
-def load(
-    file: Path | None = None,
-    environment: Mapping[str, str] = os.environ,
-    overrides: Mapping[str, object] | None = None,
-) -> Loaded:
-    """Read `file` (default: the system's, if there is one), then the environment, then `overrides`
-    (dotted key → value, from the command line). Raises ConfigError with the first mistake."""
-    loaded, mistakes = load_with_mistakes(file, environment, overrides)
-    if mistakes:
-        raise ConfigError(mistakes[0])
-    return loaded
-
-
-def load_with_mistakes(
-    file: Path | None = None,
-    environment: Mapping[str, str] = os.environ,
-    overrides: Mapping[str, object] | None = None,
-) -> tuple[Loaded, list[str]]:
-    """As `load`, but answers all mistakes, each with its source and key; where there is one, the default stands. Raises
-    ConfigError for a file that cannot be read at all."""
-    tree: dict[str, object] = {}
-    origins: dict[str, str] = {}
-    mistakes: list[str] = []
-    if file is None and SYSTEM_FILE.exists():
-        file = SYSTEM_FILE
-    if file is not None:
-        tree = _read_toml(file)
-        spelled, wrong = spell_out(tree, SHORT_KEYS, DEFAULTS)
-        mistakes += [f"{file}: {mistake}" for mistake in (*wrong, *prune(tree, Config, strict=True))]
-        origins.update({key: f"{file}{spelled.get(key, '')}" for key in _dotted(tree)})
-    for variable, text in environment.items():
-        source = f"environment variable {variable}"
-        if (key := _key_of(variable, text)) is None:
-            continue
-        if not key:
-            mistakes.append(f"{source} names no setting{_meant(variable)}; `logpost config print` lists them")
-            continue
-        layer: dict[str, object] = {}
-        _set(layer, key, text)
-        spelled, wrong = spell_out(layer, SHORT_KEYS, DEFAULTS)
-        wrong += prune(layer, Config, strict=False)
-        for found in _dotted(layer):
-            if origins.get(found, "").startswith("environment"):
-                wrong.append(f"sets {found}, as does {origins[found].partition(' (')[0]}: keep one of them")
-            origins[found] = f"{source}{spelled.get(found, '')}"
-            _set(tree, found, _get(layer, found))
-        mistakes += [f"{source}: {mistake}" for mistake in wrong]
-    for dotted, value in (overrides or {}).items():
-        _set(tree, dotted, value)
-        origins[dotted] = "command line"
-    mistakes += [f"command line: {mistake}" for mistake in prune(tree, Config, strict=False)]
-    return Loaded(config=msgspec.convert(tree, Config, strict=False), origins=origins), mistakes
-
-
 def default_data_directory() -> Path:
     system = Path("/var/lib/logpost")
     if os.access(system if system.exists() else system.parent, os.W_OK):
@@ -323,66 +251,3 @@ def settings(table: Table, prefix: str = "") -> dict[str, object]:
 DEFAULTS = settings(Config())
 SHORT_KEYS = short_keys(DEFAULTS)
 """`broker.retention` → `broker.retention_ms`: keys that take a number with its unit, `"14d"`."""
-
-
-def _read_toml(file: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors put a byte order mark before it
-    except OSError as error:
-        raise ConfigError(f"cannot read the configuration {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{file} is not UTF-8 (line {line}): save it as UTF-8") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{file} is not TOML: {error}") from error
-
-
-def _key_of(variable: str, text: str) -> str | None:
-    """`LOGPOST_BROKER_PORT` → `broker.port`; the empty text for a variable of ours that names no setting; None for one
-    that is none of ours. `LOGPOST_INTERNAL_*` is how the supervisor talks to its children and no setting."""
-    if not variable.startswith(ENVIRONMENT_PREFIX) or variable.startswith(ENVIRONMENT_PREFIX + "INTERNAL_"):
-        return None
-    if is_made_by_kubernetes(variable, text):
-        return None
-    found = next((key for key in (*DEFAULTS, *SHORT_KEYS) if _variable(key) == variable), "")
-    return "" if found == "agent.source" else found
-
-
-def _variable(key: str) -> str:
-    return ENVIRONMENT_PREFIX + key.replace(".", "_").upper()
-
-
-def _meant(variable: str) -> str:
-    names = {_variable(key).lower(): key for key in (*DEFAULTS, *SHORT_KEYS) if key != "agent.source"}
-    nearest = nearest_name(variable, names) if variable != _variable("agent.source") else ""
-    return f" (did you mean {_variable(names[nearest])}?)" if nearest else ""
-
-
-def is_made_by_kubernetes(variable: str, text: str) -> bool:
-    """Every pod beside a Service named `logpost…` gets variables of its address: `LOGPOST_BROKER_PORT=tcp://10.0.0.1:9092`
-    is not the setting `broker.port`."""
-    return bool(_KUBERNETES.search(variable) or (variable.endswith("_PORT") and _KUBERNETES_ADDRESS.match(text)))
-
-
-def _dotted(tree: Mapping[str, object], prefix: str = "") -> list[str]:
-    keys: list[str] = []
-    for name, value in tree.items():
-        keys += _dotted(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
-    return keys
-
-
-def _set(tree: dict[str, object], dotted: str, value: object) -> None:
-    *tables, name = dotted.split(".")
-    for table in tables:
-        inner = tree.setdefault(table, {})
-        assert isinstance(inner, dict)
-        tree = inner
-    tree[name] = value
-
-
-def _get(tree: Mapping[str, object], dotted: str) -> object:
-    value: object = tree
-    for name in dotted.split("."):
-        assert isinstance(value, Mapping)
-        value = value[name]
-    return value

@@ -1,0 +1,36 @@
+"""The settings of all parts: what there is (`tables.py`), and how it is read (`loading.py`)."""
+
+from logpost.config.loading import Loaded, is_made_by_kubernetes, load, load_with_mistakes
+from logpost.config.tables import (
+    DEFAULTS,
+    MIB,
+    SHORT_KEYS,
+    AgentConfig,
+    BrokerConfig,
+    Config,
+    FileSourceConfig,
+    JournalSourceConfig,
+    KafkaConfig,
+    StoreConfig,
+    WebConfig,
+    settings,
+)
+
+__all__ = [
+    "DEFAULTS",
+    "MIB",
+    "SHORT_KEYS",
+    "AgentConfig",
+    "BrokerConfig",
+    "Config",
+    "FileSourceConfig",
+    "JournalSourceConfig",
+    "KafkaConfig",
+    "Loaded",
+    "StoreConfig",
+    "WebConfig",
+    "is_made_by_kubernetes",
+    "load",
+    "load_with_mistakes",
+    "settings",
+]
