@@ -13,7 +13,7 @@ from logpost.query.syntax import tokens
 
 MAX_HINTS = 5
 MAX_CHARACTERS = 300
-"""Of a part of the query for which a hint is looked for."""
+"""Of the part of the query to which hints are given."""
 
 
 def hints(text: str) -> list[Hint]:
