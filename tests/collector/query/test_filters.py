@@ -35,6 +35,21 @@ def test_matches(query: str) -> None:
     assert compile_match(parse(query))(EVENT)
 
 
+def test_pieces_of_a_wildcard_do_not_overlap() -> None:
+    matches = compile_match(parse("service:ab*ba"))
+    assert matches(Event(message="", service="abba"))
+    assert matches(Event(message="", service="ab-ba"))
+    assert not matches(Event(message="", service="aba"))
+
+
+def test_arrays_are_looked_into_three_deep_and_those_in_their_objects_two() -> None:
+    matches = compile_match(parse("a:x OR b.c:x"))
+    assert matches(Event(message="", attrs={"a": [[["x"]]]}))
+    assert not matches(Event(message="", attrs={"a": [[[["x"]]]]}))
+    assert matches(Event(message="", attrs={"b": [{"c": [["x"]]}]}))
+    assert not matches(Event(message="", attrs={"b": [{"c": [[["x"]]]}]}))
+
+
 def test_a_text_cuts_no_word_wherever_it_stands() -> None:
     matches = compile_match(parse('"out, 3"'))
     assert matches(EVENT)

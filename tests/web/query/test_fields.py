@@ -57,6 +57,7 @@ ROWS: list[dict[str, object]] = [
             "orders": [{"lines": [{"sku": "A1", "n": 1}, {"sku": "B2"}]}, {"lines": []}],
             "wide": [[9007199254740993]],
             "wider": [9223372036854775808, 1],
+            "pods": [{"app": "x", "app.kubernetes.io/name": "shop"}],
         }
     },
     {"LogAttributes": {"zero": -0.0, "zeros": [-0.0], "whole": 1000, "wholes": [1000], "exact": 2**53 + 1}},
@@ -182,6 +183,10 @@ def rows(store: Store) -> None:
         ("orders.lines.sku:B2", [10]),
         ("orders.lines.n:>0", [10]),
         ("orders.lines.sku:C", []),
+        ("orders:/sku/", []),
+        ("pods.app:x", [10]),
+        ('"pods.app.kubernetes.io/name":shop', [10]),
+        ('"pods.app.kubernetes.io/name":*', [10]),
         # Numbers however they are written.
         ("zero:0", [11, 12]),
         ("zero:-0", [11, 12]),

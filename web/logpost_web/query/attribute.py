@@ -60,7 +60,8 @@ class Attributes:
             array = self._at(".".join(names[:level]))
             found = _elements(array)
             for name in names[level:]:
-                found = _flat(f"arrayMap(object -> JSONExtractRaw(object, {self.parameter(name, 'String')}), {found})")
+                values = _values("object", self.parameter(name, "String"))
+                found = _flat(f"arrayFlatten(arrayMap(object -> {values}, {found}))")
             yield array, _flat(found)
 
     def _at(self, path: str) -> str:
@@ -91,6 +92,12 @@ def _by_type(numbers: Numbers) -> Iterator[tuple[str, tuple[str, ...]]]:
 _IS_THERE = "found NOT IN ('', 'null')"
 _IS_VALUE = "left(found, 1) NOT IN ('', 'n', '{', '[')"
 """Of JSON texts neither null, nor an object, nor an array that lies too deep."""
+
+
+def _values(json: str, name: str) -> str:
+    """The JSON texts that an object has under a name. Of `{"a": 2, "a.b": 1}` these are two: the store writes
+    `{"a": 2, "a": {"b": 1}}`."""
+    return f"arrayMap(field -> field.2, arrayFilter(field -> field.1 = {name}, JSONExtractKeysAndValuesRaw({json})))"
 
 
 def _elements(array: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from logpost.query.fields import MAX_ARRAYS
-from logpost.query.filters.stored import Scalar, array, scalar
+from logpost.query.filters.stored import Scalar, scalar
 
 Test = Callable[[Scalar], bool]
 Fields = Mapping[str, object]
@@ -18,7 +18,7 @@ def any_value(
     the objects of arrays on the way. `inside`: this is such an object."""
     value = fields.get(path)
     if isinstance(value, list):
-        if _any(opened(array(value), _depth_at_end(inside)), element):
+        if _any(opened(value, _depth_at_end(inside)), element):
             return True
     elif value is not None and (one := scalar(value)) is not None and (element if inside else test)(one):
         return True
