@@ -31,14 +31,15 @@ logpost
   topics             cli config controls errors kafka                       | thread
   agent              agent.delivery agent.metrics agent.sources
                      agent.sources.file agent.sources.journal cli config
-                     errors service                                         | clock chance thread socket process
+                     errors said_once service                               | clock chance thread socket process
   agent.sources.file agent.delivery agent.metrics agent.sources
-                     agent.stages config controls errors formats            | clock thread
+                     agent.stages config controls errors formats said_once  | clock thread
   agent.sources.journal
                      agent.delivery agent.sources config formats            | thread process
   agent.sources      agent.delivery agent.metrics agent.stages
   agent.stages       agent.delivery agent.metrics formats                   | clock
-  agent.delivery     agent.metrics config errors formats kafka record       | clock thread
+  agent.delivery     agent.metrics config errors formats kafka record
+                     said_once                                              | clock thread
   agent.metrics      metrics_server
   handler            config errors kafka record                             | clock chance thread socket process
   cli                config errors
@@ -52,6 +53,7 @@ logpost
   formats            record
   record
   controls
+  said_once
   units
   errors
 

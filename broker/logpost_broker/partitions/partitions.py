@@ -24,6 +24,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost.config import BrokerConfig
 from logpost.errors import StartError
+from logpost.said_once import SaidOnce
 from logpost_broker.errors import ApiError, without_traces
 from logpost_broker.log.disk_reserve import DiskReserve
 from logpost_broker.log.files import Files
@@ -96,8 +97,7 @@ class Partitions:
         self.changing = asyncio.Lock()
         """Held by who changes what the metadata file has for a client: see `saved`."""
         self._writer = sync_pool or ThreadPoolExecutor(1, thread_name_prefix="metadata")
-        self._is_full = False
-        """No topic could be made, which was said."""
+        self._said = SaidOnce(logger)
         self.is_stopping = False
         self.parked: set[Parked] = set()
         """Requests that wait for something that may not come before the broker stops."""
@@ -211,9 +211,10 @@ class Partitions:
     def _say_full(self, outcomes: Iterable[Topic | ApiError]) -> None:
         """Once, not whenever a client asks again."""
         refused = [one for one in outcomes if isinstance(one, ApiError) and one.code is ErrorCode.policy_violation]
-        if refused and not self._is_full:
-            logger.warning("topics are not made: %s", refused[0])
-        self._is_full = bool(refused)
+        if refused:
+            self._said.warn("full", "topics are not made: %s", refused[0])
+        else:
+            self._said.over("full")
 
     async def save_topics(self, changes: TopicChanges) -> ApiError | None:
         """Make them durable and let them take effect; returns the error, if they cannot be saved. The caller holds

@@ -8,6 +8,7 @@ import resource
 import socket
 from collections.abc import Sequence
 
+from logpost.said_once import SaidOnce
 from logpost_broker.node import Node
 from logpost_broker.server.connection import Connection
 from logpost_broker.server.dispatcher import Dispatcher
@@ -40,7 +41,7 @@ class Listener:
         self._connections: set[Connection] = set()
         self._limit = connection_limit(node.partitions.config.max_connections)
         node.partitions.metrics.connections.limit.set(self._limit)
-        self._is_told = False
+        self._said = SaidOnce(logger)
         self._is_stopping = False
         self._servers: list[asyncio.Server] = []
         self._all_lost = asyncio.Event()
@@ -63,12 +64,12 @@ class Listener:
 
     def _is_full(self) -> bool:
         if len(self._connections) < self._limit:
-            self._is_told = False
+            self._said.over("limit")
             return False
         self._node.partitions.metrics.connections.above_limit.inc()
-        if not self._is_told:
-            self._is_told = True
-            logger.warning("refusing connections: %d are open, as many as may be (broker.max_connections)", self._limit)
+        self._said.warn(
+            "limit", "refusing connections: %d are open, as many as may be (broker.max_connections)", self._limit
+        )
         return True
 
     def _lost(self, connection: Connection) -> None:

@@ -20,6 +20,7 @@ from logpost.agent.sources.source import Begin, SourceContext
 from logpost.agent.wake import Wake
 from logpost.config import Config
 from logpost.errors import StartError
+from logpost.said_once import SaidOnce
 
 READY_SECONDS = 3.0
 """How long the start waits for the broker before it says that it is waiting."""
@@ -61,7 +62,7 @@ class Agent:
             self._begin_new_streams()
         self._topic = TopicMaker(config.kafka, self._wake.wake)
         self._save_due = 0.0
-        self._can_save = True
+        self._said = SaidOnce(self._log)
 
     def stop(self) -> None:
         """Stop reading and end `run`; from any thread or signal handler."""
@@ -132,13 +133,10 @@ class Agent:
         try:
             self._positions.save(self._cursors())
         except OSError as error:
-            if self._can_save:
-                self._log.error("%s cannot be written: %s", self._positions.path, error.strerror)
-            self._can_save = False
+            self._said.error("positions", "%s cannot be written: %s", self._positions.path, error.strerror)
             return False
-        if not self._can_save:
+        if self._said.over("positions"):
             self._log.info("%s can be written again", self._positions.path)
-        self._can_save = True
         return True
 
     def _save_now(self) -> None:

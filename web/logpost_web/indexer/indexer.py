@@ -17,6 +17,7 @@ from confluent_kafka import KafkaException
 
 from logpost.config import Config
 from logpost.errors import LogpostError
+from logpost.said_once import SaidOnce
 from logpost_web.indexer import metrics
 from logpost_web.indexer.account import Account
 from logpost_web.indexer.block import Block
@@ -110,15 +111,13 @@ class Indexer:
             self._source.close()
 
     def _await_broker(self) -> None:
-        said = False
+        said = SaidOnce(log)
         while not self._stopping.is_set():
             try:
                 self._source.subscribe()
             except KafkaException as error:
-                if not said:
-                    why = self._source.cause() or error.args[0].str()
-                    log.warning("waiting for the broker at %s: %s", self._servers, why)
-                said = True
+                why = self._source.cause() or error.args[0].str()
+                said.warn("broker", "waiting for the broker at %s: %s", self._servers, why)
                 self._stopping.wait(RETRY_SECONDS)
             else:
                 return

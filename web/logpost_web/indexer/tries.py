@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaException
 
+from logpost.said_once import SaidOnce
 from logpost_web.indexer import metrics
 from logpost_web.store.errors import QueryError
 
@@ -24,7 +25,7 @@ class Tries:
         self._stopping = stopping
         self._mend = mend
         self._pause = pause
-        self._is_failing = False
+        self._said = SaidOnce(log)
 
     def until_done(self, call: Callable[[], None]) -> bool:
         """Try until it works; False when it is time to stop before."""
@@ -36,16 +37,13 @@ class Tries:
                 if self._stopping.wait(RETRY_SECONDS):
                     return False
             else:
-                if self._is_failing:
+                if self._said.over("failure"):
                     log.info("it works again")
-                self._is_failing = False
                 return True
 
     def _failed(self, error: QueryError | KafkaException) -> None:
         metrics.FAILURES.inc()
         self._mend()
-        if not self._is_failing:
-            log.error("trying again every %g s: %s", RETRY_SECONDS, error)
-            if isinstance(error, QueryError):
-                self._pause(f"the store fails: {error}")
-        self._is_failing = True
+        is_first = self._said.error("failure", "trying again every %g s: %s", RETRY_SECONDS, error)
+        if is_first and isinstance(error, QueryError):
+            self._pause(f"the store fails: {error}")

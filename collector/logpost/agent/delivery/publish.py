@@ -21,6 +21,7 @@ from logpost.agent.metrics.counts import Counts
 from logpost.config import MIB, KafkaConfig
 from logpost.errors import ConfigError
 from logpost.kafka import MAX_MESSAGE_BYTES, client_settings, unreachable
+from logpost.said_once import SaidOnce
 
 LINGER_MS = 20
 MAX_IN_FLIGHT_BYTES = 64 * MIB
@@ -73,9 +74,8 @@ class Publisher:
         self._retry_at = 0.0
         self._fatal = False
         self._away = False
-        self._said: set[int] = set()
-        """Codes of errors: what comes at every try to connect is said once, until the broker is back."""
-        self._unreachable = ""
+        self._said = SaidOnce(self._log)
+        """What comes at every try to connect, until the broker is back."""
         self._in_flight_bytes = 0
         self._producer = self._connect()
 
@@ -181,7 +181,7 @@ class Publisher:
                 self._compare_clocks(message)
             if self._away:
                 self._away = False
-                self._said.clear()
+                self._said.all_over()
                 self._log.info("the broker at %s is back", self._config.bootstrap_servers)
             return
         key, value = message.key(), message.value()
@@ -237,9 +237,6 @@ class Publisher:
                 self._away = True
                 self._log.warning("the broker at %s is away; reading waits for it", self._config.bootstrap_servers)
         elif not self._counts.acknowledged and (said := unreachable(error.str(), self._config.bootstrap_servers)):
-            if said != self._unreachable:
-                self._log.warning("%s", said)
-            self._unreachable = said
-        elif error.code() != KafkaError._TRANSPORT and error.code() not in self._said:
-            self._said.add(error.code())
-            self._log.warning("Kafka: %s", error.str())
+            self._said.warn(said, "%s", said)
+        elif error.code() != KafkaError._TRANSPORT:
+            self._said.warn(error.code(), "Kafka: %s", error.str())

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from logpost.config import KafkaConfig
 from logpost.kafka import Complaints, client_settings, ensure_logs_topic
+from logpost.said_once import SaidOnce
 
 TRY_SECONDS = 5.0
 RETRY_SECONDS = 0.5
@@ -27,8 +28,8 @@ class TopicMaker:
         self._config = config
         self._on_made = on_made
         self._stopped = threading.Event()
-        self._said = ""
         self._log = logging.getLogger("agent")
+        self._said = SaidOnce(self._log)
         self._thread = threading.Thread(target=self._run, name="topic", daemon=True)
         self._thread.start()
 
@@ -48,16 +49,12 @@ class TopicMaker:
             except (KafkaException, TimeoutError) as error:
                 admin.poll(0)  # hears complaints
                 said = error.args[0].str() if isinstance(error, KafkaException) else "it does not answer"
-                self._say_once(complaints.cause or said)
+                reason = complaints.cause or said
+                self._said.warn(reason, "waiting for the broker at %s: %s", self._config.bootstrap_servers, reason)
                 self._stopped.wait(RETRY_SECONDS)
                 continue
-            if self._said:
+            if self._said.all_over():
                 self._log.info("the broker at %s is there", self._config.bootstrap_servers)
             self.made.set()
             self._on_made()
             return
-
-    def _say_once(self, reason: str) -> None:
-        if self._said != reason:
-            self._said = reason
-            self._log.warning("waiting for the broker at %s: %s", self._config.bootstrap_servers, reason)

@@ -6,20 +6,15 @@ import logging
 from pathlib import Path
 
 from logpost.agent.sources.file.file_names import as_one_line
-
-MAX_REPORTED = 1000
-"""Files that a warning was given for; none is given for more."""
+from logpost.said_once import SaidOnce
 
 
 class Reports:
     """Used by one thread."""
 
     def __init__(self) -> None:
-        self._reported: set[Path] = set()
-        self._log = logging.getLogger("agent")
+        self._said = SaidOnce(logging.getLogger("agent"))
 
     def tell(self, path: Path, error: OSError) -> None:
         """The file at `path` is not read, because of `error`."""
-        if path not in self._reported and len(self._reported) < MAX_REPORTED:
-            self._reported.add(path)
-            self._log.warning("%s is not read: %s", as_one_line(path), error.strerror)
+        self._said.warn(path, "%s is not read: %s", as_one_line(path), error.strerror)

@@ -26,6 +26,8 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import ObservedWatch
 
+from logpost.said_once import SaidOnce
+
 ROOT = Path("/")
 # Opening and closing is what the agent does itself all day.
 WATCHED_EVENTS: list[type[FileSystemEvent]] = [
@@ -63,8 +65,7 @@ class Watch(FileSystemEventHandler):
         self._has_seen = False
         self._observer = Observer()
         self._watches: dict[tuple[Path, bool], ObservedWatch] = {}
-        self._log = logging.getLogger("agent")
-        self._refused = False
+        self._said = SaidOnce(logging.getLogger("agent"))
         self._observer.start()
 
     def add(self, directories: Iterable[tuple[Path, bool]]) -> None:
@@ -80,9 +81,7 @@ class Watch(FileSystemEventHandler):
                     self, str(directory), recursive=recursive, event_filter=WATCHED_EVENTS
                 )
             except OSError as error:
-                if not self._refused:
-                    self._refused = True
-                    self._log.warning("%s is not watched, only polled: %s", directory, error.strerror)
+                self._said.warn("watches", "%s is not watched, only polled: %s", directory, error.strerror)
 
     def take(self) -> Seen:
         """What happened since the last call."""
