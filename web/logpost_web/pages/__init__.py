@@ -1,4 +1,4 @@
 """The pages: a file for each that makes what its template shows, and in `static/` the browser's modules.
 
-A module asks the API for what changes: the rows, the bars.
+A page's own data is a context in its file (`search_page.py`). What changes, its modules ask the API for: rows, bars.
 """
