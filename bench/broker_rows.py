@@ -43,7 +43,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One measurement. `names`: of the figures that `measure` answers."""
+    """One measurement. `names`: of the figures that `measure` returns."""
 
     names: Sequence[str]
     measure: Callable[[Subject, Load], Sequence[Figure]]

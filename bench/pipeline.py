@@ -83,7 +83,7 @@ def run(directory: Path, lines: int) -> Round:
 
 
 def write_lines(directory: Path, lines: int) -> int:
-    """`lines` lines of a web shop's services, the same at every run; answers their size in bytes."""
+    """`lines` lines of a web shop's services, the same at every run; returns their size in bytes."""
     chance = random.Random(7)
     verbs = ["paid", "packed", "shipped", "cancelled", "refunded"]
     levels = ["INFO"] * 17 + ["WARN"] * 2 + ["ERROR"]

@@ -21,7 +21,7 @@ class Program:
     """Where its commands run."""
     command: tuple[str, ...]
     setup: tuple[tuple[str, ...], ...] = ()
-    """What is to be done once before, such as a build; it may fetch packages."""
+    """What must be done once before, such as a build; it may fetch packages."""
     needs: tuple[str, ...] = ()
     """Executables without which it is left out."""
     needs_packages: tuple[str, ...] = ()

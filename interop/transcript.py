@@ -17,7 +17,7 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A difference that is as it shall be."""
+    """A difference that is intended."""
 
     program: str
     pattern: str

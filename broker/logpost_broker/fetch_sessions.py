@@ -107,7 +107,7 @@ class FetchSessions:
     on. So does one whose session would bring all of them above `max_partitions`: it gets none, or loses its own."""
 
     def __init__(self, random_id: Callable[[], int], slots: int = SLOTS, max_partitions: int = MAX_PARTITIONS) -> None:
-        """`random_id` answers numbers from 1 to `MAX_INT`."""
+        """`random_id` returns numbers from 1 to `MAX_INT`."""
         self._random_id = random_id
         self._slots = slots
         self._max_partitions = max_partitions

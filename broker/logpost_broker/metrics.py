@@ -50,7 +50,7 @@ class ConnectionMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.open = Gauge("logpost_broker_connections", "Client connections that are open.", registry=registry)
-        self.limit = Gauge("logpost_broker_connections_limit", "So many connections may be open.", registry=registry)
+        self.limit = Gauge("logpost_broker_connections_limit", "Most connections that may be open.", registry=registry)
         self._requests = Counter("logpost_broker_requests", "Requests taken, by API.", ["api"], registry=registry)
         self.requests = cache(lambda api: self._requests.labels(api))
         self.refused = Counter(
@@ -60,7 +60,7 @@ class ConnectionMetrics:
         )
         self.above_limit = Counter(
             "logpost_broker_connections_above_limit",
-            "Connections closed at once because there are as many as may be.",
+            "Connections closed at once because the limit was reached.",
             registry=registry,
         )
         self.idle = Counter(
@@ -121,7 +121,7 @@ class LogMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._damaged_bytes = Gauge(
             "logpost_broker_damaged_bytes",
-            "Bytes of damaged batches that reads came upon and passed over.",
+            "Bytes of damaged batches that reads found and passed over.",
             registry=registry,
         )
         self._offline_partitions = Gauge(
@@ -164,7 +164,7 @@ class BrokerMetrics:
         self.cleaner = CleanerMetrics(registry)
         self._partitions = Gauge("logpost_broker_partitions", "Partitions of all topics.", registry=registry)
         self._partition_limit = Gauge(
-            "logpost_broker_partitions_limit", "So many partitions all topics may have.", registry=registry
+            "logpost_broker_partitions_limit", "Most partitions that all topics may have.", registry=registry
         )
         self._reading_bytes = Gauge(
             "logpost_broker_reading_bytes", "Memory for requests that are not whole yet.", registry=registry
@@ -176,7 +176,7 @@ class BrokerMetrics:
             "logpost_broker_disk_free_bytes", "Free on the file system of the logs.", registry=registry
         )
         self._disk_reserve = Gauge(
-            "logpost_broker_disk_reserve_bytes", "Below so many producers are refused.", registry=registry
+            "logpost_broker_disk_reserve_bytes", "Below this many free bytes, producers are refused.", registry=registry
         )
         self._fetch_sessions = Gauge(
             "logpost_broker_fetch_sessions", "Fetch sessions of consumers that are kept.", registry=registry

@@ -1,4 +1,4 @@
-"""Work that is made of steps, without anything that waits: `turns.py` has who waits between them."""
+"""Work that is made of steps and waits for nothing itself: `turns.py` lets others in between them."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ function fact(what, value) {
   console.log(`${what}: ${JSON.stringify(value)}`)
 }
 
-// What the call answers, or the kind of its error.
+// What the call returns, or the kind of its error.
 async function attempt(what, call) {
   try {
     fact(what, (await call()) ?? 'done')

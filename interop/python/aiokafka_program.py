@@ -16,7 +16,7 @@ Ask = Callable[[], Awaitable[object]]
 
 
 async def attempt(what: str, call: Awaitable[object]) -> None:
-    """What it answers, or what kind of error it raises."""
+    """What it returns, or what kind of error it raises."""
     try:
         fact(what, await asyncio.wait_for(call, SECONDS))
     except KafkaError as error:

@@ -24,7 +24,7 @@ def fact(what: str, value: object) -> None:
 def attempt(
     what: str, call: Callable[[], object], errors: type[Exception], kind: Callable[[Exception], object]
 ) -> None:
-    """What the call answers, or what kind of error it raises."""
+    """What the call returns, or what kind of error it raises."""
     try:
         answer = call()
     except errors as error:

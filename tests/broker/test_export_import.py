@@ -160,7 +160,7 @@ def test_kafka_is_left_with_checkpoints_that_fit(ours: Path, kafka: Path) -> Non
     assert sorted(path.name for path in kafka.iterdir() if path.is_dir()) == ["t-0", "t-1"]
 
 
-def test_leader_epochs_start_anew(ours: Path, kafka: Path) -> None:
+def test_leader_epochs_start_again(ours: Path, kafka: Path) -> None:
     (ours / CLEAN_SHUTDOWN).unlink()
     with opened(ours) as node:
         topic = node.partitions.topics.by_name("t")

@@ -68,7 +68,9 @@ class Page:
             stdout=subprocess.PIPE,
             text=True,
         )
-        too_long = threading.Timer(SECONDS, process.kill)  # whoever waits for its output then reads the end of it
+        too_long = threading.Timer(
+            SECONDS, process.kill
+        )  # the thread that waits for its output then reads the end of it
         too_long.start()
         with process:
             try:

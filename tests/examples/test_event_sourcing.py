@@ -49,7 +49,7 @@ def test_the_page_shows_what_its_commands_print(page: Callable[[str], Page]) -> 
     assert opened.output(history) == opened.shown[1]
 
 
-def test_carts_survive_kill_9_of_whoever_fills_them(page: Callable[[str], Page]) -> None:
+def test_carts_survive_kill_9_of_the_program_that_fills_them(page: Callable[[str], Page]) -> None:
     opened = page(PAGE)
     *_, show, history, shop = opened.commands
     with opened.running(shop) as shopping:

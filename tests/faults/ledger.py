@@ -53,7 +53,7 @@ class Entry:
 class PartitionPromise:
     entries: list[Entry] = field(default_factory=list)
     lost: list[Entry] = field(default_factory=list)
-    """Taken by earlier crashes: whoever saw them must be able to tell."""
+    """Taken by earlier crashes: a reader that saw them must be able to tell."""
     start: int = 0
     start_wanted: int | None = None
     """Where the log start is being moved."""

@@ -48,7 +48,7 @@ def share(servers: str) -> None:
     with producer(servers) as made:
         while not consumer.poll(0.1):
             assert time.monotonic() < deadline
-            made.produce(TOPIC, b"for whoever is there")
+            made.produce(TOPIC, b"for anybody")
     consumer.close()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 READY_SECONDS = 60.0
 PORTS = range(12_000, 32_000)
-"""Below those that the system gives to whoever asks for any."""
+"""Below those that the system gives to programs that ask for any."""
 _tries = itertools.count(os.getpid() * 61)
 _held: list[socket.socket] = []
 

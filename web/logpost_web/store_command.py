@@ -116,7 +116,7 @@ def _rebuild_stopped(config: Config, directory: Path) -> dict[str, Any]:
 def _await_rebuild(config: Config) -> dict[str, Any]:
     answer = _ask(config, "POST", "/api/store/rebuild")
     while answer["state"] != "done":
-        _show_progress(f"\r{answer['records_left']:,} records are to be read   ")
+        _show_progress(f"\r{answer['records_left']:,} records left to read   ")
         # `time.sleep` fails where the clock is shifted by a preloaded library.
         select.select((), (), (), POLL_SECONDS)
         answer = _ask(config, "GET", "/api/store/rebuild")

@@ -59,7 +59,7 @@ class ConfigResource(Protocol):
 
 
 class ConfigChanges:
-    """What is to be changed of the resources whose configuration is kept."""
+    """The changes of the resources whose configuration is kept."""
 
     def __init__(self, node: Node) -> None:
         self._partitions = node.partitions

@@ -149,7 +149,7 @@ class ParkedFetch:
         if self._missing_bytes > 0:
             return
         reading = at_once(read(self._node, self._reading.scope))
-        # Records behind an open transaction are no news to who reads committed ones.
+        # Records behind an open transaction are no news to a reader of committed ones.
         self._missing_bytes = reading.scope.request.min_bytes - reading.total_bytes
         if self._missing_bytes <= 0 or reading.failed:
             self._answer(reading)

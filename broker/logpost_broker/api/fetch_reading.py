@@ -21,7 +21,7 @@ from logpost_broker.node import Node
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 """Kafka's `fetch.max.bytes`: no answer is larger, but for one batch. It bounds what a slow reader costs."""
 MIN_RESPONSE_BYTES = 1024 * 1024
-"""An answer may be so large however many clients do not read theirs."""
+"""Size that an answer may always have, however many clients do not read theirs."""
 QUIET_AT_ONCE = 1_000
 """So many partitions that have nothing new take less than a step's time."""
 UNKNOWN = i64(-1)

@@ -73,7 +73,7 @@ async def metadata(node: Node, request: MetadataRequest, context: RequestContext
 async def _create_missing(
     node: Node, wanted: Iterable[MetadataRequestTopic], context: RequestContext
 ) -> dict[str, ApiError]:
-    """Create the topics that are not there; answers why some could not be. Where there are as many as may be, clients
+    """Create the topics that are not there; returns why some could not be. At the limit of partitions, clients
     are to ask again, as for one that somebody else makes."""
     missing = [name async for asked in node.turns.each(wanted) if (name := _missing(node, asked)) is not None]
     if not missing:

@@ -68,7 +68,7 @@ class Journal(Generic[E]):
     def __init__(
         self, partitions: Partitions, form: JournalFormat[E], snapshot: Callable[[], Sequence[E]], snapshot_bytes: int
     ) -> None:
-        """`snapshot` answers the whole state as events. The topic is created by the first append."""
+        """`snapshot` returns the whole state as events. The topic is created by the first append."""
         self._partitions = partitions
         self._format = form
         self._snapshot = snapshot

@@ -42,7 +42,7 @@ class BatchFilter:
     """Base offsets of the batches that cannot be opened, and why."""
 
     def kept(self, header: BatchHeader, batch: Buffer, *, is_last: bool) -> Buffer | None:
-        """What is to be written in place of `batch`, if anything. `is_last`: it is the last one of its segment."""
+        """What to write in place of `batch`, if anything. `is_last`: it is the last one of its segment."""
         if header.base_offset >= self.end_offset:
             return batch
         kept = self._rest(header, batch)

@@ -44,7 +44,7 @@ class CheckedBatches:
         self._whole_from = position
 
     def forget_from(self, position: int) -> None:
-        """Everything from `position` on is to be checked again."""
+        """Check everything from `position` on again, when it is next read."""
         self._whole = (0, 0)
         self.damage = {begin: size for begin, size in self.damage.items() if begin < position}
 

@@ -45,7 +45,7 @@ class SegmentSpan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompactionPlan:
-    """The dirty part reaches from `first_dirty_offset` to `end_offset`; nothing is to be cleaned where they meet."""
+    """The dirty part reaches from `first_dirty_offset` to `end_offset`; where they meet there is nothing to clean."""
 
     first_dirty_offset: int
     end_offset: int

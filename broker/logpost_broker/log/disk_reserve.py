@@ -66,7 +66,7 @@ class DiskReserve:
             return self._space.free_bytes
 
     def admit(self, size_bytes: int, now_ms: int) -> None:
-        """Take note of a batch that is to be written. Raises ApiError KAFKA_STORAGE_ERROR when the disk has no room but
+        """Take note of a batch before it is written. Raises ApiError KAFKA_STORAGE_ERROR when the disk has no room but
         the reserve; a Kafka client tries again."""
         if not self._wanted_bytes:
             return

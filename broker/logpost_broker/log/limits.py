@@ -1,5 +1,5 @@
-"""What one batch may cost who opens it: on the way in, in a lookup, in compaction. Batches that are in a log already
-may be from an older release, or imported, and are no better than what comes. And how many of those who write batches a
+"""What opening one batch may cost: on the way in, in a lookup, in compaction. Batches that are in a log already
+may be from an older release, or imported, and are no better than what comes. And how many writers of batches a
 log remembers.
 """
 

@@ -2,7 +2,7 @@
 
 Offsets of a log: `log_start_offset` ≤ `high_watermark` ≤ `next_offset`. What lies at or above the high watermark is
 written and not yet known to be on the disk; the flusher moves it with `begin_sync` and `end_sync`. All calls come from
-the event loop, only `SyncJob.run` from a thread. A log that failed to sync is offline: it answers KAFKA_STORAGE_ERROR
+the event loop, only `SyncJob.run` from a thread. A log that failed to sync is offline: it raises KAFKA_STORAGE_ERROR
 until the broker is started again, because a second fdatasync after a failed one proves nothing.
 """
 
@@ -277,7 +277,7 @@ class PartitionLog:
     def read_committed(
         self, offset: int, max_bytes: int, *, whole_first: bool = True
     ) -> tuple[bytes, list[AbortedTransaction]]:
-        """As `read`, up to the last stable offset, and the aborted transactions whose records are to be passed over."""
+        """As `read`, up to the last stable offset, and the aborted transactions, whose records readers pass over."""
         stable, end = self.last_stable_offset, offset
         is_stable = offset < stable
         data = self.read(offset, max_bytes if is_stable else 0, whole_first=whole_first and is_stable)
@@ -355,7 +355,7 @@ class PartitionLog:
         raise ApiError(ErrorCode.fenced_leader_epoch if older else ErrorCode.unknown_leader_epoch)
 
     def close(self) -> None:
-        """Close the files; sync first, if they are to be found again."""
+        """Close the files; sync first, if a later start needs them."""
         for segment in self.segments:
             segment.close()
 

@@ -122,7 +122,7 @@ def decoded_records(header: BatchHeader, body: bytes) -> Iterator[Record]:
 
 
 def records_in(buffer: Buffer) -> Iterator[Record]:
-    """The records of all whole batches in `buffer`, such as what a fetch answers."""
+    """The records of all whole batches in `buffer`, such as those of a fetch's answer."""
     view = memoryview(buffer)
     for position, header in whole_batches(buffer):
         yield from records_of(view[position : position + header.size_bytes])

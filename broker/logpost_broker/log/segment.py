@@ -191,7 +191,7 @@ class Segment:
         return self.log.read(position, size)
 
     def forget_after(self, position: int, offset: int) -> None:
-        """Drop index entries of batches from `position` (which starts with `offset`) on: they are to be read back. From
+        """Drop index entries of batches from `position` (which starts with `offset`) on: a lookup reads them back. From
         the start on nothing of the indexes is believed."""
         if position == 0:
             self.offset_index.file.truncate(0)
@@ -234,7 +234,7 @@ class Segment:
             file.share(self._files.descriptors)
 
     def mark_deleted(self) -> list[Path]:
-        """Close, and rename to what is to be unlinked; returns the new paths. Raises OSError."""
+        """Close, and rename for the unlinking; returns the new paths. Raises OSError."""
         self.close()
         return self.rename(DELETED_SUFFIX)
 

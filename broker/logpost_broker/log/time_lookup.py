@@ -32,7 +32,7 @@ class TimestampedOffset:
 
 
 Lookup = Generator[Callable[[], Any] | Alone, Any, TimestampedOffset | None]
-"""What it yields is to be called, in a thread if one likes, and the answer sent back."""
+"""Call what it yields, in a thread where that is better, and send it the result."""
 
 
 def first_at_or_after(log: PartitionLog, timestamp_ms: int) -> TimestampedOffset | None:
@@ -104,7 +104,7 @@ class _Wanted:
     start_offset: int
 
     def at_once(self) -> Any:
-        """Or _LARGE for what is to be opened alone."""
+        """Or _LARGE for a batch that must be opened alone."""
         records = unpacked_at_once(self.header, self.batch)
         return _LARGE if records is None else self._in(records)
 

@@ -50,7 +50,7 @@ class KeptEntries(Generic[K, E]):
 
 
 class EntryChanges(Generic[K, E]):
-    """What is to be changed."""
+    """The changes, before they are saved."""
 
     def __init__(self, kept: KeptEntries[K, E]) -> None:
         self._kept = kept

@@ -125,8 +125,8 @@ class MetadataFile:
 
     def change(self, edit: Callable[[Metadata], Mapping[str, object]]) -> None:
         """Give the content the values that `edit` makes of it, durably. Blocks, also while another change is written,
-        and may run in a thread; who reads `content` meanwhile finds it as it was. Raises ApiError KAFKA_STORAGE_ERROR,
-        and then nothing has changed."""
+        and may run in a thread; a reader of `content` meanwhile finds it as it was. Raises ApiError
+        KAFKA_STORAGE_ERROR, and then nothing has changed."""
         with self._lock:
             after = msgspec.structs.replace(self.content, **edit(self.content))
             try:

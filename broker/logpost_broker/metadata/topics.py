@@ -35,7 +35,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class NewTopic:
-    """What a topic is to be."""
+    """A topic before it is made."""
 
     name: str
     partitions: int
@@ -123,7 +123,7 @@ class TopicRegistry:
         return Topic(wanted.name, self._new_id(), wanted.partitions, configs, internal=wanted.internal)
 
     def check_room(self, partitions: int, added: int = 0) -> None:
-        """For so many more, beside those that are to be added. Raises ApiError POLICY_VIOLATION."""
+        """For so many more, beside those that will be added. Raises ApiError POLICY_VIOLATION."""
         there = self.partitions + added
         if there + partitions > self.max_partitions:
             raise ApiError(
@@ -190,7 +190,7 @@ class TopicRegistry:
 
 
 class TopicChanges:
-    """What is to be changed, of each topic once. Until it takes effect nobody sees any of it."""
+    """Changes, of each topic one. Until they take effect nobody sees any of them."""
 
     def __init__(self, topics: TopicRegistry) -> None:
         self._topics = topics

@@ -94,7 +94,7 @@ class Appender:
         now_ms: int,
         connection: Holdable,
     ) -> Appending:
-        """Append a batch that `check_produced` has passed; what it answers if it has to wait never fails but for a bug.
+        """Append a batch that `check_produced` has passed; a future that it returns fails only by a bug.
 
         Raises ApiError: what PartitionLog.append and `prepared` raise."""
         queue = self._queues.get(log)

@@ -83,7 +83,7 @@ class LogDirectory:
             for topic, partition in existing:
                 try:
                     self.get(topic, partition)
-                except OSError as error:  # who asks for it is told so; the others go on
+                except OSError as error:  # a client that asks for it gets an error; the others go on
                     logger.error("cannot open %s-%d: %s", topic.name, partition, error)
 
     def __iter__(self) -> Iterator[PartitionLog]:

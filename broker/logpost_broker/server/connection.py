@@ -27,7 +27,7 @@ MAX_OPEN_REQUESTS = 64
 WRITE_BUFFER_BYTES = 64 * 1024
 """While a client has more than so much to read, none of its requests is handled."""
 READY_BYTES = 1024 * 1024
-"""So many bytes of answers may wait for one before them."""
+"""Most bytes of answers that may wait for one before them."""
 SLICE_SECONDS = 0.0005
 """How long requests of one connection are handled before others have their turn, but for the last of them."""
 

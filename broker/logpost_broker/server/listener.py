@@ -68,7 +68,7 @@ class Listener:
             return False
         self._node.partitions.metrics.connections.above_limit.inc()
         self._said.warn(
-            "limit", "refusing connections: %d are open, as many as may be (broker.max_connections)", self._limit
+            "limit", "refusing connections: %d are open, which is the limit (broker.max_connections)", self._limit
         )
         return True
 

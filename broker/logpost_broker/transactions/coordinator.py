@@ -31,7 +31,7 @@ from logpost_broker.transactions.states import TransactionState
 
 class TransactionCoordinator:
     def __init__(self, limits: TransactionLimits, new_producer_id: Callable[[], int]) -> None:
-        """`new_producer_id` answers an id that nobody has had, or raises ApiError."""
+        """`new_producer_id` returns an id that nobody has had, or raises ApiError."""
         self.limits = limits
         self._new_producer_id = new_producer_id
         self._transactions: dict[str, TransactionStored] = {}

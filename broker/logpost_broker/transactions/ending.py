@@ -1,4 +1,4 @@
-"""EndTxn: what it decides, whose end may be repeated, and what each state answers.
+"""EndTxn: what it decides, whose end may be repeated, and the error of each state.
 
 Before protocol v2 an end is repeated under the same epoch. With v2 (KIP-890) each end moves the epoch on: a client that
 repeats it is one epoch behind, or, where the epochs were used up, one producer id.

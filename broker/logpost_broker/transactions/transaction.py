@@ -1,4 +1,4 @@
-"""One transactional id: how each step changes it. Every function answers the next state and changes nothing."""
+"""One transactional id: how each step changes it. Every function returns the next state and changes nothing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Whether a batch that another broker wrote, whole and with its CRC right, can stand where it does, and be read.
 
-The CRC covers neither offset nor leader epoch, and says nothing of the records: whoever sent them made it.
+The CRC covers neither offset nor leader epoch, and says nothing of the records: their sender computed it.
 """
 
 from __future__ import annotations

@@ -58,8 +58,7 @@ def sync(path: Path) -> None:
 
 
 def hand_over(directory: Path, like: Path) -> None:
-    """When root runs this: give `directory` and its files to the owner of `like`, who has to write them. Raises
-    OSError."""
+    """Run by root: give `directory` and its files to the owner of `like`, who will write them. Raises OSError."""
     if os.geteuid() != 0:
         return
     owner = like.stat()

@@ -1,6 +1,6 @@
 """Steps over the bytes of a request, one field each: compiled once per entity class of kio, from its schema.
 
-A step takes the frame, where its field begins, and how many elements the request may still have. It answers where the
+A step takes the frame, where its field begins, and how many elements the request may still have. It returns where the
 field ends, which has to be just where kio's reader finds that it does.
 """
 

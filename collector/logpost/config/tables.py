@@ -54,7 +54,7 @@ class BrokerConfig(Table, frozen=True):
     """Partitions of a topic that is created on first use."""
     flush: Literal["commit", "interval", "os"] = "commit"
     """When acknowledged bytes are on the disk: before acks=all answers, every `flush_interval_ms`, or when the
-    operating system likes."""
+    operating system writes them."""
     flush_interval_ms: Positive = 1000
     compression_type: Literal["zstd", "lz4", "snappy", "gzip", "uncompressed", "producer"] = "zstd"
     """Codec for what arrives uncompressed, unless a topic's `compression.type` says otherwise; `producer` and

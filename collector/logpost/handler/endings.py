@@ -49,7 +49,7 @@ def _preceded(end: Callable[..., Any], finish: Callable[[], None]) -> Callable[.
 
 
 def _watch_signals(finish: Callable[[], None]) -> None:
-    """The default action becomes ours; who asks for it, or sets it, sees no difference."""
+    """The default action becomes ours; a program that asks for it, or sets it, sees no difference."""
     set_action, get_action = signal.signal, signal.getsignal
 
     def end(number: int, frame: FrameType | None) -> None:

@@ -19,7 +19,7 @@ from logpost.handler.outbox import Outbox
 from logpost.kafka import MAX_MESSAGE_BYTES, client_settings, ensure_logs_topic, has_topic, unreachable
 
 _POLL_SECONDS = 0.05
-"""How often acknowledgements are looked for while some are due and nothing else is to send."""
+"""How often to look for acknowledgements while some are due and there is nothing else to send."""
 _RETRY_SECONDS = 1.0
 _ASK_SECONDS = (0.1, 0.2, 0.4, 1.0)
 _PAUSE_SECONDS = 0.1

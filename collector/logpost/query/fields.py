@@ -11,7 +11,7 @@ ATTRIBUTE_PREFIX = "attrs."
 MAX_ARRAYS = 3
 """Arrays in arrays that are looked into for values of an attribute."""
 MAX_LEVELS = 10
-"""Of a path with more, no arrays of objects are looked for."""
+"""In a path with more, arrays of objects are not found."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def _offsets(admin: AdminClient, topic: str, partitions: Sequence[int], spec: Of
 
 
 def _result(futures: dict[Key, Future[Value]]) -> Value:
-    """What the only one of them answers."""
+    """The result of the only one of them."""
     [future] = futures.values()
     return future.result()
 

@@ -291,7 +291,7 @@ def test_where_a_group_is(client: WireClient, group: str, topic: str, version: i
     assert offsets(client, "nobody", version).error_code is ErrorCode.group_id_not_found
 
 
-def test_an_empty_group_begins_anew_where_it_is_told(client: WireClient, group: str, topic: str) -> None:
+def test_an_empty_group_begins_again_where_it_is_told(client: WireClient, group: str, topic: str) -> None:
     made = Member(client, group, topic)
     made.join()
     made.acquire()
@@ -308,7 +308,7 @@ def test_an_empty_group_begins_anew_where_it_is_told(client: WireClient, group: 
     assert again.acquire(max_records=500) == [(1, 2, 1)]
 
 
-def test_a_group_that_is_not_there_is_made_where_it_shall_begin(client: WireClient, group: str, topic: str) -> None:
+def test_a_group_that_is_not_there_is_made_where_it_should_begin(client: WireClient, group: str, topic: str) -> None:
     def alter(group_id: str, topic_name: str) -> tuple[ErrorCode, list[ErrorCode]]:
         topics = [{"topic_name": topic_name, "partitions": [{"partition_index": 0, "start_offset": 1}]}]
         answer = client.call("alter_share_group_offsets", 0, {"group_id": group_id, "topics": topics})

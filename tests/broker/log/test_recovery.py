@@ -83,7 +83,7 @@ def test_only_what_is_not_known_to_be_synced_is_checked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["00000000000000000000.index", "00000000000000000000.timeindex"])
 @pytest.mark.parametrize("content", [b"", b"\xff" * 64, bytes(96)])
-def test_a_wrong_index_is_written_anew(tmp_path: Path, name: str, content: bytes) -> None:
+def test_a_wrong_index_is_written_again(tmp_path: Path, name: str, content: bytes) -> None:
     filled(tmp_path)
     right = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content)
@@ -94,7 +94,7 @@ def test_a_wrong_index_is_written_anew(tmp_path: Path, name: str, content: bytes
     assert (tmp_path / name).read_bytes()[: len(right)] == right
 
 
-def test_a_missing_index_of_an_old_segment_is_written_anew(tmp_path: Path) -> None:
+def test_a_missing_index_of_an_old_segment_is_written_again(tmp_path: Path) -> None:
     filled(tmp_path, segment_bytes=9000)
     right = (tmp_path / "00000000000000000000.index").read_bytes()
     (tmp_path / "00000000000000000000.index").unlink()

@@ -53,7 +53,7 @@ def test_the_last_segment_goes_when_all_of_it_is_too_old() -> None:
     assert plan(segment(0, age_ms=2000), segment(10, age_ms=2000), age_ms=AGE_MS).log_start_offset == 100
 
 
-def test_an_empty_last_segment_is_not_made_anew() -> None:
+def test_an_empty_last_segment_is_not_made_again() -> None:
     found = plan(segment(0, age_ms=2000), segment(100, size_bytes=0, age_ms=2000), age_ms=AGE_MS)
     assert (found.log_start_offset, found.aged_segments) == (100, 1)
     again = plan(segment(100, size_bytes=0, age_ms=2000), age_ms=AGE_MS, log_start_offset=100)

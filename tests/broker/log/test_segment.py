@@ -64,7 +64,7 @@ def test_a_full_index_ends_its_segment(tmp_path: Path) -> None:
         assert len(segment.time_index) * 12 <= 50
 
 
-def test_a_log_whose_end_is_to_go_begins_anew_there(tmp_path: Path) -> None:
+def test_a_log_whose_end_expires_begins_again_there(tmp_path: Path) -> None:
     log = open_log(tmp_path)
     append(log, b"v")
     log.roll_at(0)

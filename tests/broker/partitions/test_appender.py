@@ -204,7 +204,7 @@ def test_a_refused_batch_does_not_hold_up_what_is_behind_it(tmp_path: Path) -> N
     run(tmp_path, story)
 
 
-def test_a_topic_deleted_meanwhile_is_an_error_for_whoever_waits(tmp_path: Path) -> None:
+def test_a_topic_deleted_meanwhile_is_an_error_for_each_that_waits(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         sent = [bench.append(build_batch([(None, words(200_000))], NOW_MS)) for _ in range(3)]
         bench.log.retire("its topic was deleted")

@@ -72,7 +72,7 @@ def test_a_repeated_init_is_answered_as_before(h: TransactionHarness) -> None:
     assert h.init(current=producer) == h.init(current=producer) == next_epoch(producer)
 
 
-def test_a_client_may_begin_anew_in_the_middle_of_its_own_transaction(h: TransactionHarness) -> None:
+def test_a_client_may_begin_again_in_the_middle_of_its_own_transaction(h: TransactionHarness) -> None:
     producer = h.producer()
     h.add(producer)
     assert h.init(current=producer) is ErrorCode.concurrent_transactions

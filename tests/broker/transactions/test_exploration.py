@@ -45,7 +45,7 @@ class TransactionLives(RuleBasedStateMachine):
         self.expected: list[tuple[TopicPartition, bool]] = []
 
     @rule(name=IDS)
-    def begin_anew(self, name: str) -> None:
+    def begin_again(self, name: str) -> None:
         model = self.models[name]
         answer = self.h.init(name)
         if model.decided is None and not model.open:

@@ -204,7 +204,7 @@ def test_a_clone_beside_its_original_is_indexed_with_it(broker: Broker, store: S
         await_messages(store, [*names, "the end"])
 
 
-def test_a_topic_made_anew_is_indexed_from_its_first_offset(broker: Broker, store: Store, indexer: Indexer) -> None:
+def test_a_topic_made_again_is_indexed_from_its_first_offset(broker: Broker, store: Store, indexer: Indexer) -> None:
     produce(broker, b"before 1", b"before 2")
     await_messages(store, ["before 1", "before 2"])
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})

@@ -1,4 +1,4 @@
-"""A row as the API answers it."""
+"""A row as the API has it."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Account:
     def begin(
         self, bounds: Mapping[PartitionKey, Bounds], topic_ids: Callable[[Collection[str]], Mapping[str, str]]
     ) -> dict[PartitionKey, int]:
-        """Where each partition is to be read; `topic_ids` as for `beginning.begin`. Raises KafkaException too."""
+        """Where to read each partition from; `topic_ids` as for `beginning.begin`. Raises KafkaException too."""
         self.stepped_over.load()
         begun = begin(self._store, self._kafka, bounds, topic_ids)
         self.readings, self._lost = begun.readings, begun.lost

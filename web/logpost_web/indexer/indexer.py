@@ -231,7 +231,7 @@ class Indexer:
 
     def _check_topics(self) -> None:
         """What was read from a topic is inserted under that topic's id, or not at all."""
-        if self._source.topics_were_made_anew():
+        if self._source.topics_were_made_again():
             log.warning("a topic was deleted or made again: reading it from its start")
             self._source.begin_again()
             self._give_up()
@@ -247,7 +247,7 @@ class Indexer:
         self._is_rebuilding = rebuild.is_running(self._store)
 
     def rebuild(self) -> None:
-        """Fill the store again from the topics, as soon as may be. Any thread."""
+        """Fill the store again from the topics, as soon as possible. Any thread."""
         self._rebuild_wanted.set()
 
     @property
@@ -269,7 +269,7 @@ class Indexer:
         return False
 
     def _begin(self, partitions: Collection[PartitionKey]) -> Mapping[PartitionKey, int] | None:
-        """Where these partitions, which are all that are read from now on, are to be read. What was read and not
+        """Where to read these partitions from, which are all that are read from now on. What was read and not
         inserted comes again, to the member that has its partition now."""
         self._give_up()
         begins: dict[PartitionKey, int] = {}

@@ -89,7 +89,7 @@ class Manifest:
 
     @property
     def known_end(self) -> int:
-        """`end`, or the offset behind the last record that it ever had, where that is to be read again."""
+        """`end`, or the offset behind the last record that it ever had, where that must be read again."""
         return max([self.end, *(last.offset + 1 for last in self.marks())])
 
     @property
@@ -173,7 +173,7 @@ class Manifest:
         return start if start < min(chunk.end, self._limits()[chunk.topic_id]) else chunk.end
 
     def lose(self, chunk: Chunk, found: int, readable_from: int) -> int:
-        """Rows of `chunk` are not in the store: `found` are left below `readable_from`, the rest is to be read again.
+        """Rows of `chunk` are not in the store: `found` are left below `readable_from`, the rest must be read again.
         Returns how many are lost for good, as far as that is known."""
         chunk.lacks = max(chunk.lacks, chunk.rows + chunk.lost)
         before = chunk.lost

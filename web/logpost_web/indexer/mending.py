@@ -43,7 +43,7 @@ class Mending:
         self._aside: list[Part] = []
 
     def mend(self, now: float) -> bool:
-        """Whether something was found: then the store is to be compared with its manifest. `now`: seconds of a clock
+        """Whether something was found: then compare the store with its manifest. `now`: seconds of a clock
         that never goes back."""
         if not self._store.is_embedded:
             return False

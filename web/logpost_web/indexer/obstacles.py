@@ -1,7 +1,7 @@
 """What Kafka's client does not get past, or passes without a word; found in the log itself.
 
 The end of what cannot be read is the end of its batch, which the batch's header says. A broker that refuses to serve an
-offset shows no header: then the next offset that it serves is looked for, by doubling steps and then by halving them.
+offset shows no header: then the next offset that it serves is found by doubling steps and then by halving them.
 """
 
 from __future__ import annotations

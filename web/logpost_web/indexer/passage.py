@@ -35,14 +35,14 @@ class Passage:
         self.went_back = False
         """All partitions are read again from where they stand in the store; what was consumed before is not taken."""
         self.is_watchful = False
-        """Every message is to be admitted, not only those with another offset than the expected one."""
+        """Every message must be admitted, not only those with another offset than the expected one."""
 
     def forget(self) -> None:
         """What was read and not inserted comes again."""
         self._obstacles.forget()
 
     def admits(self, key: PartitionKey, offset: int, reading: Reading) -> bool:
-        """Whether the message at `offset` is to be taken."""
+        """Whether to take the message at `offset`."""
         if self.went_back:
             return False
         limit = self._obstacles.overfull.get(key, offset + 1)
@@ -95,7 +95,7 @@ class Passage:
                 return
 
     def _pass(self, key: PartitionKey, reading: Reading, said: str) -> bool:
-        """Step over what stands in the way; False where the log has no such offset, and is to be looked at again."""
+        """Step over what stands in the way; False where the log has no such offset: look at it again."""
         if reading.expected < self._obstacles.overfull.get(key, 0):
             return True
         found = self._obstacles.at(key, reading.expected, said)
@@ -115,7 +115,7 @@ class Passage:
         return True
 
     def explain_gaps(self) -> bool:
-        """Name what of the gaps is not as it must be; False when the broker could not be asked, and is to be asked
+        """Name what of the gaps is not as it must be; False when the broker could not be asked: ask it
         again."""
         try:
             compacted = self._source.are_compacted({topic for topic, _ in self._obstacles.gaps})

@@ -33,7 +33,7 @@ def copy_first(store: Store, manifests: Mapping[PartitionKey, Manifest], bounds:
 
 def copy_rest(store: Store) -> int:
     """All was read that the topics have: copy the rows that they did not give, write to the manifest what the table has
-    then, and forget the rows of before. Returns how many rows were copied. Killed, it is to be called again. Raises
+    then, and forget the rows of before. Returns how many rows were copied. After a crash, call it again. Raises
     QueryError."""
     lines = {line.key: line for line in manifest_table.read(store)}
     now = rebuild.offsets(store, TABLE, CHUNK)

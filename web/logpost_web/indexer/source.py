@@ -73,7 +73,7 @@ class FencedError(LogpostError):
 
 class Source:
     """`begin` is called, from within `consume`, with all partitions whenever some were given or taken away. It returns
-    where each is to be read, or None when it is time to stop."""
+    where to read each from, or None when it is time to stop."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Source:
                 # A static member that was killed gets its partitions back at once (KIP-345).
                 "group.instance.id": _instance_id(directory),
                 "session.timeout.ms": SESSION_TIMEOUT_MS,
-                # Where it may begin is known; an offset that the log does not have is to be looked at.
+                # Where it may begin is known; look at an offset that the log does not have.
                 "auto.offset.reset": "error",
                 "check.crcs": True,
                 "enable.auto.commit": False,
@@ -148,7 +148,7 @@ class Source:
         self._subscribe()
 
     def look_again(self) -> None:
-        """Ask again where the partitions are to be read: something about them, or about the store, has changed."""
+        """Ask again where to read the partitions from: something about them, or about the store, has changed."""
         self._assign(self._consumer, list(self.assigned))
 
     def seek(self, partition: PartitionKey, offset: int) -> None:
@@ -226,7 +226,7 @@ class Source:
             return -1
         return max(end, -1)
 
-    def topics_were_made_anew(self) -> bool:
+    def topics_were_made_again(self) -> bool:
         """Whether a topic is not the one that `bounds` told of: it was deleted, and perhaps made again under its
         name. The client itself goes on at its old offset in the new topic. Raises KafkaException."""
         return self.current_ids(list(self._topic_ids)) != self._topic_ids

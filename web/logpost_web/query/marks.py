@@ -1,5 +1,5 @@
 """What of a message to mark: the places of what a query asks for, found as the store finds it. No browser runs a user's
-expression: those that RE2 answers in a moment take JavaScript's for ever."""
+expression: those that RE2 matches in a moment take JavaScript's engine forever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The directory of the embedded store: what is to be known of it before the engine touches it."""
+"""The directory of the embedded store: what must be known of it before the engine touches it."""
 
 from __future__ import annotations
 

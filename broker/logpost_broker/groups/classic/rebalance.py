@@ -116,7 +116,7 @@ def call_back(group: Group, draft: Draft, limits: GroupLimits) -> None:
 
 
 def end(group: Group, draft: Draft) -> None:
-    """It is no classic group any more: who waits for the others joins again, and finds out."""
+    """It is no classic group any more: members that wait for the others join again, and find out."""
     for member in group.members.values():
         answer_join(member, draft, ErrorCode.rebalance_in_progress)
         answer_sync(member, draft, ErrorCode.rebalance_in_progress)

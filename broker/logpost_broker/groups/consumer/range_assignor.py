@@ -16,7 +16,7 @@ def assign_ranges(
 ) -> dict[str, Partitions]:
     """Each partition of a subscribed topic to one member that subscribes to it; arguments as of `assign_uniformly`.
 
-    Members are in the order of the first partition they had, so that who has something keeps its place.
+    Members are in the order of the first partition they had, so that one that has something keeps its place.
     """
     assigned: dict[str, set[TopicIdPartition]] = {member: set() for member in subscriptions}
     ranked = sorted(subscriptions, key=lambda member: _rank(member, previous))

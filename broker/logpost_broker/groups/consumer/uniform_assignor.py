@@ -55,7 +55,7 @@ def _trim(owned: Owned, partitions: int) -> None:
 
 
 def _fill(owned: Owned, subscriptions: Mapping[str, frozenset[uuid.UUID]], topics: Mapping[uuid.UUID, int]) -> None:
-    """Give what nobody has to who has least."""
+    """Give what nobody has to the member that has least."""
     taken = set[TopicIdPartition]().union(*owned.values())
     for topic in _fewest_subscribers_first(subscriptions):
         heap = [(len(owned[member]), member) for member, subscribed in subscriptions.items() if topic in subscribed]
@@ -76,8 +76,8 @@ def _fewest_subscribers_first(subscriptions: Mapping[str, frozenset[uuid.UUID]])
 
 
 def _even_out(owned: Owned, subscriptions: Mapping[str, frozenset[uuid.UUID]]) -> None:
-    """Move partitions from who has most to who has least, topic by topic. Each move makes the sum of squares smaller,
-    so this ends."""
+    """Move partitions from the member with most to the one with least, topic by topic. Each move makes the sum of
+    squares smaller, so this ends."""
     moved = True
     while moved:
         moved = False

@@ -253,7 +253,7 @@ class ShareDelivery:
             self._expire_in(place, partition.next_expiry_ms - self._partitions.now_ms())
 
     def _expire_in(self, place: Place, after_ms: int) -> None:
-        """Or earlier, where that is to be already."""
+        """Or earlier, if a timer is set that rings before that."""
         loop = asyncio.get_running_loop()
         at, armed = loop.time() + max(after_ms, 1) / 1000, self._expiries.get(place)
         if armed is None or at < armed.when():

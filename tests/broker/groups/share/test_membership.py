@@ -117,7 +117,7 @@ def test_topics_may_come_and_go() -> None:
     assert h.beat("a", second.member_epoch).assignment == {JOBS: (0,)}
 
 
-def test_a_member_that_subscribes_otherwise_is_assigned_anew() -> None:
+def test_a_member_that_subscribes_otherwise_is_assigned_again() -> None:
     h = ShareHarness()
     first = h.beat("a", 0, "jobs")
     second = h.beat("a", first.member_epoch, "mails")

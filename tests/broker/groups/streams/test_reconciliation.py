@@ -1,4 +1,4 @@
-"""One member on its way from the tasks it has to those it shall have."""
+"""One member on its way from the tasks it has to those it should have."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_positions_follow_what_the_broker_has(
     assert [record.message for record in topic.read_count(100)] == [str(number) for number in range(100)]
 
 
-def test_a_client_that_gave_up_is_started_anew_and_loses_nothing(
+def test_a_client_that_gave_up_is_started_again_and_loses_nothing(
     tmp_path: Path, counts: Counts, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A broker whose disk was put back to an older state: to an idempotent producer this is fatal."""

@@ -42,11 +42,11 @@ class Readers:
         return self._by_id.get(reader.file_id) is reader
 
     def missing(self) -> list[FileReader]:
-        """Those whose files have no name that is to be read."""
+        """Those whose files have no configured name."""
         return [reader for reader in self.active if not reader.present]
 
     def add(self, reader: FileReader) -> None:
-        """It has no name that is to be read, until `call` gives it one."""
+        """It has no configured name until `call` gives it one."""
         reader.present = False
         self._by_id[reader.file_id] = reader
         if reader.position.target:
@@ -55,7 +55,7 @@ class Readers:
         self.open.use(reader)
 
     def remove(self, reader: FileReader) -> None:
-        """Before its inode changes, or for good: then its file is to be closed too."""
+        """Before its inode changes, or for good: then close its file too."""
         del self._by_id[reader.file_id]
         if self.targets.get(reader.position.target) is reader:
             del self.targets[reader.position.target]
@@ -63,7 +63,7 @@ class Readers:
         self._uncall(reader)
 
     def call(self, reader: FileReader, path: str) -> None:
-        """The reader's file is at `path`, a name that is to be read."""
+        """The reader's file is at `path`, a configured name."""
         reader.present = True
         if self._by_path.get(path) is not reader:
             self._uncall(reader)

@@ -56,7 +56,7 @@ class Reading:
         """A file was replaced: look for what is there now."""
         self._lost = LostStreams()
         self.changed = False
-        """`positions` answers something else than the last time."""
+        """`positions` returns something else than the last time."""
         self._known = known
         self._held = held
         self._packed = packed

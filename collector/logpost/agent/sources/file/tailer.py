@@ -1,4 +1,4 @@
-"""All files of the sets: what is there is looked for, read in turn, and remembered.
+"""All files of the sets: it finds what is there, reads it in turn, and remembers it.
 
 Time is passed in. What one call costs follows from what has changed, not from how many files there are; only a scan
 looks at all names.

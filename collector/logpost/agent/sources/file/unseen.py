@@ -1,4 +1,4 @@
-"""Logs that were begun and rotated between two looks at names: no look saw them under a name that is to be read.
+"""Logs that were begun and rotated between two looks at names: no look saw them under a configured name.
 
 Such a file has a name that rotation makes of a log, and was written to after its directory was listed before. Whether
 a stream has its bytes already, `Shipped` tells. It is waited for until it rests: a copy may be under way.
