@@ -22,7 +22,7 @@ from logpost_broker.errors import ApiError
 STEP_SECONDS = 0.005
 """How long one step of long work may take."""
 TURN_SECONDS = 0.005
-"""What all in line get in one turn of the loop, but for the step that is begun when it ends."""
+"""What all in line get in one turn of the loop, except for the step that is begun when it ends."""
 
 WORKS_AT_ONCE = 32
 """Of many that wait for a disk, so many run side by side."""

@@ -96,7 +96,7 @@ def _open_streams() -> None:
 
 
 def _write_no_more() -> None:
-    """What is left goes nowhere: the interpreter would try to write it once more at its end, and end with 120."""
+    """What is left goes nowhere: the interpreter would try to write it again at its end, and end with 120."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -9,7 +9,7 @@ INVISIBLE = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\u3164\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"
 )
-"""Controls (but for tab and newline), what terminals take for line breaks, and what turns or hides text: as a class of
+"""Controls (except tab and newline), what terminals take for line breaks, and what turns or hides text: as a class of
 a regular expression, for the page too. Joiners are not among them: they belong to words and emojis."""
 CONTROL = re.compile(f"[{INVISIBLE}]")
 

@@ -34,7 +34,7 @@ class ClockworkLoop(asyncio.SelectorEventLoop):
         super().__init__(self._jumping)
         self._jobs: list[tuple[asyncio.Future[Any] | Future[Any], Callable[[], Any]]] = []
         self.holds_jobs = False
-        """What goes to a thread waits for `run_jobs`, but for what a request waits for: writes of the metadata."""
+        """What goes to a thread waits for `run_jobs`, except what a request waits for: writes of the metadata."""
 
     def time(self) -> float:
         return self._jumping.now

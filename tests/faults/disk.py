@@ -67,7 +67,7 @@ class Contents:
         return data
 
     def forget_cached(self, position: int) -> None:
-        """Read the pages behind `position` from the medium, but for those that are still to be written."""
+        """Read the pages behind `position` from the medium, except those that are still to be written."""
         pages = {page: content for page, content in self._never_written.items() if page >= position // PAGE_BYTES}
         if pages:
             self.change(self._without(pages))

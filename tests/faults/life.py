@@ -51,7 +51,7 @@ class Machines:
         return MemoryFiles(self.calls)
 
     def boot(self, root: Path) -> Partitions:
-        """What the broker does at its start, but for listening."""
+        """What the broker does at its start, except listening."""
         partitions = Partitions(
             self.config,
             root,
@@ -164,7 +164,7 @@ class Life:
             self._sequences[key] = sequence + len(values)
 
     def append_again(self, name: str, partition: int = 0) -> None:
-        """A producer that saw no answer sends its last batch once more."""
+        """A producer that saw no answer sends its last batch again."""
         sent = [entry for entry in self.promise(name, partition).entries[-5:] if entry.header.producer_id >= 0]
         if sent:
             self._send(name, partition, sent[-1].batch)

@@ -16,7 +16,7 @@ def fill(life: Life, name: str, batches: int, partition: int = 0) -> None:
 
 
 def segments_and_checkpoints(life: Life) -> None:
-    """Segments end, checkpoints are made amid them, the log starts over from each."""
+    """Segments end, checkpoints are made between them, the log starts over from each."""
     life.start()
     life.create("t", 2)
     fill(life, "t", 12)

@@ -71,7 +71,7 @@ def serve(config: Config) -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn on sockets that are bound already, quiet but for the line that says it is ready."""
+    """uvicorn on sockets that are bound already, quiet except for the line that says it is ready."""
 
     def __init__(self, app: ASGIApp, connection: type[asyncio.Protocol], log: logging.Logger, host: str) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

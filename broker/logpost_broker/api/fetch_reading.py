@@ -19,7 +19,7 @@ from logpost_broker.metadata.topics import Topic
 from logpost_broker.node import Node
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-"""Kafka's `fetch.max.bytes`: no answer is larger, but for one batch. It bounds what a slow reader costs."""
+"""Kafka's `fetch.max.bytes`: no answer is larger, except for a single batch. It bounds what a slow reader costs."""
 MIN_RESPONSE_BYTES = 1024 * 1024
 """Size that an answer may always have, however many clients do not read theirs."""
 QUIET_AT_ONCE = 1_000

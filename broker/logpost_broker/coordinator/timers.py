@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable
 from logpost_broker.coordinator.outcome import CancelTimer, SetTimer
 
 LATE_SECONDS = 0.5
-"""A timer that rings later than this waits once more."""
+"""A timer that rings later than this waits again."""
 GRACE_SECONDS = 1.0
 """Time for what has arrived to be read, and to arm the timer again."""
 

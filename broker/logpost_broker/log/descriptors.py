@@ -25,7 +25,7 @@ class Descriptors:
     """All calls come from the event loop."""
 
     def __init__(self, limit: int | None = None) -> None:
-        """At most `limit` files are open, but for those that must stay so; default: a share of the process's own
+        """At most `limit` files are open, except those that must stay so; default: a share of the process's own
         limit, as it is when the first file is opened."""
         self._limit = limit
         self._used: OrderedDict[Releasable, None] = OrderedDict()

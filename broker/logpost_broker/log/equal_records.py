@@ -40,7 +40,7 @@ class Shape(NamedTuple):
     time: int
     offset: int
     rest: tuple[int, ...]
-    """Of the lengths, the attributes, and the number of headers, but for the very first, which all begin with."""
+    """Of the lengths, the attributes, and the number of headers, except the very first, which all begin with."""
 
 
 def equal_records(data: bytes, position: int, count: int) -> tuple[int, int]:

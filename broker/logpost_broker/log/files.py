@@ -93,7 +93,7 @@ class File:
         (self._origin or self)._synced_size = self.size
 
     def forget_cached(self, position: int) -> None:
-        """Read from `position` on what is on the disk, but for what is still to be written there. After a failed sync
+        """Read from `position` on what is on the disk, except what is still to be written there. After a failed sync
         Linux takes pages for written that are not, until they leave the cache."""
         self._system.posix_fadvise(self.fileno(), position, 0, os.POSIX_FADV_DONTNEED)
 

@@ -24,7 +24,7 @@ class RetentionLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentFacts:
-    """What retention has to know of a segment. All have records, but for the last, which may be empty."""
+    """What retention has to know of a segment. All have records, except the last, which may be empty."""
 
     base_offset: int
     size_bytes: int

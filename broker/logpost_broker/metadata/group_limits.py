@@ -56,7 +56,7 @@ class ShareLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamsGroupLimits:
-    """Kafka's settings of streams groups, `group.streams.…`, with its defaults but for the delay."""
+    """Kafka's settings of streams groups, `group.streams.…`, with its defaults except for the delay."""
 
     session_timeout_ms: int = 45_000
     heartbeat_interval_ms: int = 5_000

@@ -1,6 +1,6 @@
 """SCRAM credentials (KIP-554): kept and described. What a client proves its password by (RFC 5802), never the password.
 
-On a listener that asks nobody who they are, nothing is checked against them.
+A listener without authentication checks nothing against them.
 """
 
 from __future__ import annotations

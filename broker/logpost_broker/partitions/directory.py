@@ -287,7 +287,7 @@ class LogDirectory:
         return self._first_dirty.get(_partition_of(log.directory))
 
     def save_first_dirty_offset(self, log: PartitionLog, offset: int) -> None:
-        """Blocks, and may run in a thread. Raises OSError, and then the log is compacted once more than it need be."""
+        """Blocks, and may run in a thread. Raises OSError, and then the log is compacted once more than needed."""
         # Where the log is offline its topic may be gone, and one of its name be there.
         self._first_dirty.save(lambda: {_partition_of(log.directory): offset} if log.offline is None else {})
 

@@ -29,7 +29,7 @@ WRITE_BUFFER_BYTES = 64 * 1024
 READY_BYTES = 1024 * 1024
 """Most bytes of answers that may wait for one before them."""
 SLICE_SECONDS = 0.0005
-"""How long requests of one connection are handled before others have their turn, but for the last of them."""
+"""How long requests of one connection are handled before others have their turn, except the last of them."""
 
 logger = logging.getLogger("broker")
 

@@ -55,7 +55,7 @@ class PartitionExport:
 
     def run(self, kafka_partition: Path) -> ExportedPartition:
         """`kafka_partition`: the directory that Kafka has for the partition, whose identity is kept. Durable when it
-        returns, but for the name of `target`. Raises OSError, TransferError."""
+        returns, except for the name of `target`. Raises OSError, TransferError."""
         found = self._found
         self._target.mkdir()
         for name in self._files.names(self._source):

@@ -28,7 +28,7 @@ from logpost_broker.transfer.errors import TransferError
 
 LOG_NAME = re.compile(r"\d{20}\.log")
 LEFT_BY_A_CRASH = re.compile(r"\d{20}\.log\.(swap|cleaned)")
-"""Kafka's, amid a compaction: they hold what others no longer do."""
+"""Kafka's, during a compaction: they hold what others no longer do."""
 TRANSACTION_INDEX = re.compile(r"\d{20}\.txnindex")
 MAX_OFFSET = 2**63 - 1
 NAMED_BATCHES = 10
@@ -75,7 +75,7 @@ class PartitionImport:
         self._found = ImportedPartition()
 
     def run(self, topic_id: uuid.UUID) -> ImportedPartition:
-        """Durable when it returns, but for the name of `target`. Raises OSError, TransferError."""
+        """Durable when it returns, except for the name of `target`. Raises OSError, TransferError."""
         found = self._found
         self._target.mkdir()
         names = self._files.names(self._source)

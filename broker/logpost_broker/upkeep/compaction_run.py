@@ -34,7 +34,7 @@ class UnfinishedSwapError(Exception):
 
 
 def spans(log: PartitionLog, *, with_first_ms: bool = False) -> list[SegmentSpan]:
-    """The segments of `log` but for the active one, as compaction looks at them. Raises OSError."""
+    """The segments of `log` except the active one, as compaction looks at them. Raises OSError."""
     return [
         SegmentSpan(
             base_offset=segment.base_offset,

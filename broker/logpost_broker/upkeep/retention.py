@@ -137,7 +137,7 @@ class RetentionService:
 
     async def move_starts(self, starts: Mapping[PartitionLog, int]) -> None:
         """Let logs start at these offsets, durably, and give back the space of what is before. Never lower, never above
-        the high watermark. A log that goes offline amid this stays as it is. Raises ApiError KAFKA_STORAGE_ERROR, and
+        the high watermark. A log that goes offline meanwhile stays as it is. Raises ApiError KAFKA_STORAGE_ERROR, and
         then no log has moved."""
         moving = {log: offset for log, offset in starts.items() if log.start_moved_to(offset) > log.log_start_offset}
         if not moving:

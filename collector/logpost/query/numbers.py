@@ -50,8 +50,8 @@ def stored_numbers(text: str) -> Numbers | None:
 
 
 def stored_double(number: float) -> str:
-    """How the store writes a double, as JavaScript does but for a plus: `1.1`, `1e21`, `1e-7`; empty for what JSON has
-    not."""
+    """How the store writes a double, as JavaScript does except for a plus: `1.1`, `1e21`, `1e-7`; empty for
+    what JSON has not."""
     if not math.isfinite(number):
         return ""
     written = repr(number)

@@ -153,7 +153,7 @@ def test_an_answered_delete_outlives_kill_9(tmp_path: Path) -> None:
                 produce_values(client, "t", SEGMENT)
             assert delete(client, {("t", 0): 3}) == {("t", 0): (ErrorCode.none, 3)}
         part.kill()
-        for name in ("00000000000000000002.log", "00000000000000000001.index.deleted"):  # a crash amid the removal
+        for name in ("00000000000000000002.log", "00000000000000000001.index.deleted"):  # a crash during the removal
             (tmp_path / "broker" / "t-0" / name).touch()
         part.start()
         with WireClient(port) as client:

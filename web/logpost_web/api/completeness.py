@@ -73,7 +73,7 @@ class Paused(msgspec.Struct, kw_only=True):
 
 
 class Completeness(msgspec.Struct, kw_only=True):
-    """`indexed_until`: every record that the broker took before is in the answer, but for what the lists name; RFC
+    """`indexed_until`: every record that the broker took before is in the answer, except what the lists name; RFC
     3339, null when nothing is known. Empty lists mean none."""
 
     indexed_until: str | None = None

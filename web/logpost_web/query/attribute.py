@@ -1,5 +1,5 @@
 """SQL that tests the values of one attribute: a number or text, each element of an array, a field of the objects in an
-array. A path is a parameter, as all texts of a user are; but for one place, where it stands between backticks."""
+array. A path is a parameter, as all texts of a user are, except in one place, where it stands between backticks."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bars:
-    """`starts_ns`: Unix nanoseconds, ascending; a bar ends where the next begins. `interval_ns`: their width, but for
-    those where the zone's clock is changed."""
+    """`starts_ns`: Unix nanoseconds, ascending; a bar ends where the next begins. `interval_ns`: their width, except
+    where the zone's clock is changed."""
 
     starts_ns: tuple[int, ...]
     interval_ns: int

@@ -17,7 +17,7 @@ class Gate:
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
-        """Waits while the gate is closed, but for the thread that closed it."""
+        """Waits while the gate is closed, except in the thread that closed it."""
         with self._changed:
             self._changed.wait_for(lambda: self._closer in (None, threading.get_ident()))
             self._inside += 1

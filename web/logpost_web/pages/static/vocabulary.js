@@ -3,7 +3,7 @@
 const given = JSON.parse(document.getElementById("vocabulary").textContent);
 
 export const DEFAULT_START = given.default_start;
-/** What a query can name, but for attributes. */
+/** What a query can name, except attributes. */
 export const FIELDS = new Set(given.fields);
 /** From the least to the worst. */
 export const LEVELS = given.levels;

@@ -81,7 +81,7 @@ class RotatedFiles:
             self._follow(moved)
 
     def _follow(self, moved: Iterable[FileId]) -> None:
-        """Rotated once more, under another name beside it, where the next look finds it; or gone."""
+        """Rotated again, under another name beside it, where the next look finds it; or gone."""
         listings = Listings()
         for file in moved:
             rotated = self._files[file]

@@ -104,7 +104,7 @@ class UnseenFiles:
             return
         file = FileId.of(status)
         if file in self._waiting:
-            self._waiting[file].path = path  # rotated once more
+            self._waiting[file].path = path  # rotated again
         elif status.st_mtime_ns >= since_ns:
             self._waiting[file] = _Waiting(path, now)
 
