@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from logpost.query.errors import QuerySyntaxError
+from logpost.query.fields import MAX_LEVELS
 from logpost.query.filters.event import Event
 from logpost.query.filters.match import compile_match
 from logpost.query.syntax import parse
@@ -48,6 +49,16 @@ def test_arrays_are_looked_into_three_deep_and_those_in_their_objects_two() -> N
     assert not matches(Event(message="", attrs={"a": [[[["x"]]]]}))
     assert matches(Event(message="", attrs={"b": [{"c": [["x"]]}]}))
     assert not matches(Event(message="", attrs={"b": [{"c": [[["x"]]]}]}))
+
+
+def test_a_path_of_many_levels_leads_through_objects_only() -> None:
+    path = ".".join("a" * (MAX_LEVELS + 1))
+    matches = compile_match(parse(f"{path}:1 {path}:*"))
+    fields: dict[str, object] = {"a.a": 1}
+    for _ in range(MAX_LEVELS - 1):
+        fields = {"a": fields}
+    assert matches(Event(message="", attrs=fields))
+    assert not matches(Event(message="", attrs={"a": [fields["a"]]}))
 
 
 def test_a_text_cuts_no_word_wherever_it_stands() -> None:

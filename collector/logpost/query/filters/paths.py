@@ -15,7 +15,7 @@ def any_value(
     fields: Fields, path: str, test: Test, element: Test, *, in_arrays: bool = True, inside: bool = False
 ) -> bool:
     """A value at the path passes `test`, or `element` where it is in an array. `in_arrays`: also look for the path in
-    the objects of arrays on the way. `inside`: this is such an object."""
+    the objects of arrays on the way; not for a path of many levels. `inside`: this is such an object."""
     value = fields.get(path)
     if isinstance(value, list):
         if _any(opened(value, _depth_at_end(inside)), element):
@@ -23,7 +23,9 @@ def any_value(
     elif value is not None and (one := scalar(value)) is not None and (element if inside else test)(one):
         return True
     at = path.find(".")
-    while at >= 0:
+    # A path of thousands of levels would be cut at each of them, for a time that grows with their square.
+    last = len(path) if in_arrays else max(map(len, fields), default=0)
+    while 0 <= at <= last:
         outer, rest = fields.get(path[:at]), path[at + 1 :]
         if isinstance(outer, dict):
             if any_value(outer, rest, test, element, in_arrays=in_arrays, inside=inside):
