@@ -21,7 +21,7 @@ from logpost_broker.log.partition_log import PartitionLog
 SLOTS = 1000
 """Kafka's `max.incremental.fetch.session.cache.slots`."""
 EVICTION_MS = 120_000
-"""Kafka's `min.incremental.fetch.session.eviction.ms`: a session has its slot for so long."""
+"""Kafka's `min.incremental.fetch.session.eviction.ms`: how long a session keeps its slot."""
 MAX_PARTITIONS = 500_000
 """In all sessions together; each takes half a kilobyte."""
 NO_SESSION = 0

@@ -25,7 +25,7 @@ TURN_SECONDS = 0.005
 """What all in line get in one turn of the loop, except for the step that is begun when it ends."""
 
 WORKS_AT_ONCE = 32
-"""Of many that wait for a disk, so many run side by side."""
+"""How many of those that wait for a disk run side by side."""
 
 GIVE_WAY_SECONDS = 1e-6
 

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 
 class SaidOnce:
-    """Used by one thread. `most`: of so many different things; of more nothing is said."""
+    """Used by one thread. `most`: how many things it warns of; of more it says nothing."""
 
     def __init__(self, log: logging.Logger, most: int = 1000) -> None:
         self._log = log

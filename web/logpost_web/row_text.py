@@ -45,7 +45,7 @@ def pointed(text: str, at: int, indent: int) -> str:
 
 
 def _columns(character: str) -> int:
-    """That a terminal needs for it."""
+    """How many a terminal needs for it."""
     if unicodedata.combining(character):  # an accent
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

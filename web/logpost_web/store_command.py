@@ -30,7 +30,7 @@ def add_command(commands: Commands) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, run, summary in (
         ("check", run_check, "Read all of the store; damaged parts are set aside and filled again."),
-        ("rebuild", run_rebuild, "Fill the store again; rows that the topics have no more are kept."),
+        ("rebuild", run_rebuild, "Fill the store again; rows that the topics no longer have are kept."),
     ):
         action = add_parser(actions, name, run, summary, nested=True)
         action.add_argument("--json", action="store_true", help="the result as one JSON object")

@@ -112,7 +112,7 @@ async def alter_client_quotas(
                     outcomes[key] = _refusal(entity, entry, into, is_once=asked[key] == 1)
             error = await node.partitions.saved(quotas.save) if quotas.is_any else None
     async for key in node.turns.each(quotas.keys if error is None else ()):
-        logger.warning("quotas of %s are changed: they are kept, and limit nobody", dict(key))
+        logger.warning("quotas of %s are changed: they are kept, but limit nobody", dict(key))
     entries = [await _answer(node, key, outcome or error) async for key, outcome in node.turns.each(outcomes.items())]
     return AlterClientQuotasResponse(throttle_time=NO_THROTTLE, entries=tuple(entries))
 

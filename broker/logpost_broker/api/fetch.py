@@ -43,7 +43,7 @@ TOPIC_IDS_SINCE = 13
 """The first version that names topics by their ids."""
 NO_WAIT = timedelta()
 TOLD_AT_ONCE = 1_000
-"""So many partitions are asked for, or told of, in less than a step's time."""
+"""Partitions that are asked for, or told of, in less than a step's time."""
 
 
 @handles(FetchRequest, FetchResponse, large_answers=True)

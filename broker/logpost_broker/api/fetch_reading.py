@@ -23,7 +23,7 @@ MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 MIN_RESPONSE_BYTES = 1024 * 1024
 """Size that an answer may always have, however many clients do not read theirs."""
 QUIET_AT_ONCE = 1_000
-"""So many partitions that have nothing new take less than a step's time."""
+"""Partitions without news that take less than a step's time."""
 UNKNOWN = i64(-1)
 READ_COMMITTED = 1
 

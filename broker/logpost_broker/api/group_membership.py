@@ -54,7 +54,7 @@ from logpost_broker.wire.units import NO_THROTTLE, milliseconds
 FIRST_WITH_MEMBER_ID_REQUIRED = 4
 FIRST_WITH_SKIP_ASSIGNMENT = 9
 MEMBERS_AT_ONCE = 1_000
-"""So many members leave in one step."""
+"""Members that leave in one step."""
 FIRST_WITH_PROTOCOL = 5
 """Of SyncGroup."""
 MEMBER_ID_NAME_LENGTH = 249

@@ -70,7 +70,7 @@ MAX_FETCHED_OFFSETS = 100_000
 """Of the groups whose whole offsets one request asks for: the first, and others as long as there is room. Clients ask
 again for what is left."""
 DELETED_AT_ONCE = 500
-"""So many offsets are deleted with one write."""
+"""Offsets that one write deletes."""
 
 
 @handles(OffsetCommitRequest, OffsetCommitResponse)

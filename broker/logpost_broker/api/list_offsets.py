@@ -33,7 +33,7 @@ from logpost_broker.wire.units import NO_THROTTLE
 
 LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING_UPLOAD = range(-1, -7, -1)
 SINCE = {LATEST: 1, EARLIEST: 1, MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
-"""The first version that knows a time which is none."""
+"""The first version that knows each of these timestamps, which stand for a place."""
 NEVER = sys.maxsize
 READ_COMMITTED = 1
 NO_TIMESTAMP = -1

@@ -47,7 +47,7 @@ NO_OFFSET = i64(-1)
 ZSTD_VERSION = 7
 FIRST_THAT_ADDS = 12
 PARTITIONS_AT_ONCE = 500
-"""So many partitions of a request are handled in one step, in 25 ms."""
+"""Partitions of a request that one step handles, in 25 ms."""
 
 
 class Outcome(NamedTuple):

@@ -117,7 +117,7 @@ def _refusal(change: Callable[[], None]) -> ApiError | None:
 
 def _altered(user: str, error: ApiError | None) -> AlterUserScramCredentialsResult:
     if error is None:
-        logger.warning("the password of user %s is changed: it is kept, and nobody is asked for it", user)
+        logger.warning("the password of user %s is changed: it is kept, but no client is asked for it", user)
     return AlterUserScramCredentialsResult(
         user=user,
         error_code=ErrorCode.none if error is None else error.code,

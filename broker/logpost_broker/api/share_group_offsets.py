@@ -47,7 +47,7 @@ from logpost_broker.wire.units import NO_THROTTLE
 
 UNKNOWN = i64(-1)
 FORGOTTEN_AT_ONCE = 100
-"""So many partitions are forgotten with one write."""
+"""Partitions that one write forgets."""
 
 
 @handles(DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse, large_answers=True)

@@ -123,7 +123,7 @@ class Reader:
     def string(self) -> str:
         value = self.nullable_string()
         if value is None:
-            raise ValueError("null where a string has to be")
+            raise ValueError("null instead of a string")
         return value
 
     def byte_field(self) -> bytes:
@@ -132,7 +132,7 @@ class Reader:
     def array_length(self) -> int:
         length = self.nullable_array_length()
         if length is None:
-            raise ValueError("null where an array has to be")
+            raise ValueError("null instead of an array")
         return length
 
     def nullable_array_length(self) -> int | None:

@@ -15,10 +15,10 @@ MAX_MEMBER_BYTES = 1024 * 1024
 MAX_GROUP_BYTES = 16 * 1024 * 1024
 """Of all members of a group; of what a leader assigns to them too."""
 SMALL_MEMBER_BYTES = 16 * 1024
-"""Who says no more has a place whatever the others say: their number has a limit of its own, and adding up what a
-thousand members say takes longer than all else that a join does."""
+"""A member that says no more has a place whatever the others say: their number has a limit of its own, and adding up
+what a thousand members say takes longer than all else that a join does."""
 ITEM_BYTES = 8
-"""Each value counts for so much at least, so that empty ones are not for nothing."""
+"""What each value counts for at least, so that empty ones are not free."""
 
 
 def said_bytes(value: Any) -> int:

@@ -286,7 +286,7 @@ class GroupCoordinator:
             self._offsets.apply(event)
 
     def resume(self, now_ms: int) -> Outcome:
-        """After replay: give every restored member a whole session to be heard of."""
+        """After replay: give every restored member a whole session for its next request."""
         draft = Draft(now_ms)
         self.classic.resume(draft)
         self.consumers.resume(draft)

@@ -55,7 +55,7 @@ class ShareGroupService:
     # Members
 
     def _lose_member(self, group_id: str, member_id: str) -> None:
-        logger.info("member %s of share group %s was not heard of in time", member_id, group_id)
+        logger.info("member %s of share group %s sent no heartbeat in time", member_id, group_id)
         self.end_session(group_id, member_id)
 
     def end_session(self, group_id: str, member_id: str) -> None:
@@ -64,7 +64,7 @@ class ShareGroupService:
         try:
             self.delivery.release(group_id, member_id)
         except ApiError as error:
-            logger.error("what %s had is free only when its locks end: %s", member_id, error)
+            logger.error("records that member %s had are free only when its locks end: %s", member_id, error)
 
     def lose_session(self, group_id: str, member_id: str, session: ShareSession) -> None:
         """The connection that it was opened by is gone."""

@@ -22,11 +22,11 @@ MORE_FOLLOWS = 0x80
 FOLLOWED = bytes(range(MORE_FOLLOWS, 0x100))
 
 SHORT = 64
-"""So many offset deltas have one byte."""
+"""Offset deltas of one byte."""
 BLOCK = 8_192
-"""So many have two or less; from there on the third byte changes after so many."""
+"""Offset deltas of two bytes or less; from there on the third byte changes once per block."""
 MOST = 128 * BLOCK
-"""So many have three or less."""
+"""Offset deltas of three bytes or less."""
 ONLY = bytes(delta << 1 for delta in range(SHORT))
 LOW = bytes(delta << 1 & 0x7F | MORE_FOLLOWS for delta in range(BLOCK))
 LAST_OF_TWO = bytes(delta >> 6 for delta in range(BLOCK))

@@ -16,7 +16,7 @@ UNLIMITED = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionLimits:
-    """A topic's `retention.ms` and `retention.bytes` (of one partition); UNLIMITED keeps for ever."""
+    """A topic's `retention.ms` and `retention.bytes` (of one partition); UNLIMITED keeps forever."""
 
     age_ms: int = UNLIMITED
     size_bytes: int = UNLIMITED

@@ -55,7 +55,7 @@ def _complete(files: Files, directory: Path, base_offset: int, names: Iterable[s
     """The indexes are written again: those of the old segments are wrong, and which are which nobody knows."""
     path = directory / f"{file_stem(base_offset)}.log"
     swap = path.with_name(path.name + SWAP_SUFFIX)
-    logger.info("%s takes the place of what it was made from", swap)
+    logger.info("%s replaces the segments that it was made from", swap)
     end = _end_of(files, directory, base_offset)
     for base in sorted(int(found[1]) for found in filter(None, map(LOG_NAME.fullmatch, names))):
         if base_offset < base < end:

@@ -1,4 +1,4 @@
-"""Reading a segment file from end to end without trusting it: its whole batches, and the bytes that are none.
+"""Reading a segment file from end to end without trusting it: its whole batches, and the bytes between them.
 
 For tools. The file is read in large pieces into one buffer, so that memory does not grow with the file; behind bytes
 that are no batch the walk goes on at the next place where a whole one begins.

@@ -24,7 +24,9 @@ def _patterns(text: str) -> None:
     for pattern in filter(None, text.split(",")):
         name, is_given, expression = pattern.partition("=")
         if name.strip() not in MATCHED or not is_given:
-            raise ValueError(f"'{pattern}' is none of {', '.join(sorted(MATCHED))}, '=' and a regular expression")
+            raise ValueError(
+                f"'{pattern}' must be one of {', '.join(sorted(MATCHED))}, then '=' and a regular expression"
+            )
         try:
             re.compile(expression)
         except (re.error, OverflowError, RecursionError) as error:

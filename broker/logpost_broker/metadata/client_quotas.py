@@ -28,7 +28,7 @@ GREATEST = {
     "producer_byte_rate": 2**63 - 1,
 }
 TOLERANCE = 1e-6
-"""So far from a whole number a value may be."""
+"""How far a value may be from a whole number."""
 HOST_NAME = re.compile(r"(?![0-9.]*\Z)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 """Digits and dots alone are an address or nothing."""
 

@@ -51,7 +51,7 @@ class ShareLimits:
     is_committed_only: bool = False
     """Records of open transactions are not given out yet, those of aborted ones never."""
     updates_per_snapshot: int = 500
-    """After so many changes the state of a share partition is journaled whole."""
+    """Changes after which the state of a share partition is journaled whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

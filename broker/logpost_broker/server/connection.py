@@ -25,7 +25,7 @@ from logpost_broker.wire.framing import Chunk, Frame, FrameReader
 
 MAX_OPEN_REQUESTS = 64
 WRITE_BUFFER_BYTES = 64 * 1024
-"""While a client has more than so much to read, none of its requests is handled."""
+"""While a client has more than this to read, none of its requests is handled."""
 READY_BYTES = 1024 * 1024
 """Most bytes of answers that may wait for one before them."""
 SLICE_SECONDS = 0.0005

@@ -28,7 +28,7 @@ Encode = Callable[..., Buffers | None]
 PRODUCE_KEY = 0
 """Its large requests are mostly few elements with many bytes."""
 FRAME_AT_ONCE = 16 * 1024
-"""A request of so many bytes is read on the event loop, in 35 ms where each is an element."""
+"""A request of this many bytes is read on the event loop, in 35 ms where each is an element."""
 
 ELEMENTS_AT_ONCE = 1_000
 """An answer of so many elements is written on the event loop, in 5 ms, and a request of so many read there."""

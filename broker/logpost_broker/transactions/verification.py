@@ -1,5 +1,5 @@
 """Whether a write is in its producer's transaction (KIP-890): a batch, or offsets, that no transaction expects would
-hide others' records for ever.
+hide others' records forever.
 
 What a client is told differs by the version of its request: how to go on is its own knowledge.
 """

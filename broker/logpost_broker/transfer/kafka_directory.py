@@ -34,7 +34,7 @@ class KafkaDirectory:
     """`with KafkaDirectory(path) as kafka: …`"""
 
     def __init__(self, path: Path) -> None:
-        """Raises TransferError when `path` is none of Kafka's, when Kafka runs there, or was not stopped in order."""
+        """Raises TransferError for a directory that is not Kafka's, in use, or was not shut down cleanly."""
         self.path = path
         self.files = Files()
         if not (path / META_PROPERTIES).is_file():

@@ -52,7 +52,7 @@ class Cleaner:
         self._checks = asyncio.create_task(self._check_at_intervals())
 
     async def stop(self) -> None:
-        """Ends between two steps of a compaction: nothing has to be put right at the next start."""
+        """Ends between two steps of a compaction, so that the next start has nothing to repair."""
         self._stopped.set()
         self._pace.stop()
         if self._checks is not None:
@@ -147,7 +147,7 @@ class Cleaner:
         except StoppedError:
             pass
         except ChangedError:
-            logger.info("%s changed while it was compacted: another time", log.directory)
+            logger.info("%s changed while it was compacted: it is tried again later", log.directory)
         except UnfinishedSwapError as error:
             self._leave_alone(log, math.inf, f"{error}; the next start of the broker puts its files in order")
         except (CleaningError, OSError) as error:

@@ -51,7 +51,7 @@ class Verification:
     on_read: Callable[[int], None] = lambda size_bytes: None
 
     def run(self) -> Report:
-        """Raises ConfigError for a directory that is none of a broker's, StartError when its metadata is damaged."""
+        """Raises ConfigError for a directory that no broker wrote, StartError when its metadata is damaged."""
         metadata = self._metadata()
         report = Report(
             directory=str(self.directory),

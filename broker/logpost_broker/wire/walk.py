@@ -1,7 +1,7 @@
 """Steps over the bytes of a request, one field each: compiled once per entity class of kio, from its schema.
 
 A step takes the frame, where its field begins, and how many elements the request may still have. It returns where the
-field ends, which has to be just where kio's reader finds that it does.
+field ends, which must be where kio's reader finds its end.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
 
 def machine_id(files: Iterable[Path] = FILES) -> str:
-    """A hash of systemd's id, which is nobody else's to know; empty where there is none, as in many containers."""
+    """A hash of systemd's id, which must stay secret; empty where there is no id, as in many containers."""
     for file in files:
         try:
             text = file.read_text(encoding="ascii").strip()

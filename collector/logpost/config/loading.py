@@ -101,7 +101,7 @@ def _read_toml(file: Path) -> dict[str, object]:
 
 def _key_of(variable: str, text: str) -> str | None:
     """`LOGPOST_BROKER_PORT` → `broker.port`; the empty text for a variable of ours that names no setting; None for one
-    that is none of ours. `LOGPOST_INTERNAL_*` is how the supervisor talks to its children and no setting."""
+    that is not ours. `LOGPOST_INTERNAL_*` is how the supervisor talks to its children and no setting."""
     if not variable.startswith(ENVIRONMENT_PREFIX) or variable.startswith(ENVIRONMENT_PREFIX + "INTERNAL_"):
         return None
     if is_made_by_kubernetes(variable, text):

@@ -11,7 +11,7 @@ import msgspec
 
 
 def unknown(key: str, names: Iterable[str]) -> str:
-    """`key` is none of ours. `names`: those that its table has."""
+    """`key` is no setting. `names`: those that its table has."""
     table, _, name = key.rpartition(".")
     nearest = nearest_name(name, names)
     return f"unknown key {key}" + (f": did you mean {f'{table}.' if table else ''}{nearest}?" if nearest else "")

@@ -61,7 +61,7 @@ class BrokerConfig(Table, frozen=True):
     `uncompressed` leave it as it is."""
     segment_bytes: Positive = 1024 * MIB
     retention_ms: Annotated[int, msgspec.Meta(ge=-1, le=INT64_MAX)] = 14 * DAY_MS
-    """How long topics keep records that say nothing else in their `retention.ms`; -1 is for ever."""
+    """How long topics keep records that say nothing else in their `retention.ms`; -1 is forever."""
     retention_check_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
     """How often to look for expired segments (Kafka's `log.retention.check.interval.ms`)."""
     cleaner_check_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 15.0
@@ -220,7 +220,7 @@ class Config(Table, frozen=True):
     web: WebConfig = WebConfig()
 
     def data_directory(self) -> Path:
-        """Raises ConfigError where it lies in a home directory and there is none."""
+        """Raises ConfigError where it needs a home directory and there is none."""
         try:
             # A file and the environment know no shell that would read the `~`.
             return Path(self.data).expanduser() if self.data else default_data_directory()

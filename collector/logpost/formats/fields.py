@@ -214,7 +214,7 @@ def _remove(document: Document, path: tuple[str, ...]) -> None:
 
 
 def _own_level(document: Document, paths: list[tuple[str, ...]]) -> str:
-    """Take a level that is none of ours out of the document, as it is written."""
+    """Take a level that is not ours out of the document, as it is written."""
     for path in paths:
         value = _at(document, path)
         level = without_colours(value) if isinstance(value, str) else ""

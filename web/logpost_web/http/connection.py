@@ -104,5 +104,5 @@ class Connection(H11Protocol):
 
 
 def connection_class(most: int, request_seconds: float = REQUEST_SECONDS) -> type[Connection]:
-    """What uvicorn makes of each connection (its setting `http`): at most so many at once."""
+    """What uvicorn makes of each connection (its setting `http`); limits how many there are at once."""
     return type("Connection", (Connection,), {"most": most, "request_seconds": request_seconds})

@@ -130,7 +130,7 @@ class Account:
         """Copy what the topics did not give, and forget the rows of before. Then it is time to `begin` again, by what
         the manifest says now."""
         copied = copy_rest(self._store)
-        log.info("the store is rebuilt: %d rows that the topics have no more were copied at the end", copied)
+        log.info("the store is rebuilt: %d rows that the topics no longer have were copied at the end", copied)
 
     def take_commits(self) -> dict[PartitionKey, tuple[int, str]]:
         """Offsets to commit, and for which life of the partition. While the store is refilled none: what was committed

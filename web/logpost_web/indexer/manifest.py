@@ -194,7 +194,7 @@ class Manifest:
                 yield chunk, start, end
 
     def leave(self, chunk: Chunk, rows: int) -> None:
-        """So many rows are left at overtaken offsets of `chunk`; until it is settled."""
+        """How many rows are left at overtaken offsets of `chunk`; until it is settled."""
         self._left[chunk.topic_id, chunk.number] = rows
 
     @property

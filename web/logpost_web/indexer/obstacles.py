@@ -19,7 +19,7 @@ from logpost_web.indexer.raw_log import Fetched, fetch
 from logpost_web.indexer.reading import Reading
 
 STALL_SECONDS = 3.0
-"""A partition that has more, and gives nothing for so long, is looked at."""
+"""The indexer looks at a partition that has more and gives nothing for this long."""
 LONGEST_STALL_SECONDS = 60.0
 """It is looked at again after twice the time, at most this: in a backlog others may come first for long."""
 MAX_FETCHES = 256

@@ -18,7 +18,7 @@ log = logging.getLogger("indexer")
 
 
 def copy_first(store: Store, manifests: Mapping[PartitionKey, Manifest], bounds: Mapping[PartitionKey, Bounds]) -> None:
-    """Copy the rows that the topics have no more: before the rest is read, so that lines that were sent twice are
+    """Copy the rows that the topics no longer have: before the rest is read, so that lines that were sent twice are
     recognised. Raises QueryError."""
     for chunk, (_, highest) in manifest_table.count_rows(store, CHUNK, BEFORE).items():
         topic, topic_id, partition, number = chunk

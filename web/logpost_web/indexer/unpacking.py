@@ -20,7 +20,7 @@ _XERIAL_MAGIC = b"\x82SNAPPY\x00"
 """Of Java's framing of snappy: behind its header, blocks under their lengths."""
 _XERIAL_HEADER_BYTES = 16
 _NO_ROOM = "failed to write whole buffer"
-"""So cramjam says it."""
+"""What cramjam says of it."""
 
 
 class UnpackingError(ValueError):

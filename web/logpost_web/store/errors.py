@@ -12,7 +12,7 @@ GONE = 107
 TIMED_OUT = 159
 """ClickHouse's code of a statement that ran into `max_execution_time`."""
 TOO_LARGE = 396
-"""That of one that ran into `max_result_bytes`."""
+"""The code of a statement that ran into `max_result_bytes`."""
 
 
 class UnopenedError(StartError):

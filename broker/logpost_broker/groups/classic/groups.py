@@ -180,7 +180,7 @@ class ClassicGroups:
             group.move(GroupState.DEAD, group.state_since_ms)
 
     def resume(self, draft: Draft) -> None:
-        """After replay: give every restored member a whole session to be heard of."""
+        """After replay: give every restored member a whole session for its next request."""
         for group in self._groups.values():
             for member in group.members.values():
                 rebalance.watch(group, member, draft)

@@ -1,4 +1,4 @@
-"""SyncGroup, Heartbeat, LeaveGroup, and what happens to members that are not heard of."""
+"""SyncGroup, Heartbeat, LeaveGroup, and what happens to members that send nothing."""
 
 from __future__ import annotations
 

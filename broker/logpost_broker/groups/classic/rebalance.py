@@ -31,7 +31,7 @@ def prepare(group: Group, draft: Draft, limits: GroupLimits) -> None:
 
 
 def complete_when_all_joined(group: Group, draft: Draft) -> None:
-    """Members that were given an id and not heard of since are waited for too, so that consumers which start together
+    """It waits also for members that were given an id and have not come back, so that consumers which start together
     share one rebalance."""
     if not group.is_in(GroupState.PREPARING_REBALANCE) or group.initial_until_ms is not None or group.pending:
         return
@@ -128,7 +128,7 @@ def end(group: Group, draft: Draft) -> None:
 
 
 def watch(group: Group, member: Member, draft: Draft) -> None:
-    """The member was heard of: its session begins again. While a request of it is parked it need not be heard of."""
+    """The member sent something: its session begins again. It need send nothing while a request of it is parked."""
     if member.join_waiter is None and member.sync_waiter is None:
         draft.set_timer(SessionTimer(group.group_id, member.member_id), member.session_timeout_ms)
 

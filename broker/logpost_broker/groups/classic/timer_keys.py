@@ -6,7 +6,7 @@ from logpost_broker.coordinator.timer_keys import GroupTimer, MemberTimer
 
 
 class SessionTimer(MemberTimer):
-    """The member is gone unless it is heard of before."""
+    """The member is gone unless it sends something before."""
 
     __slots__ = ()
 

@@ -6,26 +6,25 @@ from logpost_broker.coordinator.timer_keys import MemberTimer
 
 
 class MemberSessionTimer(MemberTimer):
-    """The member is gone unless it is heard of before."""
+    """The member is gone unless it sends something before."""
 
     __slots__ = ()
 
 
 class RevocationTimer(MemberTimer):
-    """The member is put out of the group unless it has let go what it must by then."""
+    """The member is removed unless it has given up by then what it must."""
 
     __slots__ = ()
 
 
 class RejoinTimer(MemberTimer):
-    """A member of the classic protocol was called back, and is put out of the group unless it has joined by then."""
+    """A member of the classic protocol was called back, and is removed unless it has joined by then."""
 
     __slots__ = ()
 
 
 class MemberSyncTimer(MemberTimer):
-    """A member of the classic protocol has joined, and is put out of the group unless it asks for its assignment by
-    then."""
+    """A member of the classic protocol has joined, and is removed unless it asks for its assignment by then."""
 
     __slots__ = ()
 

@@ -24,7 +24,7 @@ from logpost_broker.metadata.topics_image import TopicsImage
 
 def upgraded(group: Group, image: TopicsImage, now_ms: int) -> list[ConsumerGroupEvent]:
     """The group as it was last agreed on: its generation is the epoch, what its members were assigned they have, and
-    should have. Raises ApiError GROUP_ID_NOT_FOUND for a group that is none of consumers."""
+    should have. Raises ApiError GROUP_ID_NOT_FOUND for a group of another kind."""
     if group.protocol_type != CONSUMER:
         raise ApiError(ErrorCode.group_id_not_found, f"Group {group.group_id} is not a consumer group.")
     try:

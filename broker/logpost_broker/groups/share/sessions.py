@@ -67,7 +67,7 @@ class ShareSessions:
         if session is None:
             raise ApiError(ErrorCode.share_session_not_found, "the member has no share session")
         if epoch not in (session.epoch, FINAL_EPOCH):
-            raise ApiError(ErrorCode.invalid_share_session_epoch, f"epoch {epoch} where {session.epoch} has to be")
+            raise ApiError(ErrorCode.invalid_share_session_epoch, f"expected epoch {session.epoch}, got {epoch}")
         session.epoch = 1 if session.epoch == LAST_EPOCH else session.epoch + 1
         session.used_ms = now_ms
         return session

@@ -6,6 +6,6 @@ from logpost_broker.coordinator.timer_keys import MemberTimer
 
 
 class ShareSessionTimer(MemberTimer):
-    """The member is gone unless it is heard of before."""
+    """The member is gone unless it sends something before."""
 
     __slots__ = ()

@@ -11,7 +11,7 @@ from logpost_broker.groups.streams.topology import InternalTopic, Subtopology, T
 from logpost_broker.metadata.topics_image import TopicsImage
 
 MOST_NAMED = 3
-"""Of a long list of topics so many are named."""
+"""How many topics of a long list are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

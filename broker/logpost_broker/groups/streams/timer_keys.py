@@ -6,13 +6,13 @@ from logpost_broker.coordinator.timer_keys import GroupTimer, MemberTimer
 
 
 class StreamsSessionTimer(MemberTimer):
-    """The member is gone unless it is heard of before."""
+    """The member is gone unless it sends something before."""
 
     __slots__ = ()
 
 
 class StreamsRevocationTimer(MemberTimer):
-    """The member is put out of the group unless it has let go what it must by then."""
+    """The member is removed unless it has given up by then what it must."""
 
     __slots__ = ()
 

@@ -113,7 +113,7 @@ class Publisher:
             self._produce(record.key, record.value, record.acks, record.start, record.end)
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all is acknowledged, at most so long; returns whether it is."""
+        """Wait until all is acknowledged, for a limited time; returns whether it is."""
         deadline = time.monotonic() + seconds
         while self._counts.in_flight and (left := deadline - time.monotonic()) > 0:
             # The client does not linger while it is flushed.

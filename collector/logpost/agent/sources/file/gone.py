@@ -1,4 +1,4 @@
-"""Logs that an earlier run has read and that are nowhere any more, nor what rotation made of them: said once."""
+"""Logs that an earlier run has read and that are gone, also under the names that rotation gives: said once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are held open, at most so many: one that rests is closed for another, and opened again when it changes."""
+"""Files that are held open, up to a limit: one that rests is closed for another, and opened again when it changes."""
 
 from __future__ import annotations
 

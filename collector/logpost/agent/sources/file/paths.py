@@ -18,13 +18,13 @@ class PathRules:
     """The globs of one set of files. `forbidden`: directories that are never read, whatever the globs say."""
 
     def __init__(self, patterns: Iterable[str], exclude: Iterable[str], forbidden: Sequence[Path]) -> None:
-        """Raises ValueError, with the pattern that is none."""
+        """Raises ValueError with the pattern that is malformed."""
         absolute = [_absolute(pattern) for pattern in patterns]
         self._regexes = tuple(_compiled(str(pattern)) for pattern in absolute)
         self._globs = [_fixed_part(pattern) for pattern in absolute]
         self._exclude = tuple(_compiled(pattern) for pattern in exclude)
         self.directories: set[str] = set()
-        """That names were looked for in, the last time."""
+        """Directories in which the last look searched for names."""
         self._forbidden = tuple(f"{directory.absolute()}{os.sep}" for directory in forbidden)
 
     def find(self) -> Iterator[str]:
