@@ -77,8 +77,16 @@ class Appliance:
         return record
 
     def await_total(self, expected: int, query: str = "", seconds: float = SEARCHABLE_SECONDS) -> None:
-        """Until at least `expected` rows match."""
-        await_condition(lambda: self._total_or_minus_one(query) >= expected, f"{expected} rows of {query!r}", seconds)
+        """Until at least `expected` rows match. Fails when no more have come for `seconds`: how long all of them take
+        depends on what else the machine does."""
+        most, since = -1, time.monotonic()
+        while (total := self._total_or_minus_one(query)) < expected:
+            if total > most:
+                most, since = total, time.monotonic()
+            if time.monotonic() - since > seconds:
+                complete = self.get("/api/search", limit=1)["complete"]
+                raise AssertionError(f"{most} of {expected} rows of {query!r}, no more for {seconds} s: {complete}")
+            time.sleep(0.05)
 
     def _total_or_minus_one(self, query: str) -> int:
         try:
