@@ -35,9 +35,10 @@ logpost
   agent.sources.file agent.delivery agent.metrics agent.sources
                      agent.stages config controls errors formats said_once  | clock thread
   agent.sources.journal
-                     agent.delivery agent.sources config formats            | thread process
+                     agent.delivery agent.sources agent.stages config
+                     formats                                                | thread process
   agent.sources      agent.delivery agent.metrics agent.stages
-  agent.stages       agent.delivery agent.metrics formats                   | clock
+  agent.stages       agent.delivery agent.metrics formats
   agent.delivery     agent.metrics config errors formats kafka record
                      said_once                                              | clock thread
   agent.metrics      metrics_server
@@ -135,7 +136,6 @@ logpost_web.http connection own_hosts places
 logpost.agent agent command wake
 logpost.agent.sources.file beside source unseen watch
 logpost.agent.sources.journal source
-logpost.agent.stages limit
 logpost.agent.delivery publish topic
 """
 """In these folders only these files know what the table allows; the others are a pure core."""

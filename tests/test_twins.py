@@ -41,7 +41,7 @@ logpost.agent.sources.file
 logpost.agent.sources.journal
   test_source                         entry position
 logpost.agent.stages
-  test_stream                         event
+  test_stream                         event parse
 logpost.config
   ../test_config                      *
 logpost.formats

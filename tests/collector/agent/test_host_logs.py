@@ -9,7 +9,7 @@ from logpost.agent.host_logs import OWN_LINES_PER_SECOND, host_files
 from logpost.agent.metrics.counts import Counts
 from logpost.agent.sources.file.fingerprint import Fingerprint
 from logpost.agent.sources.file.position import FilePosition
-from logpost.agent.stages.event import Line
+from logpost.agent.stages.event import Event
 from tests.collector.agent.harness import START_NS, Topic
 
 
@@ -28,6 +28,6 @@ def test_own_logs_are_named_and_limited_and_only_they_begin_at_the_beginning(tmp
         id="s", path=str(tmp_path / "log/broker.log"), device=1, inode=1, offset=0, fingerprint=nothing, seen=0
     )
     stream = own.stream(position, Acks(0), topic, counts, START_NS)
-    stream.ship([Line(number, number + 1, "x") for number in range(60)], START_NS)
+    stream.ship([Event(number + 1, "x") for number in range(60)], START_NS)
     assert {record.service for record in topic.records} == {"logpost-broker"}
     assert (len(topic.records), counts.dropped) == (OWN_LINES_PER_SECOND, 60 - OWN_LINES_PER_SECOND)

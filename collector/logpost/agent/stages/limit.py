@@ -1,54 +1,49 @@
-"""A token bucket over lines, and the record that says how many it dropped. Pure: time is passed in."""
+"""The stage that lets a number of lines a second through: a token bucket, and the event that says how many it
+dropped. Pure: time is passed in."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+import datetime
 
 from logpost.agent.delivery.records import NANOSECONDS
+from logpost.agent.metrics.counts import Counts
+from logpost.agent.stages.event import Event
+from logpost.formats import Parsed
 
 
-@dataclass(slots=True, kw_only=True)
-class Drops:
-    """Lines dropped in a row, from the first one's time to the last one's, Unix nanoseconds."""
-
-    lines: int = 0
-    first_ns: int = 0
-    last_ns: int = 0
-
-    def add(self, now_ns: int) -> None:
-        if not self.lines:
-            self.first_ns = now_ns
-        self.lines += 1
-        self.last_ns = now_ns
-
-    def sentence(self, rate: int) -> str:
-        """The message of the record that stands for the dropped lines."""
-        first, last = (
-            time.strftime("%H:%M:%S", time.gmtime(ns // NANOSECONDS)) for ns in (self.first_ns, self.last_ns)
-        )
-        return f"{self.lines} lines dropped by max_lines_per_second = {rate}, {first} to {last} UTC"
-
-
-class RateLimit:
+class Limit:
     """Lets `rate` lines a second through, a second's worth at once."""
 
-    def __init__(self, rate: int, now_ns: int) -> None:
-        self.rate = rate
-        self.drops = Drops()
+    def __init__(self, rate: int, now_ns: int, counts: Counts) -> None:
+        self.dropped = 0
+        """Lines in a row since the last report."""
+        self._rate = rate
+        self._counts = counts
         self._tokens = float(rate)
         self._at_ns = now_ns
+        self._end = self._first_ns = self._last_ns = 0
 
-    def admits(self, now_ns: int) -> bool:
-        """Take a token for one line; False when there is none."""
-        self._tokens = min(self.rate, self._tokens + self.rate * max(0, now_ns - self._at_ns) / NANOSECONDS)
+    def apply(self, event: Event, now_ns: int) -> Event | None:
+        self._tokens = min(self._rate, self._tokens + self._rate * max(0, now_ns - self._at_ns) / NANOSECONDS)
         self._at_ns = now_ns
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+        if self._tokens >= 1:
+            self._tokens -= 1
+            return event
+        if not self.dropped:
+            self._first_ns = now_ns
+        self._end, self._last_ns = event.end, now_ns
+        self.dropped += 1
+        self._counts.dropped += 1
+        return None
 
-    def take_drops(self) -> Drops:
-        """The drops since the last call."""
-        drops, self.drops = self.drops, Drops()
-        return drops
+    def report(self) -> Event:
+        """What stands for the lines that were dropped since the last call."""
+        first, last = (_time_of_day(ns) for ns in (self._first_ns, self._last_ns))
+        said = f"{self.dropped} lines dropped by max_lines_per_second = {self._rate}, {first} to {last} UTC"
+        parsed = Parsed(said, level="warn", attrs={"dropped_lines": self.dropped})
+        self.dropped = 0
+        return Event(self._end, said, parsed=parsed)
+
+
+def _time_of_day(ns: int) -> str:
+    return f"{datetime.datetime.fromtimestamp(ns // NANOSECONDS, datetime.UTC):%H:%M:%S}"

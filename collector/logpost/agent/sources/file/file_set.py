@@ -13,7 +13,9 @@ from logpost.agent.delivery.records import Origin, RecordWriter
 from logpost.agent.metrics.counts import Counts
 from logpost.agent.sources.file.paths import PathRules
 from logpost.agent.sources.file.position import FilePosition
-from logpost.agent.stages.limit import RateLimit
+from logpost.agent.stages.event import Stage
+from logpost.agent.stages.limit import Limit
+from logpost.agent.stages.parse import Parse
 from logpost.agent.stages.stream import Sink, Stream
 from logpost.config import FileSourceConfig
 from logpost.errors import ConfigError
@@ -55,10 +57,11 @@ class FileSet:
             fixed_service=bool(self._config.service or self._prefix),
             file=position.path,
         )
-        rate = self._config.max_lines_per_second
-        limit = RateLimit(rate, now_ns) if rate else None
-        parser = LineParser(self._zone)
-        return Stream(RecordWriter(origin), acks=acks, parser=parser, limit=limit, sink=sink, counts=counts)
+        stages: list[Stage] = []
+        if rate := self._config.max_lines_per_second:
+            stages.append(Limit(rate, now_ns, counts))  # first: what is dropped need not be read
+        stages.append(Parse(LineParser(self._zone), counts))
+        return Stream(RecordWriter(origin), acks=acks, stages=stages, sink=sink)
 
 
 def zone(name: str) -> datetime.tzinfo:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from logpost.agent.stages.event import Line, Mark
+from logpost.agent.stages.event import Event, Mark
 
 
 class Split(msgspec.Struct, frozen=True):
@@ -16,7 +16,7 @@ class Split(msgspec.Struct, frozen=True):
     what lies between was skipped and counts to the next line. `mid_line`: `read` is inside a line already shipped in
     part."""
 
-    lines: list[Line]
+    lines: list[Event]
     read: int
     claimed: int
     mid_line: bool
@@ -40,7 +40,7 @@ def split(data: bytes, *, at: int, claimed: int, mid_line: bool, limit: int, fin
 
 class _Cutter:
     def __init__(self, claimed: int, mid_line: bool, limit: int) -> None:
-        self.lines: list[Line] = []
+        self.lines: list[Event] = []
         self.claimed = claimed
         self.mid_line = mid_line
         self._limit = limit
@@ -57,7 +57,7 @@ class _Cutter:
         for text in body.decode("ascii").split("\n")[:-1]:
             end = at + len(text) + 1
             if text and text[0] not in "\r\0" and len(text) <= limit and not self.mid_line:
-                append(Line(self.claimed, end, text[:-1] if text[-1] == "\r" else text))
+                append(Event(end, text[:-1] if text[-1] == "\r" else text))
                 self.claimed = end
             else:
                 self.line(text.encode(), at, ended=True)
@@ -93,7 +93,7 @@ class _Cutter:
         except UnicodeDecodeError:
             text = raw.decode(errors="replace")
             marks |= Mark.INVALID_UTF8
-        self.lines.append(Line(self.claimed, end, text, marks))
+        self.lines.append(Event(end, text, marks))
         self.claimed = end
         self.mid_line = True
 

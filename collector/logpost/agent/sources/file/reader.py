@@ -16,7 +16,7 @@ from logpost.agent.sources.file.fingerprint import HEAD_BYTES, TAIL_BYTES, Finge
 from logpost.agent.sources.file.lines import split
 from logpost.agent.sources.file.opening import open_log
 from logpost.agent.sources.file.position import FilePosition
-from logpost.agent.stages.event import Line, Mark
+from logpost.agent.stages.event import Event, Mark
 from logpost.agent.stages.stream import Stream
 
 CHUNK_BYTES = 256 * 1024
@@ -167,7 +167,7 @@ class FileReader:
         """No name leads to the file."""
         return self.is_open and os.fstat(self._fd).st_nlink == 0
 
-    def read(self) -> list[Line]:
+    def read(self) -> list[Event]:
         """The whole lines of the next chunk. Raises FileReplacedError."""
         cut = self.position.cut
         stop = cut if cut > self.read_to else None
@@ -202,7 +202,7 @@ class FileReader:
         self._advance(data, read)
         return lines
 
-    def remainder(self) -> list[Line]:
+    def remainder(self) -> list[Event]:
         """The line that had no newline yet when the file's bytes went away."""
         found = split(
             self.rest,

@@ -24,6 +24,8 @@ from logpost.agent.delivery.records import Origin, RecordWriter
 from logpost.agent.sources.journal.entry import Entry, decode, entries_between, read_entry, text
 from logpost.agent.sources.journal.position import JournalPosition
 from logpost.agent.sources.source import SourceContext
+from logpost.agent.stages.event import Event
+from logpost.agent.stages.stream import Stream
 from logpost.config import JournalSourceConfig
 from logpost.formats import LineParser
 
@@ -88,8 +90,7 @@ class JournalSource:
         self._retry_at = 0.0
         self._retry_seconds = FIRST_RETRY_SECONDS
         self._read_to = ""
-        self._acks = Acks(saved.entries if saved else 0)
-        self._writer = self._records_of(saved.id) if saved else None
+        self._stream = self._stream_at(saved) if saved else None
         self.is_off = shutil.which("journalctl") is None
         if self.is_off:
             self._log.warning("journalctl is not there: the journal is not read")
@@ -133,9 +134,12 @@ class JournalSource:
         """Nothing is held back."""
 
     def position(self, now_s: int) -> msgspec.Raw | None:
-        while self._unacknowledged and self._unacknowledged[0][0] <= self._acks.acknowledged:
-            entries, cursor = self._unacknowledged.popleft()
-            assert self._position is not None
+        while self._unacknowledged:
+            assert self._position is not None and self._stream is not None
+            entries, cursor = self._unacknowledged[0]
+            if entries > self._stream.acks.acknowledged:
+                break
+            self._unacknowledged.popleft()
             self._position = JournalPosition(id=self._position.id, cursor=cursor, entries=entries)
         return msgspec.Raw(msgspec.json.encode(self._position)) if self._position is not None else None
 
@@ -151,18 +155,16 @@ class JournalSource:
         if self._position is None:
             self._position = JournalPosition(id=self._context.new_id(), cursor=cursor, entries=0)
             self._context.save()
-        if self._writer is None:
-            self._acks = Acks(0)
-            self._writer = self._records_of(self._position.id)
+        if self._stream is None:
+            self._stream = self._stream_at(self._position)
         self._read_to = cursor
-        start, end = self._acks.sent, self._acks.sent + 1
+        end = self._stream.acks.sent + 1
         self._unacknowledged.append((end, cursor))
         read = read_entry(entry, self._parse, now_ns)
         if self._gap is not None:
             read.attrs[LOST] = "unknown" if self._gap.count is None else self._gap.count
             self._gap = None
-        value = self._writer.encode(read, start, end, now_ns)
-        self._context.sink.send(self._writer.key, value, self._acks, start, end)
+        self._stream.ship([Event(end, read.message, parsed=read)], now_ns)
 
     def _miss(self, gap: _Gap) -> None:
         """Said, counted, and told by the next record."""
@@ -177,9 +179,10 @@ class JournalSource:
             gap.goes_on,
         )
 
-    def _records_of(self, stream: str) -> RecordWriter:
-        origin = Origin(stream=stream, host=self._host, service="journal", fixed_service=False, file="journal")
-        return RecordWriter(origin)
+    def _stream_at(self, position: JournalPosition) -> Stream:
+        """Without stages: what an entry says is known when it is read."""
+        origin = Origin(stream=position.id, host=self._host, service="journal", fixed_service=False, file="journal")
+        return Stream(RecordWriter(origin), acks=Acks(position.entries), stages=(), sink=self._context.sink)
 
     def _start(self) -> None:
         # Not `--after-cursor`: where the cursor's own entry was vacuumed, that skips the first one that is still there.
@@ -243,7 +246,7 @@ class JournalSource:
         elif self._position is not None:
             # The journal that the cursor names is gone: what is there now is another stream.
             self._log.warning("the journal is read again from %s: %s", self._since, end.remark)
-            self._position, self._writer = None, None
+            self._position, self._stream = None, None
             self._unacknowledged.clear()
             return
         else:
