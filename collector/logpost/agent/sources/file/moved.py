@@ -53,6 +53,8 @@ class MovedFiles:
         self._saved_ns = saved_ns
         self._is_met = is_met
         self._logs = {str(log.path): log for log in reversed(logs)}
+        self._left_in: set[tuple[Path, Path]] = set()
+        """(directory, name of a log) where rotation did leave what it made of the log."""
 
     def __iter__(self) -> Iterator[Missed]:
         """Inodes are surer than bytes, and bytes surer than names and times."""
@@ -71,6 +73,7 @@ class MovedFiles:
                         missed = look(path, status, homes)
                         if missed is not None:
                             found.add(path)
+                            self._left_in.add((directory, missed.log.name))
                             yield missed
 
     def _files_in(self, directory: Path, names: set[str], inodes: set[int]) -> list[_File]:
@@ -103,13 +106,16 @@ class MovedFiles:
         return None
 
     def _by_time(self, path: Path, status: os.stat_result, homes: Sequence[Path]) -> Missed | None:
-        """Begun and rotated while the agent was not running, in a directory that has no such log of its own."""
+        """Begun and rotated while the agent was not running, beside another file of its log. A directory that has none
+        may be that of another program, whose log has the same name."""
         is_new = status.st_size and self._saved_ns is not None and status.st_mtime_ns >= self._saved_ns
         if not is_new or not _came_since(self._saved_ns, status) or self._known.has_packed(status):
             return None
         names = {name for home in homes for name in originals(str(home / path.name))}
         logs = [self._logs[name] for name in names if name in self._logs]
-        if len(logs) != 1 or _is_explained(path) or not logs[0].file_set.rules.allows(str(path)):
+        if len(logs) != 1 or (path.parent, logs[0].name) not in self._left_in or _is_explained(path):
+            return None
+        if not logs[0].file_set.rules.allows(str(path)):
             return None
         return Missed(path, status, logs[0], None)
 

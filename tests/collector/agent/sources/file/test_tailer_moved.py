@@ -104,6 +104,22 @@ def test_copies_and_logs_of_others_around_are_not_read(host: Host, log: Path) ->
     assert_each_once(host, numbered(0, 25), "new\n")
 
 
+def test_a_rotated_log_of_others_is_not_taken_for_one_that_is_gone(host: Host, log: Path) -> None:
+    """Its name alone, in a directory where nothing that was read is found, says nothing."""
+    append(log, numbered(0, 20))
+    host.read()
+    host.stop()
+    log.unlink()
+    for directory in (log.parent / "other", log.parent.parent / "other"):
+        directory.mkdir()
+        append(directory / "app.log.1", "other's\n")
+        (directory / "circle").symlink_to(directory)
+    (log.parent / "circle").symlink_to(log.parent)
+    append(log, "new\n")
+    host.read()
+    assert_each_once(host, numbered(0, 20), "new\n")
+
+
 @pytest.mark.parametrize("ending", ["", *PACKERS])
 def test_a_short_log_under_an_odd_name(host: Host, log: Path, ending: str) -> None:
     """Beside another log that begins otherwise, and a file that is not of a log."""
