@@ -1,1 +1,1 @@
-"""What happens to a line between its source and its delivery. Pure: no IO, no clock."""
+"""What happens to a line between its source and its delivery, a file for each step. Pure: no IO, no clock."""
