@@ -36,6 +36,8 @@ TURN_ENTRIES = 1000
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 30.0
 POLL_SECONDS = 0.2
+CURSOR_REFUSED = "Failed to seek to cursor"
+"""What journalctl says of a cursor that no journal can have."""
 LOST = "lost_entries"
 """The attribute of the first record behind entries that the journal deleted before they were read: how many."""
 
@@ -241,10 +243,10 @@ class JournalSource:
         self._thread = None
         if end.entries:
             self._retry_seconds = FIRST_RETRY_SECONDS
-        elif self._read_to:
+        elif self._read_to or (self._position is not None and not end.remark.startswith(CURSOR_REFUSED)):
             self._retry_seconds = min(2 * self._retry_seconds, LONGEST_RETRY_SECONDS)
         elif self._position is not None:
-            # The journal that the cursor names is gone: what is there now is another stream.
+            # What is there now is another stream.
             self._log.warning("the journal is read again from %s: %s", self._since, end.remark)
             self._position, self._stream = None, None
             self._unacknowledged.clear()

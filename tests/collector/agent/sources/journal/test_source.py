@@ -315,6 +315,24 @@ def test_a_cursor_of_another_journal_begins_a_new_stream(journald: Journald, rea
     assert range_of(journal.topic.records[0]) == Src(id="new", start=0, end=1)
 
 
+@pytest.mark.parametrize("reason", ["Failed to open journal: Too many open files", ""])
+def test_a_journal_that_cannot_be_opened_for_now_is_read_on(
+    journald: Journald, reading: Start, caplog: pytest.LogCaptureFixture, reason: str
+) -> None:
+    """From its start on it would be shipped twice."""
+    journald.write(3)
+    (journald.directory / "refuse").write_text(reason)
+    journal = reading(JournalPosition(id="old", cursor="c0", entries=1))
+    journal.until(lambda: "journalctl ended" in caplog.text)
+    assert journal.position() == JournalPosition(id="old", cursor="c0", entries=1)
+    (journald.directory / "refuse").unlink()
+    journal.count(2, now=1000.0)
+    assert [range_of(record) for record in journal.topic.records] == [
+        Src(id="old", start=1, end=2),
+        Src(id="old", start=2, end=3),
+    ]
+
+
 def test_without_journalctl_there_is_one_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reading: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
