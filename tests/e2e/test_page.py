@@ -143,10 +143,10 @@ def test_what_an_answer_lacks_is_said_in_words(page: Browser) -> None:
     begin = "Nothing has arrived since logpost started"
     assert page.run(f"return (async () => {{{script}}})()") == [
         [False, begin, ""],
-        [True, f"{begin}, but for 1,234 lines that are lost", "1,234 lines (store: lost)"],
+        [True, f"{begin}, except for 1,234 lines that are lost", "1,234 lines (store: lost)"],
         [
             True,
-            f"{begin}, but for 5 records that could not be indexed and 1,234 lines that are lost",
+            f"{begin}, except for 5 records that could not be indexed and 1,234 lines that are lost",
             "logs-1, offsets 4 to 8: a damaged batch\n1,234 lines (store: lost)",
         ],
     ]

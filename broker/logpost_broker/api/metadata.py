@@ -5,7 +5,7 @@
 - v5: offline replicas. v7: leader epoch. v8: authorized operations; those of the cluster only until v10, asked or not
 - v9: flexible. v10: topic ids. v12: topics asked by id. v13: a top-level error
 
-An unknown topic is created on first use (`broker.auto_create_topics`), and is there when the answer leaves, but for
+An unknown topic is created on first use (`broker.auto_create_topics`), and is there when the answer leaves, except for
 those above `TOPICS_ON_FIRST_USE`: clients ask again for these. Each hundred topics is a write to the disk, and others
 are served meanwhile.
 

@@ -22,7 +22,7 @@ export function completeness({ indexed_until: until, behind, stepped_over: stepp
   const lacking = [];
   if (unread) lacking.push(`${count(unread, "record")} that could not be indexed`);
   if (lost) lacking.push(`${count(lost, "line")} that ${lost === 1 ? "is" : "are"} lost`);
-  return said.join(". ") + (lacking.length ? `, but for ${lacking.join(" and ")}` : "");
+  return said.join(". ") + (lacking.length ? `, except for ${lacking.join(" and ")}` : "");
 }
 
 /** Each gap on a line of its own. */
