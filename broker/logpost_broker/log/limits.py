@@ -22,6 +22,6 @@ MAX_RECORD_HEADERS = PIECE_BYTES // 2
 
 MAX_PRODUCERS_OF_PARTITION = 10_000
 """Idempotent producers that one partition remembers: 400 bytes each, 1,100 with five batches. A new one makes it forget
-the tenth that was silent for longest, as if its day were over."""
+the tenth that was silent for longest, as if its day were over, but for those in a transaction."""
 MAX_PRODUCERS = 500_000
 """The same for all partitions (`upkeep/producer_expiration.py`)."""

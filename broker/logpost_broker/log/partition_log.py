@@ -140,7 +140,7 @@ class PartitionLog:
         except OSError as error:
             self.note_failed_write(error)
             raise ApiError(ErrorCode.kafka_storage_error, f"the log cannot be written: {error.strerror}") from error
-        self.producers.record(header, now_ms)
+        self.producers.record(header, now_ms, self.transactions.open)
         self.transactions.see(header, batch)
         self.next_offset = header.last_offset + 1
         self._appended_bytes += header.size_bytes
@@ -194,7 +194,7 @@ class PartitionLog:
         that a later recovery reads only from here. Raises OSError, and then the next job includes the same."""
         if checkpoint:
             self.active.seal()
-            self.producers.expire(now_ms)
+            self.producers.expire(now_ms, self.transactions.open)
             segments = {*self._unsynced, *self._rolled, self.active}
             files = duplicates([file for segment in segments for file in segment.files()])
             self._rolled = []

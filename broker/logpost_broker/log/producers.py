@@ -10,8 +10,9 @@ all, so that a restart forgets no duplicate. What stands behind Kafka's part, un
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from crc32c import crc32c
 from kio.schema.errors import ErrorCode
@@ -59,6 +60,7 @@ class ProducerStates:
 
     def __init__(self) -> None:
         self._producers: dict[int, Producer] = {}
+        """In the order of their last batches or markers: the same after a restart, which has no times of theirs."""
         self._forgotten = 0
 
     def __iter__(self) -> Iterator[tuple[int, Producer]]:
@@ -102,16 +104,17 @@ class ProducerStates:
                 f"producer {header.producer_id} sent sequence {header.base_sequence}, expected {expected}",
             )
 
-    def record(self, header: BatchHeader, now_ms: int) -> None:
+    def record(self, header: BatchHeader, now_ms: int, in_transaction: Container[int] = ()) -> None:
         """Note a batch that is in the log under its final offsets. A marker, which the broker writes, has no sequence,
-        and an epoch that fences what is older (KIP-890)."""
+        and an epoch that fences what is older (KIP-890). A new producer never takes the place of one
+        `in_transaction`."""
         if header.attributes & CONTROL:
-            self._fence(header, now_ms)
+            self._fence(header, now_ms, in_transaction)
         if not has_sequence(header):
             return
-        producer = self._producers.get(header.producer_id)
-        if producer is None or producer.epoch != header.producer_epoch:
-            producer = self._new(header)
+        producer = self._latest(header, in_transaction)
+        if producer.epoch != header.producer_epoch:
+            producer = self._producers[header.producer_id] = Producer(header.producer_epoch)
         producer.batches.append(
             ProducedBatch(
                 base_sequence=header.base_sequence,
@@ -123,17 +126,20 @@ class ProducerStates:
         )
         del producer.batches[:-BATCHES_KEPT]
 
-    def _fence(self, header: BatchHeader, now_ms: int) -> None:
-        producer = self._producers.get(header.producer_id)
-        if producer is None or producer.epoch < header.producer_epoch:
-            producer = self._new(header)
+    def _fence(self, header: BatchHeader, now_ms: int, in_transaction: Container[int]) -> None:
+        producer = self._latest(header, in_transaction)
+        if producer.epoch < header.producer_epoch:
+            producer = self._producers[header.producer_id] = Producer(header.producer_epoch)
         producer.marked_ms = now_ms
 
-    def _new(self, header: BatchHeader) -> Producer:
-        """Of a batch by a producer, or an epoch, that is not known."""
-        if len(self._producers) >= MAX_PRODUCERS_OF_PARTITION and header.producer_id not in self._producers:
-            self.keep_newest(MAX_PRODUCERS_OF_PARTITION * 9 // 10)
-        producer = self._producers[header.producer_id] = Producer(header.producer_epoch)
+    def _latest(self, header: BatchHeader, in_transaction: Container[int]) -> Producer:
+        """Who sent a batch, which may be somebody new, at the end of the order."""
+        producer = self._producers.pop(header.producer_id, None)
+        if producer is None:
+            producer = Producer(header.producer_epoch)
+            if len(self._producers) >= MAX_PRODUCERS_OF_PARTITION:
+                self.keep_newest(MAX_PRODUCERS_OF_PARTITION * 9 // 10, in_transaction)
+        self._producers[header.producer_id] = producer
         return producer
 
     def last_offsets(self) -> dict[int, int]:
@@ -144,23 +150,22 @@ class ProducerStates:
             if producer.batches
         }
 
-    def expire(self, now_ms: int) -> None:
+    def expire(self, now_ms: int, in_transaction: Container[int] = ()) -> None:
         """Forget producers that were silent for a day."""
         silent = [
             producer_id
             for producer_id, producer in self._producers.items()
-            if producer.seen_ms < now_ms - EXPIRATION_MS
+            if producer.seen_ms < now_ms - EXPIRATION_MS and producer_id not in in_transaction
         ]
         for producer_id in silent:
             del self._producers[producer_id]
 
-    def keep_newest(self, count: int) -> None:
+    def keep_newest(self, count: int, in_transaction: Container[int] = ()) -> None:
         """Forget those that were silent for longest, where there are more."""
-        if len(self._producers) > count:
-            oldest_first = sorted(self._producers, key=lambda producer_id: self._producers[producer_id].seen_ms)
-            for producer_id in oldest_first[: len(oldest_first) - count]:
-                del self._producers[producer_id]
-                self._forgotten += 1
+        spare = (producer_id for producer_id in self._producers if producer_id not in in_transaction)
+        for producer_id in [*islice(spare, max(0, len(self) - count))]:
+            del self._producers[producer_id]
+            self._forgotten += 1
 
     def take_forgotten(self) -> int:
         """How many were forgotten before their day was over, since this was last asked."""
@@ -202,7 +207,6 @@ class ProducerStates:
                 sequence_after(last_sequence, -delta), last_sequence, last_offset - delta, last_offset, arrived_ms
             )
             producer.batches.append(batch)
-        states.keep_newest(MAX_PRODUCERS_OF_PARTITION)
         return states, transactions
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from logpost_broker.log.batch import CONTROL, BatchHeader
 from logpost_broker.log.leader_epochs import CHECKPOINT, LeaderEpochs
+from logpost_broker.log.limits import MAX_PRODUCERS_OF_PARTITION
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.segment import Segment
@@ -237,7 +238,7 @@ def _cut(log: PartitionLog, number: int, end: int) -> None:
 def _restore_producers(log: PartitionLog, now_ms: int) -> None:
     """From the newest snapshot that the log reaches and the batches after it, whose leader epochs may be in no file."""
     for header in log.headers_from(_load_snapshot(log)):
-        log.producers.record(header, now_ms)
+        log.producers.record(header, now_ms, log.transactions.open)
         if header.last_offset >= log.log_start_offset:  # nobody reads what is below, nor has to pass over it
             is_marker = header.attributes & CONTROL
             batch = log.read(header.base_offset, header.size_bytes, up_to_end=True) if is_marker else b""
@@ -265,6 +266,7 @@ def _load_snapshot(log: PartitionLog) -> int:
         try:
             producers, saved = ProducerStates.from_snapshot(log.files.read_bytes(log.directory / name) or b"")
             log.producers, log.transactions = producers, PartitionTransactions.from_saved(saved)
+            producers.keep_newest(MAX_PRODUCERS_OF_PARTITION, log.transactions.open)
         except ValueError as error:
             logger.warning("%s: %s; reading the log instead", log.directory / name, error)
             continue

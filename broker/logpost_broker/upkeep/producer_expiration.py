@@ -44,8 +44,8 @@ class ProducerExpiration:
         """Forget those that were silent for a day, and for longest where there are more than there may be."""
         level = level_of((len(log.producers) for log in self._partitions.logs), self._most)
         for number, log in enumerate(self._partitions.logs):
-            log.producers.expire(self._partitions.now_ms())
-            log.producers.keep_newest(level)
+            log.producers.expire(self._partitions.now_ms(), log.transactions.open)
+            log.producers.keep_newest(level, log.transactions.open)
             forgotten = log.producers.take_forgotten()
             if forgotten:
                 self._partitions.metrics.logs.forgotten_producers.inc(forgotten)

@@ -147,13 +147,3 @@ def test_one_that_goes_on_is_never_forgotten() -> None:
         assert len(log.states) <= MAX_PRODUCERS_OF_PARTITION
     assert log.send(30, producer_id=-7) is not ErrorCode.out_of_order_sequence_number
     assert log.send(32, producer_id=-7) is ErrorCode.out_of_order_sequence_number
-
-
-def test_no_more_come_back_from_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a release that had no limit, or had another."""
-    log = Log()
-    many(0, 20, log)
-    saved = log.states.snapshot()
-    monkeypatch.setattr("logpost_broker.log.producers.MAX_PRODUCERS_OF_PARTITION", 10)
-    states, _ = ProducerStates.from_snapshot(saved)
-    assert [producer_id for producer_id, _ in states] == [*range(10, 20)]
