@@ -36,19 +36,19 @@ async def create_topics(node: Node, request: CreateTopicsRequest, context: Reque
     asked = Counter(topic.name for topic in request.topics)
     outcomes: dict[str, Topic | ApiError] = {}
     wanted = []
-    async for topic in node.turns.each(request.topics):
-        try:
-            node.partitions.require_running()
-            if asked[topic.name] > 1:
-                raise ApiError(ErrorCode.invalid_request, f"topic '{topic.name}' is asked for more than once")
-            one = _wanted(node, topic)
-            if request.validate_only:
-                outcomes[one.name] = node.partitions.topics.new(one)
-            else:
-                wanted.append(one)
-        except ApiError as error:
-            outcomes[topic.name] = without_traces(error)
     with context.in_order():
+        async for topic in node.turns.each(request.topics):
+            try:
+                node.partitions.require_running()
+                if asked[topic.name] > 1:
+                    raise ApiError(ErrorCode.invalid_request, f"topic '{topic.name}' is asked for more than once")
+                one = _wanted(node, topic)
+                if request.validate_only:
+                    outcomes[one.name] = node.partitions.topics.new(one)
+                else:
+                    wanted.append(one)
+            except ApiError as error:
+                outcomes[topic.name] = without_traces(error)
         outcomes |= await node.partitions.create_topics(wanted)
     results = [_result(node, name, outcomes[name], request.validate_only) async for name in node.turns.each(asked)]
     return CreateTopicsResponse(throttle_time=NO_THROTTLE, topics=tuple(results))

@@ -40,11 +40,11 @@ class _Asked(NamedTuple):
 @handles(DeleteTopicsRequest, DeleteTopicsResponse, lift=[Adapted("topics", until=5, value=_states)])
 async def delete_topics(node: Node, request: DeleteTopicsRequest, context: RequestContext) -> DeleteTopicsResponse:
     asked: dict[Hashable, _Asked] = {}
-    async for state in node.turns.each(request.topics):
-        topic = _known(node, state)
-        key = (state.name, state.topic_id) if topic is None else topic.id
-        asked.setdefault(key, _Asked(topic, [])).states.append(state)
     with context.in_order():
+        async for state in node.turns.each(request.topics):
+            topic = _known(node, state)
+            key = (state.name, state.topic_id) if topic is None else topic.id
+            asked.setdefault(key, _Asked(topic, [])).states.append(state)
         outcomes = await node.partitions.change_topics([*asked.values()], partial(_delete, node))
     responses = await node.turns.map(_response, zip(asked.values(), outcomes, strict=True))
     return DeleteTopicsResponse(throttle_time=NO_THROTTLE, responses=responses)

@@ -75,11 +75,9 @@ async def _create_missing(
 ) -> dict[str, ApiError]:
     """Create the topics that are not there; returns why some could not be. At the limit of partitions, clients
     are to ask again, as for one that somebody else makes."""
-    missing = [name async for asked in node.turns.each(wanted) if (name := _missing(node, asked)) is not None]
-    if not missing:
-        return {}
     partitions = node.partitions.config.num_partitions
     with context.in_order():
+        missing = [name async for asked in node.turns.each(wanted) if (name := _missing(node, asked)) is not None]
         outcomes = await node.partitions.create_topics(
             [NewTopic(name, partitions) for name in missing[:TOPICS_ON_FIRST_USE]]
         )

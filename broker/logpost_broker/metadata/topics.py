@@ -112,7 +112,8 @@ class TopicRegistry:
         check_name(wanted.name)
         if wanted.name in self._by_name:
             raise ApiError(ErrorCode.topic_already_exists, f"topic '{wanted.name}' already exists")
-        check_collision(wanted.name, self._by_plain_name)
+        if not wanted.internal:  # without which nobody can commit
+            check_collision(wanted.name, self._by_plain_name)
         if wanted.partitions < 1:
             raise ApiError(ErrorCode.invalid_partitions, "a topic has 1 partition or more")
         if wanted.partitions > MAX_PARTITIONS:

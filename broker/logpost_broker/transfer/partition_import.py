@@ -145,7 +145,7 @@ class PartitionImport:
             found.highest_producer_id = max(found.highest_producer_id, header.producer_id)
         found.transactions.see(header, batch)
         if not header.attributes & CONTROL:  # these have no sequence
-            found.producers.record(header, header.max_timestamp)
+            found.producers.record(header, header.max_timestamp, found.transactions.open)
 
     def _name(self, place: str, header: BatchHeader, reason: str) -> None:
         self._unreadable += 1

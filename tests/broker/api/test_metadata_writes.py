@@ -136,6 +136,7 @@ CHANGES: dict[str, Change] = {
     "alter users": ("alter_user_scram_credentials", "upsertions", _password, "results"),
     "delete topics": ("delete_topics", "topics", _deletion, "responses"),
 }
+ANSWERS = {api: answers for api, _, _, answers in CHANGES.values()} | {"metadata": "topics"}
 REFUSED = {
     "create topics": ErrorCode.invalid_topic_exception,
     "create partitions": ErrorCode.unknown_topic_or_partition,
@@ -253,3 +254,28 @@ def test_what_a_client_sends_behind_a_change_finds_it_made(shared_broker: Broker
             ErrorCode.none,
             ErrorCode.unknown_topic_or_partition,
         ]
+
+
+def test_also_what_is_sent_while_a_long_change_is_still_looked_at(
+    shared_broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others are served between any two of its topics."""
+    monkeypatch.setattr("logpost_broker.turns.STEP_SECONDS", -1.0)
+    first, last, used = names = ["looked-at-first", "looked-at-last", "looked-at-when-used"]
+    asked = [{"name": one} for one in names]
+    ahead: list[tuple[str, int, dict[str, Any]]] = [
+        ("create_topics", 7, {"topics": [_topic(0, False) | {"name": one} for one in (first, last)]}),
+        ("create_partitions", 3, {"topics": [{"name": last, "count": 2, "assignments": None}]}),
+        ("metadata", 12, {"topics": asked, "allow_auto_topic_creation": True}),
+        ("create_partitions", 3, {"topics": [{"name": used, "count": 2, "assignments": None}]}),
+        ("delete_topics", 6, {"topics": [{"name": one, "topic_id": None} for one in names]}),
+        ("create_topics", 7, {"topics": [_topic(0, False) | {"name": last}]}),
+        ("delete_topics", 6, {"topics": [{"name": last, "topic_id": None}]}),
+    ]
+    with WireClient(shared_broker.port) as client:
+        for api, version, values in ahead:
+            client.send(api, version, values)
+        answers = [client.receive() for _ in ahead]
+    lists = (getattr(answer, ANSWERS[api]) for answer, (api, *_) in zip(answers, ahead, strict=True))
+    codes = [each.error_code for answered in lists for each in answered]
+    assert codes == [ErrorCode.none] * 12

@@ -53,6 +53,19 @@ def test_more_partitions_are_refused_until_some_are_gone(tmp_path: Path, caplog:
         assert [one.error_code for one in found.coordinators] == [ErrorCode.none]
 
 
+def test_no_topic_of_a_client_stands_in_the_way_of_the_brokers_own(tmp_path: Path) -> None:
+    """Each of two names that a monitoring tool would confuse is refused where the other is, but for these."""
+    with Broker(BrokerConfig(port=0, metrics_port=0), tmp_path) as broker, WireClient(broker.port) as client:
+        assert create(client, "__consumer.offsets")[0].error_code is ErrorCode.none
+        commit = {"topics": [{"name": "__consumer.offsets", "partitions": [{"committed_offset": 1}]}]}
+        fields = {"group_id": "g", "generation_id_or_member_epoch": -1, "member_id": ""}
+        answer = client.call("offset_commit", 8, fields | commit)
+        assert answer.topics[0].partitions[0].error_code is ErrorCode.none
+    with Broker(BrokerConfig(port=0, metrics_port=0), tmp_path) as broker, WireClient(broker.port) as client:
+        client.call("delete_topics", 6, {"topics": [{"name": "__consumer.offsets"}]})
+        assert first_used(client, "__consumer_offsets") == [ErrorCode.none]
+
+
 def test_what_is_there_stays_above_a_lower_limit(tmp_path: Path) -> None:
     with Broker(BrokerConfig(port=0, metrics_port=0), tmp_path) as broker, WireClient(broker.port) as client:
         create(client, "a", num_partitions=4)

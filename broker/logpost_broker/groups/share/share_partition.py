@@ -112,7 +112,7 @@ class SharePartition:
     ) -> list[Acquired]:
         """Give a member what is free of these record batches, given as their first and last offsets. At most
         `max_records`; unless `strict`, up to the end of the batch that the last of them is in, so that no batch is sent
-        twice that has less than `MAX_ACQUIRED`. Never more than that."""
+        twice that has less than `MAX_ACQUIRED`. Of the last run never more than that."""
         if not readable:
             return []
         last_readable = readable[-1][1]
