@@ -73,6 +73,10 @@ def test_files_that_a_folder_names_exist() -> None:
     assert {name for name in said if not is_in_a_package(name)} == set()
 
 
+def test_every_module_says_what_it_is() -> None:
+    assert [name for name, file in modules().items() if not docstring(file)] == []
+
+
 def paths_in(text: str) -> set[str]:
     return set(re.findall(r"`([a-z_/]+\.(?:py|lark)|(?:[a-z_]+/)+)`", text))
 

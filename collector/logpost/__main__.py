@@ -1,3 +1,5 @@
+"""`python -m logpost` is the command `logpost`."""
+
 import sys
 
 from logpost.cli import main
