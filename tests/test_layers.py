@@ -130,7 +130,7 @@ logpost_broker.api fetch log_dirs produce share_fetch
 logpost_broker.log compression unpacking
 logpost_broker.metadata metadata_file
 logpost_web.store gate embedded store
-logpost_web.indexer indexer probe raw_log received source tries
+logpost_web.indexer indexer probe raw_log received source topics tries
 logpost_web.api queries services
 logpost_web.http connection own_hosts places
 logpost.agent agent command wake

@@ -1,15 +1,13 @@
 """The identity of the store's member of the group, and what it asks."""
 
 import time
-from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer
 
 from logpost.config import Config, KafkaConfig
 from logpost_broker import Broker
-from logpost_web.indexer import source
 from logpost_web.indexer.source import FencedError, Source
 
 
@@ -24,15 +22,6 @@ def test_an_identity_that_was_damaged_is_made_again(tmp_path: Path, content: byt
     made = identity(tmp_path)
     assert made.startswith("indexer-")
     assert identity(tmp_path) == made
-
-
-def test_a_request_that_the_client_says_nothing_of_is_as_one_that_nobody_answered(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The client's own limit and ours end at the same time: whichever is first, the indexer tries again."""
-    monkeypatch.setattr(source, "REQUEST_SECONDS", 0.01)
-    with pytest.raises(KafkaException, match="_TIMED_OUT"):
-        source.outcome(Future())
 
 
 def test_another_with_its_identity_is_noticed_whatever_comes_with_the_news(tmp_path: Path, broker: Broker) -> None:

@@ -274,7 +274,7 @@ class Indexer:
         self._give_up()
         begins: dict[PartitionKey, int] = {}
         if partitions and not self._tries.until_done(
-            lambda: begins.update(self._account.begin(self._source.bounds(partitions), self._source.current_ids))
+            lambda: begins.update(self._account.begin(self._source.bounds(partitions), self._source.topics.ids))
         ):
             return None
         if partitions and self._account.is_whole:

@@ -100,7 +100,7 @@ class Passage:
             return True
         found = self._obstacles.at(key, reading.expected, said)
         if found is None and said:
-            start, end = self._source.bounds_of(key)
+            start, end = self._source.topics.bounds_of(key)
             if reading.expected < start:
                 found = reading.expected, start, RETENTION
             elif reading.expected > end:
@@ -118,7 +118,7 @@ class Passage:
         """Name what of the gaps is not as it must be; False when the broker could not be asked: ask it
         again."""
         try:
-            compacted = self._source.are_compacted({topic for topic, _ in self._obstacles.gaps})
+            compacted = self._source.topics.are_compacted({topic for topic, _ in self._obstacles.gaps})
             for key, (start, end, reason) in self._obstacles.take_gaps(compacted):
                 self._account.step_over(key, start, end, reason)
         except KafkaException:

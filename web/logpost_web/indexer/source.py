@@ -8,7 +8,6 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,9 @@ from confluent_kafka import (
     KafkaError,
     KafkaException,
     Message,
-    TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec
+from confluent_kafka.admin import AdminClient
 
 from logpost.config import Config
 from logpost.errors import LogpostError
@@ -28,18 +26,15 @@ from logpost.kafka import Complaints, client_settings, ensure_logs_topic, has_to
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.reading import Bounds
 from logpost_web.indexer.received import Received, place, received
+from logpost_web.indexer.topics import REQUEST_SECONDS, Topics
 
 SESSION_TIMEOUT_MS = 10_000
 QUEUED_KILOBYTES = 32 * 1024
 """What librdkafka fetches ahead at most."""
 REACH_SECONDS = 0.5
 """How long the first contact may take before it is tried again; a drain waits for it."""
-REQUEST_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
 """How long the last commit may take at the end."""
-
-EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # the library's
-LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library's
 
 _OBSTACLES = frozenset(
     {
@@ -91,7 +86,6 @@ class Source:
         self._uncommitted = False
         self.failed: dict[PartitionKey, str] = {}
         """Partitions at whose next offset the client failed, and what it said."""
-        self._compacted: dict[str, bool] = {}
         self.assigned: dict[PartitionKey, int] = {}
         """Partitions of this member with the offset at which it began."""
         self.ends: dict[PartitionKey, int] = {}
@@ -104,6 +98,7 @@ class Source:
         self._complaints = Complaints()
         asking: dict[str, Any] = {**settings, "error_cb": self._complaints}
         self._admin = AdminClient(asking, logger=quiet)
+        self.topics = Topics(self._admin)
         self._consumer = Consumer(
             {
                 **settings,
@@ -229,29 +224,14 @@ class Source:
     def topics_were_made_again(self) -> bool:
         """Whether a topic is not the one that `bounds` told of: it was deleted, and perhaps made again under its
         name. The client itself goes on at its old offset in the new topic. Raises KafkaException."""
-        return self.current_ids(list(self._topic_ids)) != self._topic_ids
-
-    def current_ids(self, topics: Collection[str]) -> dict[str, str]:
-        """Kafka's ids of these topics now, empty for those that are no more. Raises KafkaException."""
-        if not topics:
-            return {}
-        described = self._admin.describe_topics(TopicCollection(list(topics)), request_timeout=REQUEST_SECONDS)
-        ids = {}
-        for topic, future in described.items():
-            try:
-                ids[topic] = str(outcome(future).topic_id)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise
-                ids[topic] = ""
-        return ids
+        return self.topics.ids(list(self._topic_ids)) != self._topic_ids
 
     def bounds(self, partitions: Collection[PartitionKey]) -> dict[PartitionKey, Bounds]:
         """What the broker has of them now. Raises KafkaException."""
-        self._topic_ids = self.current_ids(sorted({topic for topic, _ in partitions}))
+        self._topic_ids = self.topics.ids(sorted({topic for topic, _ in partitions}))
         asked = [TopicPartition(*key) for key in partitions]
         found = self._consumer.committed(asked, timeout=REQUEST_SECONDS)
-        starts, ends = self._offsets(asked, EARLIEST), self._offsets(asked, LATEST)
+        starts, ends = self.topics.starts(asked), self.topics.ends(asked)
         bounds = {}
         for one in found:
             key = (one.topic, one.partition)
@@ -263,36 +243,6 @@ class Source:
                 end=ends[key],
             )
         return bounds
-
-    def _offsets(self, partitions: list[TopicPartition], which: OffsetSpec) -> dict[PartitionKey, int]:
-        if not partitions:
-            return {}
-        found = {}
-        asked = self._admin.list_offsets(dict.fromkeys(partitions, which), request_timeout=REQUEST_SECONDS)
-        for partition, future in asked.items():
-            key = (partition.topic, partition.partition)
-            try:
-                found[key] = max(int(outcome(future).offset), 0)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise
-                found[key] = 0  # deleted meanwhile
-        return found
-
-    def bounds_of(self, partition: PartitionKey) -> tuple[int, int]:
-        """Offsets [start, end) that the broker has of it. Raises KafkaException."""
-        asked = [TopicPartition(*partition)]
-        return self._offsets(asked, EARLIEST)[partition], self._offsets(asked, LATEST)[partition]
-
-    def are_compacted(self, topics: Collection[str]) -> dict[str, bool]:
-        """Whether records of these topics go where newer ones have their key. Raises KafkaException."""
-        unknown = [ConfigResource(ConfigResource.Type.TOPIC, one) for one in topics if one not in self._compacted]
-        if unknown:
-            described = self._admin.describe_configs(unknown, request_timeout=REQUEST_SECONDS)
-            for resource, future in described.items():
-                policy = outcome(future)["cleanup.policy"].value
-                self._compacted[resource.name] = "compact" in policy
-        return self._compacted
 
     def close(self) -> None:
         """Wait for the last commit, but not for a broker that is away."""
@@ -306,7 +256,7 @@ class Source:
     def _assign(self, consumer: Consumer, partitions: Collection[PartitionKey]) -> None:
         self.ends.clear()
         self.failed.clear()
-        self._compacted.clear()
+        self.topics.forget_settings()
         self._rebalanced = True
         begins = self._begin(partitions)
         if begins is None:
@@ -328,14 +278,6 @@ class Source:
         if error is not None and error.code() != KafkaError._NO_OFFSET and not self._uncommitted:
             log.warning("offsets are not committed yet: %s", error.str())
         self._uncommitted = error is not None
-
-
-def outcome(future: Future[Any]) -> Any:
-    """Of a request. Raises KafkaException, also where the client is late to say that nobody answered."""
-    try:
-        return future.result(REQUEST_SECONDS)
-    except TimeoutError as error:
-        raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from error
 
 
 def _raise_if_fatal(error: KafkaError | None) -> None:
