@@ -83,15 +83,19 @@ class KnownStreams:
         """Where the files were that were not found."""
         return {name.parent for position in self._missed.values() for name in position.names}
 
-    def take_copy(self, path: str, read_at: ReadAt, written_ns: int, *, any_name: bool) -> FilePosition | None:
+    def take_copy(
+        self, path: str, read_at: ReadAt, written_ns: int, *, any_name: bool, is_sure: bool = False
+    ) -> FilePosition | None:
         """The stream of an earlier run whose file is gone, and of whose bytes the file at `path` has all that were
         read. Its name is one that rotation makes of the log's; `any_name`: or another, if enough bytes were read to be
-        sure of it. `written_ns`: when it was last written to, for a copy is not older than what it was made of."""
+        sure of it; `is_sure`: only if so many were read. `written_ns`: when it was last written to, for a copy is not
+        older than what it was made of."""
         alike = self._missed_by_head.get(fingerprint_of(read_at(0, HEAD_BYTES), b"").head, []) if any_name else []
         candidates = {
             position.id: position
             for position in (*self._called(path), *alike)
             if position.id in self._missed
+            and (not is_sure or identifies_copies(position.fingerprint))
             and not is_older(written_ns, position.written_ns)
             and _begins_alike(position, read_at)
         }

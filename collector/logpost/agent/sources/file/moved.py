@@ -97,10 +97,12 @@ class MovedFiles:
     def _by_bytes(self, path: Path, status: os.stat_result, homes: Sequence[Path]) -> Missed | None:
         if not _came_since(self._saved_ns, status) or self._known.has_packed(status):
             return None
+        # Logs of others may begin alike: no rotation made this file, or it did of the log beside it.
+        is_sure = not any(originals(str(path))) or _is_explained(path)
         with bytes_in(path) as read_at:
             for home in homes:
                 name = str(home / path.name)
-                position = self._known.take_copy(name, read_at, status.st_mtime_ns, any_name=False)
+                position = self._known.take_copy(name, read_at, status.st_mtime_ns, any_name=False, is_sure=is_sure)
                 if position is not None:
                     return self._of(path, status, position)
         return None

@@ -120,6 +120,20 @@ def test_a_rotated_log_of_others_is_not_taken_for_one_that_is_gone(host: Host, l
     assert_each_once(host, numbered(0, 20), "new\n")
 
 
+def test_of_others_that_begin_alike_no_log_is_read(host: Host, log: Path) -> None:
+    """Of another instance of the program, whose logs are not ours: its first line is the same."""
+    append(log, "started\n")
+    host.read()
+    host.stop()
+    log.write_text("")  # not removed: another file may get its inode
+    other = log.parent.parent / "other"
+    other.mkdir()
+    append(other / "app.log.1", "started\nother's\n")
+    append(other / "app.log", "started\nother's\n")
+    host.read()
+    assert messages(host) == ["started"]
+
+
 @pytest.mark.parametrize("ending", ["", *PACKERS])
 def test_a_short_log_under_an_odd_name(host: Host, log: Path, ending: str) -> None:
     """Beside another log that begins otherwise, and a file that is not of a log."""
