@@ -43,7 +43,12 @@ class AbortedTransactions:
     def between(self, start: int, end: int) -> list[AbortedTransaction]:
         """Those with records at offsets from `start` on and below `end`."""
         entries = self._entries(self._first_ending_at(start), self._first_ending_at(end + self._longest))
-        return [each for each in entries if each.first_offset < end]
+        # There may be a million, of which few are wanted: to make each of them would take a second.
+        return [AbortedTransaction(*entry) for entry in entries if entry[1] < end]
+
+    def end_between(self, start: int, end: int) -> bool:
+        """Whether there is a marker from `start` on and below `end`."""
+        return self._first_ending_at(start) < self._first_ending_at(end)
 
     def forget_before(self, offset: int) -> None:
         """Those whose marker is below it."""
@@ -51,14 +56,11 @@ class AbortedTransactions:
 
     def keep(self, has_marker: Callable[[int], bool]) -> None:
         """Forget those at whose end this does not hold."""
-        kept = [each for each in self._entries(0, len(self)) if has_marker(each.last_offset)]
-        self._packed.clear()
-        for each in kept:
-            self.append(each)
+        kept = [ENTRY.pack(*entry) for entry in self._entries(0, len(self)) if has_marker(entry[2])]
+        self._packed[:] = b"".join(kept)
 
-    def _entries(self, begin: int, end: int) -> Iterator[AbortedTransaction]:
-        packed = self._packed[begin * ENTRY.size : end * ENTRY.size]
-        return (AbortedTransaction(*entry) for entry in ENTRY.iter_unpack(packed))
+    def _entries(self, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
+        return ENTRY.iter_unpack(self._packed[begin * ENTRY.size : end * ENTRY.size])
 
     def _first_ending_at(self, offset: int) -> int:
         return bisect_left(range(len(self)), offset, key=self._last_offset)

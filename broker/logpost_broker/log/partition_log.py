@@ -281,7 +281,7 @@ class PartitionLog:
         stable, end = self.last_stable_offset, offset
         is_stable = offset < stable
         data = self.read(offset, max_bytes if is_stable else 0, whole_first=whole_first and is_stable)
-        if stable == self.high_watermark and not self.transactions.aborted(offset, stable):
+        if stable == self.high_watermark and not self.transactions.abort_ends_between(offset, stable):
             return data, []
         for position, header in whole_batches(data):
             if header.base_offset >= stable:

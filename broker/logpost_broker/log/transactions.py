@@ -68,6 +68,10 @@ class PartitionTransactions:
         """Those with records at offsets from `start` on and below `end`."""
         return self._aborted.between(start, end)
 
+    def abort_ends_between(self, start: int, end: int) -> bool:
+        """Whether a marker of one is at an offset from `start` on and below `end`."""
+        return self._aborted.end_between(start, end)
+
     def forget_before(self, offset: int) -> None:
         """The log begins there, or is compacted up to there: no record of what was aborted before is left."""
         self._aborted.forget_before(offset)

@@ -159,8 +159,29 @@ def test_aborted_transactions_are_those_with_records_in_between(
     assert found.between(start, end) == [
         each for each in expected if each.last_offset >= start and each.first_offset < end
     ]
+    assert found.end_between(start, end) == any(start <= each.last_offset < end for each in expected)
     found.keep(lambda offset: offset % 2 == 0)
     assert found.between(0, 100) == [each for each in expected if each.last_offset % 2 == 0]
+
+
+def test_who_reads_a_few_of_many_that_were_aborted_is_told_of_those_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log may have a million, and to make all of them for each fetch would take seconds."""
+    log = open_log(tmp_path)
+    for number in range(100):
+        write(log, FIRST, number)
+        end(log, FIRST, commit=False)
+    sync(log)
+    made: list[AbortedTransaction] = []
+
+    def counted(*entry: int) -> AbortedTransaction:
+        made.append(AbortedTransaction(*entry))
+        return made[-1]
+
+    monkeypatch.setattr("logpost_broker.log.aborted_transactions.AbortedTransaction", counted)
+    data, aborted = log.read_committed(0, 1)
+    assert (len(data) > 0, aborted, made) == (True, [AbortedTransaction(FIRST, 0, 1)], aborted)
 
 
 @pytest.mark.parametrize(
