@@ -32,7 +32,7 @@ logpost.agent.delivery
 logpost.agent.metrics
   test_exposition                     counts
 logpost.agent.sources.file
-  test_tailer                         file_set known meeting open_files opening position reader readers reading
+  test_tailer                         books file_set known meeting open_files opening position reader readers reading
   test_tailer_compressed              held packed_files
   test_tailer_moved                   gone missed moved
   test_tailer_odd_files               file_names reports

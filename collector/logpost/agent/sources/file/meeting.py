@@ -4,41 +4,31 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from logpost.agent.sources.file.books import Books
 from logpost.agent.sources.file.file_set import FileSet
 from logpost.agent.sources.file.fingerprint import ReadAt, fingerprint
-from logpost.agent.sources.file.held import HeldCopies, is_copy
-from logpost.agent.sources.file.known import KnownStreams
+from logpost.agent.sources.file.held import is_copy
 from logpost.agent.sources.file.opening import bytes_of, refuse_other_kinds
 from logpost.agent.sources.file.position import new_position
 from logpost.agent.sources.file.reader import FileId, FileReader
 from logpost.agent.sources.file.reading import Reading
-from logpost.agent.sources.file.reports import Reports
 from logpost.agent.sources.file.rotation import SECOND_NS, originals
 
 
 class Meeting:
     """Used by one thread."""
 
-    def __init__(
-        self,
-        reading: Reading,
-        *,
-        known: KnownStreams,
-        held: HeldCopies,
-        reports: Reports,
-        new_id: Callable[[], str],
-        from_end: Sequence[FileSet],
-    ) -> None:
+    def __init__(self, reading: Reading, books: Books, *, from_end: Sequence[FileSet]) -> None:
         """`from_end`: sets whose files that are there at the first scan are read from their end."""
         self._reading = reading
         self._readers = reading.readers
-        self._known = known
-        self._held = held
-        self._reports = reports
-        self._new_id = new_id
+        self._known = books.known
+        self._held = books.held
+        self._reports = books.reports
+        self._new_id = books.new_id
         self._from_end = from_end
         self._unknown: dict[FileId, tuple[str, FileSet]] = {}
         self._scan = 0

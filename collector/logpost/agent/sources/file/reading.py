@@ -11,19 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from logpost.agent.metrics.counts import Counts
-from logpost.agent.sources.file.beside import Listings
-from logpost.agent.sources.file.file_set import FileSet, NewStream
+from logpost.agent.sources.file.books import Books
+from logpost.agent.sources.file.file_set import FileSet
 from logpost.agent.sources.file.fingerprint import ReadAt
-from logpost.agent.sources.file.held import HeldCopies
-from logpost.agent.sources.file.known import KnownStreams
 from logpost.agent.sources.file.lost import LostStreams
-from logpost.agent.sources.file.packed_files import PackedFiles
 from logpost.agent.sources.file.position import FilePosition
 from logpost.agent.sources.file.reader import FileId, FileReader, FileReplacedError
 from logpost.agent.sources.file.readers import Readers
-from logpost.agent.sources.file.reports import Reports
-from logpost.agent.sources.file.rotated import RotatedFiles
 from logpost.agent.sources.file.rotation import SECOND_NS
 
 REST_SECONDS = 1.0
@@ -36,36 +30,24 @@ class Reading:
     """Used by one thread."""
 
     def __init__(
-        self,
-        *,
-        known: KnownStreams,
-        held: HeldCopies,
-        packed: PackedFiles,
-        rotated: RotatedFiles,
-        listings: Listings,
-        reports: Reports,
-        counts: Counts,
-        save: Callable[[], None],
-        stream: NewStream,
-        partial_line_seconds: float,
-        max_open_files: int,
+        self, books: Books, *, save: Callable[[], None], partial_line_seconds: float, max_open_files: int
     ) -> None:
-        """As for `Tailer`. `listings`: of directories, as far as they were needed since the last look at names."""
+        """As for `Tailer`."""
         self.readers = Readers(max_open_files)
         self.wants_scan = True
         """A file was replaced: look for what is there now."""
         self._lost = LostStreams()
         self.changed = False
         """`positions` returns something else than the last time."""
-        self._known = known
-        self._held = held
-        self._packed = packed
-        self._rotated = rotated
-        self._listings = listings
-        self._reports = reports
-        self._counts = counts
+        self._known = books.known
+        self._held = books.held
+        self._packed = books.packed
+        self._rotated = books.rotated
+        self._listings = books.listings
+        self._reports = books.reports
+        self._counts = books.counts
         self._save = save
-        self._stream = stream
+        self._stream = books.stream
         self._partial_line_seconds = partial_line_seconds
         self._ready: deque[FileReader] = deque()
         self._replaced: list[FileReader] = []

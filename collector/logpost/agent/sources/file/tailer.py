@@ -13,6 +13,7 @@ from pathlib import Path
 from logpost.agent.delivery.acks import Acks
 from logpost.agent.metrics.counts import Counts
 from logpost.agent.sources.file.beside import Listings
+from logpost.agent.sources.file.books import Books
 from logpost.agent.sources.file.file_set import FileSet
 from logpost.agent.sources.file.gone import tell_gone
 from logpost.agent.sources.file.held import HeldCopies
@@ -61,37 +62,28 @@ class Tailer:
         def stream(position: FilePosition, file_set: FileSet, now_ns: int) -> Stream:
             return file_set.stream(position, Acks(position.offset), sink, counts, now_ns)
 
-        reports, held = Reports(), HeldCopies()
+        reports = Reports()
         self._known = KnownStreams(known)
         self._listings = Listings()
         self._rotated = RotatedFiles(counts)
         self._packed = PackedFiles(self._known, self._listings, reports, stream)
-        self._reading = Reading(
+        books = Books(
             known=self._known,
-            held=held,
+            held=HeldCopies(),
             packed=self._packed,
             rotated=self._rotated,
             listings=self._listings,
             reports=reports,
             counts=counts,
-            save=save,
-            stream=stream,
-            partial_line_seconds=partial_line_seconds,
-            max_open_files=max_open_files,
-        )
-        self._readers = self._reading.readers
-        self._meeting = Meeting(
-            self._reading, known=self._known, held=held, reports=reports, new_id=new_id, from_end=from_end
-        )
-        self._taking_up = TakingUp(
-            self._reading,
-            known=self._known,
-            packed=self._packed,
-            rotated=self._rotated,
-            reports=reports,
             stream=stream,
             new_id=new_id,
         )
+        self._reading = Reading(
+            books, save=save, partial_line_seconds=partial_line_seconds, max_open_files=max_open_files
+        )
+        self._readers = self._reading.readers
+        self._meeting = Meeting(self._reading, books, from_end=from_end)
+        self._taking_up = TakingUp(self._reading, books)
         self._unseen = UnseenFiles()
         self._turns = 0
         self._hour = -1

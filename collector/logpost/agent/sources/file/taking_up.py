@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 
-from logpost.agent.sources.file.file_set import NewStream
+from logpost.agent.sources.file.books import Books
 from logpost.agent.sources.file.fingerprint import fingerprint
-from logpost.agent.sources.file.known import KnownStreams
 from logpost.agent.sources.file.meeting import Meeting
 from logpost.agent.sources.file.missed import Log, Missed, MissedFiles
 from logpost.agent.sources.file.moved import MovedFiles, renamed_oddly
 from logpost.agent.sources.file.opening import bytes_of
 from logpost.agent.sources.file.packed import PackedReader, Unpacked, bytes_in
-from logpost.agent.sources.file.packed_files import PackedFiles
 from logpost.agent.sources.file.position import FilePosition, new_position
 from logpost.agent.sources.file.reader import FileId
 from logpost.agent.sources.file.reading import Reading
-from logpost.agent.sources.file.reports import Reports
-from logpost.agent.sources.file.rotated import ROTATED_SECONDS, Rotated, RotatedFiles
+from logpost.agent.sources.file.rotated import ROTATED_SECONDS, Rotated
 from logpost.agent.sources.file.rotation import SECOND_NS
 from logpost.agent.sources.file.unseen import Shipped
 
@@ -28,24 +25,14 @@ from logpost.agent.sources.file.unseen import Shipped
 class TakingUp:
     """Used by one thread."""
 
-    def __init__(
-        self,
-        reading: Reading,
-        *,
-        known: KnownStreams,
-        packed: PackedFiles,
-        rotated: RotatedFiles,
-        reports: Reports,
-        stream: NewStream,
-        new_id: Callable[[], str],
-    ) -> None:
+    def __init__(self, reading: Reading, books: Books) -> None:
         self._reading = reading
-        self._known = known
-        self._packed = packed
-        self._rotated = rotated
-        self._reports = reports
-        self._stream = stream
-        self._new_id = new_id
+        self._known = books.known
+        self._packed = books.packed
+        self._rotated = books.rotated
+        self._reports = books.reports
+        self._stream = books.stream
+        self._new_id = books.new_id
 
     def missed(self, logs: Sequence[Log], saved_ns: int | None, meeting: Meeting, now: float, now_ns: int) -> None:
         """What was rotated while the agent was not running, and not read to its end. `logs`: that an earlier run has
