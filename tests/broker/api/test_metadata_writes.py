@@ -208,6 +208,38 @@ def test_what_cannot_be_written_has_not_happened(tmp_path: Path, change: str) ->
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("change", ["create topics", "delete topics"])
+def test_who_is_told_that_it_is_done_finds_it_so_after_a_stop_amid_it(tmp_path: Path, change: str) -> None:
+    """What is being written then is done and answered, and all else is refused."""
+
+    async def story() -> list[ErrorCode]:
+        async with started(tmp_path) as subject:
+            if change != "create topics":
+                await subject.codes("create topics")
+            loop, is_stopping = asyncio.get_running_loop(), threading.Event()
+
+            def stopped() -> None:
+                loop.call_soon_threadsafe(stop)
+                assert is_stopping.wait(SECONDS)
+
+            def stop() -> None:
+                subject.node.partitions.release_parked()
+                is_stopping.set()
+
+            subject.writes.may_go_on = stopped
+            changed = asyncio.create_task(subject.codes(change))
+            await asyncio.to_thread(is_stopping.wait, SECONDS)
+        return await changed
+
+    codes = asyncio.run(story())
+    assert codes == [ErrorCode.none] * 100 + [ErrorCode.not_controller] * 150
+    node = Node(EMBEDDED, tmp_path, host="localhost", port=0)
+    there = {topic.name for topic in node.partitions.topics}
+    done = {name(number) for number in range(100)}
+    everything = {name(number) for number in range(COUNT)}
+    assert there == (done if change == "create topics" else everything - done)
+
+
 def test_what_is_changed_meanwhile_is_not_lost(tmp_path: Path) -> None:
     """Two clients set two settings of the same groups and topics at the same time, a third adds partitions."""
 
