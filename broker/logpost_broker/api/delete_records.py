@@ -34,14 +34,15 @@ NO_OFFSET = i64(-1)
 @handles(DeleteRecordsRequest, DeleteRecordsResponse)
 async def delete_records(node: Node, request: DeleteRecordsRequest, context: RequestContext) -> DeleteRecordsResponse:
     starts: dict[PartitionLog, int] = {}
-    await node.partitions.shown([log async for log in _logs(node, request)])
-    checked = {
-        topic.name: [
-            (asked.partition_index, _note(node, topic.name, asked, starts))
-            async for asked in node.turns.each(topic.partitions)
-        ]
-        async for topic in node.turns.each(request.topics)
-    }
+    with context.in_order():  # else -1 would stand for what is sent behind this
+        await node.partitions.shown([log async for log in _logs(node, request)])
+        checked = {
+            topic.name: [
+                (asked.partition_index, _note(node, topic.name, asked, starts))
+                async for asked in node.turns.each(topic.partitions)
+            ]
+            async for topic in node.turns.each(request.topics)
+        }
     failure = None
     try:
         await node.retention.move_starts(starts)

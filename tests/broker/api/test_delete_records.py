@@ -57,6 +57,21 @@ def earliest(client: WireClient, topic: str) -> int:
     return int(answer.topics[0].partitions[0].offset)
 
 
+def test_what_is_sent_behind_a_deletion_stays(client: WireClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also without waiting for its answer, and while other partitions are still looked at."""
+    monkeypatch.setattr("logpost_broker.turns.STEP_SECONDS", -1.0)
+    topic, last = f"behind-{uuid.uuid4().hex}", 49
+    create(client, topic, num_partitions=last + 1)
+    data = [{"index": last, "records": build_batch([(None, b"v")], 1)}]
+    record = {"acks": -1, "topic_data": [{"name": topic, "partition_data": data}]}
+    partitions = [{"partition_index": number, "offset": -1} for number in range(last + 1)]
+    client.call("produce", 9, record)
+    client.send("delete_records", 2, {"topics": [{"name": topic, "partitions": partitions}]})
+    client.send("produce", 9, record)
+    deleted, _ = client.receive(), client.receive()
+    assert deleted.topics[0].partitions[last].low_watermark == 1
+
+
 @pytest.mark.parametrize("version", versions("delete_records"))
 def test_records_below_the_offset_are_gone(client: WireClient, new_topic: NewTopic, version: int) -> None:
     topic = new_topic()
