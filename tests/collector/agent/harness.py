@@ -154,6 +154,8 @@ class Host:
 
     def save(self) -> None:
         self.saves += 1
+        if not self.tailer.may_have_moved:
+            return
         os.utime(self._clock.fileno())
         self._saved_ns = os.fstat(self._clock.fileno()).st_mtime_ns
         self._saved = msgspec.json.encode(self.tailer.positions(self.now_ns // 1_000_000_000))
