@@ -11,7 +11,7 @@ import org.apache.kafka.clients.admin.NewTopic;
 /** What a program writes down, one fact a line: the same of two brokers that do the same. */
 final class Transcript {
     static final String SERVERS = System.getenv("BOOTSTRAP_SERVERS");
-    static final Duration SOON = Duration.ofSeconds(30);
+    static final Duration SOON = Duration.ofSeconds(240);
 
     static {
         System.setProperty("org.apache.logging.log4j.level", "OFF");

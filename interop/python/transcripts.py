@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 SERVERS = os.environ["BOOTSTRAP_SERVERS"]
-SECONDS = 60.0
+SECONDS = 240.0
 STAMP = time.time_ns() // 1_000_000
 """Records have this timestamp, and are shown as so many milliseconds from it: retention takes records of long ago."""
 

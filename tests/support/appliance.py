@@ -84,9 +84,18 @@ class Appliance:
             if total > most:
                 most, since = total, time.monotonic()
             if time.monotonic() - since > seconds:
-                complete = self.get("/api/search", limit=1)["complete"]
-                raise AssertionError(f"{most} of {expected} rows of {query!r}, no more for {seconds} s: {complete}")
+                raise AssertionError(
+                    f"{most} of {expected} rows of {query!r}, no more for {seconds} s\n{self._state()}"
+                )
             time.sleep(0.05)
+
+    def _state(self) -> str:
+        """What the parts said last."""
+        parts = (self.broker, self.web, self.agent)
+        return "\n".join(
+            f"{part.arguments[0]}, exit status {part.process.poll()}:\n  " + "\n  ".join(part.lines[-20:])
+            for part in parts
+        )
 
     def _total_or_minus_one(self, query: str) -> int:
         try:

@@ -11,7 +11,7 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/kafka"
 )
 
-const wait = 60 * time.Second
+const wait = 240 * time.Second
 
 func main() {
 	servers := os.Getenv("BOOTSTRAP_SERVERS")

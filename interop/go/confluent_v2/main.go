@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	wait = 60 * time.Second
+	wait = 240 * time.Second
 	name = "confluent-v2"
 )
 

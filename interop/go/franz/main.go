@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	wait = 60 * time.Second
+	wait = 240 * time.Second
 	name = "franz"
 )
 
