@@ -231,6 +231,24 @@ def test_what_is_too_large_is_cut_in_its_row_and_counted(broker: Broker, store: 
     assert len(messages(store)) == 3
 
 
+def test_a_place_in_the_group_that_another_had_for_a_moment_is_taken_back(
+    broker: Broker, store: Store, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broker that paused, or was killed before it had written down who joined, says the same."""
+    with running(config, store) as indexer:
+        await_true(lambda: indexer.ready, "partitions are assigned")
+        identity = (store.directory / "group-instance-id").read_text()
+        member = {"group.id": config.store.group, "group.instance.id": identity}
+        other = Consumer({"bootstrap.servers": broker.bootstrap_servers, **member})
+        other.subscribe(["logs"])
+        await_true(lambda: other.poll(0.1) is None and bool(other.assignment()), "the other has its place")
+        other.close()
+        await_true(lambda: "joining again" in caplog.text, "it is fenced")
+        produce(broker, b"a", b"b")
+        await_true(lambda: {"a", "b"} <= set(messages(store)), "it goes on")
+        assert not indexer.failure
+
+
 def test_a_web_over_a_copy_of_the_store_ends_the_first_one_which_says_what_to_do(
     broker: Broker, store: Store, config: Config
 ) -> None:

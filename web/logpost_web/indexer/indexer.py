@@ -31,7 +31,7 @@ from logpost_web.indexer.progress import Pause, Progress
 from logpost_web.indexer.reading import Reading
 from logpost_web.indexer.received import Received
 from logpost_web.indexer.row import Position, is_cut, to_row
-from logpost_web.indexer.source import Source
+from logpost_web.indexer.source import FencedError, Source
 from logpost_web.indexer.tries import RETRY_SECONDS, Tries
 from logpost_web.store import rebuild
 from logpost_web.store.errors import QueryError
@@ -42,6 +42,8 @@ from logpost_web.store.stored import stored_lines, stored_offsets, stored_ranges
 
 CONSUME_ROWS = 10_000
 CONSUME_SECONDS = 0.1
+FENCED_SECONDS = 60.0
+"""Fenced a second time within this time, it leaves its place in the group to the other consumer."""
 
 log = logging.getLogger("indexer")
 
@@ -66,7 +68,7 @@ class Indexer:
         self._passage = Passage(config.kafka, self._source, self._account)
         self._block = Block(store, config.store)
         self.failure = ""
-        self._last_insert = 0.0
+        self._last_insert = self._fenced_until = 0.0
         self._progress = Progress()
         self._stopping = threading.Event()
         self._tries = Tries(self._stopping, self._mend, self._pause)
@@ -100,7 +102,10 @@ class Indexer:
             self._tries.until_done(self._mending.say_broken)
             self._await_broker()
             while not self._stopping.is_set():
-                self._step()
+                try:
+                    self._step()
+                except FencedError as error:
+                    self._take_back(error)
             self._flush()
         except Exception as error:
             if not isinstance(error, LogpostError):  # which says it all
@@ -109,6 +114,16 @@ class Indexer:
             self._on_failure()
         finally:
             self._source.close()
+
+    def _take_back(self, error: FencedError) -> None:
+        """Join the group again: a broker that paused, or was killed before it had written down who joined, takes this
+        member for another one. Raises the error when it comes a second time soon after."""
+        now = time.monotonic()
+        if now < self._fenced_until:
+            raise error
+        self._fenced_until = now + FENCED_SECONDS
+        log.warning("the broker takes this store's place in the group for another consumer's: joining again")
+        self._source.take_back()
 
     def _await_broker(self) -> None:
         said = SaidOnce(log)

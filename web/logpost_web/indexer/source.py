@@ -8,6 +8,7 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,8 @@ _OBSTACLES = frozenset(
 """What the client says of a record that it cannot read, or of an offset that is not there."""
 
 FENCED = (
-    "the broker gave this store's place in the group to another consumer: start the web again, which is all after a"
-    " pause of the broker; if it comes again, another web has a copy of this store: remove group-instance-id from the"
-    " copy, and give it a store.group of its own"
+    "the broker gave this store's place in the group to another consumer, twice in a row: another web has a copy of"
+    " this store. Remove group-instance-id from the copy, and give it a store.group of its own"
 )
 
 _INSTANCE_ID = re.compile(r"[\w.-]{1,249}", re.ASCII)
@@ -99,26 +99,25 @@ class Source:
         asking: dict[str, Any] = {**settings, "error_cb": self._complaints}
         self._admin = AdminClient(asking, logger=quiet)
         self.topics = Topics(self._admin)
-        self._consumer = Consumer(
-            {
-                **settings,
-                "group.id": config.store.group,
-                # A static member that was killed gets its partitions back at once (KIP-345).
-                "group.instance.id": _instance_id(directory),
-                "session.timeout.ms": SESSION_TIMEOUT_MS,
-                # Where it may begin is known; look at an offset that the log does not have.
-                "auto.offset.reset": "error",
-                "check.crcs": True,
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "topic.metadata.refresh.interval.ms": 1000,
-                "queued.max.messages.kbytes": QUEUED_KILOBYTES,
-                "fetch.wait.max.ms": 100,
-                "error_cb": self._on_error,
-                "on_commit": self._on_commit,
-            },
-            logger=quiet,
-        )
+        asks: dict[str, Any] = {
+            **settings,
+            "group.id": config.store.group,
+            # A static member that was killed gets its partitions back at once (KIP-345).
+            "group.instance.id": _instance_id(directory),
+            "session.timeout.ms": SESSION_TIMEOUT_MS,
+            # Where it may begin is known; look at an offset that the log does not have.
+            "auto.offset.reset": "error",
+            "check.crcs": True,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "topic.metadata.refresh.interval.ms": 1000,
+            "queued.max.messages.kbytes": QUEUED_KILOBYTES,
+            "fetch.wait.max.ms": 100,
+            "error_cb": self._on_error,
+            "on_commit": self._on_commit,
+        }
+        self._new_consumer = partial(Consumer, asks, logger=quiet)
+        self._consumer: Consumer = self._new_consumer()
 
     def subscribe(self) -> None:
         """Create the logs topic if it is missing, and join the group; a broker that does not let us create topics may
@@ -140,6 +139,14 @@ class Source:
     def begin_again(self) -> None:
         """Join the group again: partitions may be others now."""
         self._consumer.unsubscribe()
+        self._subscribe()
+
+    def take_back(self) -> None:
+        """Join the group again as another client, since one that was fenced does no more."""
+        self.close()
+        self._on_revoke(self._consumer, [])
+        self._rebalanced = self.away = self._met_again = False
+        self._consumer = self._new_consumer()
         self._subscribe()
 
     def look_again(self) -> None:
