@@ -46,6 +46,7 @@ class _Page(TypedDict):
 
 
 class _Place(msgspec.Struct):
+    ts: str
     topic: str
     partition: int
     offset: int
@@ -142,10 +143,12 @@ def _whole(server: str, row: msgspec.Raw) -> bytes:
         return bytes(row)
     arguments = {"topic": place.topic, "partition": place.partition, "offset": place.offset}
     try:
-        return _read(f"{server}/api/record?{urllib.parse.urlencode(arguments)}")
+        whole = _read(f"{server}/api/record?{urllib.parse.urlencode(arguments)}")
     except urllib.error.HTTPError as error:
         error.close()
         return bytes(row)
+    # A topic that was made again may have another record there.
+    return whole if msgspec.json.decode(whole, type=_Place).ts == place.ts else bytes(row)
 
 
 def _pages(server: str, arguments: Mapping[str, str], limit: int) -> Iterator[_Page]:

@@ -96,6 +96,29 @@ def test_the_part_is_around_a_match_that_is_written_otherwise(get: Get, name: st
     assert len(row["message"]) <= BEFORE_MATCH + len(expected) + 1
 
 
+def test_the_part_is_of_the_row_itself(get: Get, store: Store) -> None:
+    """Not of another at the same offset of a topic that was made again."""
+    place = {"Topic": TOPIC, "Partition": 3, "Offset": 0}
+    lines = [
+        {
+            **place,
+            "TopicId": name,
+            "ServiceName": name,
+            "Timestamp": time,
+            "IndexedAt": n,
+            "Body": name * 9000 + " code=1",
+        }
+        for n, (name, time) in enumerate(
+            [("first", "2026-11-22T10:00:00Z"), ("later", "2026-11-23T10:00:00Z")], start=1
+        )
+    ]
+    store.insert("\n".join(map(json.dumps, lines)).encode())
+    for name in ("first", "later"):
+        [row] = get("/api/search", q=f"service:{name} message:/code=\\d/").json()["rows"]
+        assert name * 9 in row["message"]
+    assert row["message"].endswith(" code=1")
+
+
 def test_a_message_that_is_short_enough_comes_whole(get: Get) -> None:
     [row] = get("/api/search", q="offset:130").json()["rows"]
     assert row["message"] == "x" * WHOLE_BYTES

@@ -9,7 +9,7 @@ from itertools import islice
 import anyio.to_thread
 from starlette.requests import Request
 
-from logpost_web.api.rows import Row
+from logpost_web.api.rows import Row, answer_row
 from logpost_web.api.services import services
 from logpost_web.query.excerpt import part_around
 from logpost_web.query.marks import Marker
@@ -32,8 +32,8 @@ async def show_matches(request: Request, marker: Marker, rows: Sequence[Row]) ->
         room -= row.message_bytes
         statement = record_statement(row.topic, row.partition, row.offset, LOGS)
         result = await services(request).queries.run(request, statement)
-        if result.rows:
-            message = FoundRow(*result.rows[0]).message
-            first = await anyio.to_thread.run_sync(marker.first, message)
+        for whole in map(answer_row, (FoundRow(*found) for found in result.rows)):
+            # A topic that was made again may have another record there.
+            first = await anyio.to_thread.run_sync(marker.first, whole.message) if whole.ts == row.ts else None
             if first is not None:
-                row.message = part_around(message, first)
+                row.message = part_around(whole.message, first)
