@@ -7,4 +7,5 @@
 - What was rotated is found: at the start by `missed.py` and `moved.py` (`gone.py` says what was not), later by
   `beside.py` and `rotated.py`; `unseen.py` finds what was begun and rotated between two looks (`lost.py` knows whose
   copy it may be). It is read on by `taking_up.py`, or out of a compressed copy by `packed_files.py`.
+- `books.py` has what all of these know together.
 """
