@@ -76,18 +76,21 @@ DELETED_AT_ONCE = 500
 @handles(OffsetCommitRequest, OffsetCommitResponse)
 async def offset_commit(node: Node, request: OffsetCommitRequest, context: RequestContext) -> OffsetCommitResponse:
     topics: dict[str, uuid.UUID] = {}
-    commit = Commit(
-        group_id=request.group_id,
-        member_id=request.member_id,
-        instance_id=request.group_instance_id,
-        generation=request.generation_id_or_member_epoch,
-        offsets=tuple([each async for each in _existing_partitions(node, request.topics, topics)]),
-    )
     service = node.groups
-    if context.version < FIRST_WITH_MEMBER_EPOCH and service.core.has_consumer(request.group_id, request.member_id):
-        reply = CommitReply(code=ErrorCode.unsupported_version)
-    else:
-        reply = await service.commit_in_steps(commit, topics)
+    with context.in_order():  # else a later commit of the client could be written first
+        commit = Commit(
+            group_id=request.group_id,
+            member_id=request.member_id,
+            instance_id=request.group_instance_id,
+            generation=request.generation_id_or_member_epoch,
+            offsets=tuple([each async for each in _existing_partitions(node, request.topics, topics)]),
+        )
+        is_too_old = context.version < FIRST_WITH_MEMBER_EPOCH
+        if is_too_old and service.core.has_consumer(request.group_id, request.member_id):
+            written = None
+        else:
+            written = await service.commit_in_steps(commit, topics)
+    reply = CommitReply(code=ErrorCode.unsupported_version) if written is None else await written
     is_gone = reply.code is ErrorCode.illegal_generation and service.core.kinds.of(request.group_id) is None
     if context.version >= FIRST_WITH_MEMBER_EPOCH and is_gone:
         reply = CommitReply(code=ErrorCode.group_id_not_found)
@@ -244,14 +247,15 @@ def _fetched(partition: i32, event: OffsetCommitted | None, code: ErrorCode) -> 
 
 @handles(OffsetDeleteRequest, OffsetDeleteResponse)
 async def offset_delete(node: Node, request: OffsetDeleteRequest, context: RequestContext) -> OffsetDeleteResponse:
-    places: list[TopicPartition] = [
-        (topic.name, partition.partition_index)
-        async for topic in node.turns.each(request.topics)
-        if (known := node.partitions.topics.by_name(topic.name)) is not None
-        for partition in topic.partitions
-        if 0 <= partition.partition_index < known.partitions
-    ]
-    reply = await _deleted(node, request.group_id, places)
+    with context.in_order():  # else a later commit of the client could be deleted
+        places: list[TopicPartition] = [
+            (topic.name, partition.partition_index)
+            async for topic in node.turns.each(request.topics)
+            if (known := node.partitions.topics.by_name(topic.name)) is not None
+            for partition in topic.partitions
+            if 0 <= partition.partition_index < known.partitions
+        ]
+        reply = await _deleted(node, request.group_id, places)
     topics = () if reply.code is not ErrorCode.none else request.topics
     return OffsetDeleteResponse(
         error_code=reply.code,

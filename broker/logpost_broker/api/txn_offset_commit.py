@@ -43,21 +43,23 @@ async def txn_offset_commit(
         is_v2=verification is Verification.ADDS,
     )
     topics: dict[str, uuid.UUID] = {}
-    offsets = tuple([each async for each in _existing_partitions(node, request, topics)])
-    commit = Commit(
-        group_id=request.group_id,
-        member_id=request.member_id,
-        instance_id=request.group_instance_id,
-        generation=request.generation_id,
-        offsets=offsets,
-        producer=producer,
-    )
     transactions = node.transactions
     try:
-        if not request.group_id:
-            raise ApiError(ErrorCode.invalid_group_id, "a transaction commits offsets of a group with a name")
-        # In one step with the writing: behind the end of the transaction they would stay pending.
-        reply = await node.groups.commit_in_steps(commit, topics, lambda: transactions.verify(add, verification))
+        with context.in_order():  # else a later commit of the client could be written first
+            offsets = tuple([each async for each in _existing_partitions(node, request, topics)])
+            commit = Commit(
+                group_id=request.group_id,
+                member_id=request.member_id,
+                instance_id=request.group_instance_id,
+                generation=request.generation_id,
+                offsets=offsets,
+                producer=producer,
+            )
+            if not request.group_id:
+                raise ApiError(ErrorCode.invalid_group_id, "a transaction commits offsets of a group with a name")
+            # In one step with the writing: behind the end of the transaction they would stay pending.
+            written = await node.groups.commit_in_steps(commit, topics, lambda: transactions.verify(add, verification))
+        reply = await written
     except ApiError as error:
         reply = CommitReply(code=error.code)
     return await _answer(node, request, offsets, reply)

@@ -141,10 +141,10 @@ class GroupService:
 
     async def commit_in_steps(
         self, request: Commit, topics: Mapping[str, uuid.UUID], verify: Callable[[], None] | None = None
-    ) -> CommitReply:
-        """As `commit`, of any number of offsets: all is made ready in steps before. What is in a topic that went since
-        it was looked up, by name in `topics`, is left out. `verify` is called just before the decision, and raises
-        ApiError, as this does then, where nothing may be committed."""
+    ) -> asyncio.Future[CommitReply]:
+        """As `commit`, of any number of offsets: all is made ready in steps before, and decided and written when this
+        returns. What is in a topic that went since it was looked up, by name in `topics`, is left out. `verify` is
+        called just before the decision, and raises ApiError, as this does then, where nothing may be committed."""
         prepared, batch = await self._prepared(request)
         left = {name: topic_id for name, topic_id in topics.items() if self._partitions.topics.by_id(topic_id)}
         if len(left) < len(topics):
@@ -152,7 +152,7 @@ class GroupService:
             return await self.commit_in_steps(dataclasses.replace(request, offsets=offsets), left, verify)
         if verify is not None:
             verify()
-        return await self.commit(request, prepared, batch)
+        return self.commit(request, prepared, batch)
 
     async def _prepared(self, request: Commit) -> tuple[PreparedCommit, bytes | None]:
         """With the batch of the journal, where there is one."""

@@ -13,6 +13,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker import Broker
 from logpost_broker.broker import EMBEDDED
+from tests.broker.api.conftest import create
 from tests.broker.wire_client import WireClient, versions
 
 SESSION = datetime.timedelta(seconds=10)
@@ -204,6 +205,30 @@ def test_offset_commit_refuses(client: WireClient, group: str, topic: tuple[str,
     assert commit(client, group, topic, version, partition_index=2) is ErrorCode.unknown_topic_or_partition
     assert commit(client, group, topic, version, committed_metadata="x" * 4097) is ErrorCode.offset_metadata_too_large
     assert fetch(client, group, NEWEST["offset_fetch"], None) == []
+
+
+def test_the_last_of_two_commits_counts_also_where_the_first_takes_longer(
+    client: WireClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client need not wait for the answer to one before it sends the next, nor after a deletion."""
+    monkeypatch.setattr("logpost_broker.turns.STEP_SECONDS", -1.0)
+    name = f"api-{uuid.uuid4().hex}"
+    create(client, name, num_partitions=20)
+
+    def topics(partitions: int, **fields: int) -> list[dict[str, Any]]:
+        return [{"name": name, "partitions": [{"partition_index": each, **fields} for each in range(partitions)]}]
+
+    nobody = {"group_id": name, "generation_id_or_member_epoch": -1}
+    for api, version, ahead in (
+        ("offset_commit", 8, {**nobody, "topics": topics(20, committed_offset=1)}),
+        ("offset_delete", 0, {"group_id": name, "topics": topics(20)}),
+    ):
+        client.send(api, version, ahead)
+        client.send("offset_commit", 8, {**nobody, "topics": topics(1, committed_offset=2)})
+        client.receive(), client.receive()
+        asked = {"group_id": name, "topics": [{"name": name, "partition_indexes": [0]}]}
+        found = client.call("offset_fetch", 5, asked)
+        assert found.topics[0].partitions[0].committed_offset == 2, api
 
 
 @pytest.mark.parametrize("version", versions("offset_fetch"))
