@@ -13,7 +13,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-READY_SECONDS = 60.0
+READY_SECONDS = 240.0
+"""A bound for hangs: `up` starts four programs, each of which a busy machine makes wait."""
 PORTS = range(12_000, 32_000)
 """Below those that the system gives to programs that ask for any."""
 _tries = itertools.count(os.getpid() * 61)
@@ -69,7 +70,11 @@ class Part:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.await_line(until, seconds)
+        try:
+            self.await_line(until, seconds)
+        except AssertionError:
+            self.kill()
+            raise
         return self
 
     def _read(self) -> None:
