@@ -106,11 +106,11 @@ logpost_web
   app                api http pages
   search_command     errors query row_text
   store_command      store                                                  | socket
-  api                cluster http indexer query store                       | loop clock thread
+  api                cluster http indexer query store                       | clock
   pages              query
   exporter           cluster                                                | clock thread
   cluster                                                                   | clock thread
-  http               errors                                                 | loop socket
+  http               errors                                                 | loop socket thread
   indexer            store time_limits                                      | loop clock thread socket
   store              query                                                  | clock thread socket
   query              errors time_limits
@@ -131,8 +131,8 @@ logpost_broker.log compression unpacking
 logpost_broker.metadata metadata_file
 logpost_web.store gate embedded store
 logpost_web.indexer indexer probe raw_log received source topics tries
-logpost_web.api queries services
-logpost_web.http connection own_hosts places
+logpost_web.api services
+logpost_web.http cancellation connection own_hosts places
 logpost.agent agent command wake
 logpost.agent.sources.file beside source unseen watch
 logpost.agent.sources.journal source

@@ -153,6 +153,7 @@ logpost_web.cluster
 logpost_web.http
   ../api/test_app                     answers arguments errors headers
   ../api/test_own_hosts               own_hosts
+  ../api/test_queries                 cancellation
 logpost_web.indexer
   test_away                           probe tries
   test_indexer                        block metrics progress received

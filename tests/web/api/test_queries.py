@@ -15,8 +15,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message
 
-from logpost_web.api.queries import LONG_PLACES, LONG_PLACES_PER_CLIENT, MAX_WAITING, SHORT_PLACES, Queries
+from logpost_web.api.queries import Queries
 from logpost_web.api.store_errors import HANDLERS
+from logpost_web.http.cancellation import LONG_PLACES, LONG_PLACES_PER_CLIENT, MAX_WAITING, SHORT_PLACES
 from logpost_web.http.errors import ClientGoneError
 from logpost_web.http.places import NoPlaceError
 from logpost_web.query.statement import Statement

@@ -1,91 +1,36 @@
-"""Blocking statements of the store, in threads beside the event loop: cancelled when nobody waits for them any more,
-and never so many long ones that a short one has to wait.
-
-Nobody knows beforehand how long a statement takes. So each begins in a place for short ones. When it shows to be long
-it moves to a place for long ones; where none is free, it is cancelled, and begins again when one is.
-"""
+"""What endpoints ask the store with."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
 import re
-import uuid
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 
-from prometheus_client import Counter, Gauge
 from starlette.requests import Request
 
 from logpost.query.ast import Query
 from logpost.query.errors import QuerySyntaxError
-from logpost_web.http.errors import ClientGoneError
-from logpost_web.http.places import Place, Places
+from logpost_web.http.cancellation import StatementPool
 from logpost_web.query.condition import regexes
 from logpost_web.query.statement import Statement, regex_statement
 from logpost_web.store.errors import QueryError
 from logpost_web.store.statements import QueryResult
 from logpost_web.store.store import Store
 
-log = logging.getLogger("web")
-
-SHORT_SECONDS = 0.25
-"""A statement that runs longer moves to a place for long ones, if one is free."""
-SHORT_CPU_SECONDS = 0.1
-SHORT_SECONDS_AT_MOST = 1.0
-"""If none is, the statement is cancelled when it took more of the one or the other: time alone says little where the
-machine is busy."""
-SHORT_PLACES = 4
-LONG_PLACES = 3
-"""Statements of each kind that run at once. The store uses all cores for each."""
-LONG_PLACES_PER_CLIENT = 2
-"""One client's long searches leave a place to another's."""
-MAX_WAITING = 100
-"""Statements that wait for a place of either kind; a search above is refused (429)."""
-MAX_THREADS = 32
-"""Statements that run, and those that are cancelled but did not end yet."""
-CANCEL_AGAIN_SECONDS = 0.1
-"""A statement is cancelled until it ends: the store may not have known it the first time."""
-
-RUNNING = Gauge("logpost_web_statements", "Statements of searches by state.", ["state"])
-CANCELLED = Counter("logpost_web_statements_cancelled", "Statements that were ended early, by reason.", ["reason"])
-
 
 class Queries:
-    """What endpoints ask the store with. For one event loop; `close()` afterwards."""
+    """For one event loop; `close()` afterwards."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        # The newest first: somebody looks at an empty page, and those before it had their time in turn.
-        self._short = Places(SHORT_PLACES, SHORT_PLACES, MAX_WAITING, newest_first=True)
-        self._long = Places(LONG_PLACES, LONG_PLACES_PER_CLIENT, MAX_WAITING)
-        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="statement")
-        # What is asked about statements must not wait behind them.
-        self._asides = ThreadPoolExecutor(2 * MAX_THREADS, thread_name_prefix="aside")
-        RUNNING.labels("short").set_function(lambda: self._short.taken)
-        RUNNING.labels("long").set_function(lambda: self._long.taken)
-        RUNNING.labels("waiting").set_function(lambda: self._short.waiting + self._long.waiting)
+        self._pool = StatementPool(store)
 
     def close(self) -> None:
         """Waits for the statements that are being cancelled."""
-        self._threads.shutdown()
-        self._asides.shutdown()
+        self._pool.close()
 
     async def run(self, request: Request, statement: Statement) -> QueryResult:
         """Raises QueryError, NoPlaceError, and ClientGoneError when the client went away: the statement then ends."""
-        client = request.client.host if request.client else ""
-        work = asyncio.ensure_future(self._run(client, statement))
-        gone = asyncio.ensure_future(_gone(request))
-        try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return work.result()
-            CANCELLED.labels("client_gone").inc()
-            raise ClientGoneError
-        finally:
-            gone.cancel()
-            work.cancel()
+        return await self._pool.run(request, partial(self._store.query, statement.sql, statement.parameters))
 
     async def check_regexes(self, request: Request, query: Query) -> None:
         """Raises QuerySyntaxError for the first regular expression that the store cannot read."""
@@ -96,59 +41,6 @@ class Queries:
                 raise QuerySyntaxError(
                     f"this regular expression cannot be used: {_re2_reason(str(error))}", at
                 ) from error
-
-    async def _run(self, client: str, statement: Statement) -> QueryResult:
-        tag = uuid.uuid4().hex
-        async with self._short.place(client) as place:
-            with self._running(statement, tag) as running:
-                if await self._is_short(running, tag, place):
-                    return await running
-        CANCELLED.labels("to_wait").inc()
-        async with self._long.place(client):
-            with self._running(statement, uuid.uuid4().hex) as running:
-                return await running
-
-    async def _is_short(self, running: asyncio.Future[QueryResult], tag: str, place: Place) -> bool:
-        """Whether the statement ended in time or may go on in a place for long ones."""
-        for _ in range(round(SHORT_SECONDS_AT_MOST / SHORT_SECONDS)):
-            await asyncio.wait({running}, timeout=SHORT_SECONDS)
-            if running.done() or place.move_to(self._long):
-                return True
-            if await self._cpu_seconds(tag) > SHORT_CPU_SECONDS:
-                break
-        return running.done()
-
-    async def _cpu_seconds(self, tag: str) -> float:
-        try:
-            return await asyncio.wrap_future(self._asides.submit(self._store.cpu_seconds, tag))
-        except QueryError:  # a server's user may not see what runs
-            return 0.0
-
-    @contextlib.contextmanager
-    def _running(self, statement: Statement, tag: str) -> Iterator[asyncio.Future[QueryResult]]:
-        """The statement in a thread; cancelled in the store at the end of the block unless it is done."""
-        job = self._threads.submit(self._store.query, statement.sql, statement.parameters, tag)
-        running = asyncio.wrap_future(job)
-        try:
-            yield running
-        finally:
-            running.cancel()
-            if not job.done():
-                self._asides.submit(self._cancel, tag, job)
-
-    def _cancel(self, tag: str, job: Future[QueryResult]) -> None:
-        while not job.done():
-            try:
-                self._store.cancel(tag)
-            except QueryError as error:
-                log.warning("a statement that nobody waits for goes on to its time limit: %s", error)
-                return
-            wait([job], timeout=CANCEL_AGAIN_SECONDS)
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _re2_reason(text: str) -> str:

@@ -1,1 +1,1 @@
-"""What every address shares: arguments, answers, errors, places, who may ask. It knows no query and no store."""
+"""What every address shares: arguments, answers, errors, cancellation, who may ask. It knows no query and no store."""
