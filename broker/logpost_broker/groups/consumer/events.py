@@ -113,6 +113,11 @@ class CurrentStored(MemberRecord):
         """What nobody else may be given."""
         return self.assigned | self.revoking
 
+    @property
+    def owed(self) -> Partitions | None:
+        """What it must say in time that it has let go; None: nothing."""
+        return self.revoking if self.state is MemberState.UNREVOKED_PARTITIONS else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegexResolved(GroupRecord):

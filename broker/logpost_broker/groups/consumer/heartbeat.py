@@ -8,7 +8,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.coordinator.sizes import require_room
 from logpost_broker.errors import ApiError
-from logpost_broker.groups.consumer.events import CurrentStored, MemberState, MemberStored, Partitions
+from logpost_broker.groups.consumer.events import CurrentStored, MemberStored, Partitions
 from logpost_broker.groups.consumer.group import ConsumerGroup
 from logpost_broker.groups.consumer.membership import remove_members, replace_member
 from logpost_broker.groups.consumer.messages import (
@@ -21,6 +21,7 @@ from logpost_broker.groups.consumer.reconciliation import reconcile
 from logpost_broker.groups.consumer.subscriptions import check_regex, refresh
 from logpost_broker.groups.consumer.timer_keys import MemberSessionTimer, RevocationTimer
 from logpost_broker.groups.consumer.work import Work
+from logpost_broker.groups.modern.work import arm_revocation
 
 
 def heartbeat(work: Work, request: MemberHeartbeat, *, is_metadata_seen: bool) -> MemberHeartbeatReply:
@@ -171,10 +172,6 @@ def _reconciled(work: Work, request: MemberHeartbeat) -> CurrentStored:
 def _arm(work: Work, member_id: str, before: CurrentStored | None, current: CurrentStored) -> None:
     group = work.group
     work.draft.set_timer(MemberSessionTimer(group.group_id, member_id), work.limits.session_timeout_ms)
-    was = before is not None and before.state is MemberState.UNREVOKED_PARTITIONS
-    owes = current.state is MemberState.UNREVOKED_PARTITIONS
     timer = RevocationTimer(group.group_id, member_id)
-    if owes and (before is None or not was or before.revoking != current.revoking):
-        work.draft.set_timer(timer, group.members[member_id].rebalance_timeout_ms)
-    elif was and not owes:
-        work.draft.cancel_timer(timer)
+    owed_before = None if before is None else before.owed
+    arm_revocation(work.draft, timer, group.members[member_id].rebalance_timeout_ms, owed_before, current.owed)

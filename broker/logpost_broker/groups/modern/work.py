@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -11,6 +12,7 @@ from logpost_broker.metadata.topics_image import TopicsImage
 
 G = TypeVar("G", bound=ModernGroup[Any])
 L = TypeVar("L")
+Owed = TypeVar("Owed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +26,11 @@ class Work(Generic[G, L]):
     def emit(self, event: Any) -> None:
         self.draft.events.append(event)
         self.group.apply(event)
+
+
+def arm_revocation(draft: Draft, timer: Hashable, timeout_ms: int, before: Owed | None, owed: Owed | None) -> None:
+    """A member must say in time that it let go of what it owes; None: nothing. `before`: what it owed until now."""
+    if owed is not None and owed != before:
+        draft.set_timer(timer, timeout_ms)
+    elif owed is None and before is not None:
+        draft.cancel_timer(timer)

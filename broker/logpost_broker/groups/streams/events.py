@@ -127,6 +127,11 @@ class StreamsCurrentStored(MemberRecord):
         """What its process still works on."""
         return self.assigned | self.revoking
 
+    @property
+    def owed(self) -> Tasks | None:
+        """What it must say in time that it has let go; None: nothing."""
+        return self.revoking if self.state is StreamsMemberState.UNREVOKED_TASKS else None
+
 
 class StreamsForgotten(Forgotten):
     """Of the group, or of a member of it."""

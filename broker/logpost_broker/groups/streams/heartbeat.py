@@ -8,6 +8,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.coordinator.sizes import require_room
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.modern.work import arm_revocation
 from logpost_broker.groups.streams.assignment import assignment_configs, refresh_targets
 from logpost_broker.groups.streams.configured_topology import ConfiguredTopology
 from logpost_broker.groups.streams.endpoints import endpoints
@@ -15,7 +16,6 @@ from logpost_broker.groups.streams.events import (
     NO_TOPOLOGY_EPOCH,
     StreamsCurrentStored,
     StreamsGroupStored,
-    StreamsMemberState,
     StreamsMemberStored,
     StreamsTopologyStored,
 )
@@ -222,13 +222,9 @@ def _remember(work: Work, request: StreamsHeartbeat, *, is_delayed: bool, is_tol
 def _arm(work: Work, member_id: str, before: StreamsCurrentStored | None, current: StreamsCurrentStored) -> None:
     group = work.group
     work.draft.set_timer(StreamsSessionTimer(group.group_id, member_id), work.limits.session_timeout_ms)
-    was = before is not None and before.state is StreamsMemberState.UNREVOKED_TASKS
-    owes = current.state is StreamsMemberState.UNREVOKED_TASKS
     timer = StreamsRevocationTimer(group.group_id, member_id)
-    if owes and (before is None or not was or before.revoking != current.revoking):
-        work.draft.set_timer(timer, group.members[member_id].rebalance_timeout_ms)
-    elif was and not owes:
-        work.draft.cancel_timer(timer)
+    owed_before = None if before is None else before.owed
+    arm_revocation(work.draft, timer, group.members[member_id].rebalance_timeout_ms, owed_before, current.owed)
 
 
 def _statuses(
