@@ -81,7 +81,7 @@ logpost_broker
   groups.consumer    coordinator errors groups.classic groups.modern metadata
                      regular_expression
   groups.offsets     coordinator errors groups.classic log metadata
-  groups.modern      coordinator metadata
+  groups.modern      coordinator errors metadata
   groups.classic     coordinator errors metadata
   coordinator        errors log partitions                                  | loop
   upkeep             errors log metadata partitions                         | loop clock thread

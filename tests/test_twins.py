@@ -71,6 +71,7 @@ logpost_broker.api
   test_config_resources               describe_configs list_config_resources
   test_fetch                          fetch_reading
   test_groups                         find_coordinator group_admin group_membership group_offsets
+                                      offsets_to_commit
   test_no_security                    acls delegation_tokens sasl
   test_share_groups                   share_acknowledge share_fetch share_group_membership share_group_offsets
   test_single_node                    describe_cluster describe_quorum elect_leaders partition_reassignments
@@ -98,9 +99,9 @@ logpost_broker.groups.modern
 logpost_broker.groups.offsets
   test_committed                      *
 logpost_broker.groups.share
-  test_membership                     assignor group heartbeat member_events messages timer_keys work
+  test_coordinator                    assignor group heartbeat member_events messages timer_keys work
   test_service                        delivery journal state_record
-  test_share_partition                events runs states
+  test_share_partition                acknowledgements events runs states
   ../../api/test_share_groups         waiting
 logpost_broker.groups.streams
   test_heartbeat                      *

@@ -10,7 +10,6 @@ ConsumerGroupDescribe, versions 0 and 1
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -30,11 +29,12 @@ from kio.schema.errors import ErrorCode
 from kio.schema.types import GroupId, TopicName
 from kio.static.primitive import i8, i32
 
-from logpost_broker.api.group_admin import ALL_OPERATIONS, NOT_ASKED_FOR
+from logpost_broker.api.group_admin import operations_of_group, why_not_described
 from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.groups.consumer.events import Partitions
-from logpost_broker.groups.consumer.listing import DescribedConsumer, DescribedConsumerGroup
+from logpost_broker.groups.consumer.listing import DescribedConsumer
 from logpost_broker.groups.consumer.messages import JOIN_EPOCH, MemberHeartbeat, MemberHeartbeatReply
+from logpost_broker.groups.kinds import GroupKind
 from logpost_broker.node import Node
 from logpost_broker.wire.units import NO_THROTTLE, duration, milliseconds
 
@@ -102,36 +102,16 @@ def _by_topic(partitions: Partitions) -> dict[uuid.UUID, list[int]]:
 async def consumer_group_describe(
     node: Node, request: ConsumerGroupDescribeRequest, context: RequestContext
 ) -> ConsumerGroupDescribeResponse:
-    operations = ALL_OPERATIONS if request.include_authorized_operations else NOT_ASKED_FOR
-    return ConsumerGroupDescribeResponse(
-        throttle_time=NO_THROTTLE,
-        groups=tuple(
-            [
-                _allowed(await _group(node, group_id), operations)
-                async for group_id in node.turns.each(dict.fromkeys(request.group_ids))
-            ]
-        ),
-    )
+    operations = operations_of_group(is_asked_for=request.include_authorized_operations)
+    groups = [
+        await _described(node, group_id, operations)
+        async for group_id in node.turns.each(dict.fromkeys(request.group_ids))
+    ]
+    return ConsumerGroupDescribeResponse(throttle_time=NO_THROTTLE, groups=tuple(groups))
 
 
-def _allowed(group: DescribedGroup, operations: i32) -> DescribedGroup:
-    """Of a group that is not there nothing may be done."""
-    return dataclasses.replace(group, authorized_operations=operations) if group.error_code is ErrorCode.none else group
-
-
-async def _group(node: Node, group_id: GroupId) -> DescribedGroup:
-    service = node.groups
-    group = service.core.consumers.describe(group_id)
-    if group is not None:
-        return await _described(node, group)
-    if not group_id:
-        return _refused(group_id, ErrorCode.invalid_group_id, "The group id can't be empty.")
-    is_other = service.core.kinds.of(group_id) is not None
-    message = f"Group {group_id} is not a consumer group." if is_other else f"Group {group_id} not found."
-    return _refused(group_id, ErrorCode.group_id_not_found, message)
-
-
-def _refused(group_id: GroupId, code: ErrorCode, message: str) -> DescribedGroup:
+def _refused(node: Node, group_id: GroupId) -> DescribedGroup:
+    code, message = why_not_described(node, group_id, GroupKind.CONSUMER)
     return DescribedGroup(
         error_code=code,
         error_message=message,
@@ -144,15 +124,19 @@ def _refused(group_id: GroupId, code: ErrorCode, message: str) -> DescribedGroup
     )
 
 
-async def _described(node: Node, group: DescribedConsumerGroup) -> DescribedGroup:
+async def _described(node: Node, group_id: GroupId, operations: i32) -> DescribedGroup:
+    group = node.groups.core.consumers.describe(group_id)
+    if group is None:
+        return _refused(node, group_id)
     return DescribedGroup(
         error_code=ErrorCode.none,
-        group_id=GroupId(group.group_id),
+        group_id=group_id,
         group_state=group.state.value,
         group_epoch=i32(group.epoch),
         assignment_epoch=i32(group.target_epoch),
         assignor_name=group.assignor,
         members=await node.turns.map(partial(_member, node), group.members),
+        authorized_operations=operations,
     )
 
 

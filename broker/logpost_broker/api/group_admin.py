@@ -31,6 +31,7 @@ from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.classic.listing import DescribedGroup
 from logpost_broker.groups.classic.states import GroupState
+from logpost_broker.groups.kinds import GroupKind
 from logpost_broker.groups.offsets.messages import DeleteReply
 from logpost_broker.groups.share_service import ShareGroupService
 from logpost_broker.node import Node
@@ -48,13 +49,13 @@ async def describe_groups(
     node: Node, request: DescribeGroupsRequest, context: RequestContext
 ) -> DescribeGroupsResponse:
     service = node.groups
-    operations = ALL_OPERATIONS if request.include_authorized_operations else NOT_ASKED_FOR
+    operations = operations_of_group(is_asked_for=request.include_authorized_operations)
     groups = []
     async for group_id in node.turns.each(dict.fromkeys(request.groups)):
         group = service.core.describe(group_id)
         if group is None:
-            is_other = service.core.kinds.of(group_id) is not None
-            groups.append(_not_found(group_id, context.version, operations, is_other=is_other))
+            message = _why_not_found(node, group_id, GroupKind.CLASSIC)
+            groups.append(_not_found(group_id, context.version, operations, message))
         else:
             groups.append(_described(group, operations))
     return DescribeGroupsResponse(throttle_time=NO_THROTTLE, groups=tuple(groups))
@@ -82,13 +83,30 @@ def _described(group: DescribedGroup, operations: i32) -> Described:
     )
 
 
-def _not_found(group_id: str, version: int, operations: i32, *, is_other: bool) -> Described:
-    """`is_other`: it is a group of another kind. Versions that know no such error are told what may be done with it."""
+def operations_of_group(*, is_asked_for: bool) -> i32:
+    """Of a group that is there."""
+    return ALL_OPERATIONS if is_asked_for else NOT_ASKED_FOR
+
+
+def why_not_described(node: Node, group_id: str, kind: GroupKind) -> tuple[ErrorCode, str]:
+    """Of no group of this kind."""
+    if not group_id:
+        return ErrorCode.invalid_group_id, "The group id can't be empty."
+    return ErrorCode.group_id_not_found, _why_not_found(node, group_id, kind)
+
+
+def _why_not_found(node: Node, group_id: str, kind: GroupKind) -> str:
+    is_other = node.groups.core.kinds.of(group_id) is not None
+    return f"Group {group_id} is not a {kind.value} group." if is_other else f"Group {group_id} not found."
+
+
+def _not_found(group_id: str, version: int, operations: i32, message: str) -> Described:
+    """Versions that know no such error are told what may be done with it."""
     is_error = version >= FIRST_WITH_NOT_FOUND
     return Described(
         error_code=ErrorCode.group_id_not_found if is_error else ErrorCode.none,
         authorized_operations=NOT_ASKED_FOR if is_error else operations,
-        error_message=f"Group {group_id} is not a classic group." if is_other else f"Group {group_id} not found.",
+        error_message=message,
         group_id=GroupId(group_id),
         group_state=GroupState.DEAD.value,
         protocol_type="",

@@ -20,8 +20,7 @@ OffsetDelete, version 0
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from kio.schema.errors import ErrorCode
 from kio.schema.offset_commit.v10.request import OffsetCommitRequest, OffsetCommitRequestTopic
@@ -45,6 +44,7 @@ from kio.schema.offset_fetch.v10.response import (
 )
 from kio.static.primitive import i32, i64
 
+from logpost_broker.api.offsets_to_commit import offsets_to_commit
 from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.offsets.committed import Committed
@@ -54,7 +54,6 @@ from logpost_broker.groups.offsets.messages import (
     CommitReply,
     Delete,
     DeleteReply,
-    OffsetToCommit,
     TopicPartition,
 )
 from logpost_broker.groups.service import GroupService
@@ -75,15 +74,17 @@ DELETED_AT_ONCE = 500
 
 @handles(OffsetCommitRequest, OffsetCommitResponse)
 async def offset_commit(node: Node, request: OffsetCommitRequest, context: RequestContext) -> OffsetCommitResponse:
-    topics: dict[str, uuid.UUID] = {}
     service = node.groups
     with context.in_order():  # else a later commit of the client could be written first
+        known = node.partitions.topics
+        named = ((known.by_id(topic.topic_id), topic.partitions) for topic in request.topics)
+        offsets, topics = await offsets_to_commit(node, named)
         commit = Commit(
             group_id=request.group_id,
             member_id=request.member_id,
             instance_id=request.group_instance_id,
             generation=request.generation_id_or_member_epoch,
-            offsets=tuple([each async for each in _existing_partitions(node, request.topics, topics)]),
+            offsets=offsets,
         )
         is_too_old = context.version < FIRST_WITH_MEMBER_EPOCH
         if is_too_old and service.core.has_consumer(request.group_id, request.member_id):
@@ -96,26 +97,6 @@ async def offset_commit(node: Node, request: OffsetCommitRequest, context: Reque
         reply = CommitReply(code=ErrorCode.group_id_not_found)
     answers = [await _committed_topic(node, topic, reply) async for topic in node.turns.each(request.topics)]
     return OffsetCommitResponse(throttle_time=NO_THROTTLE, topics=tuple(answers))
-
-
-async def _existing_partitions(
-    node: Node, topics: Iterable[OffsetCommitRequestTopic], found: dict[str, uuid.UUID]
-) -> AsyncIterator[OffsetToCommit]:
-    """Puts the topics that are there into `found`."""
-    async for requested in node.turns.each(topics):
-        topic = node.partitions.topics.by_id(requested.topic_id)
-        if topic is None:
-            continue
-        found[topic.name] = topic.id
-        async for partition in node.turns.each(requested.partitions):
-            if 0 <= partition.partition_index < topic.partitions:
-                yield OffsetToCommit(
-                    topic=topic.name,
-                    partition=partition.partition_index,
-                    offset=partition.committed_offset,
-                    leader_epoch=partition.committed_leader_epoch,
-                    metadata=partition.committed_metadata or "",
-                )
 
 
 async def _committed_topic(

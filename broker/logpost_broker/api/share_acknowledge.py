@@ -24,10 +24,10 @@ from kio.static.primitive import i32
 
 from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.share.acknowledgements import Acknowledgement
 from logpost_broker.groups.share.delivery import ShareDelivery
 from logpost_broker.groups.share.events import Place
 from logpost_broker.groups.share.sessions import FINAL_EPOCH, OPENING_EPOCH, TopicIdPartition
-from logpost_broker.groups.share.share_partition import Acknowledgement
 from logpost_broker.groups.share_service import ShareGroupService
 from logpost_broker.metadata.ids import NODE_ID
 from logpost_broker.node import Node

@@ -18,7 +18,7 @@ from kio.schema.share_group_heartbeat.v1.response import Assignment, ShareGroupH
 from kio.schema.types import GroupId, TopicName
 from kio.static.primitive import i32
 
-from logpost_broker.api.group_admin import ALL_OPERATIONS, NOT_ASKED_FOR
+from logpost_broker.api.group_admin import operations_of_group
 from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.groups.share import assignor
 from logpost_broker.groups.share.member_events import ShareCurrentStored, ShareMemberStored
@@ -68,7 +68,7 @@ def _partitions(assignment: assignor.Assignment) -> tuple[TopicPartitions, ...]:
 async def share_group_describe(
     node: Node, request: ShareGroupDescribeRequest, context: RequestContext
 ) -> ShareGroupDescribeResponse:
-    operations = ALL_OPERATIONS if request.include_authorized_operations else NOT_ASKED_FOR
+    operations = operations_of_group(is_asked_for=request.include_authorized_operations)
     groups = [
         await _described(node, group_id, operations)
         async for group_id in node.turns.each(dict.fromkeys(request.group_ids))

@@ -7,8 +7,7 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 
 from kio.schema.errors import ErrorCode
 from kio.schema.txn_offset_commit.v5.request import TxnOffsetCommitRequest
@@ -18,6 +17,7 @@ from kio.schema.txn_offset_commit.v5.response import (
     TxnOffsetCommitResponseTopic,
 )
 
+from logpost_broker.api.offsets_to_commit import offsets_to_commit
 from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
 from logpost_broker.groups.offsets.messages import Commit, CommitReply, OffsetToCommit
@@ -42,11 +42,12 @@ async def txn_offset_commit(
         partitions=frozenset({OFFSETS_PARTITION}),
         is_v2=verification is Verification.ADDS,
     )
-    topics: dict[str, uuid.UUID] = {}
     transactions = node.transactions
+    known = node.partitions.topics
     try:
         with context.in_order():  # else a later commit of the client could be written first
-            offsets = tuple([each async for each in _existing_partitions(node, request, topics)])
+            named = ((known.by_name(topic.name), topic.partitions) for topic in request.topics)
+            offsets, topics = await offsets_to_commit(node, named)
             commit = Commit(
                 group_id=request.group_id,
                 member_id=request.member_id,
@@ -63,26 +64,6 @@ async def txn_offset_commit(
     except ApiError as error:
         reply = CommitReply(code=error.code)
     return await _answer(node, request, offsets, reply)
-
-
-async def _existing_partitions(
-    node: Node, request: TxnOffsetCommitRequest, found: dict[str, uuid.UUID]
-) -> AsyncIterator[OffsetToCommit]:
-    """Puts the topics that are there into `found`."""
-    async for requested in node.turns.each(request.topics):
-        topic = node.partitions.topics.by_name(requested.name)
-        if topic is None:
-            continue
-        found[topic.name] = topic.id
-        async for partition in node.turns.each(requested.partitions):
-            if 0 <= partition.partition_index < topic.partitions:
-                yield OffsetToCommit(
-                    topic=topic.name,
-                    partition=partition.partition_index,
-                    offset=partition.committed_offset,
-                    leader_epoch=partition.committed_leader_epoch,
-                    metadata=partition.committed_metadata or "",
-                )
 
 
 async def _answer(

@@ -31,8 +31,8 @@ from logpost_broker.groups.offsets.committed import (
 )
 from logpost_broker.groups.offsets.events import OffsetEvent
 from logpost_broker.groups.offsets.messages import DeleteReply
+from logpost_broker.groups.share.coordinator import ShareGroups
 from logpost_broker.groups.share.member_events import ShareGroupEvent
-from logpost_broker.groups.share.membership import ShareGroups
 from logpost_broker.groups.share.messages import ShareHeartbeat, ShareHeartbeatReply
 from logpost_broker.groups.share.timer_keys import ShareSessionTimer
 from logpost_broker.groups.streams.coordinator import StreamsGroups

@@ -27,7 +27,7 @@ from logpost_broker.groups.journal import GroupJournalFormat, encoded
 from logpost_broker.groups.offset_requests import PreparedCommit
 from logpost_broker.groups.offsets.events import TransactionEnded
 from logpost_broker.groups.offsets.messages import Commit, CommitReply
-from logpost_broker.groups.share.membership import ShareGroups
+from logpost_broker.groups.share.coordinator import ShareGroups
 from logpost_broker.groups.share.timer_keys import ShareSessionTimer
 from logpost_broker.groups.streams.coordinator import StreamsGroups
 from logpost_broker.metadata.group_configs import consumer_limits, share_limits, streams_limits

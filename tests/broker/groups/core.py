@@ -10,7 +10,7 @@ from logpost_broker.groups.consumer.coordinator import ConsumerGroups
 from logpost_broker.groups.coordinator import GroupCoordinator
 from logpost_broker.groups.records import PlainEvent, from_record, to_record
 from logpost_broker.groups.service import RETRY_MS
-from logpost_broker.groups.share.membership import ShareGroups
+from logpost_broker.groups.share.coordinator import ShareGroups
 from logpost_broker.groups.streams.coordinator import StreamsGroups
 from logpost_broker.metadata.group_limits import ConsumerGroupLimits, GroupLimits, ShareLimits, StreamsGroupLimits
 from logpost_broker.metadata.topics_image import TopicsImage

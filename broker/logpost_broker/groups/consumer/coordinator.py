@@ -45,19 +45,14 @@ from logpost_broker.groups.consumer.timer_keys import (
 )
 from logpost_broker.groups.consumer.upgrade import upgraded
 from logpost_broker.groups.consumer.work import Work
-from logpost_broker.groups.modern.groups import ModernGroups, refused
+from logpost_broker.groups.modern.groups import ModernGroups, check_epoch, refused
 from logpost_broker.metadata.group_limits import ConsumerGroupLimits
 from logpost_broker.metadata.topics_image import TopicsImage
 
 
-class ConsumerGroups(ModernGroups[ConsumerGroup, ConsumerGroupEvent]):
-    def __init__(self, limits: Callable[[str], ConsumerGroupLimits], image: Callable[[], TopicsImage]) -> None:
-        """`limits`: of the group of this id, and `image`: the topics, as they are at the time of a call."""
-        self._limits = limits
-        self._image = image
-        super().__init__(ConsumerGroup)
-        self._seen: dict[str, int] = {}
-        """Group id → the version of the topics that it is up to date with."""
+class ConsumerGroups(ModernGroups[ConsumerGroup, ConsumerGroupEvent, ConsumerGroupLimits]):
+    def __init__(self, limits_of: Callable[[str], ConsumerGroupLimits], image: Callable[[], TopicsImage]) -> None:
+        super().__init__(ConsumerGroup, limits_of, image)
 
     def heartbeat(
         self, request: MemberHeartbeat, waiter: Waiter, draft: Draft, upgraded: ConsumerGroup | None = None
@@ -80,7 +75,7 @@ class ConsumerGroups(ModernGroups[ConsumerGroup, ConsumerGroupEvent]):
         """The regular expressions that a heartbeat with `regex` may ask about every topic."""
         group = self._groups.get(group_id)
         used = set() if group is None else group.used_regexes()
-        if self._seen.get(group_id) == self._image().version and (not regex or regex in used):
+        if self.is_seen(group_id) and (not regex or regex in used):
             return set()
         return used | {regex} if regex else used
 
@@ -96,26 +91,21 @@ class ConsumerGroups(ModernGroups[ConsumerGroup, ConsumerGroupEvent]):
         return group
 
     def _decide(self, group: ConsumerGroup, request: MemberHeartbeat, draft: Draft) -> MemberHeartbeatReply:
-        work = Work(group, self._image(), self._limits(group.group_id), draft)
+        work = self.work_on(group, draft)
         if request.member_epoch in (LEAVE_EPOCH, LEAVE_STATIC_EPOCH):
             return leave(work, request)
-        is_seen = self._seen.get(request.group_id) == work.image.version
-        reply = heartbeat(work, request, is_metadata_seen=is_seen)
-        if not draft.events:
-            # Only what changed nothing is sure to be in the journal.
-            self._seen[request.group_id] = work.image.version
+        reply = heartbeat(work, request, is_metadata_seen=self.is_seen(request.group_id))
+        self.note_seen(work)
         return reply
 
     def classic_join(self, request: Join, waiter: Waiter, draft: Draft) -> Outcome:
         """Of a group with members. Answered with a JoinReply."""
         work = self._work(request.group_id, draft)
         try:
-            is_seen = self._seen.get(request.group_id) == work.image.version
-            reply = classic_members.join(work, request, is_metadata_seen=is_seen)
+            reply = classic_members.join(work, request, is_metadata_seen=self.is_seen(request.group_id))
         except ApiError as error:
-            refused = Draft(draft.now_ms)
-            refused.reply(waiter, JoinReply(code=error.code, member_id=request.member_id or request.new_member_id))
-            return refused.outcome()
+            member_id = request.member_id or request.new_member_id
+            return refused(draft, waiter, JoinReply(code=error.code, member_id=member_id))
         if work.group.is_classic:
             # It took the place of the last member of the new protocol; it joins the classic group like all of them.
             downgrade(work)
@@ -159,7 +149,7 @@ class ConsumerGroups(ModernGroups[ConsumerGroup, ConsumerGroupEvent]):
 
     def _work(self, group_id: str, draft: Draft) -> Work:
         """On a group that is there."""
-        return Work(self._groups[group_id].copy(), self._image(), self._limits(group_id), draft)
+        return self.work_on(self._groups[group_id].copy(), draft)
 
     def expire(self, key: ConsumerTimer, now_ms: int) -> Outcome:
         """The timer of this key, as it was set last, has run down."""
@@ -198,13 +188,11 @@ class ConsumerGroups(ModernGroups[ConsumerGroup, ConsumerGroupEvent]):
         if group.members[member_id].classic is not None:
             raise ApiError(ErrorCode.illegal_generation)
         topics = self._image().topics
-        owned_since = [
+        had_since = [
             current.assignment_epochs.get((topics[topic].id, partition)) if topic in topics else None
             for topic, partition in committed
         ]
-        has_had_all = all(since is not None and since <= epoch for since in owned_since)
-        if epoch > current.epoch or not owned_since or not has_had_all:
-            raise ApiError(ErrorCode.stale_member_epoch)
+        check_epoch(epoch, current.epoch, had_since)
 
     def is_subscribed(self, group_id: str, topic: str) -> bool:
         return topic in self._groups[group_id].topics()
@@ -216,19 +204,14 @@ class ConsumerGroups(ModernGroups[ConsumerGroup, ConsumerGroupEvent]):
 
     # State
 
-    def forget_beside(self, group_id: str) -> None:
-        self._seen.pop(group_id, None)
-
     def resume(self, draft: Draft) -> None:
         """After replay: give every member a whole session, and who owes partitions its whole time to revoke."""
         for group in self._groups.values():
+            limits = self._limits_of(group.group_id)
             for member in group.members.values():
-                session = MemberSessionTimer(group.group_id, member.member_id)
                 classic = member.classic
-                session_ms = (
-                    self._limits(group.group_id).session_timeout_ms if classic is None else classic.session_timeout_ms
-                )
-                draft.set_timer(session, session_ms)
+                session_ms = limits.session_timeout_ms if classic is None else classic.session_timeout_ms
+                draft.set_timer(MemberSessionTimer(group.group_id, member.member_id), session_ms)
                 if classic is None and group.current_of(member.member_id).state is MemberState.UNREVOKED_PARTITIONS:
                     draft.set_timer(RevocationTimer(group.group_id, member.member_id), member.rebalance_timeout_ms)
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from logpost_broker.groups.consumer.group import ConsumerGroup
 from logpost_broker.groups.modern import work
 from logpost_broker.metadata.group_limits import ConsumerGroupLimits
 
-
-@dataclass(frozen=True, slots=True)
-class Work(work.Work[ConsumerGroup, ConsumerGroupLimits]):
-    """Of this kind."""
+Work = work.Work[ConsumerGroup, ConsumerGroupLimits]

@@ -1,5 +1,5 @@
 """Share groups (KIP-932): members share partitions, and each record is given to one of them and acknowledged by itself.
 
 Pure core, told the time: `share_partition` (who has which record), `states` (all of them, from journaled events),
-`sessions`, `membership`. Shell: `journal`, `delivery`, `waiting`.
+`sessions`, `coordinator` (members). Shell: `journal`, `delivery`, `waiting`.
 """

@@ -15,15 +15,10 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.coordinator.journal import Journal
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.share.acknowledgements import Acknowledgement
 from logpost_broker.groups.share.events import Place, ShareDeleted, ShareEvent
 from logpost_broker.groups.share.journal import ShareJournalFormat, make_topic, replay
-from logpost_broker.groups.share.share_partition import (
-    MAX_RUNS,
-    Acknowledgement,
-    Acquired,
-    Change,
-    SharePartition,
-)
+from logpost_broker.groups.share.share_partition import MAX_RUNS, Acquired, Change, SharePartition
 from logpost_broker.groups.share.states import ShareStates
 from logpost_broker.log.aborted_transactions import AbortedTransaction
 from logpost_broker.log.batch import CONTROL, TRANSACTIONAL, BatchHeader, whole_batches

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import NamedTuple
 
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.share.acknowledgements import Acknowledgement, AcknowledgeType, check, typed
 from logpost_broker.groups.share.events import UNCHANGED, RecordState, StateBatch
 from logpost_broker.groups.share.runs import Run, merged, overlaid, overlay, within
 from logpost_broker.metadata.group_limits import ShareLimits
@@ -27,23 +27,6 @@ MAX_ACQUIRED = 5_000
 250 bytes and 20 microseconds."""
 MAX_RUNS = 10_000
 """Of a share partition whose state is set from outside."""
-
-
-class AcknowledgeType(IntEnum):
-    GAP = 0
-    """There is no such record: it was compacted away, or is no data."""
-    ACCEPT = 1
-    RELEASE = 2
-    REJECT = 3
-    RENEW = 4
-    """Not finished, and wanted for longer (KIP-1222)."""
-
-
-class Acknowledgement(NamedTuple):
-    first_offset: int
-    last_offset: int
-    types: tuple[int, ...]
-    """One for all, or one for each record."""
 
 
 class Acquired(NamedTuple):
@@ -147,7 +130,7 @@ class SharePartition:
         renewed: list[Run] = []
         batches: list[StateBatch] = []
         for acknowledgement in acknowledgements:
-            for first, last, kind in _typed(acknowledgement):
+            for first, last, kind in typed(acknowledgement):
                 for run in self._owned(member_id, first, last):
                     if kind is AcknowledgeType.RENEW:
                         renewed.append(run)
@@ -274,30 +257,3 @@ def _as_before(run: Run) -> Run:
 def _batch_end(readable: Sequence[tuple[int, int]], offset: int) -> int:
     """The end of the batch that holds `offset`."""
     return next((last for _, last in readable if last >= offset), offset)
-
-
-def check(acknowledgements: Sequence[Acknowledgement]) -> None:
-    """Raises ApiError INVALID_REQUEST unless they are in order, do not overlap, and their types fit."""
-    end = -1
-    for acknowledgement in acknowledgements:
-        first, last, types = acknowledgement
-        if not end < first <= last:
-            raise ApiError(ErrorCode.invalid_request, "batches of acknowledgements overlap or are out of order")
-        if len(types) not in (1, last - first + 1):
-            raise ApiError(ErrorCode.invalid_request, "a batch has one acknowledge type for all or one for each record")
-        if not all(kind in AcknowledgeType._value2member_map_ for kind in types):
-            raise ApiError(ErrorCode.invalid_request, "an acknowledge type is 0 to 4")
-        end = last
-
-
-def _typed(acknowledgement: Acknowledgement) -> Iterator[tuple[int, int, AcknowledgeType]]:
-    """Ranges of one type."""
-    first, last, types = acknowledgement
-    if len(types) == 1:
-        yield first, last, AcknowledgeType(types[0])
-        return
-    begin = 0
-    for number in range(1, len(types) + 1):
-        if number == len(types) or types[number] != types[begin]:
-            yield first + begin, first + number - 1, AcknowledgeType(types[begin])
-            begin = number

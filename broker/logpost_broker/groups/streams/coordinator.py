@@ -9,7 +9,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.coordinator.outcome import Draft, Outcome, Waiter
 from logpost_broker.errors import ApiError
-from logpost_broker.groups.modern.groups import ModernGroups, refused
+from logpost_broker.groups.modern.groups import ModernGroups, check_epoch, refused
 from logpost_broker.groups.streams.assignment import refresh_targets
 from logpost_broker.groups.streams.configured_topology import ConfiguredTopology
 from logpost_broker.groups.streams.events import StreamsGroupEvent, StreamsMemberState
@@ -37,12 +37,9 @@ from logpost_broker.metadata.group_limits import StreamsGroupLimits
 from logpost_broker.metadata.topics_image import TopicsImage
 
 
-class StreamsGroups(ModernGroups[StreamsGroup, StreamsGroupEvent]):
+class StreamsGroups(ModernGroups[StreamsGroup, StreamsGroupEvent, StreamsGroupLimits]):
     def __init__(self, limits_of: Callable[[str], StreamsGroupLimits], image: Callable[[], TopicsImage]) -> None:
-        """`limits_of` a group and `image` of the topics: as they are at the time of a call."""
-        self._limits_of = limits_of
-        self._image = image
-        super().__init__(StreamsGroup)
+        super().__init__(StreamsGroup, limits_of, image)
         self._unjournaled: dict[str, Unjournaled] = {}
 
     def heartbeat(self, request: StreamsHeartbeat, waiter: Waiter, draft: Draft) -> Outcome:
@@ -117,13 +114,11 @@ class StreamsGroups(ModernGroups[StreamsGroup, StreamsGroupEvent]):
         if epoch == current.epoch:
             return
         topology = group.topology
-        owned_since = [
+        had_since = [
             current.assignment_epochs.get((topology.subtopology_of(topic) or "", partition)) if topology else None
             for topic, partition in committed
         ]
-        has_had_all = all(since is not None and since <= epoch for since in owned_since)
-        if epoch > current.epoch or not owned_since or not has_had_all:
-            raise ApiError(ErrorCode.stale_member_epoch)
+        check_epoch(epoch, current.epoch, had_since)
 
     def is_subscribed(self, group_id: str, topic: str) -> bool:
         """Members of the group read this topic."""

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.share.acknowledgements import Acknowledgement, AcknowledgeType
 from logpost_broker.groups.share.events import Place, RecordState, ShareEvent
-from logpost_broker.groups.share.share_partition import Acknowledgement, AcknowledgeType, Change, SharePartition
+from logpost_broker.groups.share.share_partition import Change, SharePartition
 from logpost_broker.groups.share.state_record import from_record, to_record
 from logpost_broker.groups.share.states import ShareStates
 from logpost_broker.metadata.group_limits import ShareLimits

@@ -8,16 +8,10 @@ from hypothesis import strategies as st
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
+from logpost_broker.groups.share.acknowledgements import Acknowledgement, AcknowledgeType
 from logpost_broker.groups.share.events import RecordState, StateBatch
 from logpost_broker.groups.share.runs import Run, overlaid, overlay
-from logpost_broker.groups.share.share_partition import (
-    MAX_ACQUIRED,
-    Acknowledgement,
-    AcknowledgeType,
-    Acquired,
-    Change,
-    SharePartition,
-)
+from logpost_broker.groups.share.share_partition import MAX_ACQUIRED, Acquired, Change, SharePartition
 from logpost_broker.metadata.group_limits import ShareLimits
 
 GAP, ACCEPT, RELEASE, REJECT, RENEW = AcknowledgeType

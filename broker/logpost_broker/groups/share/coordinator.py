@@ -16,19 +16,13 @@ from logpost_broker.groups.share.heartbeat import check, heartbeat, leave, remov
 from logpost_broker.groups.share.member_events import ShareGroupEvent, ShareGroupStored
 from logpost_broker.groups.share.messages import JOIN_EPOCH, LEAVE_EPOCH, ShareHeartbeat, ShareHeartbeatReply
 from logpost_broker.groups.share.timer_keys import ShareSessionTimer
-from logpost_broker.groups.share.work import Work
 from logpost_broker.metadata.group_limits import ShareLimits
 from logpost_broker.metadata.topics_image import TopicsImage
 
 
-class ShareGroups(ModernGroups[ShareGroup, ShareGroupEvent]):
+class ShareGroups(ModernGroups[ShareGroup, ShareGroupEvent, ShareLimits]):
     def __init__(self, limits_of: Callable[[str], ShareLimits], image: Callable[[], TopicsImage]) -> None:
-        """`limits_of` a group and `image` of the topics: as they are at the time of a call."""
-        self._limits_of = limits_of
-        self._image = image
-        super().__init__(ShareGroup)
-        self._seen: dict[str, int] = {}
-        """Group id → the version of the topics that it is up to date with."""
+        super().__init__(ShareGroup, limits_of, image)
 
     def heartbeat(self, request: ShareHeartbeat, waiter: Waiter, draft: Draft) -> Outcome:
         """Answered with a ShareHeartbeatReply."""
@@ -43,24 +37,18 @@ class ShareGroups(ModernGroups[ShareGroup, ShareGroupEvent]):
         check(request)
         if request.group_id not in self and request.member_epoch != JOIN_EPOCH:
             raise ApiError(ErrorCode.group_id_not_found, f"Share group {request.group_id} not found.")
-        work = self._work(request.group_id, draft)
+        work = self.work_on(self.to_decide_on(request.group_id), draft)
         if request.member_epoch == LEAVE_EPOCH:
             return leave(work, request)
-        is_seen = self._seen.get(request.group_id) == work.image.version
-        reply = heartbeat(work, request, is_metadata_seen=is_seen)
-        if not draft.events:
-            # Only what changed nothing is sure to be in the journal.
-            self._seen[request.group_id] = work.image.version
+        reply = heartbeat(work, request, is_metadata_seen=self.is_seen(request.group_id))
+        self.note_seen(work)
         return reply
-
-    def _work(self, group_id: str, draft: Draft) -> Work:
-        return Work(self.to_decide_on(group_id), self._image(), self._limits_of(group_id), draft)
 
     def expire(self, key: ShareSessionTimer, now_ms: int) -> Outcome:
         """The timer of this key, as it was set last, has run down."""
         draft = Draft(now_ms)
         if self.has_member(key.group_id, key.member_id):
-            remove_member(self._work(key.group_id, draft), key.member_id)
+            remove_member(self.work_on(self.to_decide_on(key.group_id), draft), key.member_id)
         return draft.outcome()
 
     def create(self, group_id: str, waiter: Waiter, draft: Draft) -> Outcome:
@@ -85,9 +73,6 @@ class ShareGroups(ModernGroups[ShareGroup, ShareGroupEvent]):
         return self._groups.get(group_id)
 
     # State
-
-    def forget_beside(self, group_id: str) -> None:
-        self._seen.pop(group_id, None)
 
     def resume(self, draft: Draft) -> None:
         """After replay: give every member a whole session."""
