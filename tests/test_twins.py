@@ -122,7 +122,7 @@ logpost_broker.metadata
   ../api/test_scram_credentials       scram_credentials
   ../api/test_topics                  topics topics_image
 logpost_broker.partitions
-  test_directory                      checkpoint_file partitions
+  test_directory                      checkpoint_file partition_directories partitions
   ../groups/test_service              internal_log
 logpost_broker.server
   test_many_clients                   listener

@@ -1,4 +1,4 @@
-"""A checkpoint file of the log directory: an offset for each partition, in memory as it is on the disk."""
+"""The checkpoint files of the log directory: an offset for each partition, in memory as it is on the disk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from logpost_broker.log.files import Files
-from logpost_broker.metadata.checkpoints import Partition, formatted_checkpoint, parsed_checkpoint
+from logpost_broker.metadata.checkpoints import (
+    CLEANER_OFFSETS,
+    LOG_STARTS,
+    RECOVERY_POINTS,
+    Partition,
+    formatted_checkpoint,
+    parsed_checkpoint,
+)
 
 logger = logging.getLogger("broker")
 
@@ -64,3 +71,26 @@ class CheckpointFile:
     def _write(self, offsets: Mapping[Partition, int]) -> None:
         self._files.replace(self._path, formatted_checkpoint(offsets))
         self._offsets = offsets
+
+
+class Checkpoints:
+    """Kafka's own, beside the partitions' directories."""
+
+    def __init__(self, files: Files, directory: Path) -> None:
+        self.recovery_points = CheckpointFile(files, directory / RECOVERY_POINTS)
+        """Below it a log is known to be on the disk."""
+        self.log_starts = CheckpointFile(files, directory / LOG_STARTS)
+        self.first_dirty = CheckpointFile(files, directory / CLEANER_OFFSETS)
+        """Below it a log is compacted."""
+        self._all = (self.recovery_points, self.log_starts, self.first_dirty)
+
+    def open(self, existing: set[Partition]) -> None:
+        """Read them, and forget partitions that are not there. Raises OSError."""
+        for file in self._all:
+            file.open()
+        self.forget({partition for file in self._all for partition in file.partitions()} - existing)
+
+    def forget(self, partitions: set[Partition]) -> None:
+        """They are gone, durably. Raises OSError."""
+        for file in self._all:
+            file.forget(partitions)

@@ -252,8 +252,8 @@ class Partitions:
             for log in self.logs.close_topic(topic):
                 self.flusher.forget(log)
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._writer, self.logs.mark_deleted, deleted)
-        loop.run_in_executor(None, self.logs.remove_deleted)
+        await loop.run_in_executor(self._writer, self.logs.directories.mark_deleted, deleted)
+        loop.run_in_executor(None, self.logs.directories.remove_deleted)
         for call in self.when_deleted:
             call(deleted)
         for topic in deleted:

@@ -14,15 +14,13 @@ from logpost_broker.log.files import Files
 from logpost_broker.metadata.checkpoints import CLEAN_SHUTDOWN, CLEANER_OFFSETS, LOG_STARTS, RECOVERY_POINTS
 from logpost_broker.metadata.metadata_file import NAME as METADATA
 from logpost_broker.metadata.metadata_file import TopicEntry, parsed_metadata
+from logpost_broker.partitions.partition_directories import DELETED_SUFFIX
 from logpost_broker.progress import Progress
 from logpost_broker.transfer import copying
 from logpost_broker.transfer.copying import log_bytes, offsets_in
 from logpost_broker.transfer.errors import TransferError
 from logpost_broker.transfer.kafka_directory import HIGH_WATERMARKS, KafkaDirectory
 from logpost_broker.transfer.partition_export import ExportedPartition, PartitionExport
-
-DELETED_SUFFIX = "-delete"
-"""Kafka deletes directories of this form at its start: `topic-partition.id-delete`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,7 +123,7 @@ class Export:
 
 
 def _aside(target: Path) -> Path:
-    """A name for a directory that Kafka deletes if we do not come to it."""
+    """A name for a directory, `topic-partition.id-delete`, that Kafka deletes at its start if we do not come to it."""
     return target.with_name(f"{target.name}.{uuid.uuid4().hex}{DELETED_SUFFIX}")
 
 

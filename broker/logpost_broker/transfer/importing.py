@@ -18,7 +18,7 @@ from logpost_broker.metadata.checkpoints import LOG_STARTS, RECOVERY_POINTS, Par
 from logpost_broker.metadata.metadata_file import MetadataFile, TopicEntry
 from logpost_broker.metadata.topic_configs import check_configs
 from logpost_broker.metadata.topics import LEGAL_NAME, MAX_PARTITIONS
-from logpost_broker.partitions.directory import DELETED_SUFFIX
+from logpost_broker.partitions.partition_directories import DELETED_SUFFIX
 from logpost_broker.progress import Progress
 from logpost_broker.transfer import copying
 from logpost_broker.transfer.copying import log_bytes, offsets_in

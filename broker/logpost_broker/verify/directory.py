@@ -22,7 +22,7 @@ from logpost_broker.metadata.checkpoints import (
 from logpost_broker.metadata.metadata_file import NAME as METADATA
 from logpost_broker.metadata.metadata_file import STRAY_SUFFIX, Metadata, TopicEntry, parsed_metadata
 from logpost_broker.metadata.topic_configs import TopicConfigs
-from logpost_broker.partitions.directory import DELETED_SUFFIX
+from logpost_broker.partitions.partition_directories import DELETED_SUFFIX
 from logpost_broker.verify.online import has_running_broker
 from logpost_broker.verify.partition import check_partition
 from logpost_broker.verify.report import PartitionReport, Report

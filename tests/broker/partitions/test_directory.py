@@ -48,7 +48,7 @@ def delete(data: Data, topic: Topic) -> None:
 
 def remove(data: Data, topic: Topic) -> list[PartitionLog]:
     closed = data.logs.close_topic(topic)
-    data.logs.mark_deleted([topic])
+    data.logs.directories.mark_deleted([topic])
     return closed
 
 
@@ -97,7 +97,7 @@ def test_a_topic_made_again_does_not_get_the_old_records(tmp_path: Path) -> None
         topic = data.topic()
         delete(data, topic)
         assert [log.offline for log in remove(data, topic)] == ["its topic was deleted"]
-        data.logs.remove_deleted()
+        data.logs.directories.remove_deleted()
         assert data.logs.get(data.topic(), 0).next_offset == 0
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["t-0"]
 
@@ -154,7 +154,7 @@ def test_two_removals_at_once_do_not_stumble_over_each_other(tmp_path: Path, cap
             for segment in range(20):
                 (half_removed / f"{segment}.log").touch()
         with ThreadPoolExecutor(2) as both:
-            for removal in [both.submit(data.logs.remove_deleted) for _ in range(2)]:
+            for removal in [both.submit(data.logs.directories.remove_deleted) for _ in range(2)]:
                 removal.result()
         assert not list(tmp_path.glob("*-delete"))
         assert caplog.text == ""
