@@ -64,6 +64,8 @@ class _Waiting:
     size_bytes: int
     """As it came."""
     is_ready: bool = False
+    is_sent_again: bool = False
+    """Behind one of the same sequence: it is not opened unless that one was refused."""
     is_stamped: bool = False
     error: Exception | None = None
 
@@ -109,9 +111,9 @@ class Appender:
         answer: asyncio.Future[Written | ApiError] = asyncio.get_running_loop().create_future()
         waiting = _Waiting(log, header, batch, rules, now_ms, answer, len(batch))
         if any(_is_same(header, other.header) for other in queue):
-            waiting.is_ready = True
+            waiting.is_ready = waiting.is_sent_again = True
         else:
-            self._pool.submit(self._work, waiting, asyncio.get_running_loop())
+            self._begin(waiting)
         queue.append(waiting)
         self._waits(waiting, connection)
         return answer
@@ -139,6 +141,9 @@ class Appender:
         if len(ready) != len(batch):
             self._metrics.recompressed.inc()
         return ready
+
+    def _begin(self, waiting: _Waiting) -> None:
+        self._pool.submit(self._work, waiting, asyncio.get_running_loop())
 
     def _work(self, waiting: _Waiting, loop: asyncio.AbstractEventLoop) -> None:
         """In a thread."""
@@ -193,7 +198,11 @@ class Appender:
     def _serve(self, log: PartitionLog) -> None:
         queue = self._queues[log]
         while queue and queue[0].is_ready:
-            self._settle(queue.popleft())
+            if _must_be_opened(queue[0]):
+                queue[0].is_ready = queue[0].is_sent_again = False
+                self._begin(queue[0])
+            else:
+                self._settle(queue.popleft())
         if not queue:
             del self._queues[log]
         self._on_appended(log)
@@ -243,6 +252,16 @@ def _as_told(error: Exception) -> Exception:
     return without_traces(error) if isinstance(error, ApiError) else error
 
 
+def _must_be_opened(waiting: _Waiting) -> bool:
+    """Whether nobody has looked into a batch that was sent again, and the log does not have it all the same."""
+    if not waiting.is_sent_again:
+        return False
+    try:
+        return waiting.log.producers.check(waiting.header) is None
+    except ApiError:  # it is refused in its turn
+        return False
+
+
 def _is_quick(header: BatchHeader, rules: Rules) -> bool:
     """Not where records are decompressed, or decoded one by one: who knows how many there are."""
     if header.codec != NONE or rules.needs_keys:
@@ -254,7 +273,8 @@ def _is_quick(header: BatchHeader, rules: Rules) -> bool:
 
 
 def _is_same(header: BatchHeader, other: BatchHeader) -> bool:
-    """Whether a producer sent the batch again: it is compressed once, and found to be a duplicate in its turn."""
+    """Whether a producer sent the batch again: it is opened and compressed once, and found to be a duplicate in its
+    turn."""
     return header.producer_id != NO_PRODUCER and (
         (header.producer_id, header.producer_epoch, header.base_sequence, header.last_offset_delta)
         == (other.producer_id, other.producer_epoch, other.base_sequence, other.last_offset_delta)

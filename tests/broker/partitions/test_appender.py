@@ -175,6 +175,34 @@ def test_a_duplicate_of_a_batch_that_still_waits_gets_the_same_offset(tmp_path: 
     run(tmp_path, story)
 
 
+@pytest.mark.parametrize("options", [{}, {"needs_keys": True}], ids=["opened", "keys"])
+def test_a_refused_batch_that_is_sent_again_is_refused_again(tmp_path: Path, options: dict[str, Any]) -> None:
+    """Also behind the first, which stands for it while both wait: what is in it may be anything."""
+
+    async def story(bench: Bench) -> None:
+        plain = idempotent(7, 0, [words(100_000)])
+        bad = plain if options else changed(plain, attributes=ZSTD)
+        for each in [bench.append(bad, **options) for _ in range(3)]:
+            refused = await settled(each)
+            assert isinstance(refused, ApiError)
+            assert refused.code is ErrorCode.invalid_record
+        assert bench.values == []
+
+    run(tmp_path, story)
+
+
+def test_a_good_batch_behind_a_bad_one_of_its_sequence_is_written_as_its_topic_wants(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        good = idempotent(7, 0, [words(100_000)])
+        sent = [bench.append(each) for each in (changed(good, attributes=ZSTD), good, good, idempotent(7, 1, [b"next"]))]
+        refused, *offsets = [await settled(each) for each in sent]
+        assert isinstance(refused, ApiError)
+        assert [written.base_offset for written in offsets if isinstance(written, Written)] == [0, 0, 1]
+        assert bench.codecs == [GZIP, NONE]
+
+    run(tmp_path, story)
+
+
 def test_a_gap_is_found_before_compressing_and_behind_a_batch_that_waits(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         large = words(200_000)
