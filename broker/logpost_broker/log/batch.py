@@ -90,8 +90,18 @@ def whole_batches(buffer: Buffer) -> Iterator[tuple[int, BatchHeader]]:
 
 def stamped(header: BatchHeader, batch: Buffer, append_time_ms: int) -> bytes:
     """The batch with the broker's time as that of all its records (`message.timestamp.type=LogAppendTime`)."""
+    attributes = header.attributes | LOG_APPEND_TIME
+    return _with_header(header._replace(attributes=attributes, max_timestamp=append_time_ms), batch)
+
+
+def with_max_timestamp(header: BatchHeader, batch: Buffer, max_timestamp: int) -> bytes:
+    """The batch with another newest time of its records."""
+    return _with_header(header._replace(max_timestamp=max_timestamp), batch)
+
+
+def _with_header(header: BatchHeader, batch: Buffer) -> bytes:
+    """With the CRC of what it has then."""
     body = bytearray(batch)
-    changed = header._replace(attributes=header.attributes | LOG_APPEND_TIME, max_timestamp=append_time_ms)
-    HEADER.pack_into(body, 0, *changed)
-    HEADER.pack_into(body, 0, *changed._replace(crc=crc32c(memoryview(body)[CRC_START:])))
+    HEADER.pack_into(body, 0, *header)
+    HEADER.pack_into(body, 0, *header._replace(crc=crc32c(memoryview(body)[CRC_START:])))
     return bytes(body)

@@ -20,7 +20,7 @@ from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
 from logpost_broker.log.aborted_transactions import AbortedTransaction
-from logpost_broker.log.batch import HEADER, BatchHeader, Buffer, read_header, stamped, whole_batches
+from logpost_broker.log.batch import HEADER, TRANSACTIONAL, BatchHeader, Buffer, read_header, stamped, whole_batches
 from logpost_broker.log.files import Files, duplicates
 from logpost_broker.log.leader_epochs import LeaderEpochs
 from logpost_broker.log.producer_identity import ProducerIdentity
@@ -122,13 +122,16 @@ class PartitionLog:
         """Write one batch at the end. `header` is what `batch` starts with, when the caller has read it; `stamp` sets
         the broker's time (LogAppendTime).
 
-        Raises ApiError: KAFKA_STORAGE_ERROR, and what ProducerStates.check raises. Nothing is written then.
+        Raises ApiError: KAFKA_STORAGE_ERROR, INVALID_TXN_STATE for a batch of a producer that is outside its open
+        transaction, and what ProducerStates.check raises. Nothing is written then.
         """
         self.require_online()
         header = header or read_header(batch)
         duplicate = self.producers.check(header)
         if duplicate is not None:
             return Appended(base_offset=duplicate.base_offset, last_offset=duplicate.last_offset, duplicate=True)
+        if header.producer_id in self.transactions.open and not header.attributes & TRANSACTIONAL:
+            raise ApiError(ErrorCode.invalid_txn_state, f"producer {header.producer_id} has an open transaction here")
         if stamp:
             batch = stamped(header, batch, now_ms)
             header = read_header(batch)

@@ -25,8 +25,10 @@ from logpost_broker.log.batch import (
     crc_matches,
     read_header,
     stamped,
+    with_max_timestamp,
 )
 from logpost_broker.log.compression import ZSTD
+from logpost_broker.log.kept_records import spans_in
 from logpost_broker.log.limits import MAX_BATCH_RECORDS
 from logpost_broker.log.recompress import Target, recompressed
 from logpost_broker.log.record_check import check_readable
@@ -138,11 +140,15 @@ def _check_fields(header: BatchHeader) -> None:
 def _check_times(header: BatchHeader, rules: Rules, now_ms: int) -> None:
     if header.attributes & LOG_APPEND_TIME:
         raise ApiError(ErrorCode.invalid_timestamp, "producers may not set the timestamp type LogAppendTime")
-    earliest, latest = rules.times(now_ms)
     for timestamp_ms in (header.base_timestamp, header.max_timestamp):
-        if not (earliest <= timestamp_ms <= latest or timestamp_ms == NO_TIMESTAMP):
-            reason = _out_of_range(timestamp_ms, earliest, latest)
-            raise InvalidRecordsError(ErrorCode.invalid_timestamp, reason, ((0, reason),))
+        _check_time(timestamp_ms, rules, now_ms)
+
+
+def _check_time(timestamp_ms: int, rules: Rules, now_ms: int) -> None:
+    earliest, latest = rules.times(now_ms)
+    if not (earliest <= timestamp_ms <= latest or timestamp_ms == NO_TIMESTAMP):
+        reason = _out_of_range(timestamp_ms, earliest, latest)
+        raise InvalidRecordsError(ErrorCode.invalid_timestamp, reason, ((0, reason),))
 
 
 def _out_of_range(timestamp_ms: int, earliest: int, latest: int) -> str:
@@ -171,6 +177,8 @@ def prepared(
             check_records(header, records, rules, now_ms=now_ms, give_way=give_way)
         else:
             check_readable(header, batch, records, give_way)
+        if stamp is None and header.max_timestamp < header.base_timestamp:
+            header, batch = _with_newest_time(header, batch, records, rules, now_ms, give_way)
         if rules.target is not None and rules.compresses(header):
             batch = recompressed(header, records, rules.target, stamp)
         elif stamp is not None:
@@ -180,6 +188,26 @@ def prepared(
     if len(batch) > rules.max_batch_bytes:
         raise _too_large(len(batch), rules)
     return batch
+
+
+def _with_newest_time(
+    header: BatchHeader,
+    batch: Buffer,
+    records: Buffer,
+    rules: Rules,
+    now_ms: int,
+    give_way: Callable[[], None] | None,
+) -> tuple[BatchHeader, Buffer]:
+    """Sarama, until 2025, left out the newest time of a batch, by which its records are found and kept. Raises
+    InvalidRecordsError where it lies too far ahead, ValueError when the records are malformed."""
+    newest_ms = NO_TIMESTAMP
+    for index, span in enumerate(spans_in(header, bytes(records))):
+        newest_ms = max(newest_ms, header.base_timestamp + span.timestamp_delta)
+        if give_way is not None and index % RECORDS_A_TURN == RECORDS_A_TURN - 1:
+            give_way()
+    _check_time(newest_ms, rules, now_ms)
+    changed = with_max_timestamp(header, batch, newest_ms)
+    return read_header(changed), changed
 
 
 def check_records(

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from kio.schema.errors import ErrorCode
 
-from tests.broker.api.conftest import NewTopic, produce_values
+from logpost_broker.log.records import build_batch
+from tests.broker.api.conftest import NewTopic, produce, produce_values
+from tests.broker.log.logs import changed
 from tests.broker.wire_client import WireClient
 
 
@@ -76,3 +78,12 @@ def test_a_client_of_another_leader_epoch_is_told_so(client: WireClient, new_top
     topic = new_topic()
     assert find(client, topic, -1, current_leader_epoch=0).error_code is ErrorCode.none
     assert find(client, topic, -1, current_leader_epoch=1).error_code is ErrorCode.unknown_leader_epoch
+
+
+def test_records_are_found_by_time_where_their_client_left_the_newest_out(
+    client: WireClient, new_topic: NewTopic
+) -> None:
+    topic = new_topic()
+    batch = changed(build_batch([(None, b"v")], 1_000), max_timestamp=-1)
+    assert produce(client, topic, batch).error_code is ErrorCode.none
+    assert [find(client, topic, timestamp).offset for timestamp in (1_000, 1_001, -3)] == [0, -1, 0]

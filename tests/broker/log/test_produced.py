@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
-from logpost_broker.log.batch import CONTROL, CRC_START, HEADER_BYTES, LOG_APPEND_TIME, MAGIC_POSITION, read_header
+from logpost_broker.log.batch import (
+    CONTROL,
+    CRC_START,
+    HEADER_BYTES,
+    LOG_APPEND_TIME,
+    MAGIC_POSITION,
+    NO_TIMESTAMP,
+    crc_matches,
+    read_header,
+)
 from logpost_broker.log.compression import NONE, ZSTD
 from logpost_broker.log.produced import (
     MAX_RECORD_ERRORS,
@@ -22,7 +31,7 @@ from logpost_broker.log.produced import (
     prepared,
 )
 from logpost_broker.log.recompress import Target
-from logpost_broker.log.records import build_batch, records_of
+from logpost_broker.log.records import build_batch, encoded_record, headed, records_of, varint
 from logpost_broker.log.unpacking import unpacked
 from tests.broker.log.logs import NOW_MS, changed
 
@@ -190,3 +199,41 @@ def test_the_brokers_time_is_on_what_is_written(target: Target | None) -> None:
     written = prepared(read_header(plain), plain, plain[HEADER_BYTES:], rules, now_ms=NOW_MS)
     assert [record.timestamp_ms for record in records_of(written)] == [NOW_MS]
     assert read_header(written).codec == (NONE if target is None else ZSTD)
+
+
+def later_and_earlier() -> bytes:
+    """Two records of an hour before and of now, in a batch that says nothing of its newest time, as Sarama's."""
+    records = encoded_record(0, b"k", b"first") + timed_record(1, HOUR_MS, b"k", b"second")
+    return changed(headed(records, 2, NOW_MS - HOUR_MS), max_timestamp=NO_TIMESTAMP)
+
+
+def timed_record(offset_delta: int, timestamp_delta: int, key: bytes, value: bytes) -> bytes:
+    record = b"\0" + varint(timestamp_delta) + varint(offset_delta)
+    record += varint(len(key)) + key + varint(len(value)) + value + b"\0"
+    return varint(len(record)) + record
+
+
+@pytest.mark.parametrize("needs_keys", [False, True])
+@pytest.mark.parametrize("target", [None, Target(ZSTD, 1, is_strict=True)])
+def test_a_batch_without_its_newest_time_is_given_that_of_its_records(needs_keys: bool, target: Target | None) -> None:
+    batch = later_and_earlier()
+    rules = dataclasses.replace(RULES, target=target, needs_keys=needs_keys)
+    header = check_produced(batch, rules, now_ms=NOW_MS)
+    written = prepared(header, batch, memoryview(batch)[HEADER_BYTES:], rules, now_ms=NOW_MS)
+    assert read_header(written).max_timestamp == NOW_MS
+    assert crc_matches(written, read_header(written))
+    assert [record.timestamp_ms for record in records_of(written)] == [NOW_MS - HOUR_MS, NOW_MS]
+
+
+def test_a_batch_without_its_newest_time_may_not_lie_ahead_either() -> None:
+    batch = later_and_earlier()
+    header = check_produced(batch, RULES, now_ms=NOW_MS - HOUR_MS)
+    with pytest.raises(ApiError) as raised:
+        prepared(header, batch, memoryview(batch)[HEADER_BYTES:], RULES, now_ms=NOW_MS - HOUR_MS - 1)
+    assert raised.value.code is ErrorCode.invalid_timestamp
+
+
+def test_a_batch_without_any_time_stays_so() -> None:
+    batch = build_batch([(b"k", b"v")], NO_TIMESTAMP)
+    header = check_produced(batch, RULES, now_ms=NOW_MS)
+    assert prepared(header, batch, memoryview(batch)[HEADER_BYTES:], RULES, now_ms=NOW_MS) is batch

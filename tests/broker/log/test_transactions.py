@@ -17,7 +17,7 @@ from logpost_broker.log.records import build_batch
 from logpost_broker.log.recovery import LastKnown
 from logpost_broker.log.transactions import OpenTransaction, PartitionTransactions
 from tests.broker.log.compacting import DAY_MS, compact, put, roll
-from tests.broker.log.logs import NOW_MS, append, changed, close_cleanly, open_log, sync
+from tests.broker.log.logs import NOW_MS, append, changed, close_cleanly, idempotent, open_log, sync
 
 FIRST, SECOND = 7, 8
 
@@ -202,3 +202,15 @@ def test_a_marker_of_a_newer_epoch_fences_what_comes_late(tmp_path: Path) -> Non
         write(log, FIRST, 1)
     assert refused.value.code is ErrorCode.invalid_producer_epoch
     assert write(log, FIRST, 0, epoch=1) == 2
+
+
+def test_a_batch_outside_the_open_transaction_of_its_producer_is_refused(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    write(log, FIRST)
+    with pytest.raises(ApiError) as raised:
+        log.append(idempotent(FIRST, 1, [b"outside"]), now_ms=NOW_MS)
+    assert raised.value.code is ErrorCode.invalid_txn_state
+    assert log.append(idempotent(SECOND, 0, [b"of another"]), now_ms=NOW_MS).base_offset == 1
+    end(log, FIRST, commit=True)
+    assert log.append(idempotent(FIRST, 1, [b"after it"]), now_ms=NOW_MS).base_offset == 3
+    log.close()

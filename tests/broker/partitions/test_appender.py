@@ -194,7 +194,9 @@ def test_a_refused_batch_that_is_sent_again_is_refused_again(tmp_path: Path, opt
 def test_a_good_batch_behind_a_bad_one_of_its_sequence_is_written_as_its_topic_wants(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         good = idempotent(7, 0, [words(100_000)])
-        sent = [bench.append(each) for each in (changed(good, attributes=ZSTD), good, good, idempotent(7, 1, [b"next"]))]
+        sent = [
+            bench.append(each) for each in (changed(good, attributes=ZSTD), good, good, idempotent(7, 1, [b"next"]))
+        ]
         refused, *offsets = [await settled(each) for each in sent]
         assert isinstance(refused, ApiError)
         assert [written.base_offset for written in offsets if isinstance(written, Written)] == [0, 0, 1]
