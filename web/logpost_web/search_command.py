@@ -46,11 +46,11 @@ class _Page(TypedDict):
 
 
 class _Place(msgspec.Struct):
-    ts: str
     topic: str
     partition: int
     offset: int
     attrs: msgspec.Raw
+    topic_id: str = ""
     message_bytes: int = 0
 
 
@@ -141,14 +141,12 @@ def _whole(server: str, row: msgspec.Raw) -> bytes:
     place = msgspec.json.decode(row, type=_Place)
     if not place.message_bytes and not bytes(place.attrs).startswith(b'{"logpost.attrs_bytes"'):
         return bytes(row)
-    arguments = {"topic": place.topic, "partition": place.partition, "offset": place.offset}
+    arguments = {"topic": place.topic, "partition": place.partition, "offset": place.offset, "topic_id": place.topic_id}
     try:
-        whole = _read(f"{server}/api/record?{urllib.parse.urlencode(arguments)}")
+        return _read(f"{server}/api/record?{urllib.parse.urlencode(arguments)}")
     except urllib.error.HTTPError as error:
         error.close()
         return bytes(row)
-    # A topic that was made again may have another record there.
-    return whole if msgspec.json.decode(whole, type=_Place).ts == place.ts else bytes(row)
 
 
 def _pages(server: str, arguments: Mapping[str, str], limit: int) -> Iterator[_Page]:

@@ -119,6 +119,20 @@ def test_the_part_is_of_the_row_itself(get: Get, store: Store) -> None:
     assert row["message"].endswith(" code=1")
 
 
+def test_each_record_of_an_address_that_two_topics_had_is_whole(get: Get, store: Store) -> None:
+    """A topic that was deleted and made again has the same offsets; other programs need not know its id."""
+    place = {"Topic": TOPIC, "Partition": 4, "Offset": 7, "Timestamp": "2026-11-22T10:00:00Z"}
+    for indexed, name in enumerate(("Zuerst_-9", "später"), start=1):
+        store.insert(json.dumps({**place, "TopicId": name, "IndexedAt": indexed, "Body": name * 9000}).encode())
+    shown = get("/api/search", q=f"topic:{TOPIC} partition:4").json()["rows"]
+    assert sorted(row["topic_id"] for row in shown) == ["Zuerst_-9", "später"]
+    for row in shown:
+        whole = get("/api/record", topic=TOPIC, partition=4, offset=7, topic_id=row["topic_id"]).json()
+        assert (whole["message"], whole["topic_id"]) == (row["topic_id"] * 9000, row["topic_id"])
+    assert get("/api/record", topic=TOPIC, partition=4, offset=7).json()["topic_id"] == "später"
+    assert get("/api/record", topic=TOPIC, partition=4, offset=7, topic_id="nosuch").status == 404
+
+
 def test_a_message_that_is_short_enough_comes_whole(get: Get) -> None:
     [row] = get("/api/search", q="offset:130").json()["rows"]
     assert row["message"] == "x" * WHOLE_BYTES

@@ -119,3 +119,10 @@ def test_a_malformed_argument_is_named(get: Get, arguments: dict[str, str], mess
     assert error["code"] == "bad_argument"
     assert error["message"].startswith(message)
     assert error["at"] is None
+
+
+def test_later_pages_are_of_the_time_range_of_the_first(get: Get) -> None:
+    """`-1h` means another hour each time that it is read."""
+    page = get("/api/search", limit=1, start="2026-11-22T10:51:01Z", order="asc").json()
+    later = get("/api/search", limit=5, start="now", order="asc", cursor=page["cursor"]).json()
+    assert [row["offset"] for row in page["rows"] + later["rows"]] == [1, 2]

@@ -9,7 +9,7 @@ import pytest
 
 from logpost.query.syntax import parse
 from logpost_web.query.cursor import Cursor
-from logpost_web.query.rows import FoundRow, rows_statement
+from logpost_web.query.rows import FoundRow, cursor_behind, rows_statement
 from logpost_web.query.search import Order, Search
 from logpost_web.query.timerange import TimeRange
 from logpost_web.store.columns import LOGS
@@ -23,20 +23,21 @@ ROWS = 20_000
 
 @pytest.fixture(scope="module", autouse=True)
 def rows(store: Store) -> None:
-    """Many rows of the same nanosecond, in partitions of two topics, some with a word."""
-    numbers = list(range(ROWS))
-    random.Random(3).shuffle(numbers)
+    """Many rows of the same nanosecond, in partitions of two topics that were made again, some with a word."""
+    rows = [(number, topic_id) for number in range(ROWS // 2) for topic_id in ("first", "later")]
+    random.Random(3).shuffle(rows)
     insert(
         store,
         *(
             {
+                "TopicId": topic_id,
                 "Timestamp": f"{(START_NS + number // 7) // SECOND_NS}.{(START_NS + number // 7) % SECOND_NS:09d}",
                 "Topic": f"logs{number % 2}",
                 "Partition": number % 3,
                 "Offset": number,
                 "Body": f"line {number}" + (" rare" if number % 1000 == 0 else ""),
             }
-            for number in numbers
+            for number, topic_id in rows
         ),
     )
 
@@ -61,25 +62,28 @@ def ask(
     return [FoundRow(*row) for row in store.query(statement.sql, statement.parameters).rows]
 
 
-@pytest.mark.parametrize("order", ["desc", "asc"])
-def test_pages_hold_every_row_once_in_order(store: Store, order: Order) -> None:
-    query = "offset:<2000"
+@pytest.mark.parametrize(
+    ("order", "limit", "query"), [("desc", 137, "offset:<2000"), ("asc", 500, "offset:<2000"), ("asc", 1, "offset:<20")]
+)
+def test_pages_hold_every_row_once_in_order(store: Store, order: Order, limit: int, query: str) -> None:
     whole = ask(store, query, order=order, limit=5000)
-    keys = [row.cursor for row in whole]
-    assert len(keys) == 2000
-    as_tuples = [(key.timestamp_ns, key.topic, key.partition, key.offset) for key in keys]
-    assert as_tuples == sorted(as_tuples, reverse=order == "desc")
+    keys = [row.key for row in whole]
+    assert len(keys) == 2 * len(set(keys)) == 2 * int(query.partition("<")[2])
+    assert keys == sorted(keys, reverse=order == "desc")
 
     paged: list[FoundRow] = []
-    while page := ask(store, query, order=order, limit=137, after=paged[-1].cursor if paged else None):
+    after = None
+    while page := ask(store, query, order=order, limit=limit, after=after):
         paged += page
-    assert paged == whole
+        after = cursor_behind(page, search(query, order, limit, after))
+    assert [row.key for row in paged] == keys
+    assert sorted(paged) == sorted(whole)
 
 
 def test_the_time_range_holds_its_start_and_not_its_end(store: Store) -> None:
     found = ask(store, "", limit=100, time_range=TimeRange(start_ns=START_NS + 1, end_ns=START_NS + 3))
     assert sorted({row.timestamp_ns - START_NS for row in found}) == [1, 2]
-    assert len(found) == 14
+    assert len(found) == 28
 
 
 def explain(store: Store, query: str, order: Order, after: Cursor | None = None) -> str:
@@ -96,7 +100,7 @@ def test_rows_are_read_in_the_order_asked_for_until_the_page_is_full(
 
 
 def test_a_later_page_skips_what_the_primary_key_can_skip(store: Store) -> None:
-    plan = explain(store, "", "desc", after=Cursor(START_NS + 500, "logs0", 0, 0))
+    plan = explain(store, "", "desc", after=Cursor(START_NS + 500, "logs0", 0, 0, ("first",), None, None))
     granules = re.search(r"PrimaryKey.*?Granules: (\d+)/(\d+)", plan, re.DOTALL)
     assert granules is not None
     assert int(granules[1]) < int(granules[2])

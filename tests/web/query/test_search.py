@@ -14,7 +14,7 @@ from logpost_web.query.timerange import TimeRange
 
 NOW_NS = 1_795_000_000 * 10**9
 HOUR_NS = 3600 * 10**9
-BEHIND = Cursor(NOW_NS, "logs", 1, 7)
+BEHIND = Cursor(NOW_NS, "logs", 1, 7, ("T",), NOW_NS - 2 * HOUR_NS, NOW_NS)
 
 
 @pytest.mark.parametrize("arguments", [{}, dict.fromkeys(("q", "start", "end", "limit", "order", "cursor"), "")])
@@ -34,10 +34,10 @@ def test_every_argument_is_read() -> None:
         "cursor": encode_cursor(BEHIND),
         "highlight": "true",
     }
-    assert read_search(arguments, NOW_NS) == Search(
+    assert read_search(arguments, NOW_NS + HOUR_NS) == Search(
         text="level:error timeout",
         query=parse("level:error timeout"),
-        time_range=TimeRange(start_ns=NOW_NS - HOUR_NS, end_ns=NOW_NS),
+        time_range=TimeRange(start_ns=NOW_NS - 2 * HOUR_NS, end_ns=NOW_NS),  # of the first page
         order="asc",
         limit=7,
         after=BEHIND,

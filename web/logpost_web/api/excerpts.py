@@ -30,10 +30,9 @@ async def show_matches(request: Request, marker: Marker, rows: Sequence[Row]) ->
         if row.message_bytes > room:
             continue
         room -= row.message_bytes
-        statement = record_statement(row.topic, row.partition, row.offset, LOGS)
+        statement = record_statement(row.topic, row.partition, row.offset, row.topic_id, LOGS)
         result = await services(request).queries.run(request, statement)
         for whole in map(answer_row, (FoundRow(*found) for found in result.rows)):
-            # A topic that was made again may have another record there.
-            first = await anyio.to_thread.run_sync(marker.first, whole.message) if whole.ts == row.ts else None
+            first = await anyio.to_thread.run_sync(marker.first, whole.message)
             if first is not None:
                 row.message = part_around(whole.message, first)

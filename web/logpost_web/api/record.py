@@ -23,21 +23,25 @@ PIECE_BYTES = 256 * 1024
 
 
 async def record(request: Request) -> Response:
-    """`topic`, `partition`, `offset`, `raw` (false, true)."""
+    """`topic`, `partition`, `offset`, `topic_id` (default: of the newest topic of that name), `raw` (false, true)."""
     parameters = request.query_params
-    check_names(parameters, ("topic", "partition", "offset", "raw"))
+    check_names(parameters, ("topic", "partition", "offset", "topic_id", "raw"))
     topic = required_argument(parameters, "topic")
     partition = required_number_argument(parameters, "partition", MAX_PARTITION)
     offset = required_number_argument(parameters, "offset", MAX_OFFSET)
+    topic_id = parameters.get("topic_id", "")
     if choice_argument(parameters, "raw", ("false", "true")) == "true":
-        return await _raw(request, topic, partition, offset)
-    result = await services(request).queries.run(request, record_statement(topic, partition, offset, LOGS))
+        return await _raw(request, topic, partition, offset, topic_id)
+    result = await services(request).queries.run(request, record_statement(topic, partition, offset, topic_id, LOGS))
     if not result.rows:
         raise HTTPException(404, f"the store has no row of {topic}-{partition} at offset {offset}")
     return await json_answer(request, answer_row(FoundRow(*result.rows[0])))
 
 
-async def _raw(request: Request, topic: str, partition: int, offset: int) -> Response:
+async def _raw(request: Request, topic: str, partition: int, offset: int, topic_id: str) -> Response:
+    there = services(request).indexer.topic_id_at((topic, partition), offset)
+    if topic_id and there and topic_id != there:
+        raise HTTPException(404, f"the topic has another record now in {topic}-{partition} at offset {offset}")
     try:
         value = await services(request).topic_reader.value(topic, partition, offset)
     except KafkaException as error:

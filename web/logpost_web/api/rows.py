@@ -9,9 +9,10 @@ from logpost_web.query.rows import FoundRow
 
 
 class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One record, addressed by topic, partition and offset. Trace, span and file are left out where there are none.
-    `marks`, when asked for: the places in the message of what was searched, as start and end in UTF-16 units.
-    `message_bytes` is there when `message` is only a part: so long is all of it."""
+    """One record, addressed by topic, partition and offset, and by `topic_id` where the topic was made again. Trace,
+    span and file are left out where there are none. `marks`, when asked for: the places in the message of what was
+    searched, as start and end in UTF-16 units. `message_bytes` is there when `message` is only a part: so long is all
+    of it."""
 
     ts: str
     host: str
@@ -22,6 +23,7 @@ class Row(msgspec.Struct, kw_only=True, omit_defaults=True):
     topic: str
     partition: int
     offset: int
+    topic_id: str = ""
     trace_id: str = ""
     span_id: str = ""
     file: str = ""
@@ -40,6 +42,7 @@ def answer_row(row: FoundRow) -> Row:
         topic=row.topic,
         partition=row.partition,
         offset=row.offset,
+        topic_id=row.topic_id,
         trace_id=row.trace_id,
         span_id=row.span_id,
         file=row.file,

@@ -20,7 +20,7 @@ from logpost_web.http.answers import json_answer
 from logpost_web.http.arguments import check_names
 from logpost_web.query.cursor import encode_cursor
 from logpost_web.query.marks import Marker
-from logpost_web.query.rows import FoundRow, rows_statement
+from logpost_web.query.rows import FoundRow, cursor_behind, rows_statement
 from logpost_web.query.search import read_search
 from logpost_web.query.statement import Statement
 from logpost_web.store.columns import LOGS
@@ -63,7 +63,7 @@ async def search(request: Request) -> Response:
         await anyio.to_thread.run_sync(_mark, marker, rows)
     answer = SearchAnswer(
         rows=rows,
-        cursor=encode_cursor(found[limit - 1].cursor) if len(found) > limit else None,
+        cursor=encode_cursor(cursor_behind(found[:limit], asked)) if len(found) > limit else None,
         complete=completeness(progress),
         stats=stats(result),
         hints=hints(asked.text),

@@ -93,6 +93,12 @@ class Indexer:
     def store(self) -> Store:
         return self._store
 
+    def topic_id_at(self, partition: PartitionKey, offset: int) -> str:
+        """The id under which the record is stored that the topic has now; empty for a partition that is not read here.
+        Any thread."""
+        reading = self._account.readings.get(partition)
+        return reading.manifest.topic_id_at(offset) if reading else ""
+
     def progress(self) -> Progress:
         """Any thread; at most about CONSUME_SECONDS old."""
         return self._progress

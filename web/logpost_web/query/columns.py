@@ -14,6 +14,7 @@ class Columns:
     - `time`: when it happened. `to_ns` makes Unix nanoseconds of a time, `from_ns` a time of them.
     - `attrs`: the attributes, a column of type JSON. `attrs_text`: the same as the JSON text that was sent.
     - `searched_text`: the message's normal form (`logpost.query.words`), as an index has it.
+    - `topic_id`: tells a topic from another of its name, and records at one offset from each other.
     - `message_bytes`: of the message before it was cut, 0 where `message` is all of it.
     - `indexed_at`: when the row came to the table."""
 
@@ -25,5 +26,6 @@ class Columns:
     attrs: str
     attrs_text: str
     searched_text: str
+    topic_id: str
     message_bytes: str
     indexed_at: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from logpost_web.query.columns import Columns
@@ -14,7 +15,7 @@ from logpost_web.query.statement import LIMITS, Statement, where
 
 class FoundRow(NamedTuple):
     """A row of `rows_statement` or `record_statement`. `attributes`: JSON text. `message_bytes`: 0 where `message` is
-    all of it."""
+    all of it. `topic_id`: beside topic, partition and offset, which a topic that was made again has, too."""
 
     timestamp_ns: int
     topic: str
@@ -29,11 +30,12 @@ class FoundRow(NamedTuple):
     file: str
     attributes: str
     message_bytes: int
+    topic_id: str
 
     @property
-    def cursor(self) -> Cursor:
-        """For the rows behind it."""
-        return Cursor(self.timestamp_ns, self.topic, self.partition, self.offset)
+    def key(self) -> tuple[int, str, int, int]:
+        """By which rows are sorted."""
+        return self.timestamp_ns, self.topic, self.partition, self.offset
 
 
 def rows_statement(search: Search, columns: Columns) -> Statement:
@@ -43,17 +45,22 @@ def rows_statement(search: Search, columns: Columns) -> Statement:
     key = (columns.time, *_place(columns))
     if search.after is not None:
         side, moment = "<" if search.order == "desc" else ">", columns.from_ns("{after_time:Int64}")
-        # The first comparison follows from the second; the primary key understands only the first.
+        place, after = (
+            ", ".join(key),
+            f"{moment}, {{after_topic:String}}, {{after_partition:Int32}}, {{after_offset:Int64}}",
+        )
+        # The first comparison follows from the second; the primary key understands only the first. To sort by the
+        # topic's id, too, would cost a page of long messages twice the time.
         clause += (
-            f" AND {columns.time} {side}= {moment}"
-            f" AND ({', '.join(key)}) {side} ({moment},"
-            " {after_topic:String}, {after_partition:Int32}, {after_offset:Int64})"
+            f" AND {columns.time} {side}= {moment} AND ({place}) {side}= ({after})"
+            f" AND NOT (({place}) = ({after}) AND {columns.topic_id} IN {{after_topic_ids:Array(String)}})"
         )
         parameters |= {
             "after_time": search.after.timestamp_ns,
             "after_topic": search.after.topic,
             "after_partition": search.after.partition,
             "after_offset": search.after.offset,
+            "after_topic_ids": list(search.after.topic_ids),
         }
     selected = _selected(columns, message_sql(columns), attributes_sql(columns), message_bytes_sql(columns))
     return Statement(
@@ -64,16 +71,27 @@ def rows_statement(search: Search, columns: Columns) -> Statement:
     )
 
 
-def record_statement(topic: str, partition: int, offset: int, columns: Columns) -> Statement:
-    """The row of a record, its message as the store has it; none where there is none."""
+def cursor_behind(page: Sequence[FoundRow], search: Search) -> Cursor:
+    """For the rows behind a page, which has one at least."""
+    last, after = page[-1], search.after
+    given = [row.topic_id for row in page if row.key == last.key]
+    if after is not None and after.key == last.key:
+        given += after.topic_ids
+    return Cursor(*last.key, tuple(given), search.time_range.start_ns, search.time_range.end_ns)
+
+
+def record_statement(topic: str, partition: int, offset: int, topic_id: str, columns: Columns) -> Statement:
+    """The row of a record, its message as the store has it; none where there is none. Without a `topic_id`, that of the
+    newest topic of this name."""
     selected = _selected(columns, columns.fields["message"], columns.attrs_text, columns.message_bytes)
     of_topic, of_partition, of_offset = _place(columns)
+    of_id = f" AND {columns.topic_id} = {{topic_id:String}}" if topic_id else ""
     return Statement(
         f"SELECT {selected} FROM {columns.table} WHERE {of_topic} = {{topic:String}}"
-        f" AND {of_partition} = {{partition:Int32}} AND {of_offset} = {{offset:Int64}}"
+        f" AND {of_partition} = {{partition:Int32}} AND {of_offset} = {{offset:Int64}}{of_id}"
         # A topic that was deleted and made again has these offsets twice.
         f" ORDER BY {columns.indexed_at} DESC LIMIT 1 {LIMITS}",
-        {"topic": topic, "partition": partition, "offset": offset},
+        {"topic": topic, "partition": partition, "offset": offset, "topic_id": topic_id},
     )
 
 
@@ -81,7 +99,7 @@ def _selected(columns: Columns, message: str, attributes: str, message_bytes: st
     """SQL of a FoundRow."""
     of = columns.fields
     source = (of["topic"], of["partition"], of["offset"], of["host"], of["service"], of["level"])
-    rest = (of["trace_id"], of["span_id"], of["file"], attributes, message_bytes)
+    rest = (of["trace_id"], of["span_id"], of["file"], attributes, message_bytes, columns.topic_id)
     return ", ".join((columns.to_ns(columns.time), *source, message, *rest))
 
 

@@ -36,15 +36,17 @@ class Search:
 
 def read_search(arguments: Mapping[str, str], now_ns: int) -> Search:
     """Of `q`, `start`, `end`, `limit`, `order` (desc, asc), `cursor`, `highlight` (false, true); each may be missing or
-    empty. Raises BadArgumentError and QuerySyntaxError."""
+    empty. Behind a cursor the time range is that of the first page. Raises BadArgumentError and QuerySyntaxError."""
     text, cursor = arguments.get("q", ""), arguments.get("cursor", "")
+    time_range = _time_range(arguments, now_ns)
+    after = decode_cursor(cursor) if cursor else None
     return Search(
         text=text,
         query=parse(text),
         limit=number_argument(arguments, "limit", DEFAULT_LIMIT, MAX_LIMIT),
-        time_range=_time_range(arguments, now_ns),
+        time_range=after.time_range if after else time_range,
         order="asc" if choice_argument(arguments, "order", ("desc", "asc")) == "asc" else "desc",
-        after=decode_cursor(cursor) if cursor else None,
+        after=after,
         highlight=choice_argument(arguments, "highlight", ("false", "true")) == "true",
     )
 

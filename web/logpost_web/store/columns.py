@@ -26,6 +26,7 @@ LOGS = Columns(
     attrs="LogAttributes",
     attrs_text="if(LogAttributesText = '', toJSONString(LogAttributes), LogAttributesText)",
     searched_text=SEARCHED_TEXT,
+    topic_id="TopicId",
     message_bytes="BodyBytes",
     indexed_at="IndexedAt",
 )

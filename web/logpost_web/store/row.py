@@ -18,7 +18,7 @@ class Row(
     rename={
         **LOGS.fields,
         "ts": LOGS.time,
-        "topic_id": "TopicId",
+        "topic_id": LOGS.topic_id,
         "indexed_at": LOGS.indexed_at,
         "severity": "SeverityNumber",
         "attrs": LOGS.attrs,

@@ -15,14 +15,14 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
-/** Where a row stands, for good. */
+/** Where a row stands, for good; a topic that was made again has an id of its own. */
 export function rowKey(row) {
-  return `${row.topic}/${row.partition}/${row.offset}`;
+  return `${row.topic}/${row.partition}/${row.offset}/${row.topic_id}`;
 }
 
 /** Whether the first row stands above the second: the newest first, as the API orders them. */
 export function isAbove(row, other) {
-  for (const key of ["ts", "topic", "partition", "offset"]) {
+  for (const key of ["ts", "topic", "partition", "offset", "topic_id"]) {
     if (row[key] !== other[key]) return row[key] > other[key];
   }
   return false;
@@ -92,7 +92,7 @@ function fields(row) {
 
 /** What says that a message is only a part, and fetches the whole into `whole`. */
 function rest(row, whole) {
-  const address = new URLSearchParams({ topic: row.topic, partition: row.partition, offset: row.offset });
+  const address = new URLSearchParams({ topic: row.topic, partition: row.partition, offset: row.offset, topic_id: row.topic_id ?? "" });
   const all = `${row.message_bytes.toLocaleString("en")} bytes`;
   const button = element("button", { type: "button", className: "control", textContent: "Show all" });
   const said = element("span", { textContent: `A part of ${all}` });
