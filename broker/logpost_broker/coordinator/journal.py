@@ -1,7 +1,7 @@
 """A coordinator's state as a log: events into an internal topic, and back at the start.
 
-Bounded: after every `snapshot_bytes` the whole state is written again, and when that is durable, what lies before it
-is dropped. A crash between any two of these steps costs nothing, because the state written again and the records
+Bounded: after every `snapshot_bytes` the whole state is written again, and when that is on the disk, what lies before
+it is dropped. A crash between any two of these steps costs nothing, because the state written again and the records
 before it, replayed together, give the same state. A large state is written in steps, between which others are served:
 of what is journaled meanwhile the older value is left out, so that the newest record of each key is always right.
 """
@@ -185,8 +185,8 @@ class Journal(Generic[E]):
                 self.state_bytes,
                 MAX_STATE_BYTES,
             )
-        if self.durable is not None:
-            self.durable.add_done_callback(lambda done: self._drop_before(log, start, done))
+        # Not when clients may be told of it: that is before a sync, where `broker.flush` is not "commit".
+        log.synced().add_done_callback(lambda done: self._drop_before(log, start, done))
 
     def stop(self) -> None:
         """A state that is being written again is so after the next start: what lies before it is there still."""

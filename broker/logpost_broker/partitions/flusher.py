@@ -88,6 +88,17 @@ class Flusher:
             self._begin(log)
         return future
 
+    def synced(self, log: PartitionLog) -> asyncio.Future[None]:
+        """As `durable`, in any mode: done when a power cut takes nothing of what is in `log` now."""
+        flush = self._flush_of(log)
+        is_synced = log.is_synced and flush.running is None
+        if self._mode == "commit" or is_synced or log.offline is not None:
+            return self.durable(log)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        flush.waiting.append((log.next_offset, future))
+        self._begin(log)
+        return future
+
     def forget(self, log: PartitionLog) -> None:
         """The log is closed: those who wait for it are told so."""
         self._ready.pop(log, None)
@@ -150,7 +161,7 @@ class Flusher:
                 future.set_result(None)
         if log.offline is not None:  # a write failed meanwhile
             _fail(flush, _is_offline(log))
-        elif log.next_offset > job.offset or flush.checkpoint_wanted:
+        elif flush.waiting or flush.checkpoint_wanted or (self._mode == "commit" and log.next_offset > job.offset):
             self._begin(log)
 
     @staticmethod

@@ -13,19 +13,17 @@ from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.log.records import Record, build_batch, records_of
 from logpost_broker.partitions.directory import LogDirectory
+from logpost_broker.partitions.flusher import Flusher
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 READ_BYTES = 1024 * 1024
 
-Durable = Callable[[PartitionLog], asyncio.Future[None]]
-"""See `Partitions.durable`."""
-
 
 class InternalLog:
-    def __init__(self, log: PartitionLog, logs: LogDirectory, durable: Durable, now_ms: Callable[[], int]) -> None:
+    def __init__(self, log: PartitionLog, logs: LogDirectory, flusher: Flusher, now_ms: Callable[[], int]) -> None:
         self._log = log
         self._logs = logs
-        self._durable = durable
+        self._flusher = flusher
         self._now_ms = now_ms
 
     @property
@@ -51,7 +49,7 @@ class InternalLog:
     def append_batch(self, batch: bytes) -> asyncio.Future[None]:
         """Append a batch that is built already; returns and raises as `append`."""
         self._log.append(batch, now_ms=self._now_ms())
-        return self._durable(self._log)
+        return self._flusher.durable(self._log)
 
     def append_marker(
         self, producer: ProducerIdentity, *, coordinator_epoch: int, commit: bool
@@ -60,7 +58,11 @@ class InternalLog:
         self._log.append_marker(
             producer.producer_id, producer.epoch, coordinator_epoch, commit=commit, now_ms=self._now_ms()
         )
-        return self._durable(self._log)
+        return self._flusher.durable(self._log)
+
+    def synced(self) -> asyncio.Future[None]:
+        """Done when all that was appended is on the disk, whatever `broker.flush` says; raises ApiError."""
+        return self._flusher.synced(self._log)
 
     def records(self) -> Iterator[tuple[BatchHeader, Record]]:
         """All records from the log start on with the headers of their batches, for the replay at boot."""

@@ -284,7 +284,7 @@ class Partitions:
             parked.release()
 
     def _internal_log(self, topic: Topic) -> InternalLog:
-        return InternalLog(self.log(topic, 0), self.logs, self.durable, self.now_ms)
+        return InternalLog(self.log(topic, 0), self.logs, self.flusher, self.now_ms)
 
 
 def _unusable(directory: Path, error: OSError) -> StartError:

@@ -108,6 +108,28 @@ def test_nothing_is_safe_or_seen_before_its_sync(tmp_path: Path) -> None:
     on_a_node(tmp_path, story, disk)
 
 
+@pytest.mark.parametrize("flush", ["interval", "os"])
+def test_what_is_written_during_a_sync_waits_for_its_own_time(tmp_path: Path, flush: str) -> None:
+    """Else a log that is always written to would be synced without a pause."""
+    disk = Disk()
+
+    async def story(node: Node, log: PartitionLog) -> None:
+        disk.may_sync.clear()
+        append(log, b"first")
+        synced = node.partitions.flusher.synced(log)
+        append(log, b"second")
+        assert node.partitions.durable(log).done()
+        assert not synced.done()
+        disk.may_sync.set()
+        await synced
+        assert not log.is_synced
+        await node.partitions.flusher.synced(log)
+        assert log.is_synced
+        assert node.partitions.flusher.synced(log).done()
+
+    on_a_node(tmp_path, story, disk, flush=flush, flush_interval_ms=60_000)
+
+
 def test_a_failed_sync_takes_the_partition_offline_for_good(tmp_path: Path) -> None:
     disk = Disk()
 
