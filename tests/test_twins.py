@@ -107,7 +107,7 @@ logpost_broker.groups.streams
   test_heartbeat                      *
 logpost_broker.log
   test_compacted_log                  batch_filter cleaned_transactions cleaning segment_swap
-  test_partition_log                  checked files limits system
+  test_partition_log                  checked files limits segments system
   test_producers                      producer_identity
   test_record_check                   equal_records
   test_recovery                       saved_state

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import logging
 import sys
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +20,14 @@ from kio.schema.errors import ErrorCode
 from logpost_broker.errors import ApiError
 from logpost_broker.log.aborted_transactions import AbortedTransaction
 from logpost_broker.log.batch import HEADER, TRANSACTIONAL, BatchHeader, Buffer, read_header, stamped, whole_batches
-from logpost_broker.log.files import Files, duplicates
+from logpost_broker.log.files import Files
 from logpost_broker.log.leader_epochs import LeaderEpochs
 from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.records import build_marker
 from logpost_broker.log.saved_state import save_epochs, save_snapshot
 from logpost_broker.log.segment import RollLimits, Segment
+from logpost_broker.log.segments import Segments
 from logpost_broker.log.sync_job import SyncJob
 from logpost_broker.log.transactions import OpenTransaction, PartitionTransactions
 
@@ -62,7 +62,7 @@ class PartitionLog:
         self.limits = limits
         self.leader_epoch = leader_epoch
         self.files = files
-        self.segments: list[Segment] = []
+        self.segments = Segments(files, directory)
         self.producers = ProducerStates()
         self.transactions = PartitionTransactions()
         self.epochs = LeaderEpochs()
@@ -77,10 +77,6 @@ class PartitionLog:
         self.watchers: set[Callable[[int], None]] = set()
         """Called with the bytes that became visible whenever the high watermark moves; with ENDED when it cannot."""
         self._visible_end = (0, 0)
-        self._unsynced: list[Segment] = []
-        self._rolled: list[Segment] = []
-        """Segments that ended since the last checkpoint: their indexes are not known to be on the disk."""
-        self._names_unsynced = True
         self._appended_bytes = 0
         self._visible_bytes = 0
 
@@ -90,7 +86,7 @@ class PartitionLog:
 
     @property
     def size_bytes(self) -> int:
-        return sum(segment.size_bytes for segment in self.segments)
+        return self.segments.size_bytes
 
     @property
     def damaged_bytes(self) -> int:
@@ -99,7 +95,7 @@ class PartitionLog:
 
     @property
     def is_synced(self) -> bool:
-        return not self._unsynced
+        return not self.segments.unsynced
 
     @property
     def last_stable_offset(self) -> int:
@@ -116,7 +112,7 @@ class PartitionLog:
     @property
     def has_rolled(self) -> bool:
         """A segment ended since the last checkpoint."""
-        return bool(self._rolled)
+        return bool(self.segments.rolled)
 
     def append(self, batch: Buffer, *, now_ms: int, header: BatchHeader | None = None, stamp: bool = False) -> Appended:
         """Write one batch at the end. `header` is what `batch` starts with, when the caller has read it; `stamp` sets
@@ -138,7 +134,7 @@ class PartitionLog:
         header = header._replace(base_offset=self.next_offset, partition_leader_epoch=self.leader_epoch)
         try:
             if not self.active.takes(header, self.limits, now_ms):
-                self._roll()
+                self.segments.roll(self.next_offset)
             self.active.append(header, HEADER.pack(*header)[:OFFSETS_END], memoryview(batch)[OFFSETS_END:])
         except OSError as error:
             self.note_failed_write(error)
@@ -147,7 +143,7 @@ class PartitionLog:
         self.transactions.see(header, batch)
         self.next_offset = header.last_offset + 1
         self._appended_bytes += header.size_bytes
-        self.note_unsynced(self.active)
+        self.segments.note_unsynced(self.active)
         return Appended(base_offset=header.base_offset, last_offset=header.last_offset)
 
     def append_marker(
@@ -156,11 +152,6 @@ class PartitionLog:
         """Write the end of a producer's transaction. Raises what `append` raises."""
         producer = ProducerIdentity(producer_id, epoch)
         return self.append(build_marker(producer, coordinator_epoch, commit=commit, timestamp_ms=now_ms), now_ms=now_ms)
-
-    def note_unsynced(self, segment: Segment) -> None:
-        """`segment` has bytes that are not known to be on the disk."""
-        if not self._unsynced or self._unsynced[-1] is not segment:
-            self._unsynced.append(segment)
 
     def note_failed_write(self, error: OSError, action: str = "write") -> None:
         """A lack of room or descriptors passes. After any other error nobody knows what the disk has, so that the log
@@ -174,23 +165,9 @@ class PartitionLog:
         fails, it stays."""
         if offset == self.next_offset and self.active.size_bytes and self.offline is None:
             try:
-                self._roll()
+                self.segments.roll(self.next_offset)
             except OSError as error:
                 self.note_failed_write(error)
-
-    def _roll(self) -> None:
-        ended = self.active
-        ended.seal()
-        self.add_segment(self.next_offset)
-        self._rolled.append(ended)
-
-    def add_segment(self, base_offset: int) -> Segment:
-        segment = Segment(self.files, self.directory, base_offset)
-        if self.segments:
-            self.active.checked.end_offset = base_offset
-        self.segments.append(segment)
-        self._names_unsynced = True
-        return segment
 
     def begin_sync(self, *, checkpoint: bool = False, now_ms: int = 0) -> SyncJob:
         """What has to be synced for everything appended so far. A `checkpoint` includes indexes and producer states, so
@@ -198,13 +175,7 @@ class PartitionLog:
         if checkpoint:
             self.active.seal()
             self.producers.expire(now_ms, self.transactions.open)
-            segments = {*self._unsynced, *self._rolled, self.active}
-            files = duplicates([file for segment in segments for file in segment.files()])
-            self._rolled = []
-        else:
-            files = duplicates([segment.log for segment in self._unsynced])
-        self._unsynced = []
-        names_unsynced, self._names_unsynced = self._names_unsynced, False
+        files, names_unsynced = self.segments.take_unsynced(with_indexes=checkpoint)
         return SyncJob(
             offset=self.next_offset,
             position=(self.active.base_offset, self.active.size_bytes),
@@ -265,7 +236,7 @@ class PartitionLog:
         if offset >= (self.next_offset if up_to_end else self.high_watermark):
             return b""
         try:
-            segment, position, header = self._find(offset)
+            segment, position, header = self.segments.find(offset)
             if header.size_bytes > max_bytes and not whole_first:
                 return b""
             limit = segment.size_bytes
@@ -293,26 +264,9 @@ class PartitionLog:
             end = header.last_offset + 1
         return data if end > offset else b"", self.transactions.aborted(offset, end)
 
-    def _find(self, offset: int) -> tuple[Segment, int, BatchHeader]:
-        """Segment, position and header of the batch that holds `offset`, or of the next where there is none."""
-        for segment in self.segments[self._number_of(offset) :]:
-            found = segment.find(offset)
-            if found is not None:
-                return segment, *found
-        raise OSError(errno.EIO, "an offset below the end of the log is in no segment")
-
     def headers_from(self, offset: int) -> Iterator[BatchHeader]:
         """The headers of all whole batches from the one that holds `offset` on. Raises OSError."""
-        if offset >= self.next_offset:
-            return
-        for segment in self.segments[self._number_of(offset) :]:
-            found = segment.find(offset)
-            for _, header in segment.checked.walk(found[0]) if found else ():
-                yield header
-
-    def _number_of(self, offset: int) -> int:
-        """Which segment `offset` is in."""
-        return max(0, bisect_right(self.segments, offset, key=lambda segment: segment.base_offset) - 1)
+        return self.segments.headers_from(offset) if offset < self.next_offset else iter(())
 
     def start_moved_to(self, offset: int) -> int:
         """Where the log start would be after `truncate_prefix(offset)`: never lower, never above what is visible."""
@@ -324,23 +278,14 @@ class PartitionLog:
         self.log_start_offset = self.start_moved_to(offset)
         self.epochs.truncate_start(self.log_start_offset)
         self.transactions.forget_before(self.log_start_offset)
-        keep = self._number_of(self.log_start_offset)
-        dropped, self.segments = self.segments[:keep], self.segments[keep:]
-        self._unsynced = [segment for segment in self._unsynced if segment in self.segments]
-        self._rolled = [segment for segment in self._rolled if segment in self.segments]
-        return dropped
+        return self.segments.drop_before(self.log_start_offset)
 
     def replace_segments(self, old: Sequence[Segment], new: Segment) -> bool:
         """Read from `new`, which is on the disk, what is left of `old`: segments that follow each other, without the
         active one. False when they are no longer in the log. Reads happen in single calls of the event loop, so that
         none sees both."""
-        number = self._number_of(new.base_offset)
-        if self.offline is not None or self.segments[number : number + len(old)] != list(old):
+        if self.offline is not None or not self.segments.replace(old, new):
             return False
-        new.checked.end_offset = old[-1].checked.end_offset
-        self.segments[number : number + len(old)] = [new]
-        self._unsynced = [segment for segment in self._unsynced if segment not in old]
-        self._rolled = [segment for segment in self._rolled if segment not in old]
         if self._visible_end[0] in [segment.base_offset for segment in old]:
             self._visible_end = (new.base_offset, new.size_bytes)
         return True

@@ -70,11 +70,11 @@ def _open_segments(log: PartitionLog, log_start_offset: int) -> None:
     bases = [int(name.removesuffix(".log")) for name in names if LOG_NAME.fullmatch(name)]
     first = max([base for base in bases if base <= log_start_offset], default=0)
     for base in bases:
-        segment = Segment(log.files, log.directory, base) if base < first else log.add_segment(base)
+        segment = Segment(log.files, log.directory, base) if base < first else log.segments.add(base)
         if base < first:  # the crash came between the new log start and the end of deleting
             segment.delete()
     if not log.segments:
-        log.add_segment(log_start_offset)
+        log.segments.add(log_start_offset)
 
 
 def _remove_left_overs(log: PartitionLog, names: Sequence[str]) -> None:
@@ -132,7 +132,7 @@ def _check_tail(log: PartitionLog, known: LastKnown) -> int:
             next_offset = known.recovery_point
         if checked.start < segment.size_bytes:
             is_all_known = False
-            log.note_unsynced(segment)
+            log.segments.note_unsynced(segment)
         if checked.end < segment.size_bytes or (
             following is not None and not _follows(following, next_offset, log, known)
         ):
