@@ -8,6 +8,8 @@ import math
 import os
 import sys
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -26,9 +28,6 @@ _PAUSE_SECONDS = 0.1
 """How long a producer that pauses waits for what is on its way. What stays goes out twice, under one number."""
 _REFUSED = frozenset(
     (
-        KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.RECORD_LIST_TOO_LARGE,
-        KafkaError.INVALID_RECORD,
         KafkaError.TOPIC_EXCEPTION,
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.POLICY_VIOLATION,
@@ -36,6 +35,10 @@ _REFUSED = frozenset(
 )
 """What stays an error however often the record is sent. After any other (the topic is gone, the producer is fenced) it
 is sent again by a new producer."""
+_REFUSED_IN_BATCHES = frozenset(
+    (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD)
+)
+"""What the broker says of all records of a batch, although one of them, or their sum, is to blame."""
 
 
 class Sender:
@@ -62,6 +65,9 @@ class Sender:
         self._is_retired = False
         self._topic_exists = False
         self._broken = False
+        self._suspects: deque[bytes] = deque()
+        """Of batches that were refused: they are sent again one by one."""
+        self._is_alone = False
         self._complaints: set[int] = set()
 
     def start(self) -> None:
@@ -137,10 +143,12 @@ class Sender:
         while self._goes_on and not self._broken:
             self._step(producer)
         if not self._is_over and not self._broken:
-            producer.flush(_PAUSE_SECONDS)
+            self._serve(producer.flush, _PAUSE_SECONDS)
         # Everything in the producer is reported now, and so goes back to the outbox.
         producer.purge()
-        producer.flush(_RETRY_SECONDS)
+        deadline = time.monotonic() + _RETRY_SECONDS
+        while len(producer) and (left := deadline - time.monotonic()) > 0:
+            self._serve(producer.flush, left)
 
     def _create_topic(self) -> None:
         """Otherwise our first record would, on a broker that creates topics on first use, with the broker's defaults.
@@ -154,7 +162,7 @@ class Sender:
                 self._ensure_topic(admin)
                 self._topic_exists = True
             else:
-                admin.poll(0)  # calls error_cb, which knows why there is no broker
+                self._serve(admin.poll, 0)  # calls error_cb, which knows why there is no broker
                 self._changed.wait(_RETRY_SECONDS / 4)
             if self._topic_exists or not self._goes_on:
                 return
@@ -194,24 +202,48 @@ class Sender:
         }
 
     def _step(self, producer: Producer) -> None:
-        value = self.outbox.take(_POLL_SECONDS if len(producer) or self._is_retired else None)
+        value = self._next(producer)
         if value is not None:
             try:
                 producer.produce(self._config.topic, value, self._key, on_delivery=self._delivered)
             except KafkaException as error:
+                self._is_alone = True
                 self._failed(value, error.args[0])
-        producer.poll(0)
+        if self._is_alone or self._suspects:
+            self._serve(producer.flush, _POLL_SECONDS)  # the client does not linger then
+        else:
+            self._serve(producer.poll, 0)
+
+    def _next(self, producer: Producer) -> bytes | None:
+        if self._is_alone or (self._suspects and len(producer)):
+            return None
+        if self._suspects:
+            self._is_alone = True
+            return self._suspects.popleft()
+        return self.outbox.take(_POLL_SECONDS if len(producer) or self._is_retired else None)
+
+    def _serve(self, wait: Callable[[float], object], seconds: float) -> None:
+        """Take what the client has to report. It raises a fatal error out of this, at any report."""
+        try:
+            wait(seconds)
+        except KafkaException as error:
+            self._broken = True
+            self._complain(error.args[0])
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         value = message.value()
         assert isinstance(value, bytes)
         if error is None:
+            self._is_alone = False
             self.outbox.settle(value)
         else:
             self._failed(value, error)
 
     def _failed(self, value: bytes, error: KafkaError) -> None:
-        if error.code() in _REFUSED:
+        was_alone, self._is_alone = self._is_alone, False
+        if error.code() in _REFUSED_IN_BATCHES and not was_alone:
+            self._suspects.append(value)
+        elif error.code() in _REFUSED | _REFUSED_IN_BATCHES:
             self._complain(error)
             self.outbox.refuse(value, error.name())
         else:
@@ -219,6 +251,8 @@ class Sender:
             self._broken = self._may_connect
             self._topic_exists = self._topic_exists and not self._broken
             self.outbox.put_back(value)
+            if self._broken and error.code() > 0:  # below: the client's own, such as that it gives all back
+                self._complain(error)
 
     def _complain(self, error: KafkaError) -> None:
         """Each kind of trouble once, on stderr, as `logging` does with its own. Not through `logging`: its locks may

@@ -148,6 +148,7 @@ def test_a_program_sees_no_difference_in_its_signals(topic: Topic) -> None:
 
 SERVER = """
 import logging
+import os
 from contextlib import asynccontextmanager
 
 from logpost import LogpostHandler
@@ -160,7 +161,7 @@ log = logging.getLogger("app")
 @asynccontextmanager
 async def lifespan(app):
     log.info("startup")
-    print("started", flush=True)
+    os.write(1, b"started\\n")  # whole, beside the other workers' lines
     yield
     log.info("shutdown")
 
@@ -175,6 +176,8 @@ def test_what_a_program_of_uvicorn_logs_at_its_shutdown_arrives(
 ) -> None:
     (tmp_path / "server.py").write_text(SERVER)
     command = [sys.executable, "-m", "uvicorn", "server:app", "--port", "0", "--log-level", "error"]
+    # A worker that takes longer than its default of 5 s to start is killed and replaced.
+    command += ["--timeout-worker-healthcheck", "600"]
     count = int(options[1]) if options else 1
     with subprocess.Popen(
         [*command, *options], cwd=tmp_path, env=environment(topic), stdout=subprocess.PIPE, text=True

@@ -8,12 +8,14 @@ import logging.handlers
 import multiprocessing
 import queue
 import random
+import shutil
 import sys
 import uuid
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import logpost
@@ -22,6 +24,7 @@ from logpost.errors import ConfigError
 from logpost.handler import LogpostHandler
 from logpost.handler.logging_handler import kafka_config, program_name
 from logpost.handler.outbox import DROPPED
+from logpost_broker.broker import EMBEDDED, Broker
 from tests.collector.handler.programs import FORK_WARNING, run
 from tests.collector.handler.topics import Topic
 from tests.support.processes import Part, free_port
@@ -338,6 +341,41 @@ def test_a_record_that_is_too_large_is_replaced_by_one_that_says_so(
     assert (large.attrs, small.message, handler.dropped) == ({DROPPED: 1}, "small", 1)
     assert topic.ranges([large, small]) == [(0, 1), (1, 2)]
     assert "too large" in capsys.readouterr().err
+
+
+def test_a_batch_that_is_too_large_loses_no_record(make: Make, log: logging.Logger, topic: Topic) -> None:
+    """The broker refuses all records of a batch, although each of them by itself is small enough."""
+    topic.create(max_message_bytes=2000)
+    handler = make()
+    log.addHandler(handler)
+    noise = random.Random(1)
+    texts = [noise.randbytes(100).hex() for _ in range(200)]
+    for text in texts:
+        log.info("%s", text)
+    handler.flush()
+    assert sorted(record.message for record in topic.read(200)) == sorted(texts)
+    assert (handler.pending, handler.dropped) == (0, 0)
+
+
+def test_a_client_that_gave_up_is_started_again(make: Make, log: logging.Logger, tmp_path: Path) -> None:
+    """A broker whose disk was put back to an older state: to an idempotent producer this is fatal."""
+    config = msgspec.structs.replace(EMBEDDED, port=free_port())
+    servers = f"127.0.0.1:{config.port}"
+    handler = make(bootstrap_servers=servers, topic="logs", flush_seconds=60)
+    log.addHandler(handler)
+    for number in range(2):
+        with Broker(config, tmp_path / "broker"):
+            log.info("%d", number)
+            handler.flush()
+        if number == 0:
+            shutil.copytree(tmp_path / "broker", tmp_path / "older")
+    with Broker(config, tmp_path / "older"):
+        for number in range(2, 50):
+            log.info("%d", number)
+        handler.flush()
+        assert (handler.pending, handler.dropped) == (0, 0)
+        arrived = {record.message for record in Topic(servers, "logs").read(49)}
+    assert arrived == {"0", *(str(number) for number in range(2, 50))}
 
 
 def test_a_broker_that_lost_its_disk_gets_what_is_logged_since(make: Make, log: logging.Logger, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ MAX_IN_FLIGHT_BYTES = 64 * MIB
 """Values handed to the client and not yet acknowledged; reading waits above it."""
 RETRY_SECONDS = 1.0
 """Between a delivery that failed and the next try."""
+ALONE_SECONDS = 0.1
+"""How long a record that is sent by itself is waited for: the client does not linger then, and thousands may follow."""
 QUEUE_RECORDS = 10_000_000
 """The client's own limit, out of the way: `agent.max_in_flight` is the limit."""
 PURGE_SECONDS = 5.0
@@ -111,6 +113,7 @@ class Publisher:
             record = self._refused.popleft()
             self._is_alone = True
             self._produce(record.key, record.value, record.acks, record.start, record.end)
+            self._serve(self._producer.flush, ALONE_SECONDS)
 
     def flush(self, seconds: float) -> bool:
         """Wait until all is acknowledged, for a limited time; returns whether it is."""
