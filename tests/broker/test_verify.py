@@ -16,6 +16,7 @@ from logpost.config import BrokerConfig
 from logpost_broker.broker import Broker
 from logpost_broker.log.batch import CRC_POSITION, HEADER_BYTES, LENGTH_PREFIX_BYTES, read_header
 from logpost_broker.log.compression import ZSTD, compress
+from logpost_broker.log.files import Files
 from logpost_broker.log.index import OFFSET_ENTRY, TIME_ENTRY
 from logpost_broker.log.limits import MAX_RECORDS_BYTES
 from logpost_broker.log.records import build_batch, varint
@@ -27,6 +28,8 @@ from logpost_broker.metadata.checkpoints import (
     RECOVERY_POINTS,
     formatted_checkpoint,
 )
+from logpost_broker.metadata.metadata_file import MetadataFile
+from logpost_broker.metadata.topics import TopicRegistry
 from logpost_broker.node import Node
 from logpost_broker.verify.directory import Verification
 from logpost_broker.verify.power_cut import cost_of_power_cut
@@ -281,6 +284,16 @@ def test_files_that_explain_themselves_to_nobody_are_listed(directory: Path) -> 
         ("warning", "old-0"),
         ("note", "old-1.abc-stray"),
     }
+
+
+def test_what_is_left_of_a_deleted_topic_is_no_fault(directory: Path) -> None:
+    """The broker was killed before it renamed the directories."""
+    topics = TopicRegistry(MetadataFile(directory, Files()))
+    [topic] = topics
+    changes = topics.changes()
+    changes.delete(topic)
+    changes.save()
+    assert found(verified(directory)) == {("note", f"t-{number}") for number in range(topic.partitions)}
 
 
 def test_the_id_of_a_partition_is_compared_with_the_metadata(directory: Path) -> None:

@@ -18,6 +18,7 @@ from logpost_broker.log.compression import LZ4
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import build_batch
 from logpost_broker.metadata.checkpoints import CLEAN_SHUTDOWN
+from logpost_broker.metadata.metadata_file import STRAY_SUFFIX
 from logpost_broker.metadata.topics import TopicChanges
 from logpost_broker.partitions.partitions import Partitions
 from logpost_broker.upkeep.retention import RetentionService
@@ -61,6 +62,7 @@ class Machines:
             sync_pool=self.loop.executor,
         )
         partitions.open()
+        assert not [name for name in self.files.names(root) if name.endswith(STRAY_SUFFIX)], "a deletion was forgotten"
         return partitions
 
     def close(self) -> None:

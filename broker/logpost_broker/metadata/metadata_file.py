@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -75,6 +75,8 @@ class Metadata(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     client_quotas: list[QuotaEntry] | msgspec.UnsetType = msgspec.UNSET
     scram_credentials: list[ScramEntry] | msgspec.UnsetType = msgspec.UNSET
     resource_configs: list[ResourceEntry] | msgspec.UnsetType = msgspec.UNSET
+    deleted_topics: list[uuid.UUID] | msgspec.UnsetType = msgspec.UNSET
+    """Whose directories may be there still."""
     crc32c: int | None = None
     """Over this content without it. Somebody who edits the file takes it out."""
 
@@ -106,6 +108,7 @@ class MetadataFile:
         self._path = directory / NAME
         self._files = files
         self._lock = threading.Lock()
+        self._has_forgotten = False
         data = self._saved = files.read_bytes(self._path)
         if data is None:
             if any(_is_partition(files, directory / name) for name in files.names(directory)):
@@ -136,6 +139,27 @@ class MetadataFile:
                 raise ApiError(ErrorCode.kafka_storage_error, message) from error
             self.content = after
 
+    @property
+    def deleted_topics(self) -> Collection[uuid.UUID]:
+        """Whose directories may be there still."""
+        return self.content.deleted_topics or ()
+
+    def forget_deleted(self, removed: Collection[uuid.UUID]) -> None:
+        """No directory is left of these: the next write leaves them out."""
+        with self._lock:
+            left = [topic_id for topic_id in self.deleted_topics if topic_id not in removed]
+            self.content.deleted_topics = left or msgspec.UNSET
+            self._has_forgotten = True
+
+    def settle(self) -> None:
+        """Leave out of the file what was forgotten since its last write: an older release cannot read a list that it
+        does not know."""
+        try:
+            if self._has_forgotten:
+                self.save()
+        except OSError as error:
+            logger.error("%s names topics that are gone, until it is next written: %s", self._path, error.strerror)
+
     def _write(self, content: Metadata) -> None:
         content.crc32c = content.checksum()
         data = msgspec.json.format(msgspec.json.encode(content)) + b"\n"
@@ -145,6 +169,7 @@ class MetadataFile:
             self._restore()
             raise
         self._saved = data
+        self._has_forgotten = False
 
     def _restore(self) -> None:
         """What failed may have been the last step, with the new content in its place already."""

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
 from kio.schema.errors import ErrorCode
 
 from logpost_broker.errors import ApiError
@@ -163,7 +164,10 @@ class TopicRegistry:
             left = [entry for entry in content.topics if entry.id not in deleted]
             new = changed.keys() - {entry.id for entry in left}
             topics = [_entry(changed[entry.id]) if entry.id in changed else entry for entry in left]
-            return {"topics": [*topics, *(_entry(topic) for topic in changed.values() if topic.id in new)]}
+            return {
+                "topics": [*topics, *(_entry(topic) for topic in changed.values() if topic.id in new)],
+                "deleted_topics": [*(content.deleted_topics or ()), *deleted] or msgspec.UNSET,
+            }
 
         self._metadata.change(edit)
 

@@ -40,7 +40,7 @@ class LogDirectory:
         self._opened_ms = 0
         self.leader_epoch = metadata.content.leader_epoch
         self._checkpoints = Checkpoints(files, directory)
-        self.directories = PartitionDirectories(directory, files, self._checkpoints)
+        self.directories = PartitionDirectories(directory, files, self._checkpoints, metadata)
 
     def open(self, topics: TopicRegistry, now_ms: int) -> None:
         """After a crash every log is recovered here; after a clean shutdown, or when that fails, a log is opened at its

@@ -115,6 +115,7 @@ class Partitions:
             self._writer.shutdown()
         await self.flusher.close()
         try:
+            self.metadata.settle()
             self.logs.close(self.now_ms())
         except OSError as error:
             logger.error("cannot close the logs in order, the next start checks them: %s", error)

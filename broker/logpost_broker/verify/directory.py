@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from logpost_broker.metadata.checkpoints import (
     RECOVERY_POINTS,
     Partition,
     parsed_checkpoint,
+    topic_id_of,
 )
 from logpost_broker.metadata.metadata_file import NAME as METADATA
 from logpost_broker.metadata.metadata_file import STRAY_SUFFIX, Metadata, TopicEntry, parsed_metadata
@@ -60,7 +62,7 @@ class Verification:
             flush=self.config.flush,
         )
         topics = {entry.name: entry for entry in metadata.topics}
-        self._check_names(report, topics)
+        self._check_names(report, topics, metadata.deleted_topics or ())
         # Before the logs: those of a running broker only grow beyond what the checkpoints said.
         recovery_points = self._checkpoint(report, RECOVERY_POINTS)
         log_starts = self._checkpoint(report, LOG_STARTS)
@@ -122,8 +124,8 @@ class Verification:
             report.findings.add("error", name, f"makes no sense: {error}", "the next start goes on without it")
             return {}
 
-    def _check_names(self, report: Report, topics: Mapping[str, TopicEntry]) -> None:
-        """What lies in the directory beside the partitions of `topics`."""
+    def _check_names(self, report: Report, topics: Mapping[str, TopicEntry], deleted: Collection[uuid.UUID]) -> None:
+        """What lies in the directory beside the partitions of `topics`. `deleted`: topics that may have left some."""
         for path in sorted(self.directory.iterdir()):
             name = path.name
             fits = PARTITION_NAME.fullmatch(name)
@@ -136,6 +138,8 @@ class Verification:
                 report.findings.add(
                     "note", name, "was set aside by an earlier start, because no topic explained it", advice
                 )
+            elif _topic_id_in(path) in deleted:
+                report.findings.add("note", name, "a deleted topic", "the next start removes it")
             elif (path / PARTITION_METADATA).exists() and not report.online:
                 what = "belongs to no topic of the metadata file"
                 report.findings.add(
@@ -143,3 +147,11 @@ class Verification:
                 )
             elif name not in OTHER_NAMES and not report.online:
                 report.findings.add("note", name, "is no file of a broker's")
+
+
+def _topic_id_in(directory: Path) -> uuid.UUID | None:
+    """Of the topic whose partition is there, as far as it can be read."""
+    try:
+        return topic_id_of((directory / PARTITION_METADATA).read_bytes())
+    except OSError:
+        return None

@@ -102,10 +102,60 @@ def test_a_topic_made_again_does_not_get_the_old_records(tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["t-0"]
 
 
+@pytest.mark.parametrize("renamed", [0, 1, 2])
+@pytest.mark.parametrize("is_made_again", [False, True])
+def test_what_a_deletion_leaves_that_was_killed_halfway_is_removed(
+    tmp_path: Path, renamed: int, is_made_again: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(tmp_path, crash=True) as data:
+        topic = data.topic()
+        for partition in range(2):
+            append(data.logs.get(topic, partition), b"old")
+        delete(data, topic)
+        for partition in range(renamed):
+            (tmp_path / f"t-{partition}").rename(tmp_path / f"{topic.id.hex}-{partition}-delete")
+        if is_made_again:
+            data.topic()
+    with opened(tmp_path) as data:
+        assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+        assert data.logs.get(data.topic(), 0).next_offset == 0
+        assert data.metadata.deleted_topics == ()
+    assert "set aside" not in caplog.text
+
+
+def test_a_directory_that_could_not_be_renamed_is_removed_by_the_next_start(tmp_path: Path) -> None:
+    files = StuckDirectories()
+    with opened(tmp_path, files=files) as data:
+        append(data.logs.get(data.topic(), 0), b"old")
+        topic = data.topic()
+        delete(data, topic)
+        files.stuck = "t-0"
+        remove(data, topic)
+        assert (tmp_path / "t-0").exists()
+    with opened(tmp_path):
+        assert not (tmp_path / "t-0").exists()
+
+
+def test_a_deletion_that_is_over_leaves_nothing_in_the_metadata(tmp_path: Path) -> None:
+    """An older release knows no list of deleted topics."""
+    with opened(tmp_path) as data:
+        topic = data.topic()
+        delete(data, topic)
+        assert "deleted_topics" in (tmp_path / "metadata.json").read_text()
+        remove(data, topic)
+        data.metadata.settle()
+        assert "deleted_topics" not in (tmp_path / "metadata.json").read_text()
+
+
+def lose_topics(directory: Path) -> None:
+    """As where the metadata file is restored from an old copy."""
+    (directory / "metadata.json").write_text('{"version":1,"cluster_id":"x"}')
+
+
 def test_a_directory_that_no_topic_explains_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with opened(tmp_path, crash=True) as data:
         append(data.logs.get(data.topic(), 0), b"old")
-        delete(data, data.topic())  # the crash comes before the directory is removed
+    lose_topics(tmp_path)
     with opened(tmp_path) as data:
         assert data.logs.get(data.topic(), 0).next_offset == 0
     [stray] = tmp_path.glob("t-0.*-stray")
@@ -213,6 +263,6 @@ def test_a_topic_with_the_longest_name_is_set_aside_too(tmp_path: Path) -> None:
     with opened(tmp_path, crash=True) as data:
         topic = data.topics.create(NewTopic(name, 1))
         append(data.logs.get(topic, 0), b"old")
-        delete(data, topic)
+    lose_topics(tmp_path)
     with opened(tmp_path):
         assert len(list(tmp_path.glob("*-stray"))) == 1
