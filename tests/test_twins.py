@@ -157,7 +157,7 @@ logpost_web.http
   ../api/test_queries                 cancellation
 logpost_web.indexer
   test_away                           probe tries
-  test_indexer                        block metrics progress received
+  test_indexer                        block intake metrics progress received
   test_manifest                       reading
   test_poison                         account obstacles passage raw_log unpacking
   test_refill                         beginning lives

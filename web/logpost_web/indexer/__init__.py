@@ -1,9 +1,10 @@
 """From topic to store, each record once: a consumer group reads, a planner decides, blocks are inserted.
 
 - `beginning.py` compares the store with its manifest and with the topic, and says where each partition is to be read.
-- `indexer.py` is the thread that does all this: `source.py` consumes as a static member of a group, `topics.py` asks
-  what the topics are now, `row.py` turns each message into a row, `planner.py` drops what the store has,
-  `block_writer.py` inserts a block, `account.py` accounts for it in the manifest. Only then offsets are committed.
+- `indexer.py` is the thread that does all this: `source.py` consumes as a static member of a group (`topics.py` asks
+  what the topics are now), `intake.py` makes a block of what came: `row.py` turns each message into a row, `planner.py`
+  drops what the store has. `block_writer.py` inserts the block, `account.py` accounts for it in the manifest. Only then
+  offsets are committed.
 - What cannot be read, `passage.py` steps over; `raw_log.py` and `batches.py` look at the log itself for where it ends.
 - `mending.py` finds damage while the store is open, `rebuilding.py` fills a store again.
 """

@@ -10,35 +10,23 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Mapping
 
 from confluent_kafka import KafkaException
 
 from logpost.config import Config
 from logpost.errors import LogpostError
 from logpost.said_once import SaidOnce
-from logpost_web.indexer import metrics
 from logpost_web.indexer.account import Account
-from logpost_web.indexer.block import Block
-from logpost_web.indexer.limits import Limits
-from logpost_web.indexer.lines import Lines
-from logpost_web.indexer.lives import Lives
+from logpost_web.indexer.intake import Intake
 from logpost_web.indexer.mending import Mending
-from logpost_web.indexer.passage import Passage
-from logpost_web.indexer.planner import PartitionKey, Plan, Planner
+from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.progress import Pause, Progress
-from logpost_web.indexer.reading import Reading
-from logpost_web.indexer.received import Received
-from logpost_web.indexer.row import Position, is_cut, to_row
 from logpost_web.indexer.source import FencedError, Source
 from logpost_web.indexer.tries import RETRY_SECONDS, Tries
 from logpost_web.store import rebuild
 from logpost_web.store.errors import QueryError
-from logpost_web.store.intervals import IntervalSet
-from logpost_web.store.row import Row
 from logpost_web.store.store import Store
-from logpost_web.store.stored import stored_lines, stored_offsets, stored_ranges
 
 CONSUME_ROWS = 10_000
 CONSUME_SECONDS = 0.1
@@ -53,25 +41,20 @@ class Indexer:
 
     def __init__(self, config: Config, store: Store) -> None:
         self._config = config.store
-        self._limits = Limits.of(config.store)
-        self._least = min(self._limits)
         self._servers = config.kafka.bootstrap_servers
         self._store = store
-        self._planner = Planner()
-        self._lives = Lives()
         self._account = Account(store, config.kafka)
         self._mending = Mending(store, self._say_damage)
         self._mended = False
         self._is_rebuilding = False
         self._rebuild_wanted = threading.Event()
         self._source = Source(config, store.directory, self._begin)
-        self._passage = Passage(config.kafka, self._source, self._account)
-        self._block = Block(store, config.store)
         self.failure = ""
         self._last_insert = self._fenced_until = 0.0
         self._progress = Progress()
         self._stopping = threading.Event()
         self._tries = Tries(self._stopping, self._mend, self._pause)
+        self._intake = Intake(config, store, self._source, self._account, self._tries)
         self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
 
     def start(self, on_failure: Callable[[], None] = lambda: None) -> None:
@@ -155,107 +138,34 @@ class Indexer:
             self._rebuild_wanted.clear()
             self._mended = False
             self._publish_progress()
-        room = max(1, min(CONSUME_ROWS, self._block.room))
-        self._take(self._source.consume(room, CONSUME_SECONDS))
-        self._passage.clear_the_way(time.monotonic())
-        if self._block.is_full or time.monotonic() - self._last_insert >= self._config.block_seconds:
+        room = max(1, min(CONSUME_ROWS, self._intake.block.room))
+        messages = self._source.consume(room, CONSUME_SECONDS)
+        self._intake.take(messages, int(time.time()))
+        self._intake.passage.clear_the_way(time.monotonic())
+        if self._intake.block.is_full or time.monotonic() - self._last_insert >= self._config.block_seconds:
             self._flush()
         self._publish_progress()
-
-    def _take(self, messages: Sequence[Received]) -> None:
-        now = int(time.time())
-        rows: list[Row] = []
-        passed: dict[PartitionKey, Reading] = {}
-        passage = self._passage
-        for message in messages:
-            key, offset, timestamp_ns, value, _, size = message
-            reading = self._account.readings.get(key)
-            if reading is None:
-                continue  # taken away meanwhile
-            if (offset != reading.expected or passage.is_watchful) and not passage.admits(key, offset, reading):
-                continue
-            reading.expected = offset + 1
-            if offset >= reading.gap and reading.passes(offset):
-                passed[key] = reading
-                continue
-            if not self._planner.is_continued(key, offset):
-                if not (self._plan(rows) and self._retried_or_given_up(partial(self._learn_partition, key, offset))):
-                    return
-                rows = []
-            reading.position = offset + 1
-            position = Position(*key, reading.manifest.topic_id_at(offset), offset, timestamp_ns, size)
-            rows.append(row := to_row(value, position, now, self._limits))
-            length = len(value or b"")
-            if length > self._least and is_cut(row):
-                metrics.TRUNCATED.inc()
-            self._block.bytes += length
-            self._account.look_at(message)
-        if not passage.went_back and self._plan(rows):
-            self._leap(passed)
-
-    def _leap(self, passed: Mapping[PartitionKey, Reading]) -> None:
-        """Read on behind what the store has."""
-        for key, reading in passed.items():
-            if reading.position > reading.expected:
-                reading.expected = reading.position
-                self._source.seek(key, reading.position)
-
-    def _learn_partition(self, key: PartitionKey, offset: int) -> None:
-        stored = IntervalSet()
-        for life, end in self._account.readings[key].manifest.lives:
-            begin = max(offset, life.begin)
-            if begin < end:
-                for start, until in stored_offsets(self._store, *key, life.topic_id, begin):
-                    stored.add(start, min(until, end))
-        self._planner.learn_partition(key, offset, stored)
-
-    def _plan(self, rows: Sequence[Row]) -> bool:
-        """False when it is time to stop; the block is then given up."""
-        streams = self._planner.unknown_streams(rows)
-        if streams and not self._retried_or_given_up(
-            lambda: self._planner.learn_streams(stored_ranges(self._store, streams))
-        ):
-            return False
-        plan = self._planner.plan(rows)
-        if plan.suspects and not self._retried_or_given_up(partial(self._settle, plan)):
-            return False
-        self._block.add(plan.rows)
-        self._account.keep(plan.rows)
-        self._account.keep(plan.known)
-        metrics.KNOWN_OFFSETS.inc(len(plan.known))
-        metrics.KNOWN_RANGES.inc(plan.known_ranges)
-        self._lives.tell(plan.conflicts)
-        return True
-
-    def _settle(self, plan: Plan) -> None:
-        """Compare what is known already with what the store and the block have there."""
-        known = Lines(plan.places())
-        for row in self._block.rows:
-            known.add_row(row)
-        for line in stored_lines(self._store, plan.doubtful(known)):
-            known.add(line)
-        plan.settle(known)
 
     def _flush(self) -> None:
         """Insert the block, account for it, then commit."""
         if not self._account.is_open():
             return
         self._last_insert = time.monotonic()
-        if not self._tries.until_done(self._check_topics) or not self._tries.until_done(self._block.insert):
+        if not self._tries.until_done(self._check_topics) or not self._tries.until_done(self._intake.block.insert):
             return
-        if not self._passage.explain_gaps():
+        if not self._intake.passage.explain_gaps():
             return
         self._account.close_block()
         if self._tries.until_done(self._account.save):
             self._source.commit(self._account.take_commits())
-        self._planner.trim()
+        self._intake.trim()
 
     def _check_topics(self) -> None:
         """What was read from a topic is inserted under that topic's id, or not at all."""
         if self._source.topics_were_made_again():
             log.warning("a topic was deleted or made again: reading it from its start")
             self._source.begin_again()
-            self._give_up()
+            self._intake.forget()
 
     def _mend(self) -> None:
         """Look for damage of the store; if there is any, it is soon compared with what it should have."""
@@ -283,16 +193,10 @@ class Indexer:
     def _pause(self, reason: str) -> None:
         self._progress = dataclasses.replace(self._progress, paused=Pause(since_ns=time.time_ns(), reason=reason))
 
-    def _retried_or_given_up(self, call: Callable[[], None]) -> bool:
-        if self._tries.until_done(call):
-            return True
-        self._give_up()
-        return False
-
     def _begin(self, partitions: Collection[PartitionKey]) -> Mapping[PartitionKey, int] | None:
         """Where to read these partitions from, which are all that are read from now on. What was read and not
         inserted comes again, to the member that has its partition now."""
-        self._give_up()
+        self._intake.forget()
         begins: dict[PartitionKey, int] = {}
         if partitions and not self._tries.until_done(
             lambda: begins.update(self._account.begin(self._source.bounds(partitions), self._source.topics.ids))
@@ -302,13 +206,6 @@ class Indexer:
             self._tries.until_done(self._mending.clear)
         self._publish_progress()
         return begins if self._tries.until_done(self._look_for_rebuild) else None
-
-    def _give_up(self) -> None:
-        """Forget what was read and not inserted, and what is known of its partitions."""
-        self._planner.forget()
-        self._account.forget()
-        self._passage.forget()
-        self._block.forget()
 
     def _publish_progress(self) -> None:
         if not self._tries.until_done(self._finish_refills):

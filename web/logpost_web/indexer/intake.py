@@ -1,0 +1,132 @@
+"""From messages to the rows of a block: what the store has is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from logpost.config import Config
+from logpost_web.indexer import metrics
+from logpost_web.indexer.account import Account
+from logpost_web.indexer.block import Block
+from logpost_web.indexer.limits import Limits
+from logpost_web.indexer.lines import Lines
+from logpost_web.indexer.lives import Lives
+from logpost_web.indexer.passage import Passage
+from logpost_web.indexer.planner import PartitionKey, Plan, Planner
+from logpost_web.indexer.reading import Reading
+from logpost_web.indexer.received import Received
+from logpost_web.indexer.row import Position, is_cut, to_row
+from logpost_web.indexer.source import Source
+from logpost_web.indexer.tries import Tries
+from logpost_web.store.intervals import IntervalSet
+from logpost_web.store.row import Row
+from logpost_web.store.store import Store
+from logpost_web.store.stored import stored_lines, stored_offsets, stored_ranges
+
+
+class Intake:
+    """Used by the indexer's thread."""
+
+    def __init__(self, config: Config, store: Store, source: Source, account: Account, tries: Tries) -> None:
+        self._limits = Limits.of(config.store)
+        self._least = min(self._limits)
+        self._store = store
+        self._source = source
+        self._account = account
+        self._tries = tries
+        self._planner = Planner()
+        self._lives = Lives()
+        self.passage = Passage(config.kafka, source, account)
+        self.block = Block(store, config.store)
+
+    def take(self, messages: Sequence[Received], now: int) -> None:
+        """All that one call of the client gave. `now`: Unix seconds."""
+        rows: list[Row] = []
+        passed: dict[PartitionKey, Reading] = {}
+        passage = self.passage
+        for message in messages:
+            key, offset, timestamp_ns, value, _, size = message
+            reading = self._account.readings.get(key)
+            if reading is None:
+                continue  # taken away meanwhile
+            if (offset != reading.expected or passage.is_watchful) and not passage.admits(key, offset, reading):
+                continue
+            reading.expected = offset + 1
+            if offset >= reading.gap and reading.passes(offset):
+                passed[key] = reading
+                continue
+            if not self._planner.is_continued(key, offset):
+                if not (self._plan(rows) and self._retried_or_given_up(partial(self._learn_partition, key, offset))):
+                    return
+                rows = []
+            reading.position = offset + 1
+            position = Position(*key, reading.manifest.topic_id_at(offset), offset, timestamp_ns, size)
+            rows.append(row := to_row(value, position, now, self._limits))
+            length = len(value or b"")
+            if length > self._least and is_cut(row):
+                metrics.TRUNCATED.inc()
+            self.block.bytes += length
+            self._account.look_at(message)
+        if not passage.went_back and self._plan(rows):
+            self._leap(passed)
+
+    def _leap(self, passed: Mapping[PartitionKey, Reading]) -> None:
+        """Read on behind what the store has."""
+        for key, reading in passed.items():
+            if reading.position > reading.expected:
+                reading.expected = reading.position
+                self._source.seek(key, reading.position)
+
+    def _learn_partition(self, key: PartitionKey, offset: int) -> None:
+        stored = IntervalSet()
+        for life, end in self._account.readings[key].manifest.lives:
+            begin = max(offset, life.begin)
+            if begin < end:
+                for start, until in stored_offsets(self._store, *key, life.topic_id, begin):
+                    stored.add(start, min(until, end))
+        self._planner.learn_partition(key, offset, stored)
+
+    def _plan(self, rows: Sequence[Row]) -> bool:
+        """False when it is time to stop; the block is then given up."""
+        streams = self._planner.unknown_streams(rows)
+        if streams and not self._retried_or_given_up(
+            lambda: self._planner.learn_streams(stored_ranges(self._store, streams))
+        ):
+            return False
+        plan = self._planner.plan(rows)
+        if plan.suspects and not self._retried_or_given_up(partial(self._settle, plan)):
+            return False
+        self.block.add(plan.rows)
+        self._account.keep(plan.rows)
+        self._account.keep(plan.known)
+        metrics.KNOWN_OFFSETS.inc(len(plan.known))
+        metrics.KNOWN_RANGES.inc(plan.known_ranges)
+        self._lives.tell(plan.conflicts)
+        return True
+
+    def _settle(self, plan: Plan) -> None:
+        """Compare what is known already with what the store and the block have there."""
+        known = Lines(plan.places())
+        for row in self.block.rows:
+            known.add_row(row)
+        for line in stored_lines(self._store, plan.doubtful(known)):
+            known.add(line)
+        plan.settle(known)
+
+    def _retried_or_given_up(self, call: Callable[[], None]) -> bool:
+        if self._tries.until_done(call):
+            return True
+        self.forget()
+        return False
+
+    def forget(self) -> None:
+        """Forget what was read and not inserted, and what is known of its partitions."""
+        self._planner.forget()
+        self._account.forget()
+        self.passage.forget()
+        self.block.forget()
+
+    def trim(self) -> None:
+        """The rows of the block are in the store."""
+        self._planner.trim()
