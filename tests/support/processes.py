@@ -53,6 +53,15 @@ class Part:
         self._reader: threading.Thread | None = None
 
     @property
+    def port(self) -> int:
+        """Of a broker."""
+        return int(self.environment["LOGPOST_BROKER_PORT"])
+
+    @property
+    def servers(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
     def process(self) -> subprocess.Popen[str]:
         assert self._process is not None, "not started"
         return self._process
@@ -130,6 +139,13 @@ class Part:
     def __exit__(self, *_: object) -> None:
         if self._process is not None and self._process.poll() is None:
             self.stop()
+
+
+def broker_part(directory: Path, **settings: object) -> Part:
+    """A broker for this machine alone, with these settings of `[broker]`."""
+    given = {"port": free_port(), "metrics_port": 0, "listen": "127.0.0.1", **settings}
+    part_settings = {f"broker.{name}": value for name, value in given.items()}
+    return Part("broker", "--data", str(directory), settings=part_settings)
 
 
 def run(

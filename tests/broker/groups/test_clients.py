@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,36 +17,29 @@ from confluent_kafka import (
     ConsumerGroupState,
     ConsumerGroupTopicPartitions,
     KafkaException,
-    Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
 
 from logpost_broker import Broker
-from tests.support.processes import Part, free_port
+from tests.broker.groups.clients import (
+    PARTITIONS,
+    SECONDS,
+    filled_topic,
+    members,
+    produce,
+    run_and_kill,
+    settings_of,
+    until,
+    values,
+)
+from tests.support.processes import Part
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # kafka-python reads its schemas by a deprecated function
     import kafka
 
 pytestmark = pytest.mark.filterwarnings("ignore:read_text is deprecated:DeprecationWarning")
-
-SECONDS = 90.0
-PARTITIONS = 4
-
-CONSUMER = """
-import json, sys
-from confluent_kafka import Consumer
-consumer = Consumer(json.loads(sys.argv[1]))
-consumer.subscribe([sys.argv[2]])
-while (message := consumer.poll(1)) is None or message.error():
-    pass
-consumer.commit(asynchronous=False)
-print(len(consumer.assignment()), flush=True)
-while True:
-    consumer.poll(1)
-"""
-"""A consumer that can be killed. It says how many partitions it has after its first commit."""
 
 
 @pytest.fixture
@@ -67,64 +57,14 @@ def topic(servers: str) -> str:
     return filled_topic(servers)
 
 
-def filled_topic(servers: str) -> str:
-    """A topic with one message in each partition."""
-    name = f"topic-{uuid.uuid4().hex}"
-    admin = AdminClient({"bootstrap.servers": servers})
-    admin.create_topics([NewTopic(name, PARTITIONS, 1)])[name].result(SECONDS)
-    produce(servers, name, b"first")
-    return name
-
-
-def produce(servers: str, topic: str, value: bytes) -> None:
-    producer = Producer({"bootstrap.servers": servers})
-    for partition in range(PARTITIONS):
-        producer.produce(topic, value, partition=partition)
-    assert producer.flush(SECONDS) == 0
-
-
-def settings_of(servers: str, group: str, settings: Mapping[str, object]) -> dict[str, Any]:
-    return {
-        "bootstrap.servers": servers,
-        "group.id": group,
-        "auto.offset.reset": "earliest",
-        "enable.auto.commit": False,
-        "heartbeat.interval.ms": 100,
-        "session.timeout.ms": 6_000,
-        **{name.replace("_", "."): value for name, value in settings.items()},
-    }
-
-
-def consumer_of(servers: str, group: str, **settings: object) -> Consumer:
-    """Settings are written with underscores for dots."""
-    return Consumer(settings_of(servers, group, settings))
+def consumer_settings(servers: str, group: str, **settings: object) -> dict[str, Any]:
+    return settings_of(servers, group, **{"heartbeat_interval_ms": 100, "session_timeout_ms": 6_000, **settings})
 
 
 @pytest.fixture
 def consumer(servers: str, group: str) -> Iterator[Callable[..., Consumer]]:
-    """Makes consumers of the group, and closes them at the end."""
-    made: list[Consumer] = []
-
-    def make(**settings: object) -> Consumer:
-        made.append(consumer_of(servers, group, **settings))
-        return made[-1]
-
-    yield make
-    for each in made:
-        try:
-            each.close()
-        except RuntimeError:
-            continue  # the test has closed it
-
-
-def until(condition: Callable[[], bool], *consumers: Consumer) -> None:
-    """Poll the consumers in turn until the condition holds."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
-        for each in consumers:
-            message = each.poll(0.05)
-            assert message is None or message.error() is None, message and message.error()
+    with members(partial(consumer_settings, servers, group)) as make:
+        yield make
 
 
 def partitions(consumer: Consumer) -> set[int]:
@@ -143,20 +83,10 @@ def test_two_members_share_and_one_takes_over(topic: str, consumer: Callable[...
     until(lambda: len(partitions(second)) == PARTITIONS, second)
 
 
-def run_and_kill(servers: str, group: str, topic: str, **settings: object) -> int:
-    """kill -9 a consumer that has read something; returns how many partitions it had."""
-    program = [sys.executable, "-c", CONSUMER, json.dumps(settings_of(servers, group, settings)), topic]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        had = int(process.stdout.readline())
-        process.kill()
-    return had
-
-
 def test_a_killed_member_is_noticed_when_its_session_ends(
     servers: str, topic: str, group: str, consumer: Callable[..., Consumer]
 ) -> None:
-    assert run_and_kill(servers, group, topic, session_timeout_ms=1_500) == PARTITIONS
+    assert run_and_kill(consumer_settings(servers, group, session_timeout_ms=1_500), topic) == PARTITIONS
     successor = consumer()
     successor.subscribe([topic])
     until(lambda: len(partitions(successor)) == PARTITIONS, successor)
@@ -167,7 +97,7 @@ def test_a_killed_static_member_has_its_partitions_back_at_once(
 ) -> None:
     """As the indexer does: its session, longer than this test may take, is not waited for."""
     static = {"group_instance_id": "indexer", "session_timeout_ms": 270_000}
-    assert run_and_kill(servers, group, topic, **static) == PARTITIONS
+    assert run_and_kill(consumer_settings(servers, group, **static), topic) == PARTITIONS
     produce(servers, topic, b"second")
     successor = consumer(**static)
     successor.subscribe([topic])
@@ -244,7 +174,7 @@ def test_tools_list_describe_and_delete_groups(
 
 
 def test_a_deleted_topic_takes_its_offsets_along(servers: str, topic: str, group: str) -> None:
-    lone = consumer_of(servers, group)
+    lone = Consumer(consumer_settings(servers, group))
     lone.commit(offsets=[TopicPartition(topic, 0, 1)], asynchronous=False)
     assert committed(servers, group) == {(topic, 0): 1}
     admin = AdminClient({"bootstrap.servers": servers})
@@ -306,23 +236,12 @@ def test_kafka_python_reads_on_where_it_stopped(servers: str, group: str, topic:
     assert read(PARTITIONS) == [b"second"] * PARTITIONS
 
 
-@pytest.fixture
-def killable(tmp_path: Path) -> Iterator[Part]:
-    part = Part(
-        "broker",
-        "--data",
-        str(tmp_path),
-        settings={"broker.port": free_port(), "broker.metrics_port": 0, "broker.listen": "127.0.0.1"},
-    )
-    with part.start():
-        yield part
-
-
 def test_a_member_goes_on_after_the_broker_was_killed(killable: Part, group: str) -> None:
-    servers = f"127.0.0.1:{killable.environment['LOGPOST_BROKER_PORT']}"
+    servers = killable.servers
     topic = filled_topic(servers)
     changes: list[str] = []
-    member = consumer_of(servers, group, session_timeout_ms=45_000, reconnect_backoff_max_ms=200)
+    settings = consumer_settings(servers, group, session_timeout_ms=45_000, reconnect_backoff_max_ms=200)
+    member = Consumer(settings)
     member.subscribe(
         [topic], on_assign=lambda *_: changes.append("assigned"), on_revoke=lambda *_: changes.append("revoked")
     )
@@ -331,13 +250,7 @@ def test_a_member_goes_on_after_the_broker_was_killed(killable: Part, group: str
     killable.kill()
     killable.start()
     produce(servers, topic, b"second")
-    found: list[bytes] = []
-    deadline = time.monotonic() + SECONDS
-    while found.count(b"second") < PARTITIONS:
-        assert time.monotonic() < deadline
-        message = member.poll(0.1)
-        if message is not None and message.error() is None:
-            found.append(message.value() or b"")
+    values(PARTITIONS, member, of=b"second")
     member.commit(offsets=[TopicPartition(topic, 2, 2)], asynchronous=False)
     assert changes == ["assigned"], "no rebalance"
     assert committed(servers, group) == {(topic, 1): 1, (topic, 2): 2}
@@ -347,7 +260,7 @@ def test_a_member_goes_on_after_the_broker_was_killed(killable: Part, group: str
 def test_a_stopping_broker_waits_for_no_parked_member(group: str) -> None:
     with Broker() as broker:
         topic = filled_topic(broker.bootstrap_servers)
-        first, second = (consumer_of(broker.bootstrap_servers, group) for _ in range(2))
+        first, second = (Consumer(consumer_settings(broker.bootstrap_servers, group)) for _ in range(2))
         first.subscribe([topic])
         until(lambda: len(partitions(first)) == PARTITIONS, first)
         second.subscribe([topic])

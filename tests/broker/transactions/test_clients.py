@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from logpost_broker import Broker
-from tests.support.processes import Part, free_port
+from tests.support.processes import Part
 
 SECONDS = 90.0
 
@@ -141,22 +140,6 @@ def test_offsets_are_committed_with_the_transaction(servers: str, topic: str, na
     consumer.close()
 
 
-@pytest.fixture
-def killable(tmp_path: Path) -> Iterator[Part]:
-    part = Part(
-        "broker",
-        "--data",
-        str(tmp_path),
-        settings={"broker.port": free_port(), "broker.metrics_port": 0, "broker.listen": "127.0.0.1"},
-    )
-    with part.start():
-        yield part
-
-
-def servers_of(part: Part) -> str:
-    return f"127.0.0.1:{part.environment['LOGPOST_BROKER_PORT']}"
-
-
 Step = Callable[[Producer, str], None]
 
 
@@ -180,23 +163,23 @@ def committed(producer: Producer, topic: str) -> None:
 def test_a_transaction_goes_on_after_the_broker_was_killed(
     killable: Part, topic: str, name: str, step: Step, expected: list[bytes]
 ) -> None:
-    producer = producer_of(servers_of(killable), name, reconnect_backoff_max_ms=200)
+    producer = producer_of(killable.servers, name, reconnect_backoff_max_ms=200)
     step(producer, topic)
     killable.kill()
     killable.start()
     producer.produce(topic, b"end", partition=0)
     producer.commit_transaction(SECONDS)
-    assert read(servers_of(killable), topic, b"end") == [*expected, b"end"]
+    assert read(killable.servers, topic, b"end") == [*expected, b"end"]
 
 
 def test_an_open_transaction_of_a_dead_producer_is_aborted_after_the_broker_was_killed(
     killable: Part, topic: str, name: str
 ) -> None:
-    dead = producer_of(servers_of(killable), name, transaction_timeout_ms=1_000)
+    dead = producer_of(killable.servers, name, transaction_timeout_ms=1_000)
     produced(dead, topic)
     killable.kill()
     killable.start()
-    other = Producer({"bootstrap.servers": servers_of(killable)})
+    other = Producer({"bootstrap.servers": killable.servers})
     other.produce(topic, b"end", partition=0)
     assert other.flush(SECONDS) == 0
-    assert read(servers_of(killable), topic, b"end") == [b"end"]
+    assert read(killable.servers, topic, b"end") == [b"end"]

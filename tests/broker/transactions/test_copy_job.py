@@ -9,13 +9,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
 
-from tests.broker.transactions.test_clients import SECONDS, consumer_of, servers_of
-from tests.support.processes import Part, free_port
+from tests.broker.transactions.test_clients import SECONDS, consumer_of
+from tests.support.processes import Part
 
 SOURCE, TARGET, GROUP = "source", "target", "copiers"
 A_TRANSACTION = 10
@@ -43,18 +42,6 @@ while True:
     print(len(messages), flush=True)
 """
 """Whatever goes wrong ends it: it is started again, and finds its place by the offsets that it committed."""
-
-
-@pytest.fixture
-def killable(tmp_path: Path) -> Iterator[Part]:
-    part = Part(
-        "broker",
-        "--data",
-        str(tmp_path),
-        settings={"broker.port": free_port(), "broker.metrics_port": 0, "broker.listen": "127.0.0.1"},
-    )
-    with part.start():
-        yield part
 
 
 @contextmanager
@@ -126,7 +113,7 @@ def copies(servers: str) -> list[bytes]:
 
 def test_a_copy_job_that_is_killed_copies_every_input_once(killable: Part, pytestconfig: pytest.Config) -> None:
     kills: int = pytestconfig.getoption("--kills")
-    servers = servers_of(killable)
+    servers = killable.servers
     Producer({"bootstrap.servers": servers}).list_topics(TARGET, SECONDS)
     inputs = [b"%d" % number for number in range(INPUTS_PER_KILL * (2 * kills + 1))]
     fill(servers, inputs)

@@ -3,42 +3,35 @@ killed, topics that come later."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Consumer, ConsumerGroupState, ConsumerGroupType, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import Consumer, ConsumerGroupState, ConsumerGroupType, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from logpost_broker import Broker
 from logpost_broker.broker import EMBEDDED
-from tests.support.processes import Part, free_port
+from tests.broker.groups.clients import (
+    PARTITIONS,
+    SECONDS,
+    filled_topic,
+    members,
+    produce,
+    run_and_kill,
+    settings_of,
+    until,
+    values,
+)
+from tests.support.processes import Part, broker_part
 
-SECONDS = 90.0
-PARTITIONS = 4
 SETTINGS = {"consumer_session_timeout_ms": 30_000, "consumer_heartbeat_interval_ms": 100}
 """Sessions are longer than a busy machine keeps a member from its heartbeats."""
-
-MEMBER = """
-import json, sys
-from confluent_kafka import Consumer
-consumer = Consumer(json.loads(sys.argv[1]))
-consumer.subscribe([sys.argv[2]])
-while (message := consumer.poll(1)) is None or message.error():
-    pass
-consumer.commit(asynchronous=False)
-print("read", flush=True)
-while True:
-    consumer.poll(1)
-"""
-"""A member that can be killed. It says when it has read and committed something."""
 
 
 @pytest.fixture(scope="module")
@@ -55,60 +48,14 @@ def group() -> str:
     return f"group-{uuid.uuid4()}"
 
 
-def filled_topic(servers: str, name: str | None = None) -> str:
-    """A topic with one message in each partition."""
-    name = name or f"topic-{uuid.uuid4().hex}"
-    admin = AdminClient({"bootstrap.servers": servers})
-    admin.create_topics([NewTopic(name, PARTITIONS, 1)])[name].result(SECONDS)
-    produce(servers, name, b"first")
-    return name
-
-
-def produce(servers: str, topic: str, value: bytes) -> None:
-    producer = Producer({"bootstrap.servers": servers})
-    for partition in range(PARTITIONS):
-        producer.produce(topic, value, partition=partition)
-    assert producer.flush(SECONDS) == 0
-
-
-def settings_of(servers: str, group: str, **settings: object) -> dict[str, Any]:
-    """Settings are written with underscores for dots."""
-    return {
-        "bootstrap.servers": servers,
-        "group.id": group,
-        "group.protocol": "consumer",
-        "auto.offset.reset": "earliest",
-        "enable.auto.commit": False,
-        "reconnect.backoff.max.ms": 200,
-        **{name.replace("_", "."): value for name, value in settings.items()},
-    }
+def consumer_settings(servers: str, group: str, **settings: object) -> dict[str, Any]:
+    return settings_of(servers, group, **{"group_protocol": "consumer", "reconnect_backoff_max_ms": 200, **settings})
 
 
 @pytest.fixture
 def consumer(servers: str, group: str) -> Iterator[Callable[..., Consumer]]:
-    """Makes consumers of the group, and closes them at the end."""
-    made: list[Consumer] = []
-
-    def make(**settings: object) -> Consumer:
-        made.append(Consumer(settings_of(servers, group, **settings)))
-        return made[-1]
-
-    yield make
-    for each in made:
-        try:
-            each.close()
-        except RuntimeError:
-            continue  # the test has closed it
-
-
-def until(condition: Callable[[], bool], *consumers: Consumer) -> None:
-    """Poll the consumers in turn until the condition holds."""
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
-        for each in consumers:
-            message = each.poll(0.05)
-            assert message is None or message.error() is None, message and message.error()
+    with members(partial(consumer_settings, servers, group)) as make:
+        yield make
 
 
 def places(consumer: Consumer) -> set[tuple[str, int]]:
@@ -161,11 +108,7 @@ def test_a_killed_member_is_noticed_when_its_session_ends(
     servers: str, group: str, consumer: Callable[..., Consumer]
 ) -> None:
     topic = filled_topic(servers)
-    program = [sys.executable, "-c", MEMBER, json.dumps(settings_of(servers, group)), topic]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "read\n"
-        process.kill()
+    assert run_and_kill(consumer_settings(servers, group), topic) == PARTITIONS
     successor = consumer()
     successor.subscribe([topic])
     until(lambda: places(successor) == everything(topic), successor)
@@ -229,53 +172,33 @@ def test_a_group_is_upgraded_when_its_classic_members_are_gone(servers: str, con
     produce(servers, topic, b"second")
     member = consumer()
     member.subscribe([topic])
-    values: list[bytes] = []
-    deadline = time.monotonic() + SECONDS
-    while len(values) < PARTITIONS:
-        assert time.monotonic() < deadline
-        _read(member, values)
-    assert values == [b"second"] * PARTITIONS
-
-
-def _read(consumer: Consumer, values: list[bytes]) -> None:
-    message = consumer.poll(0.1)
-    if message is not None and message.error() is None:
-        values.append(message.value() or b"")
+    assert values(PARTITIONS, member, of=b"second") == [b"second"] * PARTITIONS
 
 
 @pytest.fixture
 def killable(tmp_path: Path) -> Iterator[Part]:
-    settings = {"port": free_port(), "metrics_port": 0, "listen": "127.0.0.1", **SETTINGS}
-    part = Part(
-        "broker", "--data", str(tmp_path), settings={f"broker.{name}": value for name, value in settings.items()}
-    )
-    with part.start():
+    with broker_part(tmp_path, **SETTINGS) as part:
         yield part
 
 
 def test_members_go_on_after_the_broker_was_killed(killable: Part, group: str) -> None:
-    servers = f"127.0.0.1:{killable.environment['LOGPOST_BROKER_PORT']}"
+    servers = killable.servers
     topic = filled_topic(servers)
     changes: list[str] = []
-    members = [Consumer(settings_of(servers, group)) for _ in range(2)]
-    for member in members:
+    pair = [Consumer(consumer_settings(servers, group)) for _ in range(2)]
+    for member in pair:
         member.subscribe([topic], on_revoke=lambda *_: changes.append("revoked"))
-    until(lambda: all(len(places(member)) == PARTITIONS // 2 for member in members), *members)
-    members[0].commit(
-        offsets=[TopicPartition(topic, partition, 1) for _, partition in places(members[0])], asynchronous=False
+    until(lambda: all(len(places(member)) == PARTITIONS // 2 for member in pair), *pair)
+    pair[0].commit(
+        offsets=[TopicPartition(topic, partition, 1) for _, partition in places(pair[0])], asynchronous=False
     )
     changes.clear()
     killable.kill()
     killable.start()
     produce(servers, topic, b"second")
-    values: list[bytes] = []
-    deadline = time.monotonic() + SECONDS
-    while values.count(b"second") < PARTITIONS:
-        assert time.monotonic() < deadline
-        for member in members:
-            _read(member, values)
+    values(PARTITIONS, *pair, of=b"second")
     assert changes == [], "no rebalance"
-    for member in members:
+    for member in pair:
         member.close()
 
 

@@ -7,7 +7,6 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from confluent_kafka import AcknowledgeType, KafkaException, Message, Producer, ShareConsumer
@@ -15,7 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from logpost_broker import Broker
 from tests.broker.wire_client import WireClient
-from tests.support.processes import Part, free_port
+from tests.support.processes import Part
 
 SECONDS = 90.0
 RECORDS = 500
@@ -25,19 +24,6 @@ KILLS = 4
 @pytest.fixture
 def group() -> str:
     return f"share-{uuid.uuid4()}"
-
-
-@pytest.fixture
-def killable(tmp_path: Path) -> Iterator[Part]:
-    port = free_port()
-    settings = {"broker.port": port, "broker.metrics_port": 0, "broker.listen": "127.0.0.1"}
-    part = Part("broker", "--data", str(tmp_path), settings=settings)
-    yield part.start()
-    part.kill()
-
-
-def port_of(part: Part) -> int:
-    return int(part.environment["LOGPOST_BROKER_PORT"])
 
 
 def make_topic(servers: str, partitions: int) -> str:
@@ -160,7 +146,7 @@ def test_released_records_come_again_and_rejected_ones_do_not(
 def test_what_was_acknowledged_stays_so_through_a_kill(
     killable: Part, consumers: Callable[[str, str, int], Consumers], group: str
 ) -> None:
-    port = port_of(killable)
+    port = killable.port
     servers = f"127.0.0.1:{port}"
     topic = make_topic(servers, 2)
     shared = consumers(servers, topic, 2)
@@ -178,7 +164,7 @@ def test_what_was_acknowledged_stays_so_through_a_kill(
 def test_nothing_that_was_committed_comes_again_however_often_the_broker_is_killed(
     killable: Part, consumers: Callable[[str, str, int], Consumers], group: str
 ) -> None:
-    port = port_of(killable)
+    port = killable.port
     servers = f"127.0.0.1:{port}"
     topic = make_topic(servers, 1)
     shared = consumers(servers, topic, 1)

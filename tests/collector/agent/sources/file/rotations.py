@@ -42,3 +42,11 @@ def assert_each_once(host: Host, *texts: str) -> None:
     """As sent, without what the indexer drops."""
     assert sorted(messages(host)) == sorted("".join(texts).splitlines())
     lines_of(host.topic.records)  # no gap
+
+
+def assert_no_more_after_restarts(host: Host) -> None:
+    sent = len(messages(host))
+    for _ in range(2):
+        host.stop()
+        host.read()
+    assert len(messages(host)) == sent

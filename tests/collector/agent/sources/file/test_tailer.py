@@ -5,7 +5,7 @@ from __future__ import annotations
 import cProfile
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +14,6 @@ import pytest
 from logpost.agent.sources.file.known import EXPIRY_SECONDS
 from logpost.agent.sources.file.reader import FileReader
 from tests.collector.agent.harness import Host, append, lines_of, messages, numbered, range_of
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
-    host = Host(tmp_path)
-    yield host
-    host.close()
 
 
 def test_a_stream_is_saved_before_its_first_line_is_sent(host: Host, tmp_path: Path) -> None:

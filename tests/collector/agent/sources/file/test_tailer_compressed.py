@@ -11,20 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.collector.agent.harness import Host, append, lines_of, messages, numbered, range_of
-from tests.collector.agent.sources.file.rotations import PACKERS, assert_each_once, pack, renamed
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "app.log"
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
-    host = Host(tmp_path)
-    yield host
-    host.close()
-
+from tests.collector.agent.sources.file.rotations import (
+    PACKERS,
+    assert_each_once,
+    assert_no_more_after_restarts,
+    pack,
+    renamed,
+)
 
 # While the agent does not run
 
@@ -47,10 +40,7 @@ def test_rotated_and_compressed(host: Host, log: Path, ending: str, read: int) -
     streams = {range_of(record).id for record in host.topic.records}
     assert len(streams) == 3
     assert sum(range_of(r).end - range_of(r).start for r in host.topic.records) == len(text) + (not read)
-    for _ in range(2):
-        host.stop()
-        host.read()
-    assert len(messages(host)) == 60
+    assert_no_more_after_restarts(host)
 
 
 def test_a_compressed_copy_is_read_on_after_a_crash(host: Host, log: Path) -> None:
@@ -162,10 +152,7 @@ def test_a_closed_log_that_is_compressed_at_once(small_host: Host, log: Path, en
         host.read()
         host.sleep(1)
     assert_each_once(host, numbered(0, 60), "other\nother\n")
-    for _ in range(2):
-        host.stop()
-        host.read()
-    assert len(messages(host)) == 62
+    assert_no_more_after_restarts(host)
 
 
 def test_a_rotated_log_that_grows_late_and_is_compressed(host: Host, log: Path) -> None:
@@ -180,10 +167,7 @@ def test_a_rotated_log_that_grows_late_and_is_compressed(host: Host, log: Path) 
     host.sleep(2)
     assert host.counts.files_rotated == 0
     assert_each_once(host, numbered(0, 45))
-    for _ in range(2):
-        host.stop()
-        host.read()
-    assert len(messages(host)) == 45
+    assert_no_more_after_restarts(host)
 
 
 def test_a_rotated_log_that_was_read_to_its_end_is_not_unpacked(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,20 +15,7 @@ from logpost.agent.sources.file.position import new_position
 from logpost.agent.sources.file.rotated import ROTATED_SECONDS, RotatedFiles
 from logpost.config import FileSourceConfig
 from tests.collector.agent.harness import Host, append, lines_of, messages, numbered, range_of
-from tests.collector.agent.sources.file.rotations import assert_each_once, pack, renamed
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "app.log"
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[Host]:
-    host = Host(tmp_path)
-    yield host
-    host.close()
-
+from tests.collector.agent.sources.file.rotations import assert_each_once, assert_no_more_after_restarts, pack, renamed
 
 # While the agent runs
 
@@ -193,10 +179,7 @@ def test_several_rotations(host: Host, log: Path) -> None:
     host.read()
     assert_each_once(host, numbered(0, 31))
     assert {record.file for record in host.topic.records} == {str(log)}
-    for _ in range(2):
-        host.stop()
-        host.read()
-    assert len(messages(host)) == 31
+    assert_no_more_after_restarts(host)
 
 
 def test_a_copy_of_the_log_as_it_is_is_not_read(host: Host, log: Path) -> None:

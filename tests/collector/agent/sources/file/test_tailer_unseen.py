@@ -15,11 +15,6 @@ from tests.collector.agent.sources.file.rotations import PACKERS, assert_each_on
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "app.log"
-
-
-@pytest.fixture
 def host(tmp_path: Path, log: Path) -> Iterator[Host]:
     """It has read a log, and sees nothing of what a test does until it reads again."""
     append(log, "seen\n")
