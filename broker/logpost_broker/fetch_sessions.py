@@ -1,6 +1,6 @@
 """Fetch sessions (KIP-227): the broker keeps what a consumer fetches, so that requests and answers name changes only.
 
-The pure core of `api/fetch.py`: which sessions there are, what is in them, and what a client has to be told. Times are
+The pure core of `api/fetch.py`: which sessions there are, what is in them, and what to tell a client. Times are
 in milliseconds. A session belongs to the client that knows its id and its next epoch, not to a connection.
 """
 
@@ -61,8 +61,7 @@ class FetchedPartition:
         self.quiet_log = None
 
     def is_news(self, found: PartitionData) -> bool:
-        """Whether the client has to be told of what was found; it counts as told. After an error the partition is told
-        of again."""
+        """Whether to tell the client of what was found; it counts as told. After an error it is told again."""
         failed = found.error_code is not ErrorCode.none
         same = (self.high_watermark, self.log_start_offset) == (found.high_watermark, found.log_start_offset)
         self.high_watermark = NOT_TOLD if failed else int(found.high_watermark)

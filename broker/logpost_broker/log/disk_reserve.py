@@ -1,8 +1,8 @@
 """Whether clients may still write: a part of the disk is kept free for what must go on when it is full.
 
 Below the reserve produce is refused; group commits, checkpoints and the broker's other own files still have room, and
-so has the administrator who comes to clean up. The free space is asked for when it may have mattered: when LOOK_MS
-have passed, or when what was admitted since could have used up what was free. Between the two lines (`reserve_bytes`,
+so has the administrator who comes to clean up. It looks at the free space when that may matter: when LOOK_MS have
+passed, or when what was admitted since could have used up what was free. Between the two lines (`reserve_bytes`,
 and a sixteenth above) the state stays as it is, so that a disk at the edge does not go on and off with every batch.
 """
 
@@ -54,7 +54,7 @@ class DiskReserve:
 
     @property
     def resume_bytes(self) -> int:
-        """What has to be free until writing goes on."""
+        """What must be free until writing goes on."""
         return self.reserve_bytes + self.reserve_bytes // RESUME_SHARE
 
     @property

@@ -55,8 +55,8 @@ def plan_retention(
     next_offset: int,
     now_ms: int,
 ) -> RetentionPlan:
-    """Where the log is to start. `segments`: in order. `next_offset`: where the last segment ends. When the plan's log
-    start is that, the last segment is to go as well, and a new one has to begin."""
+    """Where the log should start. `segments`: in order. `next_offset`: where the last segment ends. When the plan's log
+    start is that, the last segment goes as well, and a new one must begin."""
     if not segments:
         return RetentionPlan(log_start_offset=log_start_offset)
     ends = [*(segment.base_offset for segment in segments[1:]), next_offset]

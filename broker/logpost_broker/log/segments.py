@@ -51,7 +51,7 @@ class Segments(list[Segment]):
             self.unsynced.append(segment)
 
     def take_unsynced(self, *, with_indexes: bool) -> tuple[tuple[File, ...], bool]:
-        """The files to sync, and whether their names are to be: they count as synced from here on. Raises OSError, and
+        """The files to sync, and whether to sync their names: they count as synced from here on. Raises OSError, and
         then they do not."""
         if with_indexes:
             segments = {*self.unsynced, *self.rolled, self.active}

@@ -20,8 +20,7 @@ CONNECTION_SHARE = 0.4
 """Of the descriptors that the process may have; half are for the logs (`log/descriptors.py`), the rest for what must
 not fail: syncs, the metadata file, checkpoints, compaction, scrapes."""
 IDLE_CHECKS = 10
-"""How often a connection is looked at in the time that it may be idle."""
-
+"""How often to look at a connection within the time that it may be idle."""
 
 logger = logging.getLogger("broker")
 

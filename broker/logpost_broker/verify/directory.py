@@ -45,7 +45,7 @@ def log_bytes(directory: Path) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """One run: what is looked at, and how."""
+    """One run: what to look at, and how."""
 
     directory: Path
     config: BrokerConfig

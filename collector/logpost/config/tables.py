@@ -168,7 +168,7 @@ class AgentConfig(Table, frozen=True):
     max_in_flight: Positive = 50_000
     """Records handed to the client and not yet acknowledged; reading waits above it."""
     poll_seconds: Seconds = 1.0
-    """How often files are looked at even when no file event came."""
+    """How often to look at files although no file event came."""
     partial_line_seconds: Seconds = 60.0
     """A line without its newline is shipped when its file has not grown for this long."""
     metrics_port: Port = 9645

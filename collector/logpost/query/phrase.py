@@ -10,7 +10,7 @@ from logpost.query.ast import Text
 from logpost.query.words import BORDER, JOINED, LETTERS, is_letters, normal_form, tokens
 
 MAX_WORDS = 8
-"""Words of a phrase that are asked of the index: the longest ones; more make it no rarer."""
+"""Words of a phrase to ask the index for: the longest ones; more make it no rarer."""
 
 _ANY_LETTERS = f"[{LETTERS}]*"
 _ANY_TEXT = "(?s:.*?)"

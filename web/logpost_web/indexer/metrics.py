@@ -15,9 +15,7 @@ POISON = Counter("logpost_indexer_poison", "Rows with attributes that the store 
 TRUNCATED = Counter("logpost_indexer_truncated", "Rows whose message or attributes were cut at a limit of [store].")
 FAILURES = Counter("logpost_indexer_failures", "Tries that the store or the broker failed; each was repeated.")
 DAMAGE = Counter("logpost_indexer_store_damage", "Damage of the store that was found, by what it is.", ["what"])
-STORE_LACKS = Counter(
-    "logpost_indexer_store_lacks_rows", "Rows that the store had and has no more when it was looked at."
-)
+STORE_LACKS = Counter("logpost_indexer_store_lacks_rows", "Rows that the store once had, and a look did not find.")
 STORE_LOST = Counter("logpost_indexer_store_lost_rows", "Rows that the store lost and that the topic has no more.")
 LIVES = Counter("logpost_indexer_topic_lives", "Partitions whose log was put back: offsets that are stored came again.")
 REFILL = Gauge("logpost_indexer_refill_records", "Records that the store lacks and had, and that are read again.")

@@ -21,7 +21,7 @@ from logpost_web.indexer.reading import Reading
 STALL_SECONDS = 3.0
 """The indexer looks at a partition that has more and gives nothing for this long."""
 LONGEST_STALL_SECONDS = 60.0
-"""It is looked at again after twice the time, at most this: in a backlog others may come first for long."""
+"""It looks again after twice the time, at most this: in a backlog others may come first for long."""
 MAX_FETCHES = 256
 """Of a megabyte each, to explain the gaps of a block; what lies behind is called unexplained."""
 MAX_FAILURES = 5
@@ -35,7 +35,7 @@ Span = tuple[int, int, str]
 
 @dataclass(slots=True)
 class _Wait:
-    """For `offset`, until the partition is looked at."""
+    """For `offset`, until it is time to look at the partition."""
 
     offset: int
     until: float

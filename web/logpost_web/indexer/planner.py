@@ -45,7 +45,7 @@ class Plan:
     conflicts: list[Row] = field(default_factory=list)
 
     def places(self) -> set[Place]:
-        """Where the suspects stand: the lines that are known there have to be learned before `settle`."""
+        """Where the suspects stand: learn the lines that are known there before `settle`."""
         return {(row.stream_id, row.stream_to) for row in self.suspects}
 
     def doubtful(self, known: Lines) -> set[Place]:
@@ -97,7 +97,7 @@ class Planner:
         self._partitions[partition] = _Partition(stored, offset)
 
     def unknown_streams(self, rows: Iterable[Row]) -> set[str]:
-        """Streams whose stored ranges have to be learned before `plan`."""
+        """Streams whose stored ranges to learn before `plan`."""
         return {row.stream_id for row in rows if row.stream_id} - self._streams.keys()
 
     def learn_streams(self, ranges: Mapping[str, IntervalSet]) -> None:

@@ -30,7 +30,7 @@ from logpost_broker.metadata.resource_configs import ResourceType
 from logpost_broker.partitions.partitions import Partitions
 
 READ_BYTES = 1024 * 1024
-"""How much of a log is looked at for one answer; a larger batch comes whole."""
+"""How much of a log to read for one answer; a larger batch comes whole."""
 RETRY_MS = 1_000
 """When to try again to journal that locks have ended."""
 

@@ -3,7 +3,7 @@
 Records from the start offset up to, not including, the end offset are in flight: Available, Acquired by a member,
 Acknowledged or Archived. Below, all are finished; from the end offset on, nobody had any.
 
-What is durable changes only by `apply`: `acknowledge`, `release`, `expire` and `move_start` answer what would be, as
+What is durable changes only by `apply`: `acknowledge`, `release`, `expire` and `move_start` return what would be, as
 batches to journal first. Acquiring is not durable, so `acquire` does it at once.
 """
 

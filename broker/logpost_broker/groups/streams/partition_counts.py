@@ -2,7 +2,7 @@
 
 A repartition topic that the application leaves open gets as many as the largest input of those that write to it, and
 then as many as the topics that it is copartitioned with. A changelog gets one per task. What is there already counts as
-it is: whether that fits is looked at last (`configured_topology.py`).
+it is: `configured_topology.py` then checks whether that fits.
 """
 
 from __future__ import annotations

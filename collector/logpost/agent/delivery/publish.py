@@ -29,7 +29,7 @@ MAX_IN_FLIGHT_BYTES = 64 * MIB
 RETRY_SECONDS = 1.0
 """Between a delivery that failed and the next try."""
 ALONE_SECONDS = 0.1
-"""How long a record that is sent by itself is waited for: the client does not linger then, and thousands may follow."""
+"""How long to wait for a record that is sent by itself: the client does not linger then, and thousands may follow."""
 QUEUE_RECORDS = 10_000_000
 """The client's own limit, out of the way: `agent.max_in_flight` is the limit."""
 PURGE_SECONDS = 5.0

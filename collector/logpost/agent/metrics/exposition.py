@@ -28,7 +28,7 @@ _GAUGES = {
     "in_flight": "Records sent and not yet acknowledged.",
     "files": "Files that are read.",
     "files_open": "Files held open.",
-    "files_rotated": "Rotated files that are looked at without being open.",
+    "files_rotated": "Rotated files that the agent looks at without holding them open.",
     "backlog_bytes": "Bytes in files that are not yet acknowledged.",
     "clock_offset_seconds": "How far this host's clock is ahead of the broker's, the way of a record included.",
 }

@@ -22,7 +22,7 @@ class Source(Protocol):
 
     @property
     def due(self) -> float:
-        """When it is to be called next although nothing woke the loop, monotonic seconds."""
+        """When to call it next although nothing woke the loop, monotonic seconds."""
 
     def look(self, now: float, now_ns: int) -> None:
         """Take note of what has happened. Called in each round, also while the broker takes no more."""

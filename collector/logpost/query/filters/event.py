@@ -1,4 +1,4 @@
-"""What a query is asked of: one log record."""
+"""What a query matches or not: one log record."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from logpost.query.expression import searcher
 from logpost.query.filters.event import Event, Matcher
 from logpost.query.phrase import phrase
 
-# All texts of a query, and all queries, are asked of the same message in turn.
+# All texts of a query, and all queries, are tried on the same message in turn.
 normal_form = lru_cache(maxsize=1)(words.normal_form)
 
 
@@ -29,7 +29,7 @@ def has_text(text: Text) -> Matcher:
         at = normal.find(longest)
         if at < 0:
             return False
-        # The first place is looked at here: that takes a tenth of the expression's time.
+        # Look at the first place here: that takes a tenth of the expression's time.
         if is_whole and not (before and _is_letter(normal[at - 1 : at])):
             end = at + size
             if not (after and _is_letter(normal[end : end + 1])):

@@ -1,4 +1,4 @@
-"""Which files are read: globs and exclusions. Strings, not paths: every name is looked at every second."""
+"""Which files are read: globs and exclusions. Strings, not paths: a scan goes over every name every second."""
 
 from __future__ import annotations
 

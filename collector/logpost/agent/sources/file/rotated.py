@@ -1,6 +1,6 @@
 """Rotated files that were read to their end and closed: a program that still has one open may write to it again.
 
-They are looked at by inode, without a descriptor, until they have not grown for a while.
+The agent looks at them by inode, without a descriptor, until they have not grown for a while.
 """
 
 from __future__ import annotations

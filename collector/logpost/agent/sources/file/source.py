@@ -1,4 +1,4 @@
-"""The source of all files: when names are looked at, and when what is due by time is done."""
+"""The source of all files: when to look at names, and when to do what is due by time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class FileSource:
         poll_seconds: float,
         partial_line_seconds: float,
     ) -> None:
-        """`poll_seconds`: how often names are looked at though no event came; `partial_line_seconds`: see `Tailer`.
+        """`poll_seconds`: how often to look at names although no event came; `partial_line_seconds`: see `Tailer`.
         Raises StartError."""
         self._file_sets = file_sets
         self._poll_seconds = poll_seconds

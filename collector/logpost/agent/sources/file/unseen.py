@@ -1,7 +1,7 @@
 """Logs that were begun and rotated between two looks at names: no look saw them under a configured name.
 
 Such a file has a name that rotation makes of a log, and was written to after its directory was listed before. Whether
-a stream has its bytes already, `Shipped` tells. It is waited for until it rests: a copy may be under way.
+a stream has its bytes already, `Shipped` tells. It has to rest first: a copy may be under way.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REST_SECONDS = 2.0
 GROWING_SECONDS = 10.0
 """One that is no copy, and is written to for longer, is read as it grows."""
 EMPTY_SECONDS = 3600.0
-"""One that is empty is looked at for this long: a program may have it open."""
+"""How long to look at one that is empty: a program may have it open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class UnseenFiles:
         self._waiting: dict[FileId, _Waiting] = {}
 
     def list(self, directories: Iterable[str]) -> None:
-        """To be called before names are looked at: what a look has missed is then written to after this."""
+        """Call it before you look at names: what the look misses is written to after this."""
         for directory in directories:
             before = self._listings.get(directory)
             now_ns = changed_ns(directory)

@@ -103,7 +103,7 @@ class JournalSource:
 
     @property
     def due(self) -> float:
-        """When journalctl is to be started."""
+        """When to start journalctl."""
         return self._retry_at if self._thread is None and not self.is_off else math.inf
 
     @property
