@@ -57,6 +57,10 @@ class KnownStreams:
         """It is one of these."""
         return position.id in self._missed
 
+    def has(self, position: FilePosition) -> bool:
+        """Its file is not being read."""
+        return self._by_id.get(position.id) is position
+
     @property
     def inode_numbers(self) -> set[int]:
         """Of the files that were read, on any device."""
@@ -108,7 +112,7 @@ class KnownStreams:
 
     def forget(self, position: FilePosition) -> None:
         """It is being read elsewhere."""
-        if self._by_id.get(position.id) is position:
+        if self.has(position):
             self._remove(position)
 
     def _called(self, path: str) -> Iterator[FilePosition]:
@@ -116,6 +120,7 @@ class KnownStreams:
             yield from self._missed_by_name.get(name, ())
 
     def _remove(self, position: FilePosition) -> None:
+        position.gone = False  # if its file was, it is found
         del self._by_id[position.id]
         self._missed.pop(position.id, None)
         lives = self._by_inode[position.device, position.inode]

@@ -110,8 +110,12 @@ class Meeting:
             return
         with bytes_of(path) as (read_at, status):
             position = self._known.take(status, read_at)
-            if position is None and self.is_first:
-                position = self._known.take_copy(str(path), read_at, status.st_mtime_ns, any_name=False)
+            if position is None:
+                # Later on, what was missed then may have been mounted since, as another device.
+                is_sure = not self.is_first
+                position = self._known.take_copy(
+                    str(path), read_at, status.st_mtime_ns, any_name=False, is_sure=is_sure
+                )
             if position is None:
                 if self._is_held(path, read_at, status, now):
                     return

@@ -11,10 +11,11 @@ import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from logpost.agent.sources.file.around import MAX_FILES, around
 from logpost.agent.sources.file.beside import MAX_UNNAMED_FILES
 from logpost.agent.sources.file.fingerprint import HEAD_BYTES, fingerprint_of, is_same_file
 from logpost.agent.sources.file.known import KnownStreams
@@ -23,25 +24,8 @@ from logpost.agent.sources.file.packed import bytes_in
 from logpost.agent.sources.file.position import FilePosition
 from logpost.agent.sources.file.rotation import COMPRESSED, READABLE, is_older, originals, unpacked_name
 
-MAX_DIRECTORIES = 256
-"""Around all logs that were not found, and of so many of their own directories each; further ones are not looked in."""
-MAX_FILES = 10_000
-"""In each of these directories."""
-
 IsMet = Callable[[os.stat_result], bool]
 _File = tuple[Path, os.stat_result]
-
-
-def around(homes: Iterable[Path]) -> dict[Path, list[Path]]:
-    """Directories where rotation may leave the files of logs that are in `homes`: each with the homes that it is of."""
-    found: dict[Path, list[Path]] = {}
-    below = cache(_directories_in)  # thousands of homes may be in one directory
-    for home in homes:
-        for directory in dict.fromkeys((*below(home), home.parent, *below(home.parent))):
-            of = found.setdefault(directory, []) if directory in found or len(found) < MAX_DIRECTORIES else None
-            if of is not None and directory != home and len(of) < MAX_DIRECTORIES:
-                of.append(home)
-    return found
 
 
 class MovedFiles:
@@ -196,17 +180,6 @@ def _alike(files: Iterable[_File], short: Iterable[FilePosition]) -> Iterator[tu
 
 def _part(data: bytes, offset: int, length: int) -> bytes:
     return data[offset : offset + length]
-
-
-def _directories_in(directory: Path) -> list[Path]:
-    """Also where links lead: what is rotated to another file system may be linked."""
-    found = []
-    with suppress(OSError), os.scandir(directory) as entries:
-        for entry in islice(entries, MAX_FILES):
-            with suppress(OSError):
-                if entry.is_dir():
-                    found.append(Path(entry.path))
-    return sorted(found)[:MAX_DIRECTORIES]
 
 
 def _is_readable(path: Path) -> bool:

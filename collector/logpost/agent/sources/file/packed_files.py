@@ -50,9 +50,21 @@ class PackedFiles:
         directories = list(dict.fromkeys(name.parent for name in names))
         self._listings.renew(directories)
         copies = [copy for directory in directories for copy in self._listings.of(directory).packed_copies(names)]
+        return self.take_up_one(copies, position, path, file_set, read_ns, now_ns)
+
+    def take_up_one(
+        self,
+        copies: Iterable[Path],
+        position: FilePosition,
+        path: Path,
+        file_set: FileSet,
+        read_ns: int | None,
+        now_ns: int,
+    ) -> bool:
+        """As `take_up_copy`, of these copies."""
         try:
-            copies = [copy for copy in copies if not self._has(copy.stat())]
-            found = unread_copy(copies, position, read_ns)
+            unread = [copy for copy in copies if not self._has(copy.stat())]
+            found = unread_copy(unread, position, read_ns)
             if found is None:
                 return False
             stream = self._stream(position, file_set, now_ns)

@@ -109,10 +109,11 @@ def _matching(directory: str, parts: Sequence[_Part], directories: set[str]) -> 
     elif first != "**":
         yield from _matching(f"{directory.rstrip(os.sep)}{os.sep}{first}", rest, directories)
     else:
-        yield from _matching(directory, rest, directories)
-        for entry in _entries(directory):
-            if entry.is_dir(follow_symlinks=False):
-                yield from _matching(entry.path, parts, directories)
+        below = [directory]
+        while below:  # directories may be nested deeper than calls
+            inner = below.pop()
+            yield from _matching(inner, rest, directories)
+            below += [entry.path for entry in _entries(inner) if entry.is_dir(follow_symlinks=False)]
 
 
 def _entries(directory: str) -> list[os.DirEntry[str]]:

@@ -12,9 +12,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from logpost.agent.sources.file.file_set import FileSet
-from logpost.agent.sources.file.fingerprint import HEAD_BYTES, TAIL_BYTES, Fingerprint, fingerprint, fingerprint_of
+from logpost.agent.sources.file.fingerprint import (
+    HEAD_BYTES,
+    TAIL_BYTES,
+    Fingerprint,
+    fingerprint,
+    fingerprint_of,
+    identifies_copies,
+    is_same_file,
+)
 from logpost.agent.sources.file.lines import split
-from logpost.agent.sources.file.opening import open_log
+from logpost.agent.sources.file.opening import bytes_of, open_log
 from logpost.agent.sources.file.position import FilePosition
 from logpost.agent.stages.event import Event, Mark
 from logpost.agent.stages.stream import Stream
@@ -167,6 +175,16 @@ class FileReader:
         """No name leads to the file."""
         return self.is_open and os.fstat(self._fd).st_nlink == 0
 
+    def has_grown_copy(self) -> bool:
+        """The file is deleted, and what has its name now has all its bytes and more: rsync and editors replace a file
+        that has grown. Raises OSError."""
+        if not self.is_deleted():
+            return False
+        known, size = self.known(), os.fstat(self._fd).st_size
+        with bytes_of(self.path) as (read_at, status):
+            is_longer = status.st_size > size
+            return is_longer and identifies_copies(known) and is_same_file(known, read_at, self.known_to)
+
     def read(self) -> list[Event]:
         """The whole lines of the next chunk. Raises FileReplacedError."""
         cut = self.position.cut
@@ -232,7 +250,9 @@ class FileReader:
             return  # the position stays behind; reading says what is wrong with the file
 
     def whereabouts(self) -> tuple[Path, os.stat_result]:
-        """The name of the file, which is open, as it is now, and its status."""
+        """The name of the file, as it is now if it is open, and its status. Raises OSError."""
+        if not self.is_open:
+            return self.path, self.path.stat()
         return Path(f"/proc/self/fd/{self._fd}").readlink(), os.fstat(self._fd)
 
     def _next_bytes(self, wanted: int) -> bytes:

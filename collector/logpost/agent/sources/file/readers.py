@@ -52,7 +52,8 @@ class Readers:
         if reader.position.target:
             self.targets[reader.position.target] = reader
         self.active.add(reader)
-        self.open.use(reader)
+        if reader.is_open:
+            self.open.use(reader)
 
     def remove(self, reader: FileReader) -> None:
         """Before its inode changes, or for good: then close its file too."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from logpost.agent.sources.file.around import Around
 from logpost.agent.sources.file.books import Books
 from logpost.agent.sources.file.file_set import FileSet
 from logpost.agent.sources.file.fingerprint import ReadAt
@@ -51,6 +53,8 @@ class Reading:
         self._partial_line_seconds = partial_line_seconds
         self._ready: deque[FileReader] = deque()
         self._replaced: list[FileReader] = []
+        self._strays: list[FileReader] = []
+        """Their files are not beside their names any more: to be looked for around."""
         self._met = False
 
     @property
@@ -60,7 +64,7 @@ class Reading:
     @property
     def may_have_moved(self) -> bool:
         """`positions` may answer something else than the last time."""
-        return self.changed or bool(self.readers.active or self._replaced)
+        return self.changed or bool(self.readers.active or self._replaced or self._strays)
 
     def add(
         self, path: Path, status: os.stat_result, position: FilePosition, file_set: FileSet, now_ns: int
@@ -97,11 +101,23 @@ class Reading:
             self._met = False
             self._save()
 
+    def miss(self, reader: FileReader) -> None:
+        """The name that it had leads elsewhere, or nowhere. If it leads to a grown copy, the stream goes on there."""
+        self.readers.miss(reader)
+        with suppress(OSError):
+            if reader.has_grown_copy() and FileId.of(reader.path.stat()) not in self.readers:
+                self.readers.remove(reader)
+                with suppress(FileReplacedError):
+                    reader.move_to(reader.path)
+                self.readers.add(reader)
+                self.readers.call(reader, str(reader.path))
+                self.changed = True
+
     def look(self, reader: FileReader, now: float, now_ns: int, status: os.stat_result | None = None) -> None:
         """See whether the file has changed, and queue it then; `status`: its own, if it is at hand."""
         try:
             changed = reader.look(now, status)
-        except (FileReplacedError, FileNotFoundError):
+        except (FileReplacedError, FileNotFoundError, NotADirectoryError):
             self._on_replaced(reader, now, now_ns)
             return
         except OSError as error:
@@ -129,7 +145,7 @@ class Reading:
             self.readers.open.use(reader)
             reader.look(now)
             lines = reader.read()
-        except (FileReplacedError, FileNotFoundError):
+        except (FileReplacedError, FileNotFoundError, NotADirectoryError):
             self._on_replaced(reader, now, now_ns)
             return
         except OSError as error:
@@ -178,7 +194,7 @@ class Reading:
         moving: Iterable[FileReader] = self.readers if all_seen else self.readers.active
         for reader in (*moving, *self._replaced):
             reader.update_position(now_s)
-        return [reader.position for reader in (*self.readers, *self._replaced)]
+        return [reader.position for reader in (*self.readers, *self._replaced, *self._strays)]
 
     def close(self) -> None:
         for reader in self.readers:
@@ -194,21 +210,47 @@ class Reading:
         self.readers.remove(reader)
         self.wants_scan = self.changed = True
         if self._goes_on_beside(reader):
-            self.readers.add(reader)
+            self._go_on(reader, now_ns)
             return
         self.readers.open.close(reader)
-        if self._packed.take_up_copy(reader.position, reader.path, reader.file_set, None, now_ns):
+        if not self._packed.take_up_copy(reader.position, reader.path, reader.file_set, None, now_ns):
+            self._strays.append(reader)
+
+    def find_strays(self, now: float, now_ns: int) -> None:
+        """Those whose files were not found beside their names: rotation may have moved them to another directory."""
+        strays, self._strays = self._strays, []
+        if not strays:
             return
+        around = Around(name for reader in strays for name in _names(reader))
+        for reader in strays:
+            names = _names(reader)
+            if self._moves(reader, around.copies(names, reader.file_id.inode)):
+                self._go_on(reader, now_ns)
+                continue
+            copies = around.packed_copies(names)
+            if not self._packed.take_up_one(copies, reader.position, reader.path, reader.file_set, None, now_ns):
+                self._end(reader, now, now_ns)
+
+    def _go_on(self, reader: FileReader, now_ns: int) -> None:
+        if not self.readers.open.make_room(now_ns // SECOND_NS):
+            reader.close()  # thousands may be rotated at once
+        self.readers.add(reader)
+
+    def _end(self, reader: FileReader, now: float, now_ns: int) -> None:
+        """Its file is found nowhere."""
         self._lose(reader, now)
         reader.stream.ship(reader.remainder(), now_ns)
+        reader.stream.ship_drops(now_ns)
         self._replaced.append(reader)
 
     def _goes_on_beside(self, reader: FileReader) -> bool:
-        directories = {name.parent for name in (reader.path, *reader.position.names)}
-        return self._moves(reader) or (self._listings.renew(directories) and self._moves(reader))
+        directories = {name.parent for name in _names(reader)}
+        if self._moves(reader, self._whereabouts(reader)):
+            return True
+        return self._listings.renew(directories) and self._moves(reader, self._whereabouts(reader))
 
-    def _moves(self, reader: FileReader) -> bool:
-        for path in self._whereabouts(reader):
+    def _moves(self, reader: FileReader, places: Iterable[Path]) -> bool:
+        for path in places:
             try:
                 if FileId.of(path.stat()) in self.readers:
                     continue
@@ -221,7 +263,7 @@ class Reading:
     def _whereabouts(self, reader: FileReader) -> Iterator[Path]:
         """Where the file may be by now, or a copy of it."""
         yield from self._held
-        names = [reader.path, *reader.position.names]
+        names = _names(reader)
         for directory in dict.fromkeys(name.parent for name in names):
             yield from self._listings.of(directory).of_inode(reader.file_id.inode)
             yield from self._listings.of(directory).copies(names)
@@ -249,7 +291,13 @@ class Reading:
             self._lose(reader, now)
         else:
             self._known.add(reader.position)
-            self._rotated.add(*reader.whereabouts(), reader.file_set, reader.position, reader.grown_at)
+            with suppress(OSError):  # a closed one may have a name that cannot be looked at
+                self._rotated.add(*reader.whereabouts(), reader.file_set, reader.position, reader.grown_at)
         self.readers.open.close(reader)
         self.readers.remove(reader)
         self.changed = True
+
+
+def _names(reader: FileReader) -> list[Path]:
+    """What its file was called, and where links to it led."""
+    return list(dict.fromkeys((reader.path, *reader.position.names)))

@@ -116,7 +116,7 @@ class Tailer:
             for path in file_set.rules.find():
                 self._meeting.see(path, file_set, now, now_ns)
         for reader in self._meeting.unseen():
-            self._readers.miss(reader)
+            self._reading.miss(reader)
             self._reading.look(reader, now, now_ns)
         if self._meeting.is_first:
             self._unseen.list(self._directories())
@@ -126,6 +126,7 @@ class Tailer:
         self._meeting.end_scan(now, now_ns)
         if was_first:
             self._tell_gone()
+        self._reading.find_strays(now, now_ns)
         self._taking_up.rotated(now, now_ns)
         self._taking_up.unseen(self._unseen_logs(now), self._meeting, now, now_ns)
         self._reading.save_met()
@@ -137,7 +138,7 @@ class Tailer:
         for name in named:
             reader = self._readers.at(name)
             if reader is not None and not _leads_to(name, reader.file_id):
-                self._readers.miss(reader)
+                self._reading.miss(reader)
         for path in (*named, *map(str, paths)):
             reader = self._readers.at(path)
             if reader is not None:
@@ -147,6 +148,7 @@ class Tailer:
         self._meeting.meet(now, now_ns)
         for reader in self._readers.missing():
             self._reading.look(reader, now, now_ns)
+        self._reading.find_strays(now, now_ns)
         self._reading.save_met()
 
     def turn(self, now: float, now_ns: int) -> None:

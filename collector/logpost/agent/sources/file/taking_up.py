@@ -106,7 +106,8 @@ class TakingUp:
                 self._read_copy(rotated, now_ns)
         for gone in self._rotated.take_gone():
             self._read_copy(gone, now_ns)
-            gone.position.gone = self._reading.changed = True  # it was read to its end
+            if self._known.has(gone.position):
+                gone.position.gone = self._reading.changed = True  # it was read to its end
 
     def _take_up(self, missed: Missed, now: float, now_ns: int) -> FilePosition:
         path, status, position = missed.path, missed.status, missed.position

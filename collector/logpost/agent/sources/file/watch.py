@@ -82,6 +82,8 @@ class Watch(FileSystemEventHandler):
                 )
             except OSError as error:
                 self._said.warn("watches", "%s is not watched, only polled: %s", directory, error.strerror)
+            except RecursionError:  # of Python before 3.12, in thousands of levels
+                self._said.warn("watches", "%s is not watched, only polled: it is nested too deep", directory)
 
     def take(self) -> Seen:
         """What happened since the last call."""

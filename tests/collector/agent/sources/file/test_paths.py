@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from logpost.agent.sources.file.paths import PathRules
+from logpost.agent.sources.file.watch import Watch
 
 
 def found(directory: Path, *patterns: str, exclude: tuple[str, ...] = (), forbidden: tuple[str, ...] = ()) -> set[str]:
@@ -43,6 +45,29 @@ def test_links_are_followed_by_name_and_not_in_circles(tree: Path) -> None:
     (tree / "sub" / "up").symlink_to(tree)
     assert found(tree, "**/c.log") == {"sub/c.log"}
     assert found(tree, "sub/up/a.log", "s*/u?/b.txt") == {"sub/up/a.log", "sub/up/b.txt"}
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """A directory of more levels than calls may be nested; pytest could not remove it."""
+    levels = [tmp_path / "top"]
+    while len(levels) < 1100:
+        levels.append(levels[-1] / "d")
+    for level in levels:
+        level.mkdir()
+    yield levels[0]
+    for level in reversed(levels):
+        for file in level.glob("*.log"):
+            file.unlink()
+        level.rmdir()
+
+
+def test_directories_may_be_nested_deeper_than_calls(deep: Path) -> None:
+    (deep / "a.log").touch()
+    assert found(deep, "**/*.log") == {"a.log"}
+    watch = Watch(lambda: None)
+    watch.add([(deep, True)])
+    watch.close()
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError, PermissionError, OSError])

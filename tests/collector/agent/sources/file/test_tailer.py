@@ -165,6 +165,103 @@ def test_a_copy_within_the_globs_is_not_shipped_twice(tmp_path: Path) -> None:
     host.close()
 
 
+@pytest.mark.parametrize("max_open_files", [512, 1])
+def test_a_file_that_is_replaced_by_a_longer_copy_goes_on(tmp_path: Path, max_open_files: int) -> None:
+    """As rsync and editors write: a new file under a name of its own, then renamed over the old one."""
+    host = Host(tmp_path, max_open_files=max_open_files)
+    log, other = tmp_path / "a.log", tmp_path / "b.log"
+    append(log, numbered(0, 20))
+    for number in range(20, 23):
+        append(other, "other\n")
+        host.read()
+        shutil.copy(log, tmp_path / "a.new")
+        append(tmp_path / "a.new", numbered(number, number + 1))
+        (tmp_path / "a.new").rename(log)
+        host.read()
+        host.sleep(12)
+    assert sorted(messages(host)) == sorted([*numbered(0, 23).splitlines(), *3 * ["other"]])
+    assert len({range_of(record).id for record in host.topic.records}) == 2
+    host.close()
+
+
+def test_a_file_that_is_replaced_by_one_that_is_no_longer_copy_is_a_new_one(host: Host, tmp_path: Path) -> None:
+    """A program that writes the same each night, or something else."""
+    log = tmp_path / "a.log"
+    append(log, numbered(0, 20))
+    for text in (numbered(0, 20), numbered(0, 19) + numbered(20, 25)):
+        host.read()
+        (tmp_path / "a.new").write_text(text)
+        (tmp_path / "a.new").rename(log)
+        host.read()
+    assert len(messages(host)) == 20 + 20 + 24
+
+
+def test_a_log_on_a_disk_that_is_mounted_after_the_start_is_not_shipped_again(tmp_path: Path) -> None:
+    """Its device may have another number by then."""
+    host = Host(tmp_path, str(tmp_path / "mounted" / "*.log"))
+    disk, mounted = tmp_path / "far" / "away" / "disk", tmp_path / "mounted"
+    mounted.mkdir()
+    append(mounted / "a.log", numbered(0, 20))
+    append(mounted / "short.log", "started\n")
+    host.read()
+    host.stop()
+    disk.parent.mkdir(parents=True)
+    mounted.rename(disk)
+    host.read()
+    host.sleep(2)
+    shutil.copytree(disk, mounted)
+    append(mounted / "a.log", "new\n")
+    host.read()
+    assert messages(host).count("new") == 1
+    assert messages(host).count("started") == 2, "too short to tell it from another that begins alike"
+    assert len(messages(host)) == 20 + 1 + 2
+    host.close()
+
+
+def test_a_closed_file_whose_directory_is_none_any_more(tmp_path: Path) -> None:
+    host = Host(tmp_path, str(tmp_path / "*" / "*.log"), max_open_files=1)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        append(tmp_path / name / "app.log", f"{name}\n")
+    host.read()
+    host.sleep(2)
+    for name in ("a", "b"):
+        shutil.rmtree(tmp_path / name)
+        (tmp_path / name).touch()
+    host.read()
+    host.sleep(15)
+    assert host.tailer.files == 0
+    host.close()
+
+
+def test_a_closed_file_that_cannot_be_looked_at_keeps_its_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host(tmp_path, str(tmp_path / "*" / "*.log"), max_open_files=1)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        append(tmp_path / name / "app.log", f"{name}\n")
+    host.read()
+    host.sleep(2)
+    stat = Path.stat
+
+    def refusing_a(path: Path) -> os.stat_result:
+        if path.parent.name == "a":
+            raise PermissionError(13, "Permission denied")
+        return stat(path)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Path, "stat", refusing_a)
+        (tmp_path / "a" / "app.log").rename(tmp_path / "away")
+        host.read()
+        host.sleep(15)
+    (tmp_path / "away").rename(tmp_path / "a" / "app.log")
+    append(tmp_path / "a" / "app.log", "more\n")
+    host.read()
+    assert sorted(messages(host)) == ["a", "b", "more"]
+    host.close()
+
+
 def test_more_files_than_may_be_open(tmp_path: Path) -> None:
     host = Host(tmp_path, max_open_files=3)
     for number in range(10):
@@ -272,6 +369,18 @@ def test_drops_are_told_when_the_file_rests(tmp_path: Path) -> None:
     host.read()
     assert [(range_of(r).start, range_of(r).end) for r in host.topic.records] == [(0, 2), (2, 4), (4, 10), (10, 12)]
     assert host.counts.dropped == 3
+    host.close()
+
+
+def test_drops_are_told_when_the_file_is_truncated(tmp_path: Path) -> None:
+    host = Host(tmp_path, max_lines_per_second=2)
+    append(tmp_path / "a.log", "1\n2\n3\n4\n5\n")
+    host.read()
+    (tmp_path / "a.log").write_text("6\n")
+    host.read()
+    assert [(record.message, record.attrs) for record in host.topic.records if record.attrs] == [
+        ("3 lines dropped by max_lines_per_second = 2, 11:23:20 to 11:23:20 UTC", {"dropped_lines": 3})
+    ]
     host.close()
 
 

@@ -206,6 +206,25 @@ def test_what_is_found_nowhere_is_said_once(
     assert messages(host)[-1] == "new"
 
 
+def test_what_was_gone_and_came_back_is_said_when_it_is_gone_again(
+    host: Host, log: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = tmp_path / "far" / "away" / "app.log"
+    away.parent.mkdir(parents=True)
+    append(log, numbered(0, 20))
+    host.read()
+    for life in (1, 2):
+        host.stop()
+        log.rename(away)
+        host.read()
+        assert len(warnings(caplog)) == life
+        host.stop()
+        away.rename(log)
+        append(log, f"back {life}\n")
+        host.read()
+    assert_each_once(host, numbered(0, 20), "back 1\nback 2\n")
+
+
 def test_a_log_that_was_written_over_at_the_same_length(
     host: Host, log: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
