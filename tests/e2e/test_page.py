@@ -336,7 +336,9 @@ def test_live_shows_a_new_line_on_top(page: Browser, appliance: Appliance) -> No
     page.click("#live")
 
 
-def test_live_never_has_two_requests_in_flight(page: Browser) -> None:
+@pytest.mark.parametrize("text", ["", "nosuchword"])
+def test_live_never_has_two_requests_in_flight(page: Browser, appliance: Appliance, text: str) -> None:
+    show(page, appliance, q=text)
     page.run(
         "const [ask, every] = [window.fetch, window.setInterval];"
         "window.requests = { now: 0, most: 0, all: 0 };"

@@ -201,6 +201,30 @@ def test_filters_say_what_they_are_for(page: Browser) -> None:
     assert joined == [f"x -y {filter_text}" for filter_text in filters]
 
 
+@pytest.mark.parametrize(
+    ("before", "only", "without"),
+    [
+        ("a:1 OR b", "(a:1 OR b) a:1", "(a:1 OR b) -a:1"),
+        ("b OR -a:1", "(b OR -a:1) a:1", "(b OR -a:1) -a:1"),
+        ("error OR NOT a:1", "(error OR NOT a:1) a:1", "(error OR NOT a:1) -a:1"),
+        ("a:1 AND b", "a:1 b", "b -a:1"),
+        ("b AND NOT a:1", "b a:1", "b NOT a:1"),
+        ("NOT a:1", "a:1", "NOT a:1"),
+        ("NOT (a:1 OR b)", "NOT (a:1 OR b) a:1", "NOT (a:1 OR b) -a:1"),
+        ('c:"OR" (x OR y)  z', 'c:"OR" (x OR y) z a:1', 'c:"OR" (x OR y) z -a:1'),
+    ],
+)
+def test_a_filter_joins_a_query_of_any_form(page: Browser, before: str, only: str, without: str) -> None:
+    script = """
+        const { withFilter } = await import("/static/state.js");
+        return [withFilter(arguments[0], "a:1", false), withFilter(arguments[0], "a:1", true)];
+    """
+    found = page.run(f"return (async (...arguments) => {{{script}}})(...arguments)", before)
+    assert found == [only, without]
+    for text in found:
+        parse(text)
+
+
 @pytest.mark.parametrize("text", ["message:/(a|a)+$/ OR evil", "message:/(a+)+b/ OR evil"])
 def test_an_expression_that_javascript_never_ends_is_shown_at_once(page: Browser, text: str) -> None:
     query(page, text)

@@ -122,13 +122,30 @@ async function loadOlder() {
 
 // Nothing found, and errors
 
+let explaining = 0;
+
 async function explainEmpty(signal) {
+  explaining += 1;
+  try {
+    await explain(signal);
+  } catch (error) {
+    if (!signal.aborted) {
+      if (!(error instanceof ApiError)) throw error;
+      $("empty").append(element("p", { textContent: `Lines of other times were not searched: ${error.message}` }));
+    }
+  } finally {
+    explaining -= 1;
+  }
+}
+
+async function explain(signal) {
   const box = $("empty");
   const anywhere = state.start === ALL && !state.end;
   const title = state.q || !anywhere ? `Nothing ${state.q ? "matches" : "was logged"} ${inRange(state.start, state.end)}` : "No logs yet";
   box.replaceChildren(element("h2", { textContent: title }));
   box.hidden = false;
   const newest = await newestRow(state.q ? { q: state.q } : {}, signal);
+  const other = !newest && state.q && (await newestRow({}, signal));
   if (newest && !anywhere) {
     const date = new Date(newest.ts);
     const jump = element("button", { type: "button", className: "control primary", textContent: "Show it" });
@@ -136,21 +153,16 @@ async function explainEmpty(signal) {
     const all = element("button", { type: "button", className: "control", textContent: "Search all time" });
     all.onclick = () => go({ start: ALL, end: "" });
     box.append(element("p", { textContent: `The newest ${state.q ? "match" : "line"} is from ${shortTime(date)}, ${age(date)}.` }), element("div", { className: "actions" }, jump, all));
-  } else if (state.q && (await newestRow({}, signal))) {
+  } else if (other) {
     box.append(element("p", { textContent: "No line of any other time matches either. Try fewer words, or a wildcard: conn*" }));
   } else {
     box.append(element("p", { textContent: "Lines appear here within two seconds of being written, once an agent reads a file or a program sends to the topic logs." }));
   }
 }
 
-/** The newest line that matches, of all times; null when there is none or the question could not be asked. */
+/** The newest line that matches, of all times; null when there is none. */
 async function newestRow(query, signal) {
-  try {
-    return (await get("api/search", { ...query, limit: 1 }, signal)).rows[0] ?? null;
-  } catch (error) {
-    if (!(error instanceof ApiError) && error.name !== "AbortError") throw error;
-    return null;
-  }
+  return (await get("api/search", { ...query, limit: 1 }, signal)).rows[0] ?? null;
 }
 
 function fail(error) {
@@ -190,7 +202,7 @@ function setLive(on) {
 /** Add what is new on top; what is open stays open. One request at a time, and none before the last is
  *  answered. */
 async function refresh() {
-  if (refreshing || document.hidden || $("results").getAttribute("aria-busy") === "true") return;
+  if (refreshing || explaining || document.hidden || $("results").getAttribute("aria-busy") === "true") return;
   const { signal } = asking;
   refreshing = true;
   try {
@@ -198,8 +210,8 @@ async function refresh() {
     const counted = await askForBars(signal);
     const shown = new Set([...$("rows").children].map((row) => row.dataset.key));
     const fresh = found.rows.filter((row) => !shown.has(rowKey(row)));
-    if (fresh.length === found.rows.length || shown.size > MOST_LIVE_ROWS) replaceRows(found);
-    else insert(fresh);
+    if (fresh.length < found.rows.length && shown.size <= MOST_LIVE_ROWS) insert(fresh);
+    else if (found.rows.length || shown.size) replaceRows(found);
     showError(null);
     showCounts(found, counted);
   } catch (error) {

@@ -70,11 +70,30 @@ function expression(value) {
 export function withFilter(q, filter, exclude) {
   const wanted = exclude ? `-${filter}` : filter;
   const opposite = exclude ? filter : `-${filter}`;
-  const terms = splitTerms(q).filter((term) => term !== opposite);
-  if (terms.includes(wanted)) return terms.join(" ");
-  const rest = terms.includes("OR") ? [`(${terms.join(" ")})`] : terms;
-  return [...rest, wanted].join(" ");
+  const terms = conditions(q).filter((term) => written(term) !== opposite);
+  if (terms.some((term) => written(term) === wanted)) return terms.join(" ");
+  return [...terms, wanted].join(" ");
 }
+
+/** What a query asks for, all of it at once. */
+function conditions(q) {
+  const terms = splitTerms(q);
+  if (terms.includes("OR")) return [`(${terms.join(" ")})`];
+  const found = [];
+  let not = "";
+  for (const term of terms) {
+    if (term === "NOT") {
+      not += "NOT ";
+    } else if (term !== "AND") {
+      found.push(not + term);
+      not = "";
+    }
+  }
+  return found;
+}
+
+/** `NOT a` as `-a`. */
+const written = (term) => term.replace(/^NOT (?!-|NOT )/, "-");
 
 /** The query cut at spaces outside quotes, expressions and parentheses. */
 function splitTerms(q) {
