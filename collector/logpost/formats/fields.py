@@ -15,7 +15,7 @@ import msgspec
 
 from logpost.formats.colours import without_colours
 from logpost.formats.http_server import level_of_status
-from logpost.formats.json_text import Document, Several
+from logpost.formats.json_text import Document, Several, add_value
 from logpost.formats.levels import LEVEL_OF, SYSLOG
 from logpost.formats.otlp import log_record
 from logpost.formats.parsed import Parsed
@@ -181,6 +181,7 @@ def read_document(document: Document, text: str, times: Times, now_ns: int) -> P
         parsed.level = _own_level(document, [path for _, _, reader, path in known if reader is read_level]) or implied
     if not parsed.level and "message" not in taken:
         parsed.level = _level_of_request(document)
+    _merge_attrs(document)
     parsed.attrs = document
     return parsed
 
@@ -246,6 +247,15 @@ def _unwrapped(document: Document) -> Document:
         document = log_record(document) or document
     attrs = document.get("attrs")
     if isinstance(attrs, dict) and not attrs.keys() & document.keys():
-        del document["attrs"]
-        document.update(attrs)
+        _merge_attrs(document)
     return document
+
+
+def _merge_attrs(document: Document) -> None:
+    """Attributes of our record are those of the document. When a name of theirs is that of a field too, only after the
+    fields were read."""
+    if isinstance(document.get("attrs"), dict):
+        attrs = document.pop("attrs")
+        assert isinstance(attrs, dict)
+        for name, value in attrs.items():
+            add_value(document, name, value)

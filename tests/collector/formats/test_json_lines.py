@@ -180,8 +180,8 @@ def test_a_nested_object_gives_up_only_its_field() -> None:
 def test_our_own_record_reads_as_itself() -> None:
     parsed = read('{"ts":"2026-11-22T10:51:07Z","host":"web-1","service":"s","message":"hi","attrs":{"status":502}}')
     assert (parsed.host, parsed.service, parsed.message, parsed.attrs) == ("web-1", "s", "hi", {"status": 502})
-    clash = read('{"host":"web-1","message":"hi","attrs":{"host":"other"}}')
-    assert (clash.host, clash.attrs) == ("web-1", {"attrs": {"host": "other"}})
+    clash = read('{"host":"web-1","message":"hi","n":1,"attrs":{"host":"other","level":"gold","n":2}}')
+    assert (clash.host, clash.level, clash.attrs) == ("web-1", "", {"n": [1, 2], "host": "other", "level": "gold"})
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,9 @@ def test_a_time_that_the_store_cannot_hold_is_clamped_and_kept_beside(text: str,
         ("2026-11-22T12:51:07.5+02:00", "2026-11-22T10:51:07.500000000Z"),
         ("2024-02-29T00:00:00.123456789Z", "2024-02-29T00:00:00.123456789Z"),
         ("2026-11-22 10:51:07", "2026-11-22T10:51:07.000000000Z"),
+        ("1796012312345", "2026-11-30T04:18:32.345000000Z"),
+        ("1712010112345", "2024-04-01T22:21:52.345000000Z"),
+        ("20261122", "2026-11-22T00:00:00.000000000Z"),
     ],
 )
 def test_a_time_in_another_form_is_the_same_time(text: str, stored: str) -> None:
@@ -265,6 +268,8 @@ TS = b'"ts":"2026-11-22T10:51:07Z","message":"m"'
     [
         (b'"attrs":{"a":1}', {"a": 1, "user": "bob", "n": {"x": [1]}}),
         (b'"attrs":{ }', {"user": "bob", "n": {"x": [1]}}),
+        (b'"attrs":{"a":1,"ts":"x","user":"eve"}', {"a": 1, "ts": "x", "user": ["bob", "eve"], "n": {"x": [1]}}),
+        (b'"trace_id":null,"attrs":{"trace_id":"x"}', {"trace_id": [None, "x"], "user": "bob", "n": {"x": [1]}}),
         (b'"attrs":5', {"attrs": 5, "user": "bob", "n": {"x": [1]}}),
         (b'"host":"h"', {"user": "bob", "n": {"x": [1]}}),
     ],

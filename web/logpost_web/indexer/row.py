@@ -39,6 +39,8 @@ _NO_RANGE = Src(id="", start=0, end=0)
 _STORE_TIME = re.compile(
     r"(?:19|20|21)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z"
 )
+_DAY_DIGITS = 8
+"""Of a day as `20261130`."""
 _BYTE_ORDER_MARK = "\ufeff".encode()
 
 
@@ -250,8 +252,11 @@ def plain_attributes(row: Row) -> Row:
 def _store_time(text: str, otherwise_ns: int) -> tuple[str, str]:
     """(the time as the store takes it, a note of the original when it had to be changed)."""
     try:
-        ns: int | None = parse_ts(text)
+        # Of digits alone it would read 1796012312345 as the year 1796, which is a number of milliseconds.
+        ns: int | None = None if text.isdecimal() and len(text) > _DAY_DIGITS else parse_ts(text)
     except ValueError:
+        ns = None
+    if ns is None:
         ns = read_time(text, Times(datetime.UTC), otherwise_ns)
     clamped = min(max(otherwise_ns if ns is None else ns, MIN_NS), MAX_NS)
     return format_ts(clamped), "" if clamped == ns else text
