@@ -1,6 +1,6 @@
 """The store's account of a partition, and how reading goes on by it. Pure."""
 
-from logpost_web.indexer.manifest import Last, Manifest
+from logpost_web.indexer.manifest import ENDLESS, Last, Manifest
 from logpost_web.indexer.reading import Bounds, Reading
 from logpost_web.store.manifest_table import CHUNK, Chunk
 
@@ -117,3 +117,28 @@ def test_rows_of_an_earlier_life_cannot_come_again() -> None:
     first = next(one for one in taken.chunks() if one.topic_id == FIRST)
     assert taken.lose(first, 400, taken.readable_from(first, 0)) == 50
     assert Reading(taken, bounds(0, 10)).position == 0
+
+
+def test_an_earlier_life_is_lived_again() -> None:
+    """The newer state of a broker is put back after an older one: nothing of it is read twice."""
+    taken = manifest(chunk(0, 0, 450, 450))
+    taken.begin_life(300)
+    second = taken.topic_id_at(300)
+    taken.take(300, 310, {(second, 0): 10}, Last(309, 7))
+    assert (taken.earlier_ids(300), taken.spans(200)) == ([FIRST], [(FIRST, 200, 300), (second, 300, ENDLESS)])
+    taken.begin_life(300, FIRST)
+    for again in (taken, manifest(*taken.chunks())):
+        assert (again.topic_id_at(305), again.end, list(again.taken)) == (FIRST, 450, [(0, 450)])
+        assert (again.earlier_ids(300), again.earlier_ids(299)) == ([second], [])
+    again.begin_life(300, second)
+    assert (again.topic_id_at(299), again.topic_id_at(305), list(again.taken)) == (FIRST, second, [(0, 310)])
+    assert manifest(*again.chunks()).marks() == [Last(309, 7)]
+
+
+def test_rows_of_a_chunk_that_is_taken_in_pieces_count_once() -> None:
+    taken = manifest(chunk(0, 0, 450, 450))
+    taken.begin_life(300)
+    taken.begin_life(100)
+    third = taken.topic_id_at(100)
+    taken.take(100, 400, {(third, 0): 300}, Last(399, 1))
+    assert [one.rows for one in taken.chunks() if one.topic_id == third] == [300]

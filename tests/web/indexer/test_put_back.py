@@ -35,9 +35,12 @@ def send(broker: Broker, texts: list[str]) -> None:
 
 @pytest.fixture
 def older(store: Store, tmp_path: Path) -> Iterator[Path]:
-    """The directory of a broker with 100 records, put back when the store has 200 more of them."""
+    """The directory of a broker with 100 records, put back when the store has 200 more of them; beside it `oldest`,
+    that of the first 40, and `broker`, that of all."""
     with Broker(EMBEDDED, tmp_path / "broker") as broker:
-        send(broker, old(0, 100))
+        send(broker, old(0, 40))
+        shutil.copytree(tmp_path / "broker", tmp_path / "oldest")
+        send(broker, old(40, 100))
     shutil.copytree(tmp_path / "broker", tmp_path / "older")
     with Broker(EMBEDDED, tmp_path / "broker") as broker:
         send(broker, old(100, 300))
@@ -104,3 +107,45 @@ def test_rows_that_are_missing_besides_hide_no_new_ones(store: Store, older: Pat
             await_messages(store, [*left, *(text for text in old(0, 100) if text not in left), *new(250)])
             await_true(lambda: not indexer.progress().refill_records, "the refill ends")
             assert indexer.progress().lost_rows == lost
+
+
+def test_whichever_log_is_put_back_its_records_are_indexed_once(store: Store, older: Path, tmp_path: Path) -> None:
+    """Also those that it has in common with a log that was there before, and those behind them."""
+    sent = old(0, 300)
+
+    def read(directory: Path, *texts: str) -> None:
+        with Broker(EMBEDDED, directory) as broker:
+            send(broker, list(texts))
+            sent.extend(texts)
+            with running(of(broker), store) as indexer:
+                await_true(lambda: bool(indexer.progress().partitions) and not indexer.is_rebuilding, "it is rebuilt")
+                await_messages(store, sent)
+                await_true(lambda: indexer.progress().partitions[0].behind == 0, "all is accounted for")
+                assert not indexer.progress().refill_records
+                assert not indexer.progress().lost_rows
+            assert check(store).is_sound
+
+    oldest, newest = tmp_path / "oldest", tmp_path / "broker"
+    read(older, *new(50))
+    read(newest, "newest")
+    read(oldest, *(f"other {number}" for number in range(100)))
+    read(older, "older again")
+    read(newest, "newest again")
+    read(oldest, "oldest again")
+    store.begin_rebuild()
+    read(newest, "at last")
+
+
+def test_the_newer_log_without_what_tells_it_from_the_older(store: Store, older: Path, tmp_path: Path) -> None:
+    """Its retention went on: it has no record any more at the offsets of the older one's."""
+    with Broker(EMBEDDED, older) as broker:
+        send(broker, new(50))
+        with running(of(broker), store):
+            await_messages(store, old(0, 300) + new(50))
+    with Broker(EMBEDDED, tmp_path / "broker") as broker:
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+        [deleted] = admin.delete_records([TopicPartition("logs", 0, 200)]).values()
+        deleted.result(60)
+        send(broker, ["newest"])
+        with running(of(broker), store):
+            await_messages(store, [*old(0, 300), *new(50), "newest"])

@@ -1,6 +1,7 @@
 """From topic to store, each record once: a consumer group reads, a planner decides, blocks are inserted.
 
-- `beginning.py` compares the store with its manifest and with the topic, and says where each partition is to be read.
+- `beginning.py` compares the store with its manifest and with the topic, and says where each partition is to be read;
+  `divergence.py` finds where a broker that was put back has other records.
 - `indexer.py` is the thread that does all this: `source.py` consumes as a static member of a group (`topics.py` asks
   what the topics are now), `intake.py` makes a block of what came: `row.py` turns each message into a row, `planner.py`
   drops what the store has. `block_writer.py` inserts the block, `account.py` accounts for it in the manifest. Only then

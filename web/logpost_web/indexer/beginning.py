@@ -7,32 +7,24 @@ that are stored, and from there on it is another life of the partition. Or nothi
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from logpost.config import KafkaConfig
 from logpost_web.indexer import metrics
-from logpost_web.indexer.limits import UNLIMITED
-from logpost_web.indexer.manifest import ENDLESS, Last, Manifest, kafka_id
+from logpost_web.indexer.divergence import Counted, begin_lives
+from logpost_web.indexer.manifest import ENDLESS, Manifest, kafka_id
 from logpost_web.indexer.planner import PartitionKey
-from logpost_web.indexer.probe import Probe, mark
+from logpost_web.indexer.probe import Probe
 from logpost_web.indexer.reading import Bounds, Reading
 from logpost_web.indexer.rebuilding import copy_first, say_lost
-from logpost_web.indexer.received import Received
-from logpost_web.indexer.row import Position, row_time_ns, to_row
 from logpost_web.store import doubles, manifest_table, rebuild
 from logpost_web.store.manifest_table import CHUNK, Chunk
 from logpost_web.store.parts import broken_aside
-from logpost_web.store.schema import BEFORE, STEPPED_OVER, TABLE
+from logpost_web.store.schema import STEPPED_OVER
 from logpost_web.store.store import Store
-
-COMPARED_ROWS = 2000
-"""Rows that are compared with their records at a time."""
-
-Counted = Mapping[manifest_table.ChunkKey, tuple[int, int]]
 
 log = logging.getLogger("indexer")
 
@@ -72,7 +64,7 @@ def begin(
     newly_lost += sum(_find_losses(store, one, counted, ENDLESS) for one in gone)
     probe = Probe(config)
     try:
-        _find_later_lives(store, probe, manifests, counted, bounds)
+        begin_lives(store, probe, manifests, counted, bounds)
     finally:
         probe.close()
     for manifest in manifests.values():
@@ -168,109 +160,3 @@ def _count(store: Store, chunk: Chunk, end: int, rows: int) -> int:
     if not rows:
         return 0
     return manifest_table.count_offsets(store, chunk.topic, chunk.topic_id, chunk.partition, chunk.start, end)
-
-
-def _find_later_lives(
-    store: Store,
-    probe: Probe,
-    manifests: Mapping[PartitionKey, Manifest],
-    counted: Counted,
-    bounds: Mapping[PartitionKey, Bounds],
-) -> None:
-    """Where the log has other records than those that are stored, a life begins."""
-    certain = _certain(probe, manifests, bounds)
-    before = [BEFORE] if rebuild.is_running(store) else []
-    ends: dict[tuple[PartitionKey, str], int] = defaultdict(int)
-    for (topic, topic_id, partition, _), (_, highest) in counted.items():
-        place = ((topic, partition), topic_id)
-        ends[place] = max(ends[place], highest + 1)
-    for key, manifest in manifests.items():
-        start = max(certain[key], bounds[key].start, manifest.newest.begin)
-        is_other = manifest.known_end > start
-        has_more = manifest.known_end > 0 and ends[key, manifest.newest.topic_id] > start
-        # Rows of before may differ for other reasons: they are looked at where the log is known to be another one.
-        tables = [TABLE, *before] if is_other else [TABLE] if has_more else []
-        begin = _divergence([_compare(store, one, probe, manifest, start, bounds[key]) for one in tables], is_other)
-        if begin is not None:
-            manifest.begin_life(begin)
-            metrics.LIVES.inc()
-            log.warning(
-                "%s-%d: the topic is older than the store and goes on otherwise from offset %d: "
-                "its new records are indexed beside those that the store has of these offsets",
-                *key,
-                begin,
-            )
-
-
-def _certain(
-    probe: Probe, manifests: Mapping[PartitionKey, Manifest], bounds: Mapping[PartitionKey, Bounds]
-) -> dict[PartitionKey, int]:
-    """For each partition an offset below which the log is the one that is stored: the last record of a chunk is the
-    same, and so is everything before it."""
-    marks = {
-        key: [one for one in manifest.marks() if one.offset >= bounds[key].start] for key, manifest in manifests.items()
-    }
-    asked = {key: found[-1] for key, found in marks.items() if found and found[-1].offset < bounds[key].end}
-    answers = probe.at({key: last.offset for key, last in asked.items()})
-    certain = {}
-    for key, manifest in manifests.items():
-        found = marks[key]
-        if not found or (key in asked and _is_same(answers.get(key), asked[key])):
-            end = manifest.known_end
-            certain[key] = min(end, bounds[key].end) if found or end <= bounds[key].end else 0
-        else:
-            certain[key] = _last_same(probe, key, found, bounds[key].end)
-    return certain
-
-
-def _is_same(record: Received | None, last: Last) -> bool:
-    """A record that compaction took says nothing against it."""
-    return record is None or mark(record) == last.mark
-
-
-def _last_same(probe: Probe, key: PartitionKey, marks: list[Last], log_end: int) -> int:
-    """The offset behind the last of `marks` that is the log's, 0 when none is."""
-    low, high = 0, len(marks)
-    while low < high:
-        middle = (low + high) // 2
-        last = marks[middle]
-        same = last.offset < log_end and _is_same(probe.at({key: last.offset}).get(key), last)
-        low, high = (middle + 1, high) if same else (low, middle)
-    return marks[low - 1].offset + 1 if low else 0
-
-
-def _divergence(compared: Sequence[tuple[int, bool]], is_other: bool) -> int | None:
-    """Where the log goes on otherwise than what tables have, None where it does not. `compared`: of each table, as
-    `_compare` returns it. `is_other`: whether it does for certain, whatever rows are left."""
-    others = [offset for offset, has_other in compared if has_other]
-    if others or not is_other:
-        return min(others, default=None)
-    return max(offset for offset, _ in compared)
-
-
-def _compare(
-    store: Store, table: str, probe: Probe, manifest: Manifest, start: int, bounds: Bounds
-) -> tuple[int, bool]:
-    """From `start` on, up to which offset the log has the records of the rows of `table`, and whether it has another
-    one behind it, or none."""
-    key, topic_id = manifest.key, manifest.newest.topic_id
-    same_below = start
-    while stored := manifest_table.contents(store, table, *key, topic_id, start, COMPARED_ROWS):
-        first, last = stored[0][0], stored[-1][0]
-        records = probe.span(key, first, min(last + 1, bounds.end))
-        for offset, content in stored:
-            record = records.get(offset)
-            if offset >= bounds.end or (record is not None and not _is_content(record, bounds.topic_id, content)):
-                return same_below, True
-            if record is not None:
-                same_below = offset + 1
-        start = last + 1
-    return same_below, False
-
-
-def _is_content(record: Received, topic_id: str, content: tuple[int, str, str, int]) -> bool:
-    position = Position(*record.partition, topic_id, record.offset, record.timestamp_ns, record.size)
-    row = to_row(record.value, position, 0, UNLIMITED)
-    body = hashlib.md5(row.message.encode(), usedforsecurity=False).hexdigest()
-    ns = row_time_ns(row) if record.has_time else content[0]
-    return (ns, body, row.stream_id, row.stream_from) == content

@@ -4,7 +4,8 @@ A group's committed offset says how far somebody read. The manifest lies in the 
 lost, copied and put back together with them: it says which offsets became rows, or were looked at and became none.
 
 A partition may live more than once. When its broker is put back to an older state, offsets that are stored come again
-with other records. Those of a later life are stored under a topic id of their own, which says where it begins.
+with other records. Those of a later life are stored under a topic id of their own, which says where it begins. When
+the newer state is put back after all, the partition goes on with the rows of that earlier life.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ ENDLESS = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """`number`: 1 for the first, whose `topic_id` is Kafka's own."""
+    """From offset `begin` on. `topic_id`: of its rows; Kafka's own for the first, whose `number` is 1, and that of an
+    earlier life where it is this one again. `id`: its own."""
 
     number: int
     begin: int
     topic_id: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,16 @@ class Last:
     mark: int
 
 
-def life_of(topic_id: str) -> Life:
-    """`topic_id` as rows have it: Kafka's id, and behind it the life's number and first offset."""
-    _, _, later = topic_id.partition("@")
-    number, _, begin = later.partition("@")
-    return Life(int(number), int(begin), topic_id) if begin else Life(1, 0, topic_id)
+def life_of(life_id: str) -> Life:
+    """Of Kafka's id; for a later life its number and first offset follow, then those of the earlier life that it is
+    again, if it is one."""
+    kafka, *numbers = life_id.split("@")
+    number, begin, *earlier = map(int, numbers or ("1", "0"))
+    return Life(number, begin, _life_id(kafka, *(earlier or (number, begin))), life_id)
+
+
+def _life_id(kafka: str, number: int, begin: int) -> str:
+    return f"{kafka}@{number}@{begin}" if number > 1 else kafka
 
 
 def kafka_id(topic_id: str) -> str:
@@ -74,12 +82,11 @@ class Manifest:
             self.taken.add(chunk.start, min(chunk.end, limits[chunk.topic_id]))
 
     def _limits(self) -> dict[str, int]:
-        """Where each life ends: at the begin of a later one."""
-        limits = {}
-        limit = ENDLESS
-        for life in self._lives:
-            limits[life.topic_id] = limit
-            limit = min(limit, life.begin)
+        """Where each life ends: at the begin of a later one; one that is lived again, where it ends then."""
+        limits: dict[str, int] = {}
+        for life, end in self.lives:
+            limits.setdefault(life.topic_id, end)
+            limits.setdefault(life.id, life.begin)  # it has no rows under its own
         return limits
 
     @property
@@ -98,9 +105,23 @@ class Manifest:
 
     @property
     def lives(self) -> tuple[tuple[Life, int], ...]:
-        """Each life and the offset at which it ends, the newest first."""
-        limits = self._limits()
-        return tuple((life, limits[life.topic_id]) for life in self._lives)
+        """Each life and the offset at which it ends, the newest first; that may lie before its begin."""
+        found = []
+        end = ENDLESS
+        for life in self._lives:
+            found.append((life, end))
+            end = min(end, life.begin)
+        return tuple(found)
+
+    def spans(self, start: int) -> list[tuple[str, int, int]]:
+        """Under which ids the records from `start` on are stored: (id, first offset, end), in order."""
+        spans = [(life.topic_id, max(life.begin, start), end) for life, end in reversed(self.lives)]
+        return [span for span in spans if span[1] < span[2]]
+
+    def earlier_ids(self, offset: int) -> list[str]:
+        """Under which ids other lives than the newest may have a row at `offset`."""
+        ids = dict.fromkeys(life.topic_id for life in self._lives if life_of(life.topic_id).begin <= offset)
+        return [one for one in ids if one != self.newest.topic_id]
 
     @property
     def lost(self) -> int:
@@ -115,22 +136,33 @@ class Manifest:
         raise AssertionError("the first life begins at 0")
 
     def marks(self) -> list[Last]:
-        """The last record of each chunk of the newest life, in order."""
-        found = [one for one in self._chunks.values() if one.topic_id == self.newest.topic_id and one.last_offset >= 0]
-        return [Last(one.last_offset, one.last_mark) for one in sorted(found, key=lambda one: one.number)]
+        """The last record of each chunk that the newest life has, or has in common with those before, in order."""
+        return sorted(
+            (
+                Last(one.last_offset, one.last_mark)
+                for one in self._chunks.values()
+                if one.last_offset >= 0 and self.topic_id_at(one.last_offset) == one.topic_id
+            ),
+            key=lambda last: last.offset,
+        )
 
-    def begin_life(self, begin: int) -> None:
-        """From `begin` on the log is another one than that whose records are stored."""
-        number = self.newest.number + 1
-        self._lives.insert(0, Life(number, begin, f"{self._topic_id}@{number}@{begin}"))
-        self._piece(self.newest.topic_id, begin, begin)
+    def begin_life(self, begin: int, again: str = "") -> None:
+        """From `begin` on the log is another one than that whose records are stored; or that whose records are stored
+        under the id `again`."""
+        life_id = _life_id(self._topic_id, self.newest.number + 1, begin)
+        if again:
+            earlier = life_of(again)
+            life_id = f"{life_id}@{earlier.number}@{earlier.begin}"
+        self._lives.insert(0, life_of(life_id))
+        self._piece(life_id, begin, begin)
         self._count_taken()
 
     def take(self, start: int, end: int, kept: Mapping[tuple[str, int], int], last: Last | None) -> None:
         """All that the topic has in [start, end) was looked at, in order. `kept`: for (id, chunk), the rows of it that
         the store has now and that were not counted before."""
+        left = dict(kept)  # a chunk may be taken in several pieces
         for topic_id, piece_start, piece_end in self._pieces(start, end):
-            rows = kept.get((topic_id, piece_start // CHUNK), 0)
+            rows = left.pop((topic_id, piece_start // CHUNK), 0)
             holds_last = last is not None and piece_start <= last.offset < piece_end
             if not rows and not holds_last and self.taken.covers(piece_start, piece_end):
                 continue

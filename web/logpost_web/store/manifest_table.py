@@ -91,16 +91,14 @@ def count_offsets(store: Store, topic: str, topic_id: str, partition: int, start
 
 
 def contents(
-    store: Store, table: str, topic: str, partition: int, topic_id: str, start: int, limit: int
+    store: Store, table: str, topic: str, partition: int, topic_id: str, start: int, end: int, limit: int
 ) -> list[tuple[int, tuple[int, str, str, int]]]:
-    """At most `limit` rows of `table`, TABLE or BEFORE, from offset `start` on, in order: offset, and what tells a row
+    """At most `limit` rows of `table`, TABLE or BEFORE, of offsets [start, end), in order: offset, and what tells a row
     from others: its time in Unix nanoseconds, the MD5 of its body, its stream and where in it. Without rows that were
     cut: the limit may have been another one then. Raises QueryError."""
     found = store.query(
         "SELECT Offset, toUnixTimestamp64Nano(Timestamp), lower(hex(MD5(Body))), StreamId, StreamFrom"
-        f" FROM {table}"
-        " WHERE Topic = {topic:String} AND TopicId = {topic_id:String} AND Partition = {partition:Int32}"
-        " AND Offset >= {start:Int64} AND BodyBytes = 0 ORDER BY Offset LIMIT {limit:UInt32}",
-        {"topic": topic, "topic_id": topic_id, "partition": partition, "start": start, "limit": limit},
+        f" FROM {table} WHERE {WITHIN} AND BodyBytes = 0 ORDER BY Offset LIMIT {{limit:UInt32}}",
+        {**within(topic, topic_id, partition, start, end), "limit": limit},
     )
     return [(offset, (ns, body, stream, start)) for offset, ns, body, stream, start in found.rows]
