@@ -123,7 +123,6 @@ logpost_broker.metadata
   ../api/test_topics                  topics topics_image
 logpost_broker.partitions
   test_directory                      checkpoint_file partition_directories partitions
-  ../groups/test_service              internal_log
 logpost_broker.server
   test_many_clients                   listener
 logpost_broker.transactions

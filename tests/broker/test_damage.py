@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from kio.schema.errors import ErrorCode
 
 from logpost.config import BrokerConfig
 from logpost_broker import Broker
+from logpost_broker.groups.journal import CONSUMER_OFFSETS
 from logpost_broker.log.files import Files
-from logpost_broker.log.records import build_batch
+from logpost_broker.log.records import build_batch, records_in
 from tests.broker.api.conftest import create, produce, produce_values
 from tests.broker.wire_client import WireClient
 from tests.support.metrics import metric
@@ -46,6 +48,52 @@ def test_a_damaged_batch_is_passed_over_reported_and_counted(tmp_path: Path, cap
     position = len(build_batch([(None, b"first")], 1))
     [reported] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert f"{path} is damaged at position {position}: {size} bytes are passed over" in reported
+
+
+@pytest.mark.parametrize("damaged", ["t", CONSUMER_OFFSETS])
+def test_damage_at_the_end_of_a_log_stops_nobody(tmp_path: Path, damaged: str) -> None:
+    """A consumer waits there for what comes next, and the broker starts without the last commit."""
+    with Broker(BrokerConfig(port=0, metrics_port=0), tmp_path) as broker, WireClient(broker.port) as client:
+        create(client, "t", configs={"compression.type": "producer"})
+        for value in (b"first", b"last"):
+            produce_values(client, "t", value)
+        for offset in (1, 2):
+            commit(client, offset)
+    [path] = (tmp_path / f"{damaged}-0").glob("*.log")
+    data = path.read_bytes()
+    path.write_bytes(data[:-3] + bytes([data[-3] ^ 1]) + data[-2:])
+    with Broker(BrokerConfig(port=0, metrics_port=0), tmp_path) as broker, WireClient(broker.port) as client:
+        assert committed(client) == (2 if damaged == "t" else 1)
+        client.send("fetch", 4, fetch(offset=1))
+        with WireClient(broker.port) as producer:
+            assert produce_values(producer, "t", b"next") == 2
+        [records] = [one.records for topic in client.receive().responses for one in topic.partitions]
+        assert next(records_in(records)).value == (b"next" if damaged == "t" else b"last")
+
+
+def commit(client: WireClient, offset: int) -> None:
+    partition = {"partition_index": 0, "committed_offset": offset, "committed_leader_epoch": -1}
+    asked = {"group_id": "g", "generation_id_or_member_epoch": -1, "topics": [{"name": "t", "partitions": [partition]}]}
+    [topic] = client.call("offset_commit", 8, asked).topics
+    assert topic.partitions[0].error_code is ErrorCode.none
+
+
+def committed(client: WireClient) -> int:
+    asked = {"group_id": "g", "topics": [{"name": "t", "partition_indexes": (0,)}]}
+    [topic] = client.call("offset_fetch", 7, asked).topics
+    return int(topic.partitions[0].committed_offset)
+
+
+def fetch(offset: int) -> dict[str, object]:
+    """Waits for a record from there on."""
+    partition = {"partition": 0, "fetch_offset": offset, "partition_max_bytes": 1 << 20}
+    return {
+        "replica_id": -1,
+        "max_wait": timedelta(seconds=60),
+        "min_bytes": 1,
+        "max_bytes": 1 << 20,
+        "topics": [{"topic": "t", "partitions": [partition]}],
+    }
 
 
 def test_a_partition_that_cannot_be_synced_is_counted(tmp_path: Path) -> None:

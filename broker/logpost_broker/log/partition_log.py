@@ -225,8 +225,8 @@ class PartitionLog:
 
     def read(self, offset: int, max_bytes: int, *, whole_first: bool = True, up_to_end: bool = False) -> bytes:
         """Batches from the one that holds `offset` on: at most `max_bytes`, the last may be cut. The first comes whole
-        although it is larger, or with `whole_first` unset not at all. Empty from the high watermark on; `up_to_end`
-        reads on to what is written only.
+        although it is larger, or with `whole_first` unset not at all. Empty from the high watermark on, and where all
+        that is left is damaged; `up_to_end` reads on to what is written only.
 
         Raises ApiError OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR.
         """
@@ -236,7 +236,12 @@ class PartitionLog:
         if offset >= (self.next_offset if up_to_end else self.high_watermark):
             return b""
         try:
-            segment, position, header = self.segments.find(offset)
+            found = self.segments.find(offset)
+            if found is None:
+                return b""
+            segment, position, header = found
+            if not up_to_end and header.base_offset >= self.high_watermark:
+                return b""
             if header.size_bytes > max_bytes and not whole_first:
                 return b""
             limit = segment.size_bytes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -63,14 +62,14 @@ class Segments(list[Segment]):
         names_unsynced, self._names_unsynced = self._names_unsynced, False
         return files, names_unsynced
 
-    def find(self, offset: int) -> tuple[Segment, int, BatchHeader]:
-        """Segment, position and header of the batch that holds `offset`, or of the next where there is none. Raises
-        OSError."""
+    def find(self, offset: int) -> tuple[Segment, int, BatchHeader] | None:
+        """Segment, position and header of the batch that holds `offset`, or of the next where there is none; None where
+        no whole batch follows. Raises OSError."""
         for segment in self[self._number_of(offset) :]:
             found = segment.find(offset)
             if found is not None:
                 return segment, *found
-        raise OSError(errno.EIO, "an offset below the end of the log is in no segment")
+        return None
 
     def headers_from(self, offset: int) -> Iterator[BatchHeader]:
         """The headers of all whole batches from the one that holds `offset` on. Raises OSError."""

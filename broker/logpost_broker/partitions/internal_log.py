@@ -65,7 +65,8 @@ class InternalLog:
         return self._flusher.synced(self._log)
 
     def records(self) -> Iterator[tuple[BatchHeader, Record]]:
-        """All records from the log start on with the headers of their batches, for the replay at boot."""
+        """All records from the log start on with the headers of their batches, for the replay at boot. Damage is passed
+        over."""
         offset = self._log.log_start_offset
         while offset < self._log.next_offset:
             data = self._log.read(offset, READ_BYTES, up_to_end=True)
@@ -75,6 +76,8 @@ class InternalLog:
                     if record.offset >= start:
                         yield header, record
                 offset = header.last_offset + 1
+            if offset == start:  # all up to the end is damaged
+                return
 
     def truncate_prefix(self, offset: int) -> None:
         """Forget the records below `offset`, durably. Their disk space returns with whole segments (16 MiB). Raises
