@@ -36,7 +36,7 @@ logpost
                      agent.stages config controls errors formats said_once  | clock thread
   agent.sources.journal
                      agent.delivery agent.sources agent.stages config
-                     formats                                                | thread process
+                     formats said_once                                      | thread process
   agent.sources      agent.delivery agent.metrics agent.stages
   agent.stages       agent.delivery agent.metrics formats
   agent.delivery     agent.metrics config errors formats kafka record

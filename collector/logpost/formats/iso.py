@@ -11,7 +11,7 @@ import re
 
 from logpost.formats.levels import level_behind
 from logpost.formats.parsed import Parsed
-from logpost.formats.times import ISO_TIME, Times, short_year_month_day, year_month_day
+from logpost.formats.times import DAY_NS, ISO_TIME, Times, short_year_month_day, year_month_day
 
 _ISO_LINE = re.compile(r"\[?" + ISO_TIME, re.ASCII)
 # Behind the name of a file (`nova-api.log.1.2017-05-16_13:53:08 2017-05-16 00:00:00.008`), as grep and collectors put
@@ -52,4 +52,6 @@ def short_year_line(text: str, times: Times, now_ns: int) -> Parsed | None:
         return None
     date, minute, second, fraction = match.groups()
     ts_ns = times.at(short_year_month_day, date, minute, second, fraction, None, now_ns)
+    if ts_ns is not None and ts_ns > now_ns + DAY_NS:
+        ts_ns = None  # others write the day first, or the month
     return Parsed(message=text, ts_ns=ts_ns, level=level_behind(text, match.end()))

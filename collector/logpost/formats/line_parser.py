@@ -56,6 +56,8 @@ _BY_FIRST = {
     for first in {character for _, opens in FORMATS for character in opens}
 }
 _BYTE_ORDER_MARK = "\ufeff"
+_FAILURES = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
+"""None is known. But one that ended the agent would do so again at each start, at the same line."""
 
 
 class LineParser:
@@ -69,14 +71,21 @@ class LineParser:
         self._last: Format | None = None
 
     def parse(self, text: str, now_ns: int) -> Parsed:
-        """Read a line (without its line end), now in Unix nanoseconds. Any text is read; nothing is raised."""
-        if may_have_colours(text) or text[:1] == _BYTE_ORDER_MARK:
-            plain = without_colours(text.removeprefix(_BYTE_ORDER_MARK))
-            parsed = self._parse(plain, now_ns)
-            if parsed.message == plain:
-                parsed.message = text  # as it was logged
-            return parsed
-        return self._parse(text, now_ns)
+        """Read a line (without its line end), now in Unix nanoseconds. Nothing is raised: a line that a format fails on
+        keeps its text, and says so."""
+        try:
+            if may_have_colours(text) or text[:1] == _BYTE_ORDER_MARK:
+                return self._parse_coloured(text, now_ns)
+            return self._parse(text, now_ns)
+        except _FAILURES as error:
+            return Parsed(text, attrs={"not_parsed": type(error).__name__})
+
+    def _parse_coloured(self, text: str, now_ns: int) -> Parsed:
+        plain = without_colours(text.removeprefix(_BYTE_ORDER_MARK))
+        parsed = self._parse(plain, now_ns)
+        if parsed.message == plain:
+            parsed.message = text  # as it was logged
+        return parsed
 
     def _parse(self, text: str, now_ns: int) -> Parsed:
         last = self._last

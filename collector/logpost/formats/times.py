@@ -19,6 +19,8 @@ DAY_NS = 24 * HOUR_NS
 EARLIEST_NS = -62_135_596_800 * SECOND_NS
 """0001-01-01T00:00:00Z: RFC 3339 writes the years 1 to 9999."""
 LATEST_NS = 253_402_300_800 * SECOND_NS - 1
+_LATEST_EPOCH_NS = 7_258_118_400 * SECOND_NS
+"""The year 2200. `20261128102030` is no Unix time of the year 2612."""
 
 MONTHS = {
     name: number
@@ -181,8 +183,8 @@ def named_month_time(text: str, times: Times, now_ns: int) -> int | None:
 def epoch_time(number: float) -> int | None:
     """Unix seconds, milliseconds, microseconds or nanoseconds, told apart by their size; None for what is no time.
 
-    Seconds count from March 1973 (1e8) to the year 5138 (1e11), and so on in steps of a thousand, so a duration or a
-    counter is seldom taken for a time.
+    Times count from March 1973 (1e8) to the year 2200, in each unit, so a duration, a counter or a date in digits is
+    seldom taken for one.
     """
     scale = SECOND_NS
     limit = 1e11
@@ -196,7 +198,7 @@ def epoch_time(number: float) -> int | None:
     else:
         # A double holds the seconds of today to a quarter of a microsecond.
         ns = round(number * (scale // 1000 or 1)) * (1000 if scale >= 1000 else 1)
-    return ns if ns <= LATEST_NS else None
+    return ns if ns < _LATEST_EPOCH_NS else None
 
 
 def epoch_text(text: str) -> int | None:
@@ -207,4 +209,5 @@ def epoch_text(text: str) -> int | None:
     seconds, fraction = match.groups()
     if seconds is None:
         return epoch_time(int(text))
-    return int(seconds) * SECOND_NS + (int(fraction) * _SCALE[len(fraction)] if fraction else 0)
+    whole = epoch_time(int(seconds))
+    return None if whole is None else whole + (int(fraction) * _SCALE[len(fraction)] if fraction else 0)

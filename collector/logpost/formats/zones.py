@@ -54,16 +54,16 @@ _ZONE = (
     rf"| (?:{'|'.join(_WORDS)})(?=\]|:| ?\[|$)"
     rf"| {_REGION}| ?\[{_REGION}\]"
 )
-ZONE = rf"(?: (?:[AP]M|[ap]m)|AM|PM)\b(?:{_ZONE})?|{_ZONE}"
+ZONE = rf" ?(?:(?:[AP]M|[ap]m)\b|[AaPp]\. ?[Mm]\.)(?:{_ZONE})?|{_ZONE}"
 """What names a zone behind a time, and the half of the day before it: no group, and it may begin with a blank."""
-_HALF = re.compile(r" ?(AM|PM|am|pm)\b")
+_HALF = re.compile(r" ?([AaPp])(?:[Mm]\b|\. ?[Mm]\.)")
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+\-\u2212])(\d{1,2})(?::?(\d\d))?", re.ASCII)
 
 
 def half_and_zone(text: str) -> tuple[str, str]:
     """A `ZONE` taken apart: `AM`, `PM` or nothing, and what names the zone."""
     half = _HALF.match(text)
-    return (half[1].upper(), text[half.end() :].lstrip()) if half else ("", text.lstrip())
+    return (f"{half[1].upper()}M", text[half.end() :].lstrip()) if half else ("", text.lstrip())
 
 
 def zone_of(text: str, local: datetime.datetime) -> datetime.tzinfo | None:

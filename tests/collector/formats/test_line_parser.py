@@ -67,6 +67,24 @@ def test_attributes_of_two_lines_are_not_shared() -> None:
     assert parser.parse(SAMPLES[0], NOW_NS).attrs == {}
 
 
+class NoZone(datetime.tzinfo):
+    """What fails in a way that no format expects."""
+
+    def utcoffset(self, _: datetime.datetime | None) -> datetime.timedelta:
+        raise TypeError
+
+    dst = utcoffset
+
+    def tzname(self, _: datetime.datetime | None) -> str:
+        raise TypeError
+
+
+def test_a_line_that_a_format_fails_on_keeps_its_text() -> None:
+    line = "\x1b[31m2026-11-22 10:51:07 ERROR boom"
+    parsed = LineParser(NoZone()).parse(line, NOW_NS)
+    assert (parsed.message, parsed.ts_ns, parsed.attrs) == (line, None, {"not_parsed": "TypeError"})
+
+
 HOSTILE = (
     "a", "1", "[", "]", " ", "-", ":", ".", "=", '"', "{", "\\", "a.", "a-", "a:", "a@", "1 ", "a=", 'a="', 'a="\\',
     "[a ", '{"a":', "[[", "<1>", "\x1b[", "\x1b[1", "\ufeff", "Nov 22 10:51:07 ", "2026-11-22 10:51:07 ",

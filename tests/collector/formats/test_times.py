@@ -97,6 +97,22 @@ def test_a_number_that_is_too_small_or_too_large_is_no_time(number: float) -> No
     assert epoch_time(number) is None
 
 
+@pytest.mark.parametrize("digits", ["20261128102030", "20261128102030123", "9999999999"])
+def test_a_date_in_digits_is_no_unix_time(digits: str) -> None:
+    """`yyyyMMddHHmmss` would be milliseconds of the year 2612."""
+    assert epoch_time(int(digits)) is None
+    assert epoch_text(digits) is None
+    assert time_of(f'{{"time":"{digits}","msg":"x"}}') is None
+    assert time_of(f'{{"time":{digits},"msg":"x"}}') is None
+
+
+@pytest.mark.parametrize(("date", "year"), [("26/11/20", "2026"), ("17/06/09", "2017"), ("28/11/26", None)])
+def test_a_short_year_in_the_future_is_none(date: str, year: str | None) -> None:
+    """Spark writes the year first, others the day."""
+    found = time_of(f"{date} 10:20:30 INFO x")
+    assert (found and found[:4]) == year
+
+
 @given(st.integers() | st.floats())
 def test_any_number_is_a_time_that_a_record_can_write_or_none(number: float) -> None:
     ns = epoch_time(number)
@@ -134,6 +150,11 @@ def test_any_number_is_a_time_that_a_record_can_write_or_none(number: float) -> 
         ("28/Nov/2026 03:50:30 PM +0530 x", "10:20:30"),
         ("2026-11-28 13:20:30 PM GMT+3 x", "10:20:30"),
         ("2026-11-28 10:20:30 PMD x", "10:20:30"),
+        ("2026-11-28 10:20:30pm UTC+12 x", "10:20:30"),
+        ("2026-11-28 01:20:30 p.m. +03:00 x", "10:20:30"),
+        ("2026-11-28 12:20:30 a. m. -10:00 x", "10:20:30"),
+        ("2026-11-28 10:20:30 p. 12 of the book", "10:20:30"),
+        ("2026-11-28 10:20:30amend x", "10:20:30"),
         ("2026-11-28 10:20:30 POST /x", "10:20:30"),
         ("2026-11-28 10:20:30 TEST x", "10:20:30"),
         ("2026-11-28 10:20:30 CAT has eaten", "10:20:30"),

@@ -7,7 +7,7 @@ import datetime
 
 from logpost.agent.delivery.records import NANOSECONDS
 from logpost.agent.metrics.counts import Counts
-from logpost.agent.stages.event import Event
+from logpost.agent.stages.event import Event, Mark
 from logpost.formats import Parsed
 
 
@@ -22,13 +22,17 @@ class Limit:
         self._tokens = float(rate)
         self._at_ns = now_ns
         self._end = self._first_ns = self._last_ns = 0
+        self._drops_line = False
+        """Of a line that comes in pieces the rest goes with a piece that was dropped."""
 
     def apply(self, event: Event, now_ns: int) -> Event | None:
         self._tokens = min(self._rate, self._tokens + self._rate * max(0, now_ns - self._at_ns) / NANOSECONDS)
         self._at_ns = now_ns
-        if self._tokens >= 1:
+        if self._tokens >= 1 and not (self._drops_line and event.marks & Mark.CONTINUED):
             self._tokens -= 1
+            self._drops_line = False
             return event
+        self._drops_line = True
         if not self.dropped:
             self._first_ns = now_ns
         self._end, self._last_ns = event.end, now_ns

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from logpost.agent.delivery.records import HOSTILE
 from logpost.agent.metrics.counts import Counts
 from logpost.agent.stages.event import Event, Mark
 from logpost.formats import LineParser, Parsed
@@ -20,13 +19,9 @@ class Parse:
         """The beginning of a long line whose pieces come one by one."""
 
     def apply(self, event: Event, now_ns: int) -> Event:
-        """A line on which the parser fails keeps its text, and says so."""
         marks = event.marks
         if marks is _NONE or not marks & Mark.CONTINUED:
-            try:
-                event.parsed = self._parse(event.text, now_ns)
-            except HOSTILE as error:
-                event.parsed = Parsed(event.text, attrs={"not_parsed": type(error).__name__})
+            event.parsed = self._parse(event.text, now_ns)
         else:
             event.parsed = self._continued(event)
         if marks is not _NONE:

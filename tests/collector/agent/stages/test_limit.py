@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from logpost.agent.metrics.counts import Counts
-from logpost.agent.stages.event import Event
+from logpost.agent.stages.event import Event, Mark
 from logpost.agent.stages.limit import Limit
 
 SECOND = 1_000_000_000
@@ -30,6 +30,17 @@ def test_a_clock_that_goes_back_gives_no_tokens() -> None:
     limit = Limit(1, 10 * SECOND, Counts())
     assert admitted(limit, 10 * SECOND, 1) == [True]
     assert admitted(limit, 5 * SECOND, 1) == [False]
+
+
+def test_of_a_line_in_pieces_the_rest_goes_with_a_piece_that_was_dropped() -> None:
+    """Else it would have the time and level of another line."""
+    limit = Limit(2, 0, Counts())
+    begin, middle, end = (
+        Event(1, "x", marks) for marks in (Mark.TRUNCATED, Mark.TRUNCATED | Mark.CONTINUED, Mark.CONTINUED)
+    )
+    assert [limit.apply(piece, 0) is piece for piece in (begin, middle, end)] == [True, True, False]
+    assert [limit.apply(piece, 0) is piece for piece in (begin, middle)] == [False, False]
+    assert [limit.apply(piece, SECOND) is piece for piece in (middle, end, LINE)] == [False, False, True]
 
 
 def test_the_report_says_how_many_and_when_and_stands_for_their_bytes() -> None:

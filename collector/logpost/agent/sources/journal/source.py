@@ -28,6 +28,7 @@ from logpost.agent.stages.event import Event
 from logpost.agent.stages.stream import Stream
 from logpost.config import JournalSourceConfig
 from logpost.formats import LineParser
+from logpost.said_once import SaidOnce
 
 QUEUED_LINES = 1000
 QUEUED_BYTES = 16 * 1024 * 1024
@@ -81,6 +82,8 @@ class JournalSource:
         self._context = context
         self._gap: _Gap | None = None
         self._log = logging.getLogger("agent")
+        self._said = SaidOnce(self._log)
+        """Of journalctl, until it prints entries."""
         self._queue: queue.Queue[tuple[Entry | _Ended | _Gap, int]] = queue.Queue(QUEUED_LINES)
         """With the bytes that they were printed in."""
         self._put_bytes = self._taken_bytes = 0
@@ -243,17 +246,15 @@ class JournalSource:
         self._thread = None
         if end.entries:
             self._retry_seconds = FIRST_RETRY_SECONDS
-        elif self._read_to or (self._position is not None and not end.remark.startswith(CURSOR_REFUSED)):
-            self._retry_seconds = min(2 * self._retry_seconds, LONGEST_RETRY_SECONDS)
-        elif self._position is not None:
+            self._said.all_over()
+        elif not self._read_to and self._position is not None and end.remark.startswith(CURSOR_REFUSED):
             # What is there now is another stream.
             self._log.warning("the journal is read again from %s: %s", self._since, end.remark)
             self._position, self._stream = None, None
             self._unacknowledged.clear()
             return
         else:
-            self.is_off = True
-            self._log.warning("the journal is not read: %s", end.remark or "journalctl ended")
-            return
+            self._retry_seconds = min(2 * self._retry_seconds, LONGEST_RETRY_SECONDS)
         self._retry_at = now + self._retry_seconds
-        self._log.warning("journalctl ended (%s); started again in %g s", end.remark, self._retry_seconds)
+        said = end.remark or "without a word"
+        self._said.warn(said, "journalctl ended (%s); started again in %g s", said, self._retry_seconds)

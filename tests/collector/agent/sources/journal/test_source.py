@@ -124,6 +124,7 @@ class Journald:
         program = directory / "journalctl"
         program.write_text(STAND_IN)
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        (directory / "calls").touch()
         self.write(0)
 
     def write(self, count: int, **fields: object) -> None:
@@ -292,17 +293,21 @@ def test_journalctl_that_ends_is_started_again_where_it_was(
     assert journald.calls()[:2] == ["--since=-1h", "--cursor=c1"]
 
 
-def test_no_permission_is_said_once_and_the_journal_is_off(
-    journald: Journald, reading: Start, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    "reason",
+    ["No journal files were opened due to insufficient permissions.", "Failed to open journal: Input/output error"],
+)
+def test_a_journal_that_cannot_be_opened_at_first_is_said_once_and_read_when_it_can(
+    journald: Journald, reading: Start, caplog: pytest.LogCaptureFixture, reason: str
 ) -> None:
-    (journald.directory / "refuse").write_text("No journal files were opened due to insufficient permissions.")
+    journald.write(2)
+    (journald.directory / "refuse").write_text(reason)
     journal = reading()
-    journal.until(lambda: journal.journal.is_off)
-    journal.journal.turn(1000.0, START_NS)
-    assert [record.message for record in caplog.records] == [
-        "the journal is not read: No journal files were opened due to insufficient permissions."
-    ]
-    assert len(journald.calls()) == 1
+    journal.until(lambda: len(journald.calls()) > 3, now=math.inf)
+    (journald.directory / "refuse").unlink()
+    journal.count(2, now=math.inf)
+    assert [record.message for record in caplog.records] == [f"journalctl ended ({reason}); started again in 1 s"]
+    assert set(journald.calls()) == {"--since=-1h"}
 
 
 def test_a_cursor_of_another_journal_begins_a_new_stream(journald: Journald, reading: Start) -> None:
