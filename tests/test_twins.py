@@ -159,7 +159,7 @@ logpost_web.indexer
   test_indexer                        block intake metrics progress received
   test_manifest                       reading
   test_put_back                       divergence
-  test_poison                         account obstacles passage raw_log unpacking
+  test_poison                         obstacles passage raw_log unpacking
   test_refill                         beginning lives
 logpost_web.pages
   test_templates                      search_page

@@ -40,6 +40,7 @@ class Account:
         self._kept: Counter[tuple[str, int, str, int]] = Counter()
         self._last: dict[PartitionKey, Received] = {}
         self._until_ns: dict[PartitionKey, int] = {}
+        self._until_then_ns: dict[PartitionKey, int] = {}
 
     def begin(
         self, bounds: Mapping[PartitionKey, Bounds], topic_ids: Callable[[Collection[str]], Mapping[str, str]]
@@ -53,6 +54,9 @@ class Account:
             removed = reading.removed_unread()
             if removed is not None:
                 self.step_over(key, *removed, RETENTION)
+            if reading.refilled_at:
+                # It lacks records from before its newest, whose time holds again when they are back.
+                self._until_then_ns[key] = max(self._until_ns.pop(key, 0), self._until_then_ns.get(key, 0))
         self.stepped_over.save()
         return {key: reading.position for key, reading in self.readings.items()}
 
@@ -106,6 +110,7 @@ class Account:
         for key, reading in self.readings.items():
             if reading.refilled_at and self.next_offset(key, ends) >= reading.refilled_at:
                 reading.refilled_at = 0
+                self._until_ns[key] = max(self._until_ns.get(key, 0), self._until_then_ns.pop(key, 0))
                 finished = True
                 lost = 0 if is_rebuilding else reading.manifest.settle()
                 log.info("%s-%d: the store has again what the topic has", *key)
