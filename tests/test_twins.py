@@ -53,7 +53,7 @@ logpost.handler
   test_logging_handler                native sender
   test_records                        values
 logpost.query
-  test_hints                          hint_fields hint_parts hint_ranges hint_rules
+  test_hints                          hint_fields hint_parts hint_quotes hint_ranges hint_rules
   test_filters                        comparison expression fields phrase
   test_syntax                         ast errors
   web/query/test_words                words

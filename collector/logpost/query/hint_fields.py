@@ -31,12 +31,12 @@ _SYNONYMS = {
     **{name: name for name in RECORD_FIELDS},
     **dict.fromkeys(("severity", "lvl", "levelname", "level_name", "loglevel", "log_level", "log.level"), "level"),
     **dict.fromkeys(("severity_text", "severitytext"), "level"),
-    **dict.fromkeys(("msg", "body", "short_message"), "message"),
+    **dict.fromkeys(("msg", "_msg", "@message", "body", "short_message"), "message"),
     **dict.fromkeys(("service.name", "service_name", "servicename"), "service"),
     **dict.fromkeys(("hostname", "host.name", "host_name"), "host"),
     **dict.fromkeys(("trace.id", "traceid"), "trace_id"),
     **dict.fromkeys(("span.id", "spanid"), "span_id"),
-    **dict.fromkeys(("@timestamp", "timestamp", "time", "ts", "date"), "time"),
+    **dict.fromkeys(("@timestamp", "timestamp", "time", "_time", "ts", "date"), "time"),
 }
 _PLAIN_NAME = re.compile(r"[A-Za-z_@][\w.@-]*", re.ASCII)
 _INDEX = re.compile(r"\[(?:\d+|\*)?\]")

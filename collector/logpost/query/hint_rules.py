@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from logpost.formats.levels import LEVEL_OF
 from logpost.query.hint_fields import (
     element,
     escaped,
@@ -15,53 +16,32 @@ from logpost.query.hint_fields import (
     unquoted_name,
 )
 from logpost.query.hint_parts import Found, Hint, Part, Place, Rule
+from logpost.query.hint_quotes import (
+    NAME,
+    before_quotes,
+    equals_other_quotes,
+    in_other_quotes,
+    in_wide_parentheses,
+    other_quotes,
+    read_as,
+    star_in_quotes,
+)
 from logpost.query.hint_ranges import between_brackets, between_numbers
 
-_NAME = r"[A-Za-z_@][\w.@-]*"
-# Opening and closing: curly, low, angle, single, of CJK, of a keyboard in full width.
-_QUOTES: dict[str, str] = {
-    **{"“": "”", "„": "“", "”": "”", "«": "»", "「": "」", "『": "』", "'": "'", "`": "`"},
-    **{
-        "\u2018": "\u2019",
-        "\u201a": "\u2018",
-        "\uff02": "\uff02",
-        "\u2039": "\u203a",
-        "\u2033": "\u2033",
-        "\u00b4": "\u00b4",
-    },
-}
 _NUMBER = re.compile(r"[-+]?\d[\d.]*")
+_UNIT = "(?:ms|[nuµ]s|[smhd]|[KMGT]?i?B|%)?"
+_SEPARATORS = {",": "[,\uff0c\u3001]", ";": "[;\uff1b]", "|": "[|\uff5c]"}
+"""As a keyboard writes them, and in full width."""
 _COMMAND = re.compile(
     "count|dedup|extract|fields|format|grep|head|json|limit|line_format|logfmt|parse|pattern|sort|stats|summarize|table"
     "|tail|timechart|top|uniq|where"
 )
 """Of what other programs write behind a `|`."""
 _COMPARISONS = {">": ">", ">=": ">=", "<": "<", "<=": "<=", "=>": ">=", "=<": "<=", "≥": ">=", "≤": "<="}
-_EQUALS = re.compile(rf"\{{?(?P<name>{_NAME}):?(?P<operator>=~|!~|!=|==?|~)")
 _LIKE = re.compile(
-    rf"(?P<name>{_NAME})(?::?(?P<operator>=~|!~|(?<=:)~)(?P<tilde>[^\s=~]+)"
+    rf"(?P<name>{NAME})(?::?(?P<operator>=~|!~|(?<=:)~)(?P<tilde>[^\s=~]+)"
     r"|:/(?P<slashes>.*/.*(?<=[^\\])(?:\.[*+]|[\[^$|]|\\[dws]).*|.*(?:\.[*+]|[\[^$|]|\\[dws]).*/.*)/)"
 )
-
-
-def _other_quotes(place: Place) -> Found:
-    """Curly and single quotes."""
-    part = place.part
-    closing = _QUOTES.get(part.value[:1], "")
-    start = part.at + len(part.field)
-    end = place.query.find(closing, start + 1) if closing and part.kind in ("WORD", "VALUE") else -1
-    if end < 0:
-        return None
-    inside = place.query[start + 1 : end]
-    return Hint(start, 'letters and signs; a phrase is in "', f'{part.field}"{escaped(inside)}"'), end + 1
-
-
-def _star_in_quotes(place: Place) -> Found:
-    part = place.part
-    inside = part.value[1:-1]
-    if part.kind != "QUOTED" or not re.fullmatch(r'[^\s()"\\*]*\*[^\s()"\\]*', inside) or not inside.strip("*"):
-        return None
-    return Hint(part.at, "a text with the sign *", part.field + inside), part.end
 
 
 def _apart(place: Place) -> Found:
@@ -70,11 +50,13 @@ def _apart(place: Place) -> Found:
     if operator.kind != "WORD" or not name or not value or not _is_name(name) or value.kind not in ("WORD", "QUOTED"):
         return None
     if operator.text in ("=", "==", "!=", "<>"):
-        term = f"{name.text}:{value.text}"
-        return Hint(name.at, "texts", term if operator.text[0] == "=" else f"-{term}"), value.end
-    if operator.text not in _COMPARISONS or not _NUMBER.fullmatch(value.text):
+        inside = in_other_quotes(place, value.at)
+        text, end = (f'"{escaped(inside[0])}"', inside[1]) if inside else (value.text, value.end)
+        return Hint(name.at, "texts", f"{'' if operator.text[0] == '=' else '-'}{name.text}:{text}"), end
+    number = re.fullmatch(rf"({_NUMBER.pattern}){_UNIT}", value.text)
+    if operator.text not in _COMPARISONS or not number:
         return None
-    return Hint(name.at, "texts", f"{name.text}:{_COMPARISONS[operator.text]}{value.text}"), value.end
+    return Hint(name.at, "texts", f"{name.text}:{_COMPARISONS[operator.text]}{number[1]}"), value.end
 
 
 def _pipe(place: Place) -> Found:
@@ -92,11 +74,31 @@ def _in_list(place: Place) -> Found:
     if place.part.text not in ("in", "IN") or not name or not _is_name(name) or not opening or opening.text != "(":
         return None
     values: list[str] = []
+    end = 0
     for part in place.parts[place.number + 2 :]:
         if part.text == ")":
             return Hint(name.at, "texts", f"{name.text}:({' OR '.join(values)})"), part.end
-        values += filter(None, part.text.split(","))
+        if part.at < end:
+            continue  # inside of quotes
+        inside = in_other_quotes(place, part.at)
+        if inside:
+            values.append(f'"{escaped(inside[0])}"')
+            end = inside[1]
+        else:
+            values += filter(None, part.text.split(","))
     return None
+
+
+def _either_value(place: Place) -> Found:
+    """`level:error OR warn`, `status:500 OR 502`."""
+    first, operator, second = place.part, place.beside(1), place.beside(2)
+    if first.kind != "VALUE" or not first.field or not operator or operator.text != "OR" or not second:
+        return None
+    are_levels = first.field == "level:" and first.value.lower() in LEVEL_OF and second.value.lower() in LEVEL_OF
+    are_numbers = bool(_NUMBER.fullmatch(first.value) and _NUMBER.fullmatch(second.value))
+    if second.kind != "WORD" or not (are_levels or are_numbers):
+        return None
+    return Hint(second.at, f"the text {second.text}", f"{first.field}({first.value} OR {second.text})"), second.end
 
 
 def _list_with_blanks(place: Place) -> Found:
@@ -110,25 +112,6 @@ def _list_with_blanks(place: Place) -> Found:
     return Hint(first.at, f"the value {first.value}", f"{first.field}({value} OR {second.text})"), second.end
 
 
-def _before_quotes(place: Place) -> Found:
-    """`service="nginx"`, `{service=~"ng.*"}`, `path:~"/api"`."""
-    part, quoted = place.part, place.beside(1)
-    match = _EQUALS.fullmatch(part.text)
-    if (
-        part.kind not in ("WORD", "VALUE")
-        or not match
-        or not quoted
-        or quoted.kind != "QUOTED"
-        or quoted.at != part.end
-    ):
-        return None
-    value = quoted.value
-    if "~" in match["operator"]:
-        value = "/" + value[1:-1].replace("\\\\", "\\").replace("/", "\\/") + "/"
-    excluded = "-" if match["operator"][0] == "!" else ""
-    return Hint(part.at, _read_as(part), f"{excluded}{match['name']}:{value}"), quoted.end
-
-
 def _expression(place: Place) -> Found:
     """`service=~nginx.*`, `path:~x`, `path:/api/.*/`."""
     part = place.part
@@ -137,12 +120,12 @@ def _expression(place: Place) -> Found:
         return None
     inside = (match["tilde"] or match["slashes"]).replace("\\/", "/").replace("/", "\\/")
     excluded = "-" if (match["operator"] or "")[:1] == "!" else ""
-    return Hint(part.at, _read_as(part), f"{excluded}{match['name']}:/{inside}/"), part.end
+    return Hint(part.at, read_as(part), f"{excluded}{match['name']}:/{inside}/"), part.end
 
 
 def _value_in_parentheses(separator: str) -> Rule:
     """`level:(error,warn)`."""
-    values = re.compile(rf"[\w.-]+(?:{re.escape(separator)}[\w.-]+)+")
+    values, sign = _listed(separator)
 
     def rule(place: Place) -> Found:
         part, before = place.part, place.beside(-1)
@@ -150,9 +133,15 @@ def _value_in_parentheses(separator: str) -> Rule:
             return None
         if before and before.kind == "COMPARISON":
             return None
-        return Hint(part.at, f"the value {part.value}", " OR ".join(part.value.split(separator))), part.end
+        return Hint(part.at, f"the value {part.value}", " OR ".join(sign.split(part.value))), part.end
 
     return rule
+
+
+def _listed(separator: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Expressions for values with this between them, and for itself."""
+    sign = _SEPARATORS[separator]
+    return re.compile(rf"[\w.-]+(?:{sign}[\w.-]+)+"), re.compile(sign)
 
 
 def _value_in_brackets(place: Place) -> Found:
@@ -166,12 +155,8 @@ def _value_in_brackets(place: Place) -> Found:
     return Hint(part.at, f"the value {part.value}", f"{part.field}{instead}"), part.end
 
 
-def _read_as(part: Part) -> str:
-    return f"the value {part.value}" if part.field else f"the text {part.text}"
-
-
 def _is_name(part: Part) -> bool:
-    return part.kind == "WORD" and bool(re.fullmatch(_NAME, part.text))
+    return part.kind == "WORD" and bool(re.fullmatch(NAME, part.text))
 
 
 def _written(kind: str, field: bool, pattern: str, read_as: str, instead: str) -> Rule:
@@ -191,13 +176,13 @@ def _written(kind: str, field: bool, pattern: str, read_as: str, instead: str) -
 
 def _one_of(separator: str) -> Rule:
     """`level:error,warn`."""
-    values = re.compile(rf"[\w.-]+(?:{re.escape(separator)}[\w.-]+)+")
+    values, sign = _listed(separator)
 
     def rule(place: Place) -> Found:
         part = place.part
         if part.kind != "VALUE" or not part.field or not values.fullmatch(part.value) or part.field == "message:":
             return None
-        either = " OR ".join(part.value.split(separator))
+        either = " OR ".join(sign.split(part.value))
         return Hint(part.at, f"the value {part.value}", f"{part.field}({either})"), part.end
 
     return rule
@@ -234,26 +219,30 @@ RULES: tuple[Rule, ...] = (
     between_brackets,
     between_numbers,
     field_that_is_none,
-    _other_quotes,
-    _before_quotes,
+    other_quotes,
+    equals_other_quotes,
+    before_quotes,
     _expression,
-    _star_in_quotes,
+    star_in_quotes,
     _colon_alone,
     _apart,
     _in_list,
+    _either_value,
     _pipe,
     _operator(("and", "And", "&&", "&"), "AND", needs_left=True),
     _operator(("or", "Or", "||", "|"), "OR", needs_left=True),
     _operator(("not", "Not", "!"), "NOT", needs_left=False),
     *(
-        _written("WORD", False, rf"(?P<name>{_NAME}):?{re.escape(sign)}(?P<number>{_NUMBER.pattern})", _TEXT, instead)
+        _written(
+            "WORD", False, rf"(?P<name>{NAME}):?{re.escape(sign)}(?P<number>{_NUMBER.pattern}){_UNIT}", _TEXT, instead
+        )
         for sign, meant in sorted(_COMPARISONS.items(), key=lambda item: -len(item[0]))
         for instead in (f"{{name}}:{meant}{{number}}",)
     ),
-    _written("WORD", False, rf"(?P<name>{_NAME})(?:!=|<>|≠)(?P<other>[^\s=]+)", _TEXT, "-{name}:{other}"),
-    _written("WORD", False, rf"(?P<name>{_NAME})==?(?P<other>[^\s=~]+)", _TEXT, "{name}:{other}"),
-    _written("WORD", False, rf"(?P<name>{_NAME})\uff1a(?P<other>[^\s\uff1a]+)", _TEXT, "{name}:{other}"),
-    _written("WORD", False, r"\uff08(?P<other>[^\s\uff08\uff09]+)\uff09", _TEXT, "({other})"),
+    _written("WORD", False, rf"(?P<name>{NAME})(?:!=|<>|≠)(?P<other>[^\s=]+)", _TEXT, "-{name}:{other}"),
+    _written("WORD", False, rf"(?P<name>{NAME})==?(?P<other>[^\s=~]+)", _TEXT, "{name}:{other}"),
+    _written("WORD", False, rf"(?P<name>{NAME})\uff1a(?P<other>[^\s\uff1a]+)", _TEXT, "{name}:{other}"),
+    in_wide_parentheses,
     _written("WORD", False, r"/(?P<inside>.+)/i", _TEXT, "message:/(?i){inside}/"),
     _written("WORD", False, r"\*:(?P<other>[^\s*]+)", _TEXT, "{other}"),
     _written("WORD", False, r"!(?P<other>[^\s!=]+)", _TEXT, "-{other}"),
@@ -263,6 +252,8 @@ RULES: tuple[Rule, ...] = (
     _written(
         "WORD", False, r"(?P<other>\^[\w ]+|\w+\$|[\w.]*[^\W\d]\.[*+]\??[^\W\d][\w.]*)", _TEXT, "message:/{other}/"
     ),
+    _written("WORD", False, r"\.\*(?P<other>[\w-]+)(?:\.\*)?", _TEXT, "*{other}*"),
+    _written("VALUE", True, r"\.\*(?P<other>[\w-]+)(?:\.\*)?", _VALUE, "{field}*{other}*"),
     _written("WORD", False, r"\*:\*", _TEXT, "*"),
     _written("WORD", False, r"(?P<name>\w[\w.-]*)\\:(?P<other>[^\s\\]+)", _TEXT, '"{name}:{other}"'),
     _written(
