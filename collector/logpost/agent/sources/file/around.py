@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from itertools import islice
@@ -15,6 +15,8 @@ MAX_DIRECTORIES = 256
 """Around all logs that were not found, and of so many of their own directories each; further ones are not looked in."""
 MAX_FILES = 10_000
 """In each of these directories."""
+FEW = 20
+"""Logs whose files all begin with their names: more are not looked through for each file."""
 
 
 def around(homes: Iterable[Path]) -> dict[Path, list[Path]]:
@@ -32,14 +34,19 @@ def around(homes: Iterable[Path]) -> dict[Path, list[Path]]:
 class Around:
     """What is there now of logs whose files have gone from where they were."""
 
-    def __init__(self, logs: Iterable[Path]) -> None:
+    def __init__(self, logs: Iterable[Path], inodes: Container[int]) -> None:
+        """`inodes`: of their files."""
+        self._inodes = inodes
         self._of_inode: dict[int, list[Path]] = {}
         self._made_of: dict[str, list[Path]] = {}
         self._packed_of: dict[str, list[Path]] = {}
-        wanted = {str(log) for log in logs}
-        names = {os.path.basename(log) for log in wanted}  # noqa: PTH119 - there may be thousands
-        for directory, homes in around(sorted({Path(log).parent for log in wanted})).items():
-            self._list(directory, homes, wanted, names)
+        self._logs = {str(log) for log in logs}
+        names = [Path(log) for log in self._logs]
+        self._names = {name.name for name in names}
+        stems = {name.stem for name in names}
+        self._openings = tuple(stems) if len(stems) <= FEW else ("",)
+        for directory, homes in around(sorted({name.parent for name in names})).items():
+            self._list(directory, homes)
 
     def copies(self, logs: Iterable[Path], inode: int) -> Iterator[Path]:
         """What this file may be called by now, and copies that rotation may have made of `logs`: likeliest first."""
@@ -51,16 +58,23 @@ class Around:
         """Compressed files that rotation may have made of `logs`."""
         return [path for log in logs for path in self._packed_of.get(str(log), ())]
 
-    def _list(self, directory: Path, homes: Sequence[Path], wanted: set[str], names: set[str]) -> None:
+    def _list(self, directory: Path, homes: Sequence[Path]) -> None:
         with suppress(OSError), os.scandir(directory) as entries:
             for entry in islice(entries, MAX_FILES):
-                path = Path(entry.path)
-                self._of_inode.setdefault(entry.inode(), []).append(path)
-                made_of = [name for name in (entry.name, *originals(entry.name)) if name in names]
-                of = self._packed_of if entry.name.endswith(COMPRESSED) else self._made_of
-                for log in (str(home / name) for home in homes for name in made_of):
-                    if log in wanted and (of is self._made_of or entry.name.endswith(READABLE)):
-                        of.setdefault(log, []).append(path)
+                if entry.inode() in self._inodes:
+                    self._of_inode.setdefault(entry.inode(), []).append(Path(entry.path))
+                if entry.name.startswith(self._openings):
+                    self._add(entry, homes)
+
+    def _add(self, entry: os.DirEntry[str], homes: Sequence[Path]) -> None:
+        is_packed = entry.name.endswith(COMPRESSED)
+        if is_packed and not entry.name.endswith(READABLE):
+            return
+        made_of = [name for name in (entry.name, *originals(entry.name)) if name in self._names]
+        found = self._packed_of if is_packed else self._made_of
+        for log in (str(home / name) for home in homes for name in made_of):
+            if log in self._logs:
+                found.setdefault(log, []).append(Path(entry.path))
 
 
 def _directories_in(directory: Path) -> list[Path]:

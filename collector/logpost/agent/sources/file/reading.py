@@ -181,6 +181,7 @@ class Reading:
         self._cut(self.readers.active)
         for _ in range(len(self._ready)):
             self.turn(now, now_ns)
+        self.find_strays(now, now_ns)
         for reader in self.readers.active:
             reader.stream.ship_drops(now_ns)
 
@@ -221,7 +222,8 @@ class Reading:
         strays, self._strays = self._strays, []
         if not strays:
             return
-        around = Around(name for reader in strays for name in _names(reader))
+        inodes = {reader.file_id.inode for reader in strays}
+        around = Around((name for reader in strays for name in _names(reader)), inodes)
         for reader in strays:
             names = _names(reader)
             if self._moves(reader, around.copies(names, reader.file_id.inode)):

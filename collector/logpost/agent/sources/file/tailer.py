@@ -148,7 +148,6 @@ class Tailer:
         self._meeting.meet(now, now_ns)
         for reader in self._readers.missing():
             self._reading.look(reader, now, now_ns)
-        self._reading.find_strays(now, now_ns)
         self._reading.save_met()
 
     def turn(self, now: float, now_ns: int) -> None:

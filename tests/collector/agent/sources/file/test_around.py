@@ -90,8 +90,8 @@ def test_names_are_those_that_rotation_makes_of_the_log(tmp_path: Path) -> None:
         path = tmp_path / "log" / "old" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
-    around = Around([log])
     inode = (tmp_path / "log" / "old" / "other.log.1").stat().st_ino
+    around = Around([log], {inode})
     assert next(around.copies([log], inode)).name == "other.log.1"
     assert {path.name for path in around.copies([log], 0)} == {"app.log.1", "app-2026-11-28.log"}
     assert [path.name for path in around.packed_copies([log])] == ["app.log.2.gz"]
