@@ -41,18 +41,24 @@ def _tree(names: Iterable[str]) -> str:
 
 
 _NAMES = _tree(name for name in (*_MINUTES, *_AMBIGUOUS) if name not in (*_WORDS, "UTC", "GMT"))
+_CLEAR = _tree(name for name in _MINUTES if name not in (*_WORDS, "UTC", "GMT"))
+"""In brackets others are rather the name of a thread."""
 NAMED = rf"(?:UTC|GMT|{_NAMES})\b"
 """A name that is seldom anything but a zone."""
-_REGION = r"(?:Africa|America|Antarctica|Asia|Atlantic|Australia|Europe|Indian|Pacific)(?:/[A-Z][\w-]{1,40}){1,2}"
+_AREAS = (
+    "Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Brazil|Canada|Chile|Etc|Europe|Indian|Mexico|Pacific|US"
+)
+_REGION = rf"(?:{_AREAS})(?:/[A-Z][\w+-]{{1,40}}){{1,2}}"
 _ZONE = (
     r"[Zz]|[+\-\u2212]\d\d(?::?\d\d)?(?!\d)|[+\-\u2212]\d(?![\d.:])"
-    r"| ?(?:UTC|GMT)(?:[+\-\u2212]\d{1,2}(?::?\d\d)?(?![\d.]))?\b"
+    r"| ?(?:UTC|GMT|utc|gmt)(?:[+\-\u2212]\d{1,2}(?::?\d\d)?(?![\d.]))?\b"
     r"| [+\-\u2212]\d\d:?\d\d(?!\d)"
     r"| [+\-\u2212](?:0\d|1[0-4])(?=[\s\]:]|$)"
     r"| Z(?=[\s\]:,]|$)"
     rf"| ?(?:{_NAMES})\b(?![/-])"
     rf"| (?:{'|'.join(_WORDS)})(?=\]|:| ?\[|$)"
     rf"| {_REGION}| ?\[{_REGION}\]"
+    rf"| ?\[(?:UTC|GMT|{_CLEAR})\]| ?\((?:UTC|GMT|{_CLEAR})\)"
 )
 ZONE = rf" ?(?:(?:[AP]M|[ap]m)\b|[AaPp]\. ?[Mm]\.)(?:{_ZONE})?|{_ZONE}"
 """What names a zone behind a time, and the half of the day before it: no group, and it may begin with a blank."""
@@ -63,7 +69,8 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?([+\-\u2212])(\d{1,2})(?::?(\d\d))?", re.ASCI
 def half_and_zone(text: str) -> tuple[str, str]:
     """A `ZONE` taken apart: `AM`, `PM` or nothing, and what names the zone."""
     half = _HALF.match(text)
-    return (f"{half[1].upper()}M", text[half.end() :].lstrip()) if half else ("", text.lstrip())
+    zone = (text[half.end() :] if half else text).strip(" []()")
+    return f"{half[1].upper()}M" if half else "", zone.upper() if zone[:3] in ("utc", "gmt") else zone
 
 
 def zone_of(text: str, local: datetime.datetime) -> datetime.tzinfo | None:
@@ -83,7 +90,7 @@ def zone_of(text: str, local: datetime.datetime) -> datetime.tzinfo | None:
     minutes = _MINUTES.get(text)
     if minutes is not None:
         return datetime.timezone(datetime.timedelta(minutes=minutes))
-    return _region(text.strip("[]")) if "/" in text else None
+    return _region(text) if "/" in text else None
 
 
 @lru_cache(maxsize=64)
