@@ -119,7 +119,7 @@ class JournalSource:
 
     def turn(self, now: float, now_ns: int) -> None:
         """Ship what was read, a bounded number of entries; start journalctl when it is due."""
-        if now >= self.due:
+        if self._thread is None and now >= self.due:
             self._start()
         for _ in range(TURN_ENTRIES):
             try:

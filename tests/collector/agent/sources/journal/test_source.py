@@ -310,6 +310,13 @@ def test_a_journal_that_cannot_be_opened_at_first_is_said_once_and_read_when_it_
     assert set(journald.calls()) == {"--since=-1h"}
 
 
+def test_one_journalctl_runs_at_a_time(journald: Journald, reading: Start) -> None:
+    journald.write(1)
+    journal = reading()
+    journal.count(1, now=math.inf)
+    assert [thread.name for thread in threading.enumerate()].count("journal") == 1
+
+
 def test_a_cursor_of_another_journal_begins_a_new_stream(journald: Journald, reading: Start) -> None:
     journald.write(1)
     (journald.directory / "refuse").write_text("Failed to seek to cursor: Invalid argument")
