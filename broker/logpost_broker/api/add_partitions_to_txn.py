@@ -86,7 +86,7 @@ async def _add(node: Node, transaction: AddPartitionsToTxnTransaction, version: 
     service = node.transactions
     try:
         if transaction.verify_only:
-            missing = service.missing(add)
+            missing = service.core.missing(add)
             codes = dict.fromkeys(places, ErrorCode.none) | dict.fromkeys(missing, ErrorCode.transaction_abortable)
             return await _result(node, transaction, codes)
         await service.add(add)

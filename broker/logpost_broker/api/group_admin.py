@@ -119,7 +119,7 @@ def _not_found(group_id: str, version: int, operations: i32, message: str) -> De
 async def list_groups(node: Node, request: ListGroupsRequest, context: RequestContext) -> ListGroupsResponse:
     states = {state.lower() for state in request.states_filter}
     types = {group_type.lower() for group_type in request.types_filter}
-    listed = [*node.groups.core.listed(), *node.shares.listed()]
+    listed = [*node.groups.core.table.listed(), *node.shares.listed()]
     return ListGroupsResponse(
         throttle_time=NO_THROTTLE,
         error_code=ErrorCode.none,
@@ -155,9 +155,8 @@ async def delete_groups(node: Node, request: DeleteGroupsRequest, context: Reque
 
 
 def _deletion(node: Node, group_id: str) -> Awaitable[ErrorCode]:
-    shares = node.shares
-    if shares.describe(group_id) is not None:
-        return _share_deletion(shares, group_id)
+    if group_id in node.groups.core.shares:
+        return _share_deletion(node.shares, group_id)
     return _group_deletion(node.groups.ask(node.groups.core.delete_group, group_id, DeleteReply))
 
 

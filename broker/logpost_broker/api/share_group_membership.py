@@ -77,7 +77,7 @@ async def share_group_describe(
 
 
 async def _described(node: Node, group_id: GroupId, operations: i32) -> DescribedGroup:
-    group = node.shares.describe(group_id)
+    group = node.groups.core.shares.describe(group_id)
     if group is None:
         return DescribedGroup(
             error_code=ErrorCode.group_id_not_found if group_id else ErrorCode.invalid_group_id,

@@ -72,7 +72,7 @@ async def _described(
     node: Node, asked: DescribeShareGroupOffsetsRequestGroup
 ) -> DescribeShareGroupOffsetsResponseGroup:
     service = node.shares
-    if service.describe(asked.group_id) is None:
+    if asked.group_id not in node.groups.core.shares:
         return _refused(asked.group_id, ApiError(ErrorCode.group_id_not_found, f"Group {asked.group_id} not found."))
     partitions: dict[str, list[int]] = {}
     if asked.topics is None:
@@ -144,7 +144,7 @@ async def alter_share_group_offsets(
     try:
         if any(node.partitions.topics.by_name(topic.topic_name) for topic in request.topics):
             await service.create_group(request.group_id)
-        if service.describe(request.group_id) is not None:
+        if request.group_id in node.groups.core.shares:
             service.require_empty(request.group_id)
         responses = tuple(
             [await _altered_topic(node, request.group_id, topic) async for topic in node.turns.each(request.topics)]

@@ -47,7 +47,7 @@ async def list_transactions(
         producer_ids=request.producer_id_filters,
         min_duration_ms=request.duration_filter,
     )
-    found = node.transactions.listed(wanted)
+    found = node.transactions.core.listed(wanted, node.partitions.now_ms())
     if request.transactional_id_pattern:
         found = [each async for each in node.turns.each(found) if pattern.matches(each.transactional_id)]
     unknown = tuple(name for name in request.state_filters if name not in STATES)
@@ -74,12 +74,12 @@ def _listed(transaction: TransactionStored) -> Listed:
 async def describe_transactions(
     node: Node, request: DescribeTransactionsRequest, context: RequestContext
 ) -> DescribeTransactionsResponse:
-    service = node.transactions
+    core = node.transactions.core
     return DescribeTransactionsResponse(
         throttle_time=NO_THROTTLE,
         transaction_states=tuple(
             [
-                _described(transactional_id, service.describe(transactional_id))
+                _described(transactional_id, core.describe(transactional_id))
                 async for transactional_id in node.turns.each(dict.fromkeys(request.transactional_ids))
             ]
         ),

@@ -24,7 +24,7 @@ from logpost_broker.groups.consumer.events import ConsumerGroupEvent
 from logpost_broker.groups.consumer.messages import JOIN_EPOCH, MemberHeartbeat, MemberHeartbeatReply
 from logpost_broker.groups.consumer.timer_keys import ConsumerTimer
 from logpost_broker.groups.group_table import GroupTable
-from logpost_broker.groups.kinds import GroupKind, GroupKinds, ListedGroup
+from logpost_broker.groups.kinds import GroupKind, GroupKinds
 from logpost_broker.groups.offset_requests import OffsetRequests
 from logpost_broker.groups.offsets.committed import (
     Offsets,
@@ -60,21 +60,16 @@ class GroupCoordinator:
         self.streams = streams
         self.shares = shares
         self._offsets = Offsets()
-        self._groups = GroupTable(self.classic, consumers, streams, self._offsets)
+        self.table = GroupTable(self.classic, consumers, streams, self._offsets)
         self.kinds = GroupKinds()
         self.kinds.register(GroupKind.CONSUMER, self.consumers.__contains__)
         self.kinds.register(GroupKind.STREAMS, self.streams.__contains__)
         self.kinds.register(GroupKind.SHARE, self.shares.__contains__)
-        self.kinds.register(GroupKind.CLASSIC, self._groups.is_classic)
-        self.offsets = OffsetRequests(limits, self._groups, self.kinds, self._offsets, is_full)
-
-    @property
-    def said_bytes(self) -> int:
-        """What the members of classic groups say of themselves."""
-        return self.classic.said_bytes
+        self.kinds.register(GroupKind.CLASSIC, self.table.is_classic)
+        self.offsets = OffsetRequests(limits, self.table, self.kinds, self._offsets, is_full)
 
     def _is_full(self) -> bool:
-        return self._is_journal_full() or self.said_bytes > self.limits.max_bytes
+        return self._is_journal_full() or self.classic.said_bytes > self.limits.max_bytes
 
     def _require_room(self, group_id: str, member_id: str, instance_id: str | None = None) -> None:
         """For a member that joins. Raises ApiError GROUP_MAX_SIZE_REACHED."""
@@ -96,7 +91,7 @@ class GroupCoordinator:
         try:
             check_join(request, self.limits)
             self._require_room(request.group_id, request.member_id, request.instance_id)
-            if self._groups.has_consumers(request.group_id):
+            if self.table.has_consumers(request.group_id):
                 return self.consumers.classic_join(request, waiter, draft)
             self._make_room(request.group_id, draft)
         except ApiError as error:
@@ -122,7 +117,7 @@ class GroupCoordinator:
             return draft.outcome()
         draft.events.append(GroupDeleted(group_id=request.group_id))
         group = self.classic.get(request.group_id)
-        if group is None or self._groups.is_empty(request.group_id):
+        if group is None or self.table.is_empty(request.group_id):
             return self.consumers.heartbeat(request, waiter, draft)
         return self._upgrade(group, request, waiter, draft)
 
@@ -150,7 +145,7 @@ class GroupCoordinator:
             return draft.outcome()
         kind = self.kinds.of(request.group_id)
         is_room = (
-            kind is GroupKind.CLASSIC and request.member_epoch == JOIN_EPOCH and self._groups.is_empty(request.group_id)
+            kind is GroupKind.CLASSIC and request.member_epoch == JOIN_EPOCH and self.table.is_empty(request.group_id)
         )
         if kind not in (GroupKind.STREAMS, None) and not is_room:
             message = f"Group {request.group_id} is not a streams group."
@@ -187,13 +182,13 @@ class GroupCoordinator:
 
     def sync(self, request: Sync, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a SyncReply, maybe by a later outcome."""
-        has_consumers = self._groups.has_consumers(request.group_id)
+        has_consumers = self.table.has_consumers(request.group_id)
         sync = self.consumers.classic_sync if has_consumers else self.classic.sync
         return sync(request, waiter, Draft(now_ms))
 
     def heartbeat(self, request: Heartbeat, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a HeartbeatReply."""
-        has_consumers = self._groups.has_consumers(request.group_id)
+        has_consumers = self.table.has_consumers(request.group_id)
         heartbeat = self.consumers.classic_heartbeat if has_consumers else self.classic.heartbeat
         return heartbeat(request, waiter, Draft(now_ms))
 
@@ -204,7 +199,7 @@ class GroupCoordinator:
         if not group_id:
             draft.reply(waiter, LeaveReply(code=ErrorCode.invalid_group_id))
             return draft.outcome()
-        leave = self.consumers.classic_leave if self._groups.has_consumers(group_id) else self.classic.leave
+        leave = self.consumers.classic_leave if self.table.has_consumers(group_id) else self.classic.leave
         return leave(group_id, members, waiter, draft)
 
     def expire(self, key: Hashable, now_ms: int) -> Outcome:
@@ -222,41 +217,29 @@ class GroupCoordinator:
         """A group of a newer protocol without members becomes a classic one. Raises ApiError
         INCONSISTENT_GROUP_PROTOCOL."""
         kind = self.kinds.of(group_id)
-        if kind in (GroupKind.CONSUMER, GroupKind.STREAMS) and self._groups.is_empty(group_id):
-            draft.events.extend(self._groups.of(group_id).deletions_of(group_id))
+        if kind in (GroupKind.CONSUMER, GroupKind.STREAMS) and self.table.is_empty(group_id):
+            draft.events.extend(self.table.of(group_id).deletions_of(group_id))
         elif kind is not GroupKind.CLASSIC and kind is not None:
             raise ApiError(ErrorCode.inconsistent_group_protocol)
 
     # Administration
 
-    def group_ids(self) -> list[str]:
-        """Sorted; groups that only ever committed offsets are groups too."""
-        return self._groups.ids()
-
-    def listed(self) -> list[ListedGroup]:
-        """Sorted by id."""
-        return self._groups.listed()
-
     def describe(self, group_id: str) -> DescribedGroup | None:
         """None where there is no such classic group."""
-        return self.classic.describe(group_id) if self._groups.is_classic(group_id) else None
+        return self.classic.describe(group_id) if self.table.is_classic(group_id) else None
 
     def delete_group(self, group_id: str, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a DeleteReply: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP or none."""
         draft = Draft(now_ms)
-        if not self._groups.is_known(group_id):
+        if not self.table.is_known(group_id):
             draft.reply(waiter, DeleteReply(code=ErrorCode.group_id_not_found))
-        elif not self._groups.is_empty(group_id):
+        elif not self.table.is_empty(group_id):
             draft.reply(waiter, DeleteReply(code=ErrorCode.non_empty_group))
         else:
             draft.events.extend(self._offsets.deletions_of(group_id))
-            draft.events.extend(self._groups.of(group_id).deletions_of(group_id))
+            draft.events.extend(self.table.of(group_id).deletions_of(group_id))
             draft.reply(waiter, DeleteReply())
         return draft.outcome()
-
-    def delete_share_group(self, group_id: str, waiter: Waiter, now_ms: int) -> Outcome:
-        """Answered with a Reply."""
-        return self.shares.delete(group_id, waiter, Draft(now_ms))
 
     def check_consumer(self, group_id: str, member_id: str, epoch: int) -> None:
         """Whether a member of a consumer or streams group may read offsets. Raises ApiError: UNKNOWN_MEMBER_ID,

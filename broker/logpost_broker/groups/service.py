@@ -72,7 +72,7 @@ class GroupService:
         """Called with the group and the member of a session that has run down."""
         self._journal = Journal(partitions, GroupJournalFormat(), self.core.snapshot, snapshot_bytes)
         partitions.metrics.watch_state("groups", lambda: self._journal.state_bytes)
-        partitions.metrics.watch_state("members", lambda: self.core.said_bytes)
+        partitions.metrics.watch_state("members", lambda: self.core.classic.said_bytes)
         self._timers = Timers(self._expire)
         partitions.when_deleted.append(lambda _: self._forget_deleted_topics())
         self._next_expiry: asyncio.TimerHandle | None = None
@@ -217,7 +217,7 @@ class GroupService:
 
     def _expire_offsets(self) -> None:
         now_ms = self._partitions.now_ms()
-        for group_id in self.core.group_ids():
+        for group_id in self.core.table.ids():
             self._carry_out(self.core.offsets.expire(group_id, now_ms), now_ms)
         self._await_expiry()
 

@@ -15,7 +15,7 @@ from logpost_broker.groups.kinds import GroupKind, ListedGroup
 from logpost_broker.groups.offsets.messages import DeleteReply
 from logpost_broker.groups.service import GroupService
 from logpost_broker.groups.share.delivery import ShareDelivery
-from logpost_broker.groups.share.group import ShareGroup, ShareGroupState
+from logpost_broker.groups.share.group import ShareGroupState
 from logpost_broker.groups.share.sessions import ShareSession, ShareSessions
 from logpost_broker.metadata.topics import Topic
 from logpost_broker.partitions.partitions import Partitions
@@ -34,7 +34,7 @@ class ShareGroupService:
         """Of a group, as they are configured now."""
         limits = self._groups.default_share_limits
         self.delivery = ShareDelivery(
-            partitions, self.limits, lambda group: self.describe(group) is not None, snapshot_bytes
+            partitions, self.limits, lambda group: group in groups.core.shares, snapshot_bytes
         )
         partitions.when_deleted.append(self._topics_deleted)
         self.sessions = ShareSessions(limits.max_share_sessions, limits.session_timeout_ms)
@@ -82,10 +82,6 @@ class ShareGroupService:
             for group in sorted(self._groups.core.shares.groups(), key=lambda group: group.group_id)
         ]
 
-    def describe(self, group_id: str) -> ShareGroup | None:
-        """None where there is no such group."""
-        return self._groups.core.shares.describe(group_id)
-
     async def create_group(self, group_id: str) -> None:
         """Durably, where there is none of this id. Raises ApiError: INVALID_GROUP_ID, GROUP_ID_NOT_FOUND where it is a
         group of another kind, COORDINATOR_NOT_AVAILABLE."""
@@ -100,7 +96,7 @@ class ShareGroupService:
         COORDINATOR_NOT_AVAILABLE."""
         self.require_empty(group_id)
         self.delivery.forget(self.delivery.states.places(group_id))
-        deletion = self._groups.ask(self._groups.core.delete_share_group, group_id, DeleteReply)
+        deletion = self._groups.ask(self._groups.core.shares.delete, group_id, DeleteReply)
         await self.delivery.settled()
         code = (await deletion).code
         if code is not ErrorCode.none:
@@ -108,7 +104,7 @@ class ShareGroupService:
 
     def require_empty(self, group_id: str) -> None:
         """Raises ApiError: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP."""
-        group = self.describe(group_id)
+        group = self._groups.core.shares.describe(group_id)
         if group is None:
             raise ApiError(ErrorCode.group_id_not_found, f"group {group_id} is not found")
         if group.state is not ShareGroupState.EMPTY:

@@ -19,10 +19,9 @@ from logpost_broker.groups.service import GroupService
 from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.partitions.partitions import Partitions
 from logpost_broker.transactions.coordinator import TransactionCoordinator
-from logpost_broker.transactions.events import Event, TopicPartition, TransactionStored
+from logpost_broker.transactions.events import Event, TransactionStored
 from logpost_broker.transactions.journal import TransactionJournalFormat
 from logpost_broker.transactions.limits import TransactionLimits
-from logpost_broker.transactions.listing import ListFilter
 from logpost_broker.transactions.markers import Markers
 from logpost_broker.transactions.messages import Add, End, Init, Outcome
 from logpost_broker.transactions.verification import Verification
@@ -42,8 +41,9 @@ class TransactionService:
         snapshot_bytes: int = SNAPSHOT_BYTES,
     ) -> None:
         self._partitions = partitions
-        self._core = TransactionCoordinator(limits or TransactionLimits(), partitions.producer_ids.take)
-        self._journal = Journal(partitions, TransactionJournalFormat(), self._core.snapshot, snapshot_bytes)
+        self.core = TransactionCoordinator(limits or TransactionLimits(), partitions.producer_ids.take)
+        """Whose state others read; calls of this service change it."""
+        self._journal = Journal(partitions, TransactionJournalFormat(), self.core.snapshot, snapshot_bytes)
         partitions.metrics.watch_state("transactions", lambda: self._journal.state_bytes)
         self.markers = Markers(partitions, groups)
         self._completing: dict[str, asyncio.Task[None]] = {}
@@ -53,9 +53,9 @@ class TransactionService:
     async def start(self) -> None:
         """Replay the journal, and complete what was decided before a crash."""
         for event in self._journal.replay():
-            self._core.apply(event)
+            self.core.apply(event)
         await self._adopt_open_transactions()
-        await self._complete_all(self._core.prepared())
+        await self._complete_all(self.core.prepared())
         self._scanning = asyncio.create_task(self._scan_forever())
 
     async def _adopt_open_transactions(self) -> None:
@@ -68,7 +68,7 @@ class TransactionService:
             for open_ in log.open_transactions:
                 producer = ProducerIdentity(open_.producer_id, open_.epoch)
                 try:
-                    outcome = self._core.adopt(producer, place, self._partitions.now_ms())
+                    outcome = self.core.adopt(producer, place, self._partitions.now_ms())
                     if outcome is not None:
                         self._record(outcome)
                         continue
@@ -89,23 +89,19 @@ class TransactionService:
     async def init(self, request: Init) -> ProducerIdentity:
         """Raises ApiError: what TransactionCoordinator.init raises, COORDINATOR_NOT_AVAILABLE also for a new id where
         the journal is full."""
-        if self._journal.is_full and self._core.describe(request.transactional_id) is None:
+        if self._journal.is_full and self.core.describe(request.transactional_id) is None:
             raise ApiError(ErrorCode.coordinator_not_available, "transactions hold as much as they may")
-        outcome = await self._decide(lambda now_ms: self._core.init(request, now_ms))
+        outcome = await self._decide(lambda now_ms: self.core.init(request, now_ms))
         if outcome.code is not ErrorCode.none:
             await self._complete_all(outcome.events)
-            outcome = await self._decide(lambda now_ms: self._core.init(request, now_ms))
+            outcome = await self._decide(lambda now_ms: self.core.init(request, now_ms))
         if outcome.producer is None:
             raise ApiError(outcome.code, "the transaction of an earlier producer is being aborted")
         return outcome.producer
 
     async def add(self, request: Add) -> None:
         """Raises ApiError: what TransactionCoordinator.add raises, COORDINATOR_NOT_AVAILABLE."""
-        await self._decide(lambda now_ms: self._core.add(request, now_ms))
-
-    def missing(self, request: Add) -> frozenset[TopicPartition]:
-        """Which of the partitions are not in an ongoing transaction of this producer. Raises what `add` raises."""
-        return self._core.missing(request)
+        await self._decide(lambda now_ms: self.core.add(request, now_ms))
 
     def verify(self, request: Add, verification: Verification) -> None:
         """Before something is written in a transaction. What this adds need not be durable before that is written:
@@ -113,8 +109,8 @@ class TransactionService:
         in the partition's own log. Raises ApiError, in the codes of `verification`."""
         try:
             if verification is Verification.ADDS:
-                self._record(self._core.add(request, self._partitions.now_ms()))
-            elif self._core.missing(request):
+                self._record(self.core.add(request, self._partitions.now_ms()))
+            elif self.core.missing(request):
                 raise ApiError(verification.code_where_missing, "the partition was not added to the transaction")
         except ApiError as error:
             raise ApiError(verification.translated(error.code), error.message) from error
@@ -122,16 +118,10 @@ class TransactionService:
     async def end(self, request: End) -> ProducerIdentity:
         """Who the client is from now on. Its markers are written by then, unless a log cannot be written just now.
         Raises ApiError: what TransactionCoordinator.end raises, COORDINATOR_NOT_AVAILABLE."""
-        outcome = await self._decide(lambda now_ms: self._core.end(request, now_ms))
+        outcome = await self._decide(lambda now_ms: self.core.end(request, now_ms))
         await self._complete_all(outcome.events)
         assert outcome.producer is not None
         return outcome.producer
-
-    def describe(self, transactional_id: str) -> TransactionStored | None:
-        return self._core.describe(transactional_id)
-
-    def listed(self, wanted: ListFilter) -> list[TransactionStored]:
-        return self._core.listed(wanted, self._partitions.now_ms())
 
     async def _decide(self, decide: Callable[[int], Outcome]) -> Outcome:
         """Decide and journal now; return when that is durable."""
@@ -150,7 +140,7 @@ class TransactionService:
             logger.error("cannot journal a change of transactional id %s: %s", _id_of(outcome.events), error)
             raise ApiError(ErrorCode.coordinator_not_available, "the transaction's state cannot be written") from error
         for event in outcome.events:
-            self._core.apply(event)
+            self.core.apply(event)
         self._journal.snapshot_if_due()
 
     async def _settled(self) -> None:
@@ -173,7 +163,7 @@ class TransactionService:
         transactional_id = transaction.transactional_id
         task = self._completing.get(transactional_id)
         if task is None:
-            if self._core.describe(transactional_id) != transaction:
+            if self.core.describe(transactional_id) != transaction:
                 return  # It was completed since it was decided.
             task = self._completing[transactional_id] = asyncio.create_task(self._complete(transaction))
             task.add_done_callback(lambda _: self._completing.pop(transactional_id))
@@ -184,7 +174,7 @@ class TransactionService:
         try:
             await self.markers.write_all(transaction)
             # Durable too before the client goes on: a marker that is written again must not end what comes next.
-            await self._decide(lambda now_ms: self._core.complete(transactional_id, now_ms))
+            await self._decide(lambda now_ms: self.core.complete(transactional_id, now_ms))
         except ApiError as error:
             logger.error("the transaction of %s cannot be completed now: %s", transactional_id, error)
 
@@ -202,9 +192,9 @@ class TransactionService:
 
     async def scan(self) -> None:
         """Abort what has timed out, and complete what is decided. Raises ApiError COORDINATOR_NOT_AVAILABLE."""
-        await self._decide(self._core.scan)
+        await self._decide(self.core.scan)
         # What is decided from here on may not be durable when the journal has settled: the next scan takes it up.
-        prepared = self._core.prepared()
+        prepared = self.core.prepared()
         await self._settled()
         await self._complete_all(prepared)
 

@@ -65,6 +65,6 @@ def markers(node: Node, partition: int) -> list[bool]:
 
 
 def state(service: TransactionService) -> TransactionState:
-    found = service.describe(ID)
+    found = service.core.describe(ID)
     assert found is not None
     return found.state

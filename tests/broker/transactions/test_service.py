@@ -180,7 +180,7 @@ async def end_beside_the_scan(directory: Path, monkeypatch: pytest.MonkeyPatch) 
     async with running(directory) as (node, service):
         node.partitions.create_topic("logs", 2)
         end = End(transactional_id=ID, producer=await begin(node, service), commit=True)
-        outcome = service._core.end(end, node.partitions.now_ms())
+        outcome = service.core.end(end, node.partitions.now_ms())
         service._record(outcome)
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         with monkeypatch.context() as slow:

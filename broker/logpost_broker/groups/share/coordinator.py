@@ -58,8 +58,9 @@ class ShareGroups(ModernGroups[ShareGroup, ShareGroupEvent, ShareLimits]):
         draft.reply(waiter, Reply())
         return draft.outcome()
 
-    def delete(self, group_id: str, waiter: Waiter, draft: Draft) -> Outcome:
+    def delete(self, group_id: str, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a DeleteReply: NON_EMPTY_GROUP or none, also for a group that nobody knows."""
+        draft = Draft(now_ms)
         group = self._groups.get(group_id)
         if group is not None and group.members:
             draft.reply(waiter, DeleteReply(code=ErrorCode.non_empty_group))

@@ -84,7 +84,7 @@ def test_an_empty_group_is_deleted_with_its_offsets(crash: bool) -> None:
     assert delete(h) is ErrorCode.none
     if crash:
         h.crash_and_replay()
-    assert (h.core.group_ids(), h.committed()) == ([], None)
+    assert (h.core.table.ids(), h.committed()) == ([], None)
     assert delete(h) is ErrorCode.group_id_not_found
 
 

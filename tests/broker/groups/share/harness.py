@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 
-from logpost_broker.coordinator.outcome import Draft
 from logpost_broker.groups.coordinator import GroupCoordinator
 from logpost_broker.groups.offsets.messages import DeleteReply
 from logpost_broker.groups.share.group import ShareGroup
@@ -64,7 +63,7 @@ class ShareHarness(CoreHarness):
         return self.beat(member_id, LEAVE_EPOCH)
 
     def delete(self) -> DeleteReply:
-        outcome = self.core.shares.delete(GROUP, "waiter", Draft(self.now_ms))
+        outcome = self.core.shares.delete(GROUP, "waiter", self.now_ms)
         self.carry_out(outcome)
         [(_, reply)] = outcome.replies
         assert isinstance(reply, DeleteReply)
