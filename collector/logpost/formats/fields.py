@@ -20,13 +20,17 @@ from logpost.formats.levels import LEVEL_OF, SYSLOG
 from logpost.formats.otlp import log_record
 from logpost.formats.parsed import Parsed
 from logpost.formats.times import SECOND_NS, Times, epoch_text, epoch_time, iso_time, named_month_time
-from logpost.record import LEVELS
+from logpost.record import LEVELS, parse_ts
 
 _BUNYAN = dict(zip(range(10, 70, 10), LEVELS, strict=True))
 _STEP = re.compile(r"(?<=[A-Z])[+-]\d{1,2}$")
 """Of Go's slog: `INFO+2` is between info and warn."""
 _OWN_LEVEL = re.compile(r"[^\W\d_][\w.-]{0,31}")
 """A level of the program's own: `SUCCESS`, `Sev1`."""
+_ZONE_NAME = re.compile(r"(Z|[+-]\d\d:?\d\d)(?:\[!?[\w/+=.-]{1,64}\]){1,2}$", re.ASCII)
+"""What RFC 9557 and Java write behind an offset: `+01:00[Europe/Paris]`."""
+_BASIC_TIME = re.compile(r"\d{8}T\d{6}(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)", re.ASCII)
+"""ISO 8601 without signs between the digits."""
 _MAX_SECONDS = 10**11
 _NO_LEVEL = ("DEFAULT", "NOTSET", "UNSPECIFIED")
 """Names that Google Cloud, Python and OpenTelemetry have for no level."""
@@ -39,11 +43,12 @@ _MONGODB = {"F": "fatal", "E": "error", "W": "warn", "I": "info", "D": "debug"}
 def read_time(value: object, times: Times, now_ns: int) -> int | None:
     """Unix nanoseconds of a time as JSON has it; None for what is none."""
     if isinstance(value, str):
+        value = _ZONE_NAME.sub(r"\1", value.strip())
         for read in (iso_time, named_month_time):
             ns = read(value, times, now_ns)
             if ns is not None:
                 return ns
-        return epoch_text(value)
+        return _basic_time(value) if _BASIC_TIME.fullmatch(value) else epoch_text(value)
     if isinstance(value, dict):
         return _time_of_parts(value, times, now_ns)
     if isinstance(value, msgspec.Raw):  # a number with all its digits
@@ -52,6 +57,13 @@ def read_time(value: object, times: Times, now_ns: int) -> int | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return epoch_time(value)
     return None
+
+
+def _basic_time(text: str) -> int | None:
+    try:
+        return parse_ts(text)
+    except ValueError:
+        return None
 
 
 def _time_of_parts(parts: Document, times: Times, now_ns: int) -> int | None:
@@ -74,6 +86,8 @@ def read_level(value: object, times: Times, now_ns: int) -> str | None:
         value = without_colours(value).strip().strip("[]<> ")
         level = LEVEL_OF.get(value.lower()) or LEVEL_OF.get(_STEP.sub("", value).lower())
         return level if level or not value.isdecimal() or len(value) > 2 else _level_of_number(int(value))
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return _level_of_number(value)
     return None
@@ -126,17 +140,19 @@ _KEYS: tuple[tuple[str, str, Reader], ...] = (
     (
         "message",
         "message msg @m @message short_message log event body body.stringValue RenderedMessage @mt MessageTemplate"
-        " logMessage textPayload jsonPayload.message record.message text",
+        " logMessage textPayload jsonPayload.message record.message text"
+        " fields.message",
         _message,
     ),
     ("trace_id", "trace_id traceId trace.id traceid traceID @tr dd.trace_id otelTraceID", _text),
     ("span_id", "span_id spanId span.id spanid spanID @sp dd.span_id otelSpanID", _text),
     (
         "service",
-        "service service.name service_name serviceName otelServiceName SYSLOG_IDENTIFIER programname appname program",
+        "service service.name service_name serviceName otelServiceName dd.service SYSLOG_IDENTIFIER programname appname"
+        " program",
         _text,
     ),
-    ("host", "host host.name hostname hostName host_name _HOSTNAME", _text),
+    ("host", "host host.name host.hostname hostname hostName host_name _HOSTNAME", _text),
 )
 _Role = tuple[int, str, Reader, tuple[str, ...]]
 """Rank among all names, attribute of Parsed, what reads the value, where it is: a key, and keys of inner objects."""

@@ -74,12 +74,32 @@ def test_every_common_schema_is_read(document: dict[str, object]) -> None:
         {"trace": {"id": "aa"}, "span": {"id": "bb"}, "service": {"name": "shop"}, "host": {"name": "web-1"}},
         {"otelTraceID": "aa", "otelSpanID": "bb", "otelServiceName": "shop", "hostName": "web-1"},
         {"dd": {"trace_id": "aa", "span_id": "bb"}, "SYSLOG_IDENTIFIER": "shop", "_HOSTNAME": "web-1"},
+        {"dd.trace_id": "aa", "dd.span_id": "bb", "dd.service": "shop", "host": {"hostname": "web-1"}},
     ],
 )
 def test_trace_service_and_host_are_fields(document: dict[str, object]) -> None:
     parsed = read(json.dumps({"msg": "hi", "status": 502} | document))
     assert (parsed.trace_id, parsed.span_id, parsed.service, parsed.host) == ("aa", "bb", "shop", "web-1")
     assert parsed.attrs == {"status": 502}
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2026-11-22T11:51:07.123+01:00[Europe/Paris]",
+        "2026-11-22T10:51:07.123Z[UTC]",
+        "2026-11-22T11:51:07.123[Europe/Paris]",
+        "2026-11-22T10:51:07.123Z[Etc/UTC][u-ca=gregory]",
+        " 2026-11-22 10:51:07.123 ",
+        "20261122T105107.123Z",
+        "20261122T162107,123+0530",
+    ],
+)
+def test_a_time_as_others_write_it(time: str) -> None:
+    line = json.dumps({"timestamp": time, "level": 50.0, "fields": {"message": "hi", "n": 1}})
+    parsed = read(line)
+    assert (time_of(line), parsed.level, parsed.message) == ("2026-11-22T10:51:07.123Z", "error", "hi")
+    assert parsed.attrs == {"fields": {"n": 1}}
 
 
 def test_a_document_without_a_message_keeps_its_text() -> None:
