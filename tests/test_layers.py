@@ -71,7 +71,7 @@ logpost_broker
   node               byte_budget coordinator fetch_sessions groups log
                      metadata partitions transactions turns upkeep          | chance
   transactions       coordinator errors groups groups.offsets log
-                     partitions                                             | loop
+                     partitions steps                                       | loop
   groups             coordinator errors groups.classic groups.consumer
                      groups.offsets groups.share groups.streams log
                      metadata partitions steps                              | loop

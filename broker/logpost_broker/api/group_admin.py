@@ -14,7 +14,7 @@ DeleteGroups, versions 0 to 2
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 
 from kio.schema.delete_groups.v2.request import DeleteGroupsRequest
 from kio.schema.delete_groups.v2.response import DeletableGroupResult, DeleteGroupsResponse
@@ -32,6 +32,8 @@ from logpost_broker.errors import ApiError
 from logpost_broker.groups.classic.listing import DescribedGroup
 from logpost_broker.groups.classic.states import GroupState
 from logpost_broker.groups.kinds import GroupKind
+from logpost_broker.groups.kinds import ListedGroup as ListedGroupOfKind
+from logpost_broker.groups.offset_requests import FORGOTTEN_AT_ONCE
 from logpost_broker.groups.offsets.messages import DeleteReply
 from logpost_broker.groups.share_service import ShareGroupService
 from logpost_broker.node import Node
@@ -119,7 +121,6 @@ def _not_found(group_id: str, version: int, operations: i32, message: str) -> De
 async def list_groups(node: Node, request: ListGroupsRequest, context: RequestContext) -> ListGroupsResponse:
     states = {state.lower() for state in request.states_filter}
     types = {group_type.lower() for group_type in request.types_filter}
-    listed = [*node.groups.core.table.listed(), *node.shares.listed()]
     return ListGroupsResponse(
         throttle_time=NO_THROTTLE,
         error_code=ErrorCode.none,
@@ -131,11 +132,20 @@ async def list_groups(node: Node, request: ListGroupsRequest, context: RequestCo
                     group_state=group.state,
                     group_type=group.kind.value,
                 )
-                async for group in node.turns.each(listed)
+                async for group in node.turns.each(_all_groups(node))
                 if (not states or group.state.lower() in states) and (not types or group.kind.value in types)
             ]
         ),
     )
+
+
+def _all_groups(node: Node) -> Iterator[ListedGroupOfKind]:
+    table = node.groups.core.table
+    for group_id in table.ids():
+        group = table.listed(group_id)
+        if group is not None:
+            yield group
+    yield from node.shares.listed()
 
 
 @handles(DeleteGroupsRequest, DeleteGroupsResponse)
@@ -157,6 +167,8 @@ async def delete_groups(node: Node, request: DeleteGroupsRequest, context: Reque
 def _deletion(node: Node, group_id: str) -> Awaitable[ErrorCode]:
     if group_id in node.groups.core.shares:
         return _share_deletion(node.shares, group_id)
+    if len(node.groups.core.offsets.committed(group_id)) > FORGOTTEN_AT_ONCE:
+        return node.groups.delete_large_group(group_id)
     return _group_deletion(node.groups.ask(node.groups.core.delete_group, group_id, DeleteReply))
 
 

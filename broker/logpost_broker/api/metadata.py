@@ -54,7 +54,7 @@ TOPIC_OPERATIONS = i32(sum(1 << operation for operation in (3, 4, 5, 6, 7, 8, 10
 async def metadata(node: Node, request: MetadataRequest, context: RequestContext) -> MetadataResponse:
     operations = TOPIC_OPERATIONS if request.include_topic_authorized_operations else OPERATIONS_NOT_ASKED
     if request.topics is None:
-        topics = [await _described(node, topic, operations) for topic in node.partitions.topics]
+        topics = [await _described(node, topic, operations) async for topic in node.turns.each(node.partitions.topics)]
     else:
         wanted = dict.fromkeys(request.topics)
         may_create = request.allow_auto_topic_creation and node.partitions.config.auto_create_topics

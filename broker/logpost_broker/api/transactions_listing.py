@@ -25,7 +25,7 @@ from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.node import Node
 from logpost_broker.regular_expression import RegularExpression
 from logpost_broker.transactions.events import NO_EPOCH, NO_PRODUCER_ID, TransactionStored
-from logpost_broker.transactions.listing import ListFilter
+from logpost_broker.transactions.listing import ListFilter, is_wanted
 from logpost_broker.transactions.states import TransactionState
 from logpost_broker.wire.units import NO_THROTTLE, instant
 
@@ -44,14 +44,18 @@ async def list_transactions(
         states=frozenset(STATES[name] for name in request.state_filters if name in STATES)
         if request.state_filters
         else None,
-        producer_ids=request.producer_id_filters,
+        producer_ids=frozenset(request.producer_id_filters),
         min_duration_ms=request.duration_filter,
     )
-    found = node.transactions.core.listed(wanted, node.partitions.now_ms())
-    if request.transactional_id_pattern:
-        found = [each async for each in node.turns.each(found) if pattern.matches(each.transactional_id)]
+    now_ms = node.partitions.now_ms()
+    found = [
+        _listed(each)
+        async for each in node.turns.each(node.transactions.core.all())
+        if is_wanted(each, wanted, now_ms)
+        and (not request.transactional_id_pattern or pattern.matches(each.transactional_id))
+    ]
     unknown = tuple(name for name in request.state_filters if name not in STATES)
-    return _answer(ErrorCode.none, unknown, await node.turns.map(_listed, found))
+    return _answer(ErrorCode.none, unknown, tuple(found))
 
 
 def _answer(

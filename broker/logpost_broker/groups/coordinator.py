@@ -228,6 +228,9 @@ class GroupCoordinator:
         """None where there is no such classic group."""
         return self.classic.describe(group_id) if self.table.is_classic(group_id) else None
 
+    def has_members(self, group_id: str) -> bool:
+        return not self.table.is_empty(group_id)
+
     def delete_group(self, group_id: str, waiter: Waiter, now_ms: int) -> Outcome:
         """Answered with a DeleteReply: GROUP_ID_NOT_FOUND, NON_EMPTY_GROUP or none."""
         draft = Draft(now_ms)

@@ -39,21 +39,20 @@ class GroupTable:
     def is_empty(self, group_id: str) -> bool:
         return self.of(group_id).is_empty(group_id)
 
-    def ids(self) -> list[str]:
-        """Sorted; groups that only ever committed offsets are groups too."""
+    def ids(self) -> set[str]:
+        """Groups that only ever committed offsets are groups too."""
         ids = (
             self.classic.group_ids(),
             self._offsets.group_ids(),
             self.consumers.group_ids(),
             self.streams.group_ids(),
         )
-        return sorted(set().union(*ids))
+        return set().union(*ids)
 
-    def listed(self) -> list[ListedGroup]:
-        """Sorted by id."""
-        return [self._listed(group_id) for group_id in self.ids()]
-
-    def _listed(self, group_id: str) -> ListedGroup:
+    def listed(self, group_id: str) -> ListedGroup | None:
+        """None where there is no such group."""
+        if not self.is_known(group_id):
+            return None
         if (consumer := self.consumers.describe(group_id)) is not None:
             kind, protocol_type, state = GroupKind.CONSUMER, CONSUMER, consumer.state.value
         elif (streams := self.streams.describe(group_id)) is not None:

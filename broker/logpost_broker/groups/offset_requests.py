@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kio.schema.errors import ErrorCode
@@ -29,6 +29,8 @@ from logpost_broker.metadata.group_limits import GroupLimits
 from logpost_broker.steps import at_once
 
 PREPARED_AT_ONCE = 100
+FORGOTTEN_AT_ONCE = 500
+"""Offsets that one write forgets."""
 
 
 @dataclass(slots=True)
@@ -111,15 +113,30 @@ class OffsetRequests:
         """(topic, partition) → the group's committed offset."""
         return self._offsets.of(group_id)
 
-    def topics(self) -> set[str]:
-        return self._offsets.topics()
+    def forget_topics(self, is_gone: Callable[[str], bool]) -> Iterator[Outcome]:
+        """Topics are gone: so are all offsets in them. Step by step, each to be carried out before the next; one for
+        each group, of which most decide nothing."""
+        left: list[Event] = []
+        for deletions in self._offsets.deletions_in(is_gone):
+            left += deletions
+            while len(left) >= FORGOTTEN_AT_ONCE:
+                yield Outcome(events=tuple(left[:FORGOTTEN_AT_ONCE]))
+                del left[:FORGOTTEN_AT_ONCE]
+            yield Outcome()
+        if left:
+            yield Outcome(events=tuple(left))
 
-    def forget_topics(self, topics: Collection[str]) -> Outcome:
-        """The topics are gone: so are all offsets in them, before a new topic takes the name."""
-        return Outcome(events=tuple(self._offsets.deletions_in(topics)))
+    def forget(self, group_id: str, offsets: Sequence[OffsetCommitted]) -> Outcome:
+        """Of a group, those that are still what it committed last."""
+        return Outcome(events=tuple(deleted(event) for event in self._present(group_id, offsets)))
 
-    def expire(self, group_id: str, now_ms: int) -> Outcome:
-        """Forget what nobody has needed for `offsets_retention_ms`, and the group itself when that was all of it."""
+    def _present(self, group_id: str, offsets: Sequence[OffsetCommitted]) -> list[OffsetCommitted]:
+        committed = self.committed(group_id)
+        return [event for event in offsets if committed.get((event.topic, event.partition)) is event]
+
+    def expire(self, group_id: str, offsets: Sequence[OffsetCommitted], now_ms: int) -> Outcome:
+        """Forget those of a group's `offsets` that nobody has needed for `offsets_retention_ms`, and the group itself
+        when that was all of it."""
         draft = Draft(now_ms)
 
         def is_needed(offset: OffsetCommitted) -> bool:
@@ -130,7 +147,11 @@ class OffsetRequests:
         group = self._groups.classic.get(group_id)
         committed = self.committed(group_id)
         gone = expired(
-            committed.values(), group, is_needed, now_ms=now_ms, retention_ms=self._limits.offsets_retention_ms
+            self._present(group_id, offsets),
+            group,
+            is_needed,
+            now_ms=now_ms,
+            retention_ms=self._limits.offsets_retention_ms,
         )
         draft.events.extend(deleted(event) for event in gone)
         is_left = len(gone) == len(committed) and not self._offsets.pending.of_group(group_id)

@@ -24,9 +24,9 @@ from logpost_broker.groups.consumer.coordinator import ConsumerGroups
 from logpost_broker.groups.consumer.subscriptions import is_valid, matches
 from logpost_broker.groups.coordinator import GroupCoordinator
 from logpost_broker.groups.journal import GroupJournalFormat, encoded
-from logpost_broker.groups.offset_requests import PreparedCommit
+from logpost_broker.groups.offset_requests import FORGOTTEN_AT_ONCE, PreparedCommit
 from logpost_broker.groups.offsets.events import TransactionEnded
-from logpost_broker.groups.offsets.messages import Commit, CommitReply
+from logpost_broker.groups.offsets.messages import Commit, CommitReply, DeleteReply
 from logpost_broker.groups.share.coordinator import ShareGroups
 from logpost_broker.groups.share.timer_keys import ShareSessionTimer
 from logpost_broker.groups.streams.coordinator import StreamsGroups
@@ -41,6 +41,7 @@ from logpost_broker.metadata.group_limits import (
 from logpost_broker.metadata.resource_configs import ResourceType
 from logpost_broker.metadata.topics_image import TopicImage, TopicsImage
 from logpost_broker.partitions.partitions import Partitions
+from logpost_broker.steps import in_parts
 
 Q = TypeVar("Q")
 R = TypeVar("R", bound=Reply)
@@ -75,19 +76,20 @@ class GroupService:
         partitions.metrics.watch_state("members", lambda: self.core.classic.said_bytes)
         self._timers = Timers(self._expire)
         partitions.when_deleted.append(lambda _: self._forget_deleted_topics())
-        self._next_expiry: asyncio.TimerHandle | None = None
-        self._next_forgetting: asyncio.TimerHandle | None = None
+        self._expiring: asyncio.Task[None] | None = None
+        self._forgetting: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Replay the journal and give every member a new session."""
         for event in self._journal.replay():
             self.core.apply(event)
         # A crash may have come between the deletion of a topic and that of the offsets in it.
-        self._forget_deleted_topics()
+        if not all(tuple(map(self._forgets, self.core.offsets.forget_topics(self._is_gone)))):
+            self._try_again()
         now_ms = self._partitions.now_ms()
         self._carry_out(self.core.resume(now_ms), now_ms)
         # Not at once: members that were away with the broker have the time to come back.
-        self._await_expiry()
+        self._expiring = asyncio.create_task(self._expire_at_intervals())
         self._partitions.parked.add(self)
 
     def stop(self) -> None:
@@ -96,9 +98,9 @@ class GroupService:
 
     def _cancel_timers(self) -> None:
         self._timers.cancel_all()
-        for handle in (self._next_expiry, self._next_forgetting):
-            if handle is not None:
-                handle.cancel()
+        for task in (self._expiring, self._forgetting):
+            if task is not None:
+                task.cancel()
 
     def release(self) -> None:
         """The broker stops: members that wait for others look for their coordinator again, and find it after the
@@ -107,11 +109,39 @@ class GroupService:
         now_ms = self._partitions.now_ms()
         self._carry_out(self.core.release(now_ms), now_ms)
 
-    def _forget_deleted_topics(self) -> None:
-        gone = {topic for topic in self.core.offsets.topics() if self._partitions.topics.by_name(topic) is None}
-        code = self._carry_out(self.core.offsets.forget_topics(gone), self._partitions.now_ms())
-        if code is not ErrorCode.none:
-            self._next_forgetting = asyncio.get_running_loop().call_later(RETRY_MS / 1000, self._forget_deleted_topics)
+    def _is_gone(self, topic: str) -> bool:
+        return self._partitions.topics.by_name(topic) is None
+
+    def _forgets(self, outcome: Outcome) -> bool:
+        return self._carry_out(outcome, self._partitions.now_ms()) is ErrorCode.none
+
+    async def _forget_deleted_topics(self) -> None:
+        """In steps. What cannot be journaled is tried again."""
+        outcomes = self.core.offsets.forget_topics(self._is_gone)
+        if not all(await self._partitions.turns.map(self._forgets, outcomes)):
+            self._try_again()
+
+    def _try_again(self) -> None:
+        if self._forgetting is None:
+            self._forgetting = asyncio.create_task(self._forget_later())
+
+    async def _forget_later(self) -> None:
+        await asyncio.sleep(RETRY_MS / 1000)
+        self._forgetting = None
+        await self._forget_deleted_topics()
+
+    async def delete_large_group(self, group_id: str) -> ErrorCode:
+        """As `core.delete_group`, of a group with many offsets, which go in parts before it."""
+        offsets = [*self.core.offsets.committed(group_id).values()]
+        async for some in self._partitions.turns.each(in_parts(offsets, FORGOTTEN_AT_ONCE)):
+            if self.core.has_members(group_id):
+                return ErrorCode.non_empty_group
+            code = self._carry_out(self.core.offsets.forget(group_id, some), self._partitions.now_ms())
+            if code is not ErrorCode.none:
+                return code
+        reply = await self.ask(self.core.delete_group, group_id, DeleteReply)
+        # A group that only ever committed offsets went with the last of them.
+        return ErrorCode.none if reply.code is ErrorCode.group_id_not_found else reply.code
 
     def ask(self, call: Callable[[Q, Waiter, int], Outcome], request: Q, reply: type[R]) -> asyncio.Future[R]:
         """What a method of the core decides, told when it is durable. `reply`: what the method promises."""
@@ -211,15 +241,19 @@ class GroupService:
         if isinstance(key, ShareSessionTimer):
             self.share_member_lost(key.group_id, key.member_id)
 
-    def _await_expiry(self) -> None:
-        after = self._partitions.config.offsets_retention_check_seconds
-        self._next_expiry = asyncio.get_running_loop().call_later(after, self._expire_offsets)
+    async def _expire_at_intervals(self) -> None:
+        while True:
+            await asyncio.sleep(self._partitions.config.offsets_retention_check_seconds)
+            await self.expire_offsets()
 
-    def _expire_offsets(self) -> None:
-        now_ms = self._partitions.now_ms()
-        for group_id in self.core.table.ids():
-            self._carry_out(self.core.offsets.expire(group_id, now_ms), now_ms)
-        self._await_expiry()
+    async def expire_offsets(self) -> None:
+        """Of all groups, in steps."""
+        turns = self._partitions.turns
+        async for group_id in turns.each(self.core.table.ids()):
+            offsets = [*self.core.offsets.committed(group_id).values()]
+            async for some in turns.each([*in_parts(offsets, FORGOTTEN_AT_ONCE)] or [()]):
+                now_ms = self._partitions.now_ms()
+                self._carry_out(self.core.offsets.expire(group_id, some, now_ms), now_ms)
 
     def _carry_out(self, outcome: Outcome, now_ms: int) -> ErrorCode:
         """Journal, apply, arm, answer: in this order. What cannot be journaled did not happen, and no timer is over by

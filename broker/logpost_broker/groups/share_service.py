@@ -4,7 +4,7 @@ given."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from kio.schema.errors import ErrorCode
 
@@ -19,8 +19,11 @@ from logpost_broker.groups.share.group import ShareGroupState
 from logpost_broker.groups.share.sessions import ShareSession, ShareSessions
 from logpost_broker.metadata.topics import Topic
 from logpost_broker.partitions.partitions import Partitions
+from logpost_broker.steps import in_parts
 
 PROTOCOL_TYPE = "share"
+FORGOTTEN_AT_ONCE = 250
+"""Share partitions that one write forgets."""
 
 logger = logging.getLogger("broker")
 
@@ -45,10 +48,13 @@ class ShareGroupService:
     def stop(self) -> None:
         self.delivery.stop()
 
-    def _topics_deleted(self, topics: Sequence[Topic]) -> None:
+    async def _topics_deleted(self, topics: Sequence[Topic]) -> None:
         gone = {topic.id for topic in topics}
+        turns = self._partitions.turns
+        places = [place async for place, _ in turns.each([*self.delivery.states]) if place.topic_id in gone]
         try:
-            self.delivery.forget([place for place, _ in self.delivery.states if place.topic_id in gone])
+            async for some in turns.each(in_parts(places, FORGOTTEN_AT_ONCE)):
+                self.delivery.forget(some)
         except ApiError as error:
             logger.error("share groups keep the state of deleted topics until the next start: %s", error)
 
@@ -73,14 +79,12 @@ class ShareGroupService:
 
     # Groups
 
-    def listed(self) -> list[ListedGroup]:
-        """Sorted by id; a group that has lost its members is one until it is deleted."""
-        return [
-            ListedGroup(
+    def listed(self) -> Iterator[ListedGroup]:
+        """A group that has lost its members is one until it is deleted."""
+        for group in self._groups.core.shares.groups():
+            yield ListedGroup(
                 group_id=group.group_id, kind=GroupKind.SHARE, protocol_type=PROTOCOL_TYPE, state=group.state.value
             )
-            for group in sorted(self._groups.core.shares.groups(), key=lambda group: group.group_id)
-        ]
 
     async def create_group(self, group_id: str) -> None:
         """Durably, where there is none of this id. Raises ApiError: INVALID_GROUP_ID, GROUP_ID_NOT_FOUND where it is a

@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 import msgspec
 from kio.schema.errors import ErrorCode
@@ -90,6 +91,8 @@ class TopicRegistry:
         self._by_name: dict[str, Topic] = {}
         self._by_id: dict[uuid.UUID, Topic] = {}
         self._by_plain_name: dict[str, Topic] = {}
+        self._in_order: tuple[Topic, ...] | None = None
+        """By name; to sort 100,000 takes 50 ms."""
         self.version = 0
         """Rises at each change."""
         for entry in metadata.content.topics:
@@ -99,7 +102,9 @@ class TopicRegistry:
 
     def __iter__(self) -> Iterator[Topic]:
         """In the order of names."""
-        return iter(sorted(self._by_name.values(), key=lambda topic: topic.name))
+        if self._in_order is None:
+            self._in_order = tuple(sorted(self._by_name.values(), key=attrgetter("name")))
+        return iter(self._in_order)
 
     def by_name(self, name: str) -> Topic | None:
         return self._by_name.get(name)
@@ -177,6 +182,7 @@ class TopicRegistry:
             self._remove(topic)
         for topic in changed:
             self._add(topic)
+        self._in_order = None
         self.version += 1
 
     def _add(self, topic: Topic) -> None:

@@ -14,7 +14,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -92,7 +92,7 @@ class Partitions:
         self.metrics.watch_disk(self.disk_reserve)
         self.metrics.logs.watch(self.logs)
         self.metrics.watch_partitions(lambda: self.topics.partitions, self.topics.max_partitions)
-        self.when_deleted: list[Callable[[Sequence[Topic]], None]] = []
+        self.when_deleted: list[Callable[[Sequence[Topic]], Awaitable[None]]] = []
         """Called with topics that are gone."""
         self.changing = asyncio.Lock()
         """Held by who changes what the metadata file has for a client: see `saved`."""
@@ -256,7 +256,7 @@ class Partitions:
         await loop.run_in_executor(self._writer, self.logs.directories.mark_deleted, deleted)
         loop.run_in_executor(None, self.logs.directories.remove_deleted)
         for call in self.when_deleted:
-            call(deleted)
+            await call(deleted)
         for topic in deleted:
             logger.info("deleted topic %s", topic.name)
 

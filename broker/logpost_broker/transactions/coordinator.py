@@ -7,7 +7,7 @@ completed by the caller: it writes the markers to all partitions, and calls `com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from kio.schema.errors import ErrorCode
 
@@ -24,7 +24,6 @@ from logpost_broker.transactions.events import (
 )
 from logpost_broker.transactions.initializing import initialized
 from logpost_broker.transactions.limits import TransactionLimits
-from logpost_broker.transactions.listing import ListFilter, listed
 from logpost_broker.transactions.messages import Add, End, Init, Outcome
 from logpost_broker.transactions.states import TransactionState
 
@@ -35,6 +34,9 @@ class TransactionCoordinator:
         self.limits = limits
         self._new_producer_id = new_producer_id
         self._transactions: dict[str, TransactionStored] = {}
+        self._begun: dict[str, None] = {}
+        """Ids whose transaction is going on or being completed: of all others, which may be many more, nothing is due
+        soon."""
 
     # Producers
 
@@ -90,19 +92,35 @@ class TransactionCoordinator:
 
     def prepared(self) -> list[TransactionStored]:
         """Whose end is decided and not complete."""
-        return [transaction for transaction in self._transactions.values() if transaction.state.is_prepared]
+        begun = map(self._transactions.__getitem__, self._begun)
+        return [transaction for transaction in begun if transaction.state.is_prepared]
 
-    def scan(self, now_ms: int) -> Outcome:
-        """Abort transactions that have taken too long, and forget ids that were not used for too long."""
-        return Outcome(events=tuple(self._outdated(now_ms)))
+    def begun(self) -> list[str]:
+        """The ids whose transaction is going on or being completed."""
+        return [*self._begun]
 
-    def _outdated(self, now_ms: int) -> Iterable[Event]:
-        for known in self._transactions.values():
-            if known.state is TransactionState.ONGOING:
-                if known.started_ms + known.timeout_ms < now_ms:
-                    yield steps.fenced(known, now_ms)
-            elif not known.state.is_prepared and known.updated_ms + self.limits.id_expiration_ms < now_ms:
-                yield TransactionForgotten(transactional_id=known.transactional_id)
+    def ids(self) -> list[str]:
+        return [*self._transactions]
+
+    def abort_late(self, transactional_ids: Iterable[str], now_ms: int) -> Outcome:
+        """Abort those of their transactions that have taken too long."""
+        return Outcome(events=tuple(steps.fenced(known, now_ms) for known in self._late(transactional_ids, now_ms)))
+
+    def _late(self, transactional_ids: Iterable[str], now_ms: int) -> Iterator[TransactionStored]:
+        for known in filter(None, map(self._transactions.get, transactional_ids)):
+            if known.state is TransactionState.ONGOING and known.started_ms + known.timeout_ms < now_ms:
+                yield known
+
+    def forget_unused(self, transactional_ids: Iterable[str], now_ms: int) -> Outcome:
+        """Forget those that were not used for too long."""
+        before_ms = now_ms - self.limits.id_expiration_ms
+        return Outcome(
+            events=tuple(
+                TransactionForgotten(transactional_id=known.transactional_id)
+                for known in filter(None, map(self._transactions.get, transactional_ids))
+                if known.updated_ms < before_ms and known.transactional_id not in self._begun
+            )
+        )
 
     def adopt(self, producer: ProducerIdentity, partition: TopicPartition, now_ms: int) -> Outcome | None:
         """A partition has an open transaction of this producer, found at the start after a crash that took its adding
@@ -137,8 +155,8 @@ class TransactionCoordinator:
     def describe(self, transactional_id: str) -> TransactionStored | None:
         return self._transactions.get(transactional_id)
 
-    def listed(self, wanted: ListFilter, now_ms: int) -> list[TransactionStored]:
-        return listed(self._transactions.values(), wanted, now_ms)
+    def all(self) -> list[TransactionStored]:
+        return [*self._transactions.values()]
 
     # Journal
 
@@ -146,8 +164,12 @@ class TransactionCoordinator:
         """Make an event's change: right after it was journaled, and at replay."""
         if isinstance(event, TransactionForgotten):
             self._transactions.pop(event.transactional_id, None)
+            return
+        self._transactions[event.transactional_id] = event
+        if event.state is TransactionState.ONGOING or event.state.is_prepared:
+            self._begun[event.transactional_id] = None
         else:
-            self._transactions[event.transactional_id] = event
+            self._begun.pop(event.transactional_id, None)
 
     def snapshot(self) -> list[Event]:
         """The journaled state as events: applied to nothing, or to any earlier part of the journal, they give it."""

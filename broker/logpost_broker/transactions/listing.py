@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from logpost_broker.transactions.events import NO_TIME, TransactionStored
@@ -13,19 +12,13 @@ from logpost_broker.transactions.states import TransactionState
 class ListFilter:
     states: frozenset[TransactionState] | None = None
     """None: all of them."""
-    producer_ids: Collection[int] = ()
+    producer_ids: frozenset[int] = frozenset()
     """Empty: all of them."""
     min_duration_ms: int = -1
     """Only transactions that have been going on for longer."""
 
 
-def listed(transactions: Iterable[TransactionStored], wanted: ListFilter, now_ms: int) -> list[TransactionStored]:
-    """In the order of transactional ids."""
-    found = [transaction for transaction in transactions if _is_wanted(transaction, wanted, now_ms)]
-    return sorted(found, key=lambda transaction: transaction.transactional_id)
-
-
-def _is_wanted(transaction: TransactionStored, wanted: ListFilter, now_ms: int) -> bool:
+def is_wanted(transaction: TransactionStored, wanted: ListFilter, now_ms: int) -> bool:
     if wanted.states is not None and transaction.state not in wanted.states:
         return False
     if wanted.producer_ids and transaction.producer_id not in wanted.producer_ids:

@@ -8,6 +8,7 @@ or a full disk leaves in between is taken up again at the start, and every secon
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
@@ -18,6 +19,7 @@ from logpost_broker.errors import ApiError
 from logpost_broker.groups.service import GroupService
 from logpost_broker.log.producer_identity import ProducerIdentity
 from logpost_broker.partitions.partitions import Partitions
+from logpost_broker.steps import in_parts
 from logpost_broker.transactions.coordinator import TransactionCoordinator
 from logpost_broker.transactions.events import Event, TransactionStored
 from logpost_broker.transactions.journal import TransactionJournalFormat
@@ -28,6 +30,10 @@ from logpost_broker.transactions.verification import Verification
 
 SCAN_SECONDS = 1.0
 """How much later than its timeout a transaction is aborted, at most."""
+FORGET_EVERY = 60
+"""How many scans later ids are looked for that nobody uses: of a week, it is no matter."""
+IDS_AT_ONCE = 100
+"""Whose changes one write journals."""
 
 logger = logging.getLogger("broker")
 
@@ -181,10 +187,12 @@ class TransactionService:
     # In the background
 
     async def _scan_forever(self) -> None:
-        while True:
+        for seconds in itertools.count(1):
             await asyncio.sleep(SCAN_SECONDS)
             try:
                 await self.scan()
+                if not seconds % FORGET_EVERY:
+                    await self.forget_unused()
             except ApiError as error:
                 logger.error("cannot end what has timed out: %s", error)
             except Exception:  # A bug. The other transactions have their timeouts all the same.
@@ -192,11 +200,19 @@ class TransactionService:
 
     async def scan(self) -> None:
         """Abort what has timed out, and complete what is decided. Raises ApiError COORDINATOR_NOT_AVAILABLE."""
-        await self._decide(self.core.scan)
+        await self._go_through(self.core.begun(), self.core.abort_late)
         # What is decided from here on may not be durable when the journal has settled: the next scan takes it up.
         prepared = self.core.prepared()
         await self._settled()
         await self._complete_all(prepared)
+
+    async def forget_unused(self) -> None:
+        """Raises ApiError COORDINATOR_NOT_AVAILABLE."""
+        await self._go_through(self.core.ids(), self.core.forget_unused)
+
+    async def _go_through(self, ids: Sequence[str], decide: Callable[[Sequence[str], int], Outcome]) -> None:
+        async for some in self._partitions.turns.each(in_parts(ids, IDS_AT_ONCE)):
+            self._record(decide(some, self._partitions.now_ms()))
 
 
 def _id_of(events: Sequence[Event]) -> str:

@@ -9,16 +9,17 @@ from logpost_broker.turns import STEP_SECONDS, Turns
 
 
 class CountedTurns(Turns):
-    """Each look at the clock finds a step's time used up."""
+    """Each look at the clock finds a step's time used up; or so many of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, looks: int = 1) -> None:
         self.waits = 0
+        self._looks = looks
         self._now = 0.0
         self._awaited: dict[int, asyncio.Event] = {}
         super().__init__(self._later)
 
     def _later(self) -> float:
-        self._now += STEP_SECONDS * 1.1
+        self._now += STEP_SECONDS * 1.1 / self._looks
         return self._now
 
     async def wait(self) -> None:

@@ -35,8 +35,12 @@ class Wide:
     def __init__(self, node: Node, topic: Topic) -> None:
         self.node = node
         self.topic = topic
-        self.turns = node.partitions.turns = CountedTurns()
+        self.turns = CountedTurns()
+        self.take_turns(self.turns)
         self.connection = Open()
+
+    def take_turns(self, turns: CountedTurns) -> None:
+        self.turns = self.node.partitions.turns = turns
 
     async def ask(self, api: str, values: Mapping[str, Any]) -> Any:
         request = entity(load(api, versions(api)[-1], "request"), values)

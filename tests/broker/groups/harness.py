@@ -172,7 +172,12 @@ class GroupHarness:
         return None if event is None else event.offset
 
     def expire_offsets(self) -> None:
-        self.carry_out(self.core.offsets.expire(GROUP, self.now_ms))
+        offsets = [*self.core.offsets.committed(GROUP).values()]
+        self.carry_out(self.core.offsets.expire(GROUP, offsets, self.now_ms))
+
+    def forget_topic(self, name: str) -> None:
+        for outcome in self.core.offsets.forget_topics(lambda topic: topic == name):
+            self.carry_out(outcome)
 
     def stable(self, *names: str, static: bool = False) -> None:
         """A stable group of these members; the first leads."""

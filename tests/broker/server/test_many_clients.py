@@ -11,8 +11,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -23,9 +25,11 @@ from logpost.config import BrokerConfig
 from logpost_broker import Broker
 from logpost_broker.api.metadata import TOPICS_ON_FIRST_USE
 from logpost_broker.broker import EMBEDDED
+from logpost_broker.log import time_lookup
 from logpost_broker.log.batch import HEADER_BYTES, LENGTH_PREFIX_BYTES
 from logpost_broker.log.compression import ZSTD
 from logpost_broker.log.records import build_batch
+from logpost_broker.log.time_lookup import RECORDS_A_TURN
 from tests.broker.api.conftest import produce, produce_values
 from tests.broker.api.test_share_groups import Member
 from tests.broker.log.logs import changed
@@ -50,16 +54,6 @@ def has_answers(client: WireClient) -> bool:
     return is_readable(client.socket)
 
 
-def served_meanwhile(busy: WireClient, other: WireClient) -> int:
-    """How many requests of another client are answered before the first answer of the busy one comes. One may have been
-    answered before the busy one's began; how many more depends on who has the processor."""
-    served = 0
-    while not has_answers(busy):
-        assert other.call("api_versions", 0, {}).api_keys
-        served += 1
-    return served
-
-
 def test_who_sends_many_requests_takes_turns_with_the_others(broker: Broker) -> None:
     with WireClient(broker.port) as busy, WireClient(broker.port) as other:
         other.call("api_versions", 0, {})
@@ -75,62 +69,63 @@ def test_who_sends_many_requests_takes_turns_with_the_others(broker: Broker) -> 
             busy.receive_frame()
 
 
-def test_others_are_served_while_topics_are_made_on_first_use(broker: Broker) -> None:
+def test_a_request_makes_a_thousand_topics_on_first_use(broker: Broker) -> None:
     names = [f"{uuid.uuid4().hex}-{number}" for number in range(TOPICS_ON_FIRST_USE + 50)]
     asked = {"topics": [{"name": name} for name in names], "allow_auto_topic_creation": True}
-    with WireClient(broker.port) as busy, WireClient(broker.port) as other:
-        busy.send("metadata", 4, asked)
-        assert served_meanwhile(busy, other) > 1
+    with WireClient(broker.port) as client:
         for left in (names[-50:], []):  # asked again, it makes the rest
-            topics = busy.receive().topics
+            topics = client.call("metadata", 4, asked).topics
             assert [topic.name for topic in topics] == names
             refused = {topic.name: topic.error_code for topic in topics if topic.error_code is not ErrorCode.none}
             assert refused == dict.fromkeys(left, ErrorCode.unknown_topic_or_partition)
-            busy.send("metadata", 4, asked)
 
 
-def test_others_are_served_while_topics_are_created(broker: Broker) -> None:
-    names = [f"{uuid.uuid4().hex}-{number}" for number in range(1_000)]
-    made = [{"name": name, "num_partitions": 1, "replication_factor": 1} for name in names]
-    with WireClient(broker.port) as busy, WireClient(broker.port) as other:
-        busy.send("create_topics", 7, {"topics": made, "timeout": datetime.timedelta(seconds=60)})
-        assert served_meanwhile(busy, other) > 1
-        assert {(topic.name, topic.error_code) for topic in busy.receive().topics} == {
-            (name, ErrorCode.none) for name in names
-        }
-
-
-def test_others_are_served_while_large_answers_are_made(broker: Broker) -> None:
-    with WireClient(broker.port) as busy, WireClient(broker.port) as other:
+def test_large_answers_that_are_asked_for_ahead_come_whole(broker: Broker) -> None:
+    with WireClient(broker.port) as busy:
         made = [{"name": "wide", "num_partitions": 10_000, "replication_factor": 1}]
         busy.call("create_topics", 7, {"topics": made, "timeout": datetime.timedelta(seconds=60)})
         for _ in range(3):
             busy.send("metadata", 4, {"topics": None})
-        assert served_meanwhile(busy, other) > 1
         for _ in range(3):
             assert sum(len(topic.partitions) for topic in busy.receive().topics) == 10_000
 
 
+DENSE_RECORDS = 100_000
+
+
 def dense_batch(now_ms: int) -> bytes:
-    """A few kilobytes that hold 100,000 records of five seconds ago, and say that one is of now."""
-    plain = build_batch([(b"", None)] * 100_000, now_ms - 5000)
+    """A few kilobytes that hold so many records of five seconds ago, and say that one is of the next half hour."""
+    plain = build_batch([(b"", None)] * DENSE_RECORDS, now_ms - 5000)
     records = zstandard.ZstdCompressor().compress(plain[HEADER_BYTES:])
     length = HEADER_BYTES - LENGTH_PREFIX_BYTES + len(records)
-    return changed(plain[:HEADER_BYTES] + records, attributes=ZSTD, batch_length=length, max_timestamp=now_ms)
+    newest_ms = now_ms + 1_800_000
+    return changed(plain[:HEADER_BYTES] + records, attributes=ZSTD, batch_length=length, max_timestamp=newest_ms)
 
 
-def test_others_are_served_while_a_lookup_decodes_records(broker: Broker) -> None:
+@pytest.fixture
+def gave_way(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often others could go on while records were opened for their times, and whether that was in a thread."""
+    counted: Counter[str] = Counter()
+
+    def count() -> None:
+        counted["in the loop" if threading.current_thread().name == "broker" else "beside the loop"] += 1
+
+    monkeypatch.setattr(time_lookup, "give_way", count)
+    return counted
+
+
+def test_a_lookup_decodes_records_beside_the_others(broker: Broker, gave_way: Counter[str]) -> None:
     now_ms = time.time_ns() // 1_000_000
-    with WireClient(broker.port) as busy, WireClient(broker.port) as other:
+    with WireClient(broker.port) as busy:
         busy.call("metadata", 4, {"topics": [{"name": "looked"}], "allow_auto_topic_creation": True})
         assert produce(busy, "looked", dense_batch(now_ms)).base_offset == 0
         asked = {"partition_index": 0, "current_leader_epoch": -1, "timestamp": now_ms - 1000}
         busy.send("list_offsets", 4, {"replica_id": -1, "topics": [{"name": "looked", "partitions": [asked]}]})
-        assert served_meanwhile(busy, other) > 1
         assert busy.receive().topics[0].partitions[0].offset == -1
+    assert gave_way == {"beside the loop": DENSE_RECORDS // RECORDS_A_TURN}
 
 
-def test_others_are_served_while_a_share_group_looks_where_it_begins(broker: Broker) -> None:
+def test_a_share_group_looks_beside_the_others_where_it_begins(broker: Broker, gave_way: Counter[str]) -> None:
     now_ms = time.time_ns() // 1_000_000
     with WireClient(broker.port) as busy, WireClient(broker.port) as other:
         busy.call("metadata", 4, {"topics": [{"name": "shared"}], "allow_auto_topic_creation": True})
@@ -151,12 +146,12 @@ def test_others_are_served_while_a_share_group_looks_where_it_begins(broker: Bro
             "topics": [{"topic_id": member.topic_id, "partitions": [partition]}],
         }
         busy.send("share_fetch", 2, asked)
-        assert served_meanwhile(busy, other) > 1
         [begun] = busy.receive().responses[0].partitions
         assert (begun.error_code, begun.acquired_records) == (ErrorCode.none, ())  # no record is young enough
-        assert produce_values(other, "shared", b"young", timestamp_ms=now_ms) == 100_000
+        assert produce_values(other, "shared", b"young", timestamp_ms=now_ms) == DENSE_RECORDS
         member.session_epoch = 1
-        assert member.acquire() == [(100_000, 100_000, 1)]
+        assert member.acquire() == [(DENSE_RECORDS, DENSE_RECORDS, 1)]
+    assert gave_way == {"beside the loop": DENSE_RECORDS // RECORDS_A_TURN}
 
 
 def test_a_large_request_takes_effect_before_those_behind_it(broker: Broker) -> None:

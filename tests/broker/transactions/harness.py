@@ -96,7 +96,8 @@ class TransactionHarness:
 
     def sleep(self, duration_ms: int) -> None:
         self.now_ms += duration_ms
-        self._carry_out(self.core.scan(self.now_ms))
+        self._carry_out(self.core.abort_late(self.core.begun(), self.now_ms))
+        self._carry_out(self.core.forget_unused(self.core.ids(), self.now_ms))
 
     def crash_and_replay(self) -> None:
         """The broker is killed and started again: the journal is all that is left."""

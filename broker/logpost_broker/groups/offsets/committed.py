@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from kio.schema.errors import ErrorCode
@@ -37,10 +37,6 @@ class Offsets:
     def group_ids(self) -> Collection[str]:
         return self._by_group.keys()
 
-    def topics(self) -> set[str]:
-        committed = {topic for offsets in self._by_group.values() for topic, _ in offsets}
-        return committed | {event.offset.topic for event in self.pending.all()}
-
     def of(self, group_id: str) -> Committed:
         return self._by_group.get(group_id, {})
 
@@ -49,11 +45,15 @@ class Offsets:
         pending = [event.offset for event in self.pending.of_group(group_id)]
         return _deletions([*self.of(group_id).values(), *pending])
 
-    def deletions_in(self, topics: Collection[str]) -> list[OffsetDeleted]:
-        """What forgets all offsets in these topics."""
-        committed = [event for offsets in self._by_group.values() for event in offsets.values()]
-        pending = [event.offset for event in self.pending.all()]
-        return _deletions(event for event in [*committed, *pending] if event.topic in topics)
+    def deletions_in(self, is_gone: Callable[[str], bool]) -> Iterator[Iterable[OffsetDeleted]]:
+        """Group after group, what forgets all offsets in topics that are gone."""
+        for group_id in self._by_group.keys() | self.pending.group_ids():
+            places = dict.fromkeys([*self.of(group_id), *self.pending.places_of(group_id)])
+            yield [
+                OffsetDeleted(group_id=group_id, topic=topic, partition=partition)
+                for topic, partition in places
+                if is_gone(topic)
+            ]
 
     def all(self) -> list[OffsetCommitted | OffsetPending]:
         """In an order in which they can be applied again."""

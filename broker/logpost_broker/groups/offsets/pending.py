@@ -6,6 +6,8 @@ transaction ends. A pending offset is therefore forgotten as soon as a later one
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from logpost_broker.groups.offsets.events import OffsetCommitted, OffsetPending
 
 Where = tuple[str, int]
@@ -23,6 +25,9 @@ class PendingOffsets:
 
     def is_pending(self, group_id: str, topic: str, partition: int) -> bool:
         return (topic, partition) in self._producers.get(group_id, ())
+
+    def group_ids(self) -> Collection[str]:
+        return self._producers.keys()
 
     def places_of(self, group_id: str) -> frozenset[Where]:
         return frozenset(self._producers.get(group_id, ()))

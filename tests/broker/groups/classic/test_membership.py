@@ -150,7 +150,7 @@ def test_a_member_leaves_before_it_came_back_with_its_id() -> None:
     h = GroupHarness()
     h.join("a", asks_for_id=True)
     assert h.leave_as("a") is ErrorCode.none
-    assert h.core.table.ids() == []
+    assert h.core.table.ids() == set()
 
 
 def test_members_that_never_sync_are_left_behind() -> None:
