@@ -63,7 +63,7 @@ class PackedFiles:
     ) -> bool:
         """As `take_up_copy`, of these copies."""
         try:
-            unread = [copy for copy in copies if not self._has(copy.stat())]
+            unread = [copy for copy in copies if not self.has(copy.stat())]
             found = unread_copy(unread, position, read_ns)
             if found is None:
                 return False
@@ -109,7 +109,7 @@ class PackedFiles:
         for reader in [*self._waiting, *self._read]:
             reader.close()
 
-    def _has(self, copy: os.stat_result) -> bool:
+    def has(self, copy: os.stat_result) -> bool:
         """The copy was read to its end, or is under way."""
         return self._known.has_packed(copy) or any(reader.is_of(copy) for reader in (*self._waiting, *self._read))
 

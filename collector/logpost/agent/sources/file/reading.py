@@ -15,7 +15,7 @@ from pathlib import Path
 from logpost.agent.sources.file.around import Around
 from logpost.agent.sources.file.books import Books
 from logpost.agent.sources.file.file_set import FileSet
-from logpost.agent.sources.file.fingerprint import ReadAt
+from logpost.agent.sources.file.fingerprint import ReadAt, identifies_copies
 from logpost.agent.sources.file.lost import LostStreams
 from logpost.agent.sources.file.position import FilePosition
 from logpost.agent.sources.file.reader import FileId, FileReader, FileReplacedError
@@ -152,6 +152,7 @@ class Reading:
             self._reports.tell(reader.path, error)
             reader.look_again()
             return
+        self._reports.over(reader.path)
         self._counts.lines += len(lines)
         self._counts.bytes += reader.read_to - before
         reader.stream.ship(lines, now_ns)
@@ -191,11 +192,17 @@ class Reading:
         return self.streams(now_s, all_seen=all_seen)
 
     def streams(self, now_s: int, *, all_seen: bool = False) -> list[FilePosition]:
-        """As `positions`, for other ends than to save them."""
+        """As `positions`, not to save them."""
         moving: Iterable[FileReader] = self.readers if all_seen else self.readers.active
         for reader in (*moving, *self._replaced):
             reader.update_position(now_s)
         return [reader.position for reader in (*self.readers, *self._replaced, *self._strays)]
+
+    def ends(self, now_s: int) -> Iterator[tuple[FilePosition, int]]:
+        """These positions, each with the end of the bytes that its stream has or is to read."""
+        self.streams(now_s)
+        for reader in (*self.readers, *self._replaced, *self._strays):
+            yield reader.position, max(reader.size, reader.known_to)
 
     def close(self) -> None:
         for reader in self.readers:
@@ -229,7 +236,9 @@ class Reading:
             if self._moves(reader, around.copies(names, reader.file_id.inode)):
                 self._go_on(reader, now_ns)
                 continue
-            copies = around.packed_copies(names)
+            # Logs of others in other directories may begin alike.
+            is_sure = identifies_copies(reader.position.fingerprint)
+            copies = around.packed_copies(names) if is_sure else []
             if not self._packed.take_up_one(copies, reader.position, reader.path, reader.file_set, None, now_ns):
                 self._end(reader, now, now_ns)
 

@@ -1,4 +1,4 @@
-"""What is said about files that cannot be read: once for each."""
+"""What is said about files that cannot be read: once for each, and again when it was read in between."""
 
 from __future__ import annotations
 
@@ -18,3 +18,7 @@ class Reports:
     def tell(self, path: Path, error: OSError) -> None:
         """The file at `path` is not read, because of `error`."""
         self._said.warn(path, "%s is not read: %s", as_one_line(path), error.strerror)
+
+    def over(self, path: Path) -> None:
+        """It is read."""
+        self._said.over(path)

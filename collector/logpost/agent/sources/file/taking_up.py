@@ -76,10 +76,11 @@ class TakingUp:
             except OSError as error:
                 self._reports.tell(missed.path, error)
 
-    def _streams(self, now_s: int) -> Iterator[FilePosition]:
-        yield from self._reading.streams(now_s)
-        yield from self._packed.positions(now_s)
-        yield from self._known.all()
+    def _streams(self, now_s: int) -> Iterator[tuple[FilePosition, int | None]]:
+        """As `Shipped` takes them."""
+        yield from self._reading.ends(now_s)
+        yield from ((position, None) for position in self._packed.positions(now_s))
+        yield from ((position, position.offset) for position in self._known.all())
 
     def _take_up_unseen(self, missed: Missed, shipped: Shipped, meeting: Meeting, now: float, now_ns: int) -> None:
         with bytes_of(missed.path) as (read_at, status):
@@ -88,16 +89,16 @@ class TakingUp:
                 shipped.has(missed.path, read_at) or meeting.is_copy(missed.log.name, read_at, status.st_size)
             ):
                 return
-        shipped.add(self._take_up(replace(missed, position=position), now, now_ns))
+        shipped.add(self._take_up(replace(missed, position=position), now, now_ns), status.st_size)
 
     def _take_up_unseen_packed(self, missed: Missed, shipped: Shipped, now_ns: int) -> None:
-        if self._known.has_packed(missed.status):
+        if self._packed.has(missed.status):
             return
         with closing(Unpacked(missed.path)) as unpacked:
             position = self._reading.find(str(missed.path), unpacked.read_at)
             if position is None and shipped.has(missed.path, unpacked.read_at):
                 return
-        shipped.add(self._take_up_packed(replace(missed, position=position), now_ns))
+        shipped.add(self._take_up_packed(replace(missed, position=position), now_ns), None)
 
     def rotated(self, now: float, now_ns: int) -> None:
         """What was written to rotated files since they were let go, also if they were compressed then."""

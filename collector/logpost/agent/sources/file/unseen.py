@@ -110,27 +110,34 @@ class UnseenFiles:
 
 
 class Shipped:
-    """The bytes that streams have."""
+    """The bytes that streams have, or are to read."""
 
-    def __init__(self, positions: Iterable[FilePosition]) -> None:
-        self._by_head: dict[tuple[int, str], list[FilePosition]] = {}
+    def __init__(self, streams: Iterable[tuple[FilePosition, int | None]]) -> None:
+        """Each with the end of these bytes; None: that of the file."""
+        self._by_head: dict[tuple[int, str], list[tuple[FilePosition, int | None]]] = {}
         self._lengths: set[int] = set()
-        for position in positions:
-            self.add(position)
+        for position, end in streams:
+            self.add(position, end)
 
-    def add(self, position: FilePosition) -> None:
-        self._by_head.setdefault(_head(position.fingerprint), []).append(position)
+    def add(self, position: FilePosition, end: int | None) -> None:
+        self._by_head.setdefault(_head(position.fingerprint), []).append((position, end))
         self._lengths.add(position.fingerprint.head_length)
 
     def has(self, path: Path, read_at: ReadAt) -> bool:
-        """A stream has a file that begins like this one, as far as it was read: of a log that the file at `path` may
-        have been made of, or of any if enough was read to be sure of it."""
+        """A stream has a file that begins like this one, as far as it was read: of any log if enough was read to be
+        sure of it; else of one that the file at `path` may have been made of, and that is as long: lives of a log may
+        all begin with the same line."""
         head = read_at(0, HEAD_BYTES)
         names = {str(path), *originals(str(path))}
         for length in self._lengths:
-            for position in self._by_head.get(_head(fingerprint_of(head[:length], b"")), ()):
-                named = identifies_copies(position.fingerprint) or any(str(name) in names for name in position.names)
-                if named and is_same_file(position.fingerprint, read_at, position.offset):
+            for position, end in self._by_head.get(_head(fingerprint_of(head[:length], b"")), ()):
+                is_sure = identifies_copies(position.fingerprint)
+                may_be = is_sure or not names.isdisjoint(map(str, position.names))
+                if (
+                    may_be
+                    and is_same_file(position.fingerprint, read_at, position.offset)
+                    and (is_sure or end is None or not read_at(end, 1))
+                ):
                     return True
         return False
 

@@ -69,6 +69,22 @@ def test_a_log_that_was_copied_to_another_directory_and_truncated(host: Host, lo
     assert_each_once(host, text(log, 0, 30))
 
 
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_a_log_of_others_that_begins_alike_is_not_taken(host: Host, logs: list[Path], ending: str) -> None:
+    """Of another instance of the program."""
+    other = logs[0].parent.parent / "other" / "0.log.1"
+    other.parent.mkdir()
+    append(logs[0], "started\n")
+    host.read()
+    append(other, "started\nother's\n")
+    if ending:
+        pack(other, ending)
+    logs[0].write_text("new\n")
+    host.read()
+    host.sleep(2)
+    assert_each_once(host, "started\nnew\n")
+
+
 def test_closed_logs_that_are_gone_are_let_go(host: Host, logs: list[Path]) -> None:
     for log in logs:
         append(log, text(log, 0, 20))

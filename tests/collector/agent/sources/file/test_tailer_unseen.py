@@ -97,6 +97,37 @@ def test_an_unseen_log_that_was_copied_and_truncated(host: Host, log: Path) -> N
     assert_each_once(host, "seen\n", numbered(0, 30), "after\n")
 
 
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_an_unseen_log_that_begins_like_the_one_before(host: Host, log: Path, ending: str) -> None:
+    """Each begins with the same line, and one of them had no other."""
+    renamed(log, ".2")
+    append(log, "seen\none\n")
+    rotated = renamed(log, ".1")
+    if ending:
+        pack(rotated, ending)
+    append(log, "seen\ntwo\n")
+    host.read()
+    host.sleep(12)
+    assert_each_once(host, "seen\n", "seen\none\n", "seen\ntwo\n")
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_a_short_log_that_is_rotated_while_the_broker_is_away(host: Host, log: Path, ending: str) -> None:
+    """What is not acknowledged yet is on its way all the same."""
+    host.topic.acknowledges_at_once = False
+    append(log, "one\n")
+    host.read()
+    append(log, "two\n")
+    shutil.copy2(log, log.with_name("app.log.1"))
+    if ending:
+        pack(log.with_name("app.log.1"), ending)
+    host.read()
+    host.sleep(12)
+    host.topic.acknowledge()
+    host.sleep(2)
+    assert_each_once(host, "seen\none\ntwo\n")
+
+
 @pytest.mark.parametrize("text", ["short\n", numbered(0, 30)])
 @pytest.mark.parametrize("ending", ["", *PACKERS])
 def test_what_was_seen_is_not_shipped_again(host: Host, log: Path, text: str, ending: str) -> None:
