@@ -38,7 +38,13 @@ def make(topic: Topic) -> Iterator[Make]:
     made: list[LogpostHandler] = []
 
     def make(**settings: object) -> LogpostHandler:
-        defaults = {"bootstrap_servers": topic.servers, "topic": topic.name, "service": "shop", "host": "web-1"}
+        defaults = {
+            "bootstrap_servers": topic.servers,
+            "topic": topic.name,
+            "service": "shop",
+            "host": "web-1",
+            "flush_seconds": 60,
+        }
         made.append(LogpostHandler(**{**defaults, **settings}))  # type: ignore[arg-type]  # the test's own settings
         return made[-1]
 

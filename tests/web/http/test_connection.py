@@ -47,7 +47,11 @@ def connect(port: int) -> socket.socket:
 
 
 def status(connection: socket.socket) -> bytes:
-    return connection.recv(65536).partition(b"\r\n")[0]
+    """Of one answer of `ANSWER`, which is read whole: its body may come by itself."""
+    answer = b""
+    while not answer.endswith(b"\r\n\r\nok") and (piece := connection.recv(65536)):
+        answer += piece
+    return answer.partition(b"\r\n")[0]
 
 
 def read_to_the_end(connection: socket.socket) -> bytes:
