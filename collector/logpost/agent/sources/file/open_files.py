@@ -32,8 +32,9 @@ class OpenFiles:
         """Close a file that nothing of is under way, if too many are open; returns whether there is room."""
         if len(self._readers) < self._limit:
             return True
-        settled = [reader for reader in self._readers if reader.stream.acks.settled]
-        oldest = next((reader for reader in settled if reader.present), None) or _rotated(settled)
+        # Mostly the first one is it: not all are looked at.
+        settled = (reader for reader in self._readers if reader.present and reader.stream.acks.settled)
+        oldest = next(settled, None) or _rotated(self._readers)
         if oldest is None:
             return False
         oldest.update_position(now_s)
@@ -44,7 +45,7 @@ class OpenFiles:
 def _rotated(readers: Iterable[FileReader]) -> FileReader | None:
     """One that was read to its end, and can be opened again under the name that it has now."""
     for reader in readers:
-        if not reader.has_more and not reader.is_deleted():
+        if reader.stream.acks.settled and not reader.has_more and not reader.is_deleted():
             reader.path, _ = reader.whereabouts()
             return reader
     return None
