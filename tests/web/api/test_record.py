@@ -19,6 +19,7 @@ from logpost_web.query.excerpt import ATTRIBUTES_BYTES, BEFORE_MATCH, EXCERPT_CH
 from logpost_web.query.statement import MAX_ANSWER_BYTES
 from logpost_web.store.columns import words_column
 from logpost_web.store.store import Store
+from tests.support.appliance import await_condition
 from tests.support.processes import free_port
 from tests.web.api.conftest import Get, fetch, serving
 
@@ -231,6 +232,29 @@ def test_the_bytes_of_a_record_come_as_they_stand_in_the_topic(raw_address: str)
     assert answer.headers["cache-control"] == "no-store"
     assert "attachment" in answer.headers["content-disposition"]
     assert fetch(f"{raw_address}/api/record?topic=logs-raw&partition=0&offset=2&raw=true").body == b""
+
+
+def test_bytes_of_a_record_that_the_topic_has_no_more_are_refused(store: Store) -> None:
+    """A topic that was made again has others at its address."""
+    with Broker(memory=True) as broker:
+        config = Config(kafka=KafkaConfig(bootstrap_servers=broker.bootstrap_servers, partitions=1))
+        producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
+        producer.produce("logs", b"new", partition=0)
+        assert producer.flush(60) == 0
+        services = services_of(store, config)
+        services.indexer.start()
+        try:
+            await_condition(lambda: services.indexer.topic_id_at(("logs", 0), 0) != "", "the partition is read", 60)
+            there = services.indexer.topic_id_at(("logs", 0), 0)
+            with serving(create_app(services)) as address:
+                record = f"{address}/api/record?topic=logs&partition=0&offset=0&raw=true"
+                assert fetch(f"{record}&topic_id={there}").body == fetch(record).body == b"new"
+                answer = fetch(f"{record}&topic_id=another")
+        finally:
+            services.indexer.stop()
+            store.command("ALTER TABLE otel_logs DELETE WHERE Body = 'new' SETTINGS mutations_sync = 1")
+    assert answer.status == 404
+    assert "another record now" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("place", ["logs-raw/0/3", "logs-raw/0/999", "logs-raw/7/0", "logs-nosuch/0/0", "other/0/0"])

@@ -251,6 +251,7 @@ $("live").addEventListener("click", () => {
 });
 addEventListener("popstate", () => {
   state = readState(location.search);
+  if (state.end) setLive(false);
   run();
 });
 addEventListener("keydown", (event) => {
