@@ -8,6 +8,7 @@ connection that sent more requests than it may have answered at once. In each tu
 from __future__ import annotations
 
 import asyncio
+import logging
 import select
 import time
 from collections import deque
@@ -31,6 +32,7 @@ GIVE_WAY_SECONDS = 1e-6
 
 T = TypeVar("T")
 R = TypeVar("R")
+logger = logging.getLogger("broker")
 
 
 def give_way() -> None:
@@ -75,7 +77,8 @@ class Turns:
         return len(self._line)
 
     def stand_in_line(self, step: Callable[[], None]) -> None:
-        """Call `step` when its turn comes, at the earliest in the next turn of the loop. It must not raise."""
+        """Call `step` when its turn comes, at the earliest in the next turn of the loop. What it raises is a bug, which
+        costs nobody else a turn."""
         self._join(step)
 
     async def wait(self) -> None:
@@ -162,9 +165,16 @@ class Turns:
                     one.set_result(None)  # its step follows in the next turn of the loop, and is as long as all of this
                     break
             else:
-                one()
+                self._take(one)
             if self._clock() > end:
                 break
         self._is_turn_due = bool(self._line)
         if self._is_turn_due:
             asyncio.get_running_loop().call_soon(self._turn)
+
+    @staticmethod
+    def _take(step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:
+            logger.exception("a step of long work failed")

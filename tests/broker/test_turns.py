@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Generator
 from typing import Any
 
+import pytest
+
 from logpost_broker.turns import STEP_SECONDS, TURN_SECONDS, Turns
 
 
@@ -45,6 +47,20 @@ def test_steps_of_many_share_a_turn_of_the_loop() -> None:
         assert [after - before for before, after in zip([0, *seen], seen, strict=False)] == [3, 3, 3]
 
     asyncio.run(story())
+
+
+def test_a_step_that_fails_costs_nobody_else_a_turn(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        turns, done = Turns(Clock()), list[int]()
+        turns.stand_in_line(lambda: done.append(1 // 0))
+        turns.stand_in_line(lambda: done.append(2))
+        await loop_turns(2)
+        turns.stand_in_line(lambda: done.append(3))
+        await loop_turns(2)
+        assert done == [2, 3]
+
+    asyncio.run(story())
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_long_works_take_turns() -> None:

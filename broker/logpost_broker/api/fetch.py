@@ -22,7 +22,7 @@ from kio.schema.fetch.v18.request import FetchPartition, FetchRequest
 from kio.schema.fetch.v18.response import FetchableTopicResponse, FetchResponse, PartitionData
 from kio.static.primitive import i32
 
-from logpost_broker.api.fetch_reading import Reading, Scope, read
+from logpost_broker.api.fetch_reading import MAX_RESPONSE_BYTES, Reading, Scope, read
 from logpost_broker.api.registry import RequestContext, handles
 from logpost_broker.errors import ApiError
 from logpost_broker.fetch_sessions import (
@@ -57,11 +57,17 @@ def fetch(
     if not isinstance(reading, Reading):
         # A coroutine: its answer is written in a thread.
         return WideFetch(node, request, context).answer(reading)
-    missing = request.min_bytes - reading.total_bytes
-    wait_ms = milliseconds(request.max_wait)
-    if missing <= 0 or wait_ms <= 0 or reading.failed or not reading.logs or node.partitions.is_stopping:
+    if _missing_bytes(reading) <= 0 or request.max_wait <= NO_WAIT or node.partitions.is_stopping:
         return at_once(_respond(node, reading))
-    return ParkedFetch(node, reading, context, missing, wait_ms).answer
+    return ParkedFetch(node, reading, context).answer
+
+
+def _missing_bytes(reading: Reading) -> int:
+    """What the answer still waits for. As in Kafka, for no more than an answer may have."""
+    if reading.failed or not reading.logs:
+        return 0
+    request = reading.scope.request
+    return min(request.min_bytes, max(request.max_bytes, 1), MAX_RESPONSE_BYTES) - reading.total_bytes
 
 
 def _first(node: Node, request: FetchRequest, *, by_topic_id: bool) -> Generator[None, None, Reading]:
@@ -130,45 +136,63 @@ def _updated(
 
 
 class ParkedFetch:
-    """A fetch that waits for bytes: woken by the logs it asked for, and by no others."""
+    """A fetch that waits for bytes: woken by the logs it asked for, and by no others.
 
-    def __init__(self, node: Node, reading: Reading, context: RequestContext, missing_bytes: int, wait_ms: int) -> None:
+    It keeps none of the records that it found: they are read again when it is answered. Many that are woken by one
+    batch are answered in turns, so that what some are told has left before others read."""
+
+    def __init__(self, node: Node, reading: Reading, context: RequestContext) -> None:
         loop = asyncio.get_running_loop()
         self._node = node
-        self._reading = reading
+        self._scope = reading.scope
+        self._logs = reading.logs
         self._context = context
-        self._missing_bytes = missing_bytes
+        self._missing_bytes = _missing_bytes(reading)
+        self._is_in_line = self._is_over = False
+        wait_ms = milliseconds(reading.scope.request.max_wait)
         self._deadline = loop.call_later(wait_ms / 1000, self.release)
         self.answer: asyncio.Future[FetchResponse] = loop.create_future()
-        for log in reading.logs:
+        for log in self._logs:
             log.watchers.add(self._shown)
         node.partitions.parked.add(self)
+        context.connection.when_lost(ParkedFetch, self.release)
 
     def _shown(self, added_bytes: int) -> None:
         self._missing_bytes -= added_bytes
-        if self._missing_bytes > 0:
-            return
-        reading = at_once(read(self._node, self._reading.scope))
-        # Records behind an open transaction are no news to a reader of committed ones.
-        self._missing_bytes = reading.scope.request.min_bytes - reading.total_bytes
-        if self._missing_bytes <= 0 or reading.failed:
-            self._answer(reading)
+        if self._missing_bytes <= 0:
+            self._stand_in_line()
 
     def release(self) -> None:
-        """Answer with what there is now."""
-        self._answer(at_once(read(self._node, self._reading.scope)))
+        """Answer with what there is then, or nobody where the client has gone."""
+        self._is_over = True
+        self._stand_in_line()
 
-    def _answer(self, reading: Reading) -> None:
-        self._deadline.cancel()
-        for log in self._reading.logs:
-            log.watchers.discard(self._shown)
-        self._node.partitions.parked.discard(self)
+    def _stand_in_line(self) -> None:
+        if not self._is_in_line:
+            self._is_in_line = True
+            self._node.turns.stand_in_line(self._look)
+
+    def _look(self) -> None:
+        self._is_in_line = False
         if self.answer.done():
             return
         if self._context.connection.closed:
+            self._leave()
             self.answer.cancel()
             return
-        self.answer.set_result(at_once(_respond(self._node, reading)))
+        reading = at_once(read(self._node, self._scope))
+        # Records behind an open transaction are no news to a reader of committed ones.
+        self._missing_bytes = _missing_bytes(reading)
+        if self._is_over or self._missing_bytes <= 0:
+            self._leave()
+            self.answer.set_result(at_once(_respond(self._node, reading)))
+
+    def _leave(self) -> None:
+        """Nothing wakes it any more."""
+        self._deadline.cancel()
+        for log in self._logs:
+            log.watchers.discard(self._shown)
+        self._node.partitions.parked.discard(self)
 
 
 class WideFetch:
@@ -190,6 +214,7 @@ class WideFetch:
         loop = asyncio.get_running_loop()
         deadline = loop.call_later(milliseconds(self._request.max_wait) / 1000, self.release)
         self._node.partitions.parked.add(self)
+        self._context.connection.when_lost(WideFetch, self.release)
         try:
             reading = await self._enough(first)
         except ApiError as error:
@@ -206,19 +231,20 @@ class WideFetch:
     async def _enough(self, first: Awaitable[Reading]) -> Reading:
         reading = await first
         while not self._is_enough(reading):
+            scope, logs = reading.scope, reading.logs
+            del reading  # its records would be kept as long as the client waits
             if self._logs:
                 await self._woken.wait()
             else:  # what came since a log was read has woken nobody: they are all read once more at once
-                self._watch(reading.logs)
+                self._watch(logs)
             self._woken.clear()
-            reading = await self._node.turns.run(read(self._node, reading.scope))
+            reading = await self._node.turns.run(read(self._node, scope))
         return reading
 
     def _is_enough(self, reading: Reading) -> bool:
-        request = self._request
-        self._missing_bytes = request.min_bytes - reading.total_bytes
-        is_over = self._is_over or request.max_wait <= NO_WAIT or self._node.partitions.is_stopping
-        return is_over or self._missing_bytes <= 0 or reading.failed or not reading.logs
+        self._missing_bytes = _missing_bytes(reading)
+        is_over = self._is_over or self._request.max_wait <= NO_WAIT or self._node.partitions.is_stopping
+        return is_over or self._missing_bytes <= 0
 
     def _watch(self, logs: list[PartitionLog]) -> None:
         self._logs = logs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import time
 from typing import Any
 
@@ -70,6 +71,17 @@ def test_a_fetch_that_finds_too_little_answers_in_time(client: WireClient, new_t
     started = time.monotonic()
     assert values(fetch(client, topic, seconds=0.3, min_bytes=10_000)) == [b"little"]
     assert 0.25 < time.monotonic() - started < LONG
+
+
+def test_a_fetch_waits_for_no_more_than_its_answer_may_have(client: WireClient, new_topic: NewTopic) -> None:
+    topic = new_topic()
+    value = os.urandom(600)
+    for _ in range(2):
+        produce_values(client, topic, value)
+    started = time.monotonic()
+    answer = fetch(client, topic, seconds=LONG, min_bytes=1 << 30, max_bytes=1_000)
+    assert values(answer) == [value]
+    assert time.monotonic() - started < LONG / 2
 
 
 def test_other_topics_do_not_end_a_wait(client: WireClient, shared_broker: Broker, new_topic: NewTopic) -> None:
