@@ -1,5 +1,6 @@
 """What a request says of itself, checked before kio reads it: no array may have more elements than bytes are left, all
-of them together no more than `MAX_ELEMENTS`, and tagged fields that nobody knows here are taken out.
+of them together, with the tagged fields, no more than `MAX_ELEMENTS`, and tagged fields that nobody knows here are
+taken out.
 
 kio sets aside room for as many elements as a request claims: a few bytes that claim two thousand million would end the
 process. And it refuses a tagged field that its schema lacks, where KIP-482 wants it passed over: a newer client may
@@ -15,7 +16,8 @@ from logpost_broker.wire.known_tags import without_unknown_tags
 from logpost_broker.wire.walk import Elements, UnknownTagError, entity_step
 
 MAX_ELEMENTS = 100_000
-"""In all arrays of a request together. One costs a thousand times its bytes while it is handled and answered."""
+"""In all arrays of a request together, with its tagged fields. One costs a thousand times its bytes while it is handled
+and answered."""
 
 
 class RequestBounds:

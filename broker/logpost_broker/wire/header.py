@@ -13,6 +13,8 @@ FIXED = struct.Struct(">hhih")
 KEY_AND_VERSION = struct.Struct(">hh")
 CORRELATION = struct.Struct(">i")
 NO_TAGS = b"\x00"
+MAX_TAGS = 1_000
+"""Tagged fields of a header, which nobody here knows. They are gone over on the event loop, in a millisecond."""
 
 
 class RequestHeader(NamedTuple):
@@ -49,6 +51,8 @@ def read_request_header(frame: Frame, *, flexible: bool) -> tuple[RequestHeader,
 def _skip_tags(frame: Frame, position: int) -> int:
     """Raises ValueError, and IndexError where the frame ends."""
     count, position = varint(frame, position)
+    if count > MAX_TAGS:
+        raise ValueError(f"{count} tagged fields, {MAX_TAGS} are taken")
     for _ in range(count):
         _, position = varint(frame, position)
         length, position = varint(frame, position)

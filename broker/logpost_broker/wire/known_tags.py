@@ -43,7 +43,7 @@ def _copy(entity: type[Any], frame: Frame, position: int, elements: Elements, ou
         out.append(bytes(frame[start:position]))
         for _ in range(count):
             position = _copy(inner, frame, position, elements, out)
-    return _copy_tags(entity, frame, position, out) if flexible else position
+    return _copy_tags(entity, frame, position, elements, out) if flexible else position
 
 
 def _count(field: Any, frame: Frame, position: int, elements: Elements, *, flexible: bool) -> tuple[int, int]:
@@ -53,10 +53,11 @@ def _count(field: Any, frame: Frame, position: int, elements: Elements, *, flexi
     return (int(is_present(frame, position)), position + 1) if is_nullable(field) else (1, position)
 
 
-def _copy_tags(entity: type[Any], frame: Frame, position: int, out: list[bytes]) -> int:
+def _copy_tags(entity: type[Any], frame: Frame, position: int, elements: Elements, out: list[bytes]) -> int:
     known = tagged(entity)
     kept = []
     count, position = varint(frame, position)
+    elements.take(count)
     for _ in range(count):
         start = position
         tag, position = varint(frame, position)

@@ -16,7 +16,7 @@ from logpost_broker.wire.framing import Frame
 
 
 class Elements:
-    """How many more array elements a request may have."""
+    """How many more elements of arrays, and tagged fields, a request may have."""
 
     __slots__ = ("_left",)
 
@@ -27,7 +27,7 @@ class Elements:
         """Raises ValueError."""
         self._left -= count
         if self._left < 0:
-            raise ValueError("it has too many elements in its arrays")
+            raise ValueError("it has too many elements in its arrays, or tagged fields")
 
 
 class UnknownTagError(Exception):
@@ -252,6 +252,7 @@ def _tags_step(entity: type[Any]) -> Step:
         if not frame[position]:
             return position + 1
         count, position = varint(frame, position)
+        elements.take(count)
         for _ in range(count):
             tag, position = varint(frame, position)
             size, position = varint(frame, position)

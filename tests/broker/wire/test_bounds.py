@@ -18,10 +18,12 @@ from kio.serial.errors import SerialError
 from logpost_broker import Broker
 from logpost_broker.api import SERVED, handled
 from logpost_broker.api.unserved import unserved_api
-from logpost_broker.errors import ProtocolError
+from logpost_broker.coordinator.record_fields import unsigned_varint
+from logpost_broker.errors import MalformedError, ProtocolError
 from logpost_broker.wire.bounds import MAX_ELEMENTS, RequestBounds
 from logpost_broker.wire.codec import VersionCodec
 from logpost_broker.wire.convert import TopicNames
+from logpost_broker.wire.header import MAX_TAGS, read_request_header
 from logpost_broker.wire.walk import Elements, entity_step
 from tests.broker.wire_client import WireClient, entity, load
 
@@ -150,6 +152,32 @@ def test_all_arrays_together_have_a_limit(name: str, version: int) -> None:
     assert RequestBounds(kind).checked(most, 0) == (most, 0)
     with pytest.raises(ValueError, match="too many elements"):
         RequestBounds(kind).checked(encoded(kind, {"topics": [{"name": "t"}] * (MAX_ELEMENTS + 1)}), 0)
+
+
+def test_tagged_fields_have_a_limit() -> None:
+    """Each takes a microsecond and two bytes, in which a large request may have millions of them."""
+    kind = load("metadata", 12, "request")
+    request = encoded(kind, {})
+    assert RequestBounds(kind).checked(request[:-1] + tags(MAX_ELEMENTS), 0) == (request, 0)
+    with pytest.raises(ValueError, match="too many"):
+        RequestBounds(kind).checked(request[:-1] + tags(MAX_ELEMENTS + 1), 0)
+
+
+def test_tagged_fields_of_a_header_have_a_limit(shared_broker: Broker) -> None:
+    header = b"\x00\x03\x00\x0c\x00\x00\x00\x07\xff\xff"
+    frame = header + tags(MAX_TAGS)
+    assert read_request_header(frame, flexible=True)[1] == len(frame)
+    with pytest.raises(MalformedError, match="tagged fields"):
+        read_request_header(header + tags(MAX_TAGS + 1), flexible=True)
+    with WireClient(shared_broker.port) as client:
+        client.send_frame(header + tags(1_000_000))
+        with pytest.raises(EOFError):
+            client.receive_frame()
+
+
+def tags(count: int) -> bytes:
+    """So many empty fields that nobody knows."""
+    return unsigned_varint(count) + b"\x63\x00" * count
 
 
 def test_a_request_that_claims_too_much_costs_its_connection_and_nothing_else(shared_broker: Broker) -> None:
