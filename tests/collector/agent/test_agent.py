@@ -130,11 +130,16 @@ def test_lines_that_are_hard_to_read_arrive(tmp_path: Path, logs: Path, broker: 
     assert sum(lines_of(records).values()) == 5
 
 
-class Writer:
-    """Appends numbered lines until it is stopped, and rotates by rename when it is told to."""
+LINES_AHEAD = 30_000
 
-    def __init__(self, log: Path) -> None:
+
+class Writer:
+    """Appends numbered lines until it is stopped, not far ahead of what has arrived, and rotates by rename when it is
+    told to."""
+
+    def __init__(self, log: Path, arrived: list[Record]) -> None:
         self.log = log
+        self._arrived = arrived
         self.written: Counter[str] = Counter()
         self._stop = threading.Event()
         self._rotate = threading.Event()
@@ -160,7 +165,7 @@ class Writer:
         while not self._stop.is_set():
             with self.log.open("a") as file:
                 while not self._rotate.is_set() and not self._stop.wait(0.002):
-                    for _ in range(100):
+                    for _ in range(100 if number < len(self._arrived) + LINES_AHEAD else 0):
                         number += 1
                         file.write(f"line {number}\n")
                         self.written[f"line {number}"] += 1
@@ -185,17 +190,17 @@ def test_kill_9_in_the_middle_and_every_line_is_there_once(
     tmp_path: Path, logs: Path, broker: Broker, topic: TopicReader
 ) -> None:
     """Positions on the disk are never ahead of the topic, and what is sent again has the stream and range it had."""
-    agent = configured(tmp_path, broker.bootstrap_servers).start()
-    with Writer(logs / "a.log") as writer:
-        for target in (3_000, 20_000, 50_000):
-            topic.read_count(target)
-            agent.kill()
-            topic.read_until(partial(have_arrived, saved(tmp_path)))
-            writer.rotate()
-            agent.start()
-            writer.rotate()
-    topic.read_until(lambda records: len({record.message for record in records}) >= len(writer.written), 60)
-    assert agent.stop() == 0
+    with configured(tmp_path, broker.bootstrap_servers).start() as agent:
+        with Writer(logs / "a.log", topic.records) as writer:
+            for target in (3_000, 20_000, 50_000):
+                topic.read_count(target)
+                agent.kill()
+                topic.read_until(partial(have_arrived, saved(tmp_path)))
+                writer.rotate()
+                agent.start()
+                writer.rotate()
+        topic.read_until(lambda records: len({record.message for record in records}) >= len(writer.written), 240)
+        assert agent.stop() == 0
     assert lines_of(topic.records) == writer.written
 
 

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from logpost.record import Record
 
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 240.0
 
 
 class TopicReader:
