@@ -26,12 +26,13 @@ logpost
   __init__           handler
   __main__           cli
   config_command     checks cli config units
-  checks             agent.sources.file config errors kafka service store_url
-  supervisor         cli config errors service                              | loop clock process
+  supervisor         cli config errors reload service systemd                      | loop clock socket process
   topics             cli config controls errors kafka                       | thread
   agent              agent.delivery agent.metrics agent.sources
                      agent.sources.file agent.sources.journal cli config
-                     errors said_once service                               | clock chance thread socket process
+                     errors reload said_once service systemd                       | clock chance thread socket process
+  reload             checks cli config errors                               | thread socket
+  checks             agent.sources.file config errors kafka service store_url
   agent.sources.file agent.delivery agent.metrics agent.sources
                      agent.stages config controls errors formats said_once  | clock thread
   agent.sources.journal
@@ -43,11 +44,12 @@ logpost
                      said_once                                              | clock thread
   agent.metrics      metrics_server
   handler            config errors kafka record                             | clock chance thread socket process
-  cli                config errors
+  cli                config errors systemd                                  | process
   kafka              config errors
   config             errors units
   metrics_server     errors service                                         | thread
-  service            errors                                                 | clock thread socket process
+  service            errors systemd                                         | clock thread socket process
+  systemd                                                                   | clock thread socket
   store_url          errors
   query.filters      query
   query              errors formats record
@@ -133,10 +135,13 @@ logpost_web.store gate embedded store
 logpost_web.indexer indexer probe raw_log received source topics tries
 logpost_web.api services
 logpost_web.http cancellation connection own_hosts places
-logpost.agent agent command wake
+logpost.agent agent command configured wake
 logpost.agent.sources.file beside source unseen watch
 logpost.agent.sources.journal source
 logpost.agent.delivery publish topic
+logpost.supervisor command part part_logs
+logpost.reload control reloader
+logpost.systemd journal notices working
 """
 """In these folders only these files know what the table allows; the others are a pure core."""
 

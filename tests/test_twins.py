@@ -59,6 +59,8 @@ logpost.query
   web/query/test_words                words
 logpost.query.filters
   web/query/test_matching             *
+logpost.reload
+  e2e/test_reload                     command
 logpost.supervisor
   e2e/test_up                         command part part_logs
 logpost.topics

@@ -13,7 +13,9 @@ from pathlib import Path
 from types import TracebackType
 
 from logpost.config import BrokerConfig
+from logpost.errors import StartError
 from logpost.service import DirectoryLock, bind, host_and_port, reachable_host
+from logpost.systemd.notices import Notices
 from logpost_broker.log.files import Files
 from logpost_broker.node import Node
 from logpost_broker.server.listener import Listener
@@ -24,12 +26,51 @@ MEMORY = Path("/dev/shm")
 """Linux has a file system in memory here; elsewhere the usual temporary directory has to do."""
 
 
+ADVANCE_SECONDS = 90.0
+"""How long one step of recovery, such as the check of a segment, may take."""
+LONGEST_TURN_SECONDS = 60.0
+RECONFIGURE_SECONDS = 30.0
+LIVE = frozenset(
+    {
+        "broker.auto_create_topics",
+        "broker.num_partitions",
+        "broker.max_partitions",
+        "broker.compression_type",
+        "broker.segment_bytes",
+        "broker.retention_ms",
+        "broker.retention_check_seconds",
+        "broker.offsets_retention_check_seconds",
+        "broker.disk_reserve_bytes",
+        "broker.cleaner_check_seconds",
+        "broker.cleaner_io_bytes_per_second",
+        "broker.cleaner_dedupe_buffer_bytes",
+        "broker.message_max_bytes",
+        "broker.max_request_bytes",
+        "broker.queued_max_request_bytes",
+        "broker.queued_max_answer_bytes",
+        "broker.max_connections",
+        "broker.connections_max_idle_ms",
+        "broker.consumer_session_timeout_ms",
+        "broker.consumer_heartbeat_interval_ms",
+        "broker.streams_session_timeout_ms",
+        "broker.streams_heartbeat_interval_ms",
+        "broker.streams_num_standby_replicas",
+        "broker.streams_initial_rebalance_delay_ms",
+    }
+)
+"""Settings that hold without a restart."""
+
+
+class _StoppedError(Exception):
+    """A stop came before the broker was ready."""
+
+
 class Broker:
     """A broker on a free loopback port, in a thread of its own, with a temporary data directory; unless told otherwise.
 
     `config`: the settings of `[broker]`. `data`: the directory of the logs, locked while the broker runs. `memory`: the
     temporary directory is in memory, where the system has a place for that. Raises ValueError for both. `files`: the
-    file system, unless it is the system's own.
+    file system, unless it is the system's own. `notices`: who hears that it turns.
     """
 
     def __init__(
@@ -39,11 +80,13 @@ class Broker:
         *,
         memory: bool = False,
         files: Files | None = None,
+        notices: Notices | None = None,
     ) -> None:
         if memory and data is not None:
             raise ValueError("a broker keeps its data in memory or in a directory of yours, not both")
         self.config = config
         self._files = files
+        self._notices = notices or Notices()
         self._data = data
         self._temporary_parent = MEMORY if memory and os.access(MEMORY, os.W_OK) else None
         self.directory = Path()
@@ -52,6 +95,7 @@ class Broker:
         self._is_stop_wanted = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
+        self._running: tuple[Node, Listener] | None = None
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
         self._error: BaseException | None = None
@@ -91,7 +135,7 @@ class Broker:
             if self._ready.is_set():
                 raise
             self._error = error
-            self._ready.set()
+        self._ready.set()
 
     def stop(self) -> None:
         """Stop in order: answer what is open, sync, mark the directory as cleanly shut down. From any thread, any
@@ -141,19 +185,56 @@ class Broker:
             node = Node(self.config, directory, host=self.host, port=self.port, files=self._files)
             if self.config.metrics_port:
                 at_end.callback(node.partitions.metrics.serve(self.config.listen, self.config.metrics_port))
-            node.open()
+            try:
+                node.open(self._advance)
+            except _StoppedError:
+                node.partitions.logs.abandon()
+                return
             await node.start()
             listener = Listener(node)
             await listener.start(sockets)
+            self._running = node, listener
             on_ready()
+            turning = asyncio.create_task(self._turn())
             await self._stopped.wait()
+            self._running = None
             await listener.stop()
-            await node.stop()
+            turning.cancel()
+            await node.stop(self._say)
+
+    async def _turn(self) -> None:
+        """As a task of the loop: a loop that hangs says nothing."""
+        while self._notices.are_heard:
+            self._notices.turn()
+            await asyncio.sleep(min(self._notices.turn_seconds, LONGEST_TURN_SECONDS))
+
+    def _advance(self, status: str) -> None:
+        """Recovery may take long, and a stop ends it."""
+        if self._is_stop_wanted:
+            raise _StoppedError
+        self._say(status)
+
+    def _say(self, status: str) -> None:
+        self._notices.advances(status, ADVANCE_SECONDS)
+
+    def reconfigure(self, config: BrokerConfig) -> None:
+        """Let those of other settings hold that are in `LIVE`. Waits for it; from any thread but the loop's. Raises
+        StartError where it is not running."""
+        running, loop = self._running, self._loop
+        if running is None or loop is None:
+            raise StartError("the broker is not ready, or stops: its settings stay as they were")
+        asyncio.run_coroutine_threadsafe(_reconfigure(*running, config), loop).result(RECONFIGURE_SECONDS)
+        self.config = config
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
         """What the broker listens on, once it is ready."""
         return self._addresses
+
+
+async def _reconfigure(node: Node, listener: Listener, config: BrokerConfig) -> None:
+    node.reconfigure(config)
+    listener.reconfigure()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

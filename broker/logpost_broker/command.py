@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import gc
 import resource
+from functools import partial
 from pathlib import Path
 
-from logpost.cli import Commands, add_parser
+from logpost.cli import Commands, add_parser, loaded
 from logpost.config import Config
-from logpost.service import keep_private, on_stop, start_logging
+from logpost.reload.control import Control
+from logpost.reload.reloader import Reloader
+from logpost.service import keep_private, on_hangup, on_stop, start_logging
+from logpost.systemd.notices import Notices
 
 GC_THRESHOLD = 50_000
 """What a request leaves is in no cycle, and a collection that finds nothing makes everybody wait."""
@@ -73,25 +77,41 @@ def _import(parsed: argparse.Namespace, config: Config) -> int:
 def run(parsed: argparse.Namespace, config: Config) -> int:
     """Serve until SIGTERM. Raises StartError, ConfigError."""
     gc.disable()  # Modules stay: looking for garbage in them is a tenth of the start.
-    from logpost_broker.broker import Broker
+    from logpost_broker.broker import LIVE, Broker
     from logpost_broker.server.allocator import keep_large_blocks
 
     gc.enable()
-    logger = start_logging("broker")
+    notices = Notices.from_environment()
+    logger = start_logging("broker", config.log_level)
     keep_private(config.data_directory(), "broker")
     directory = config.data_directory() / "broker"
-    broker = Broker(config.broker, directory)
+    broker = Broker(config.broker, directory, notices=notices)
 
     def ready() -> None:
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
         addresses = ", ".join(f"{host} port {port}" for host, port in broker.addresses)
-        logger.info("ready on %s, data in %s", addresses, directory)
+        ready = f"ready on {addresses}, data in {directory}"
+        logger.info("%s", ready)
+        controls.append(Control(directory, reloader.reload))  # the directory is locked
+        notices.ready(ready)
 
     _allow_many_files()
     keep_large_blocks()
-    on_stop(broker.stop)
+    on_stop(broker.stop, notices)
+    reloader = Reloader(
+        partial(loaded, parsed),
+        config,
+        tables=("broker", "data"),
+        live=LIVE,
+        apply=lambda _, after: broker.reconfigure(after.broker),
+        log=logger,
+    )
+    on_hangup(reloader.reload, broker.stop)
+    controls: list[Control] = []
     broker.run(ready)
+    for control in controls:
+        control.close()
     logger.info("stopped")
     return 0
 

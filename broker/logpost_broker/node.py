@@ -20,6 +20,7 @@ from logpost_broker.log.files import Files
 from logpost_broker.metadata.client_quotas import ClientQuotas
 from logpost_broker.metadata.group_limits import ShareLimits
 from logpost_broker.metadata.scram_credentials import ScramCredentials
+from logpost_broker.partitions.directory import Advance, silent
 from logpost_broker.partitions.partitions import Partitions
 from logpost_broker.transactions.service import TransactionService
 from logpost_broker.turns import Turns
@@ -65,9 +66,17 @@ class Node:
     def turns(self) -> Turns:
         return self.partitions.turns
 
-    def open(self) -> None:
-        """Recover the logs. Raises StartError when the directory cannot be read or written."""
-        self.partitions.open()
+    def open(self, advance: Advance = silent) -> None:
+        """Recover the logs; `advance` as for `LogDirectory.open`. Raises StartError when the directory cannot be read
+        or written."""
+        self.partitions.open(advance)
+
+    def reconfigure(self, file: BrokerConfig) -> None:
+        """The file has other settings."""
+        self.partitions.settings.file = file
+        self.partitions.reconfigure()
+        self.reading.limit_bytes = file.queued_max_request_bytes
+        self.unsent.limit_bytes = file.queued_max_answer_bytes
 
     async def start(self) -> None:
         """Start the flusher, then the coordinators, and what runs in the background."""
@@ -79,8 +88,8 @@ class Node:
         self.cleaner.start()
         self.producer_expiration.start()
 
-    async def stop(self) -> None:
-        """Stop them in reverse, then close the logs as a clean shutdown."""
+    async def stop(self, advance: Advance = silent) -> None:
+        """Stop them in reverse, then close the logs as a clean shutdown; `advance` as for `LogDirectory.close`."""
         await self.partitions.appender.close()
         await self.producer_expiration.stop()
         await self.cleaner.stop()
@@ -88,4 +97,4 @@ class Node:
         await self.transactions.stop()
         self.shares.stop()
         self.groups.stop()
-        await self.partitions.close()
+        await self.partitions.close(advance)

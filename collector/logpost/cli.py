@@ -4,8 +4,11 @@ collector alone has `agent`, the `server` extra adds the others."""
 from __future__ import annotations
 
 import argparse
+import atexit
 import errno
 import os
+import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points, version
@@ -14,7 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from logpost.config import Config, Loaded, load
 from logpost.errors import LogpostError
+from logpost.systemd.journal import leads_to_journal
 
+ERROR = 3
+"""The journal's priority."""
+LONG_RUNNING = frozenset({"up", "broker", "web", "agent"})
 UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """Errors of a standard output that leads to a file: files that are opened by name tell it."""
 
@@ -43,12 +50,15 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 1 failed, 2 wrong usage or configuration."""
     _open_streams()
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] and given[0] in LONG_RUNNING:
+        _outlive_hangups()
     try:
         status = _run(arguments)
         sys.stdout.flush()
         return status
     except LogpostError as error:
-        return _failed(str(error), error.exit_status)
+        return _failed(str(error) + _of_another(error.__cause__), error.exit_status)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -57,11 +67,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is not None:
             remedy = ": run this as its owner, or name another place" if isinstance(error, PermissionError) else ""
-            return _failed(f"cannot use {error.filename}: {error.strerror}{remedy}")
+            return _failed(f"cannot use {error.filename}: {error.strerror}{_of_another(error) or remedy}")
         if error.errno not in UNWRITABLE:
             raise
         _write_no_more()
         return _failed(f"cannot write the output: {error.strerror}")
+
+
+def _outlive_hangups() -> None:
+    """SIGHUP asks for a reload, and must end nothing that just starts, or is about to end."""
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda *_: None)
+        atexit.register(signal.signal, signal.SIGHUP, signal.SIG_IGN)  # Python itself would take the default again
 
 
 def command_parser() -> Parser:
@@ -82,8 +99,23 @@ def _run(arguments: Sequence[str] | None) -> int:
         return _failed(f"`{parsed.command}` needs {error.name}: pip install 'logpost[server]'")
 
 
+def _of_another(error: BaseException | None) -> str:
+    """What mends a file of another user in a directory of ours: who runs a service once as root leaves such behind."""
+    if not isinstance(error, PermissionError) or not isinstance(error.filename, str):
+        return ""
+    file = Path(error.filename)
+    try:
+        owner, ours = file.lstat().st_uid, file.parent.stat().st_uid
+    except OSError:
+        return ""
+    if owner == ours or ours != os.geteuid():
+        return ""
+    return f": {file} belongs to another user; as root: chown {ours} {shlex.quote(str(file))}"
+
+
 def _failed(why: str, status: int = 1) -> int:
-    sys.stderr.write(f"logpost: {why}\n")
+    prefix = f"<{ERROR}>" if leads_to_journal(2) else ""
+    sys.stderr.write(f"{prefix}logpost: {why}\n")
     return status
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import faulthandler
 import fcntl
 import ipaddress
 import logging
 import os
+import pwd
 import signal
 import socket
 import stat
@@ -20,12 +22,14 @@ from pathlib import Path
 from typing import TextIO
 
 from logpost.errors import ConfigError, InUseError, StartError
+from logpost.systemd.journal import Journal, JournalHandler, leads_to_journal
+from logpost.systemd.notices import Notices
 
-SUPERVISOR_FD = "LOGPOST_INTERNAL_SUPERVISOR_FD"
 LOOPBACK = ("127.0.0.1", "::1")
 WILDCARDS = ("0.0.0.0", "::")
 DIRECTORY_MODE = 0o750
 FILE_MODE = 0o640
+STDERR = 2
 PARTS = frozenset({"broker", "store", "agent", "log"})
 """Directories of the data directory."""
 
@@ -41,11 +45,18 @@ class LineFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
-def start_logging(component: str, stream: TextIO | None = None) -> logging.Logger:
-    """Log to stderr; returns the component's logger."""
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(LineFormatter())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+def start_logging(component: str, level: str = "info", stream: TextIO | None = None) -> logging.Logger:
+    """Log what is of this level or above to stderr, and to the journal where that leads there; returns the component's
+    logger."""
+    to_stderr = logging.StreamHandler(stream or sys.stderr)
+    handler: logging.Handler = to_stderr
+    if stream is None and leads_to_journal(STDERR):
+        handler = JournalHandler(Journal(), to_stderr)
+    else:
+        handler.setFormatter(LineFormatter())
+    # What ends a part because it hangs sends SIGQUIT: the part tells where, and ends. SIGABRT is the embedded store's.
+    faulthandler.register(signal.SIGQUIT, STDERR, all_threads=True, chain=True)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     return logging.getLogger(component)
 
 
@@ -72,21 +83,41 @@ def restrict(path: Path) -> None:
             path.chmod(stat.S_IMODE(mode) & allowed)
 
 
-def on_stop(stop: Callable[[], None]) -> None:
+def on_stop(stop: Callable[[], None], notices: Notices) -> None:
     """Call `stop` (once or more, from any thread) on SIGTERM, on SIGINT, and when the supervisor is gone.
 
-    The supervisor hands each child the read end of a pipe that it never writes to: the kernel closes the other end
+    The supervisor hands each child one end of a socket to which it never writes: the kernel closes the other end
     however the supervisor dies, and the child sees the end of file.
     """
+
+    def stop_and_say() -> None:
+        notices.stopping()
+        stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop())
-    inherited = os.environ.pop(SUPERVISOR_FD, None)
-    if inherited is not None:
-        threading.Thread(target=_await_end_of, args=(int(inherited), stop), daemon=True, name="supervisor").start()
+        signal.signal(number, lambda *_: stop_and_say())
+    if notices.supervisor is not None:
+        arguments = (notices.supervisor, stop_and_say)
+        threading.Thread(target=_await_end_of, args=arguments, daemon=True, name="supervisor").start()
 
 
-def _await_end_of(fd: int, stop: Callable[[], None]) -> None:
-    while os.read(fd, 1):
+def on_hangup(reload: Callable[[], object], stop: Callable[[], object]) -> None:
+    """Call `reload`, in a thread, on SIGHUP; `stop` where the terminal is gone that this process was started in. Who
+    starts it with SIGHUP ignored (`nohup`) wants it to be."""
+    terminal = next((fd for fd in (0, 1, 2) if os.isatty(fd)), None)
+
+    def hung_up(*_: object) -> None:
+        if terminal is not None and not os.isatty(terminal):
+            stop()
+        else:
+            threading.Thread(target=reload, name="reload", daemon=True).start()
+
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, hung_up)
+
+
+def _await_end_of(supervisor: socket.socket, stop: Callable[[], None]) -> None:
+    while supervisor.recv(1):
         pass
     stop()
 
@@ -97,11 +128,13 @@ class DirectoryLock:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        _refuse_root(directory)
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise StartError(f"cannot write the data directory {directory}: {error.strerror}") from error
+            remedy = _of_the_unit(directory.parent) if error.errno == errno.EROFS else ""
+            raise StartError(f"cannot write the data directory {directory}: {error.strerror}{remedy}") from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -121,6 +154,31 @@ class DirectoryLock:
 
     def release(self) -> None:
         os.close(self._fd)
+
+
+def _refuse_root(directory: Path) -> None:
+    """What root made there its owner could not write."""
+    with contextlib.suppress(OSError):
+        owner = directory.stat().st_uid
+        if os.geteuid() == 0 and owner != 0:
+            name = _user(owner)
+            raise StartError(
+                f"{directory} belongs to {name}, not to root: `runuser -u {name} -- logpost …` runs as its owner"
+            )
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
+
+
+def _of_the_unit(data: Path) -> str:
+    """What opens a directory that the unit keeps closed, where systemd started this process."""
+    if "INVOCATION_ID" not in os.environ:
+        return ""
+    return f": its unit has ProtectSystem=strict; `systemctl edit` it and set ReadWritePaths={data} in [Service]"
 
 
 def bind(listen: str, port: int, *, insecure: bool, setting: str) -> list[socket.socket]:

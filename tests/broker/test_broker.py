@@ -6,12 +6,15 @@ import time
 import urllib.request
 from pathlib import Path
 
+import msgspec
 import pytest
+from kio.schema.errors import ErrorCode
 
 from logpost.config import BrokerConfig
 from logpost.errors import StartError
 from logpost_broker.broker import EMBEDDED, Broker
-from tests.broker.api.conftest import produce_values
+from logpost_broker.log.records import build_batch
+from tests.broker.api.conftest import produce, produce_values
 from tests.broker.wire_client import WireClient
 from tests.support.processes import free_port
 
@@ -70,3 +73,19 @@ def test_it_stops_at_once_although_clients_are_connected() -> None:
         started = time.monotonic()
         broker.stop()
         assert time.monotonic() - started < 30
+
+
+def test_settings_change_while_it_runs() -> None:
+    with Broker() as broker, WireClient(broker.port) as client:
+        client.call("metadata", 4, {"topics": [{"name": "before"}], "allow_auto_topic_creation": True})
+        broker.reconfigure(
+            msgspec.structs.replace(broker.config, auto_create_topics=False, message_max_bytes=100, max_connections=1)
+        )
+        client.call("metadata", 4, {"topics": [{"name": "after"}], "allow_auto_topic_creation": True})
+        assert [topic.name for topic in client.call("metadata", 1, {"topics": None}).topics] == ["before"]
+        with pytest.raises(ConnectionError):
+            topics(broker)
+        answer = produce(client, "before", build_batch([(None, b"x" * 1000)], 1))
+        assert answer.error_code is ErrorCode.message_too_large
+    with pytest.raises(StartError, match="settings stay as they were"):
+        broker.reconfigure(broker.config)

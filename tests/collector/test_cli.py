@@ -89,3 +89,19 @@ def test_a_directory_that_may_not_be_looked_into_is_named(arguments: list[str], 
     assert f"{data}/" in done.stderr
     assert "Permission denied" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_file_of_another_user_is_named_with_what_mends_it(tmp_path: Path) -> None:
+    """As root leaves one behind that runs the service once by hand."""
+    file = tmp_path / "agent" / "positions.json"
+    file.parent.mkdir()
+    file.write_text("{}")
+    file.chmod(0o600)
+    os.chown(file, 65_534, 65_534)
+    done = run([*AS_ANY_USER, *LOGPOST, "agent", "--host-logs", "--data", str(tmp_path)])
+    mends = f": {file} belongs to another user; as root: chown 0 {file}"
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"logpost: cannot read the agent's positions {file}: Permission denied{mends}\n",
+    )

@@ -1,8 +1,12 @@
 """What long-running commands share: locks, listening sockets, the end with the supervisor."""
 
+import errno
 import os
+import pwd
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from logpost.errors import ConfigError, StartError
-from logpost.service import SUPERVISOR_FD, DirectoryLock, bind, host_and_port, keep_private, local_url, on_stop
+from logpost.service import DirectoryLock, bind, host_and_port, keep_private, local_url, on_stop
+from logpost.systemd.notices import Notices
 from tests.support.processes import free_port
 
 
@@ -26,6 +31,35 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StartError, match=r"cannot write the data directory .*file/broker"):
         DirectoryLock(tmp_path / "file" / "broker")
+
+
+@pytest.mark.parametrize("is_unit", [True, False])
+def test_a_directory_that_the_unit_keeps_closed_is_named_with_what_opens_it(
+    is_unit: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    monkeypatch.delenv("INVOCATION_ID", raising=False)
+    if is_unit:
+        monkeypatch.setenv("INVOCATION_ID", "1")
+    with pytest.raises(StartError) as raised:
+        DirectoryLock(Path("/srv/logpost/broker"))
+    said = "cannot write the data directory /srv/logpost/broker: Read-only file system"
+    remedy = ": its unit has ProtectSystem=strict; `systemctl edit` it and set ReadWritePaths=/srv/logpost in [Service]"
+    assert str(raised.value) == said + (remedy if is_unit else "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_leaves_nothing_in_a_directory_of_another_user(tmp_path: Path) -> None:
+    directory = tmp_path / "agent"
+    directory.mkdir()
+    os.chown(directory, 65_534, 65_534)
+    name = pwd.getpwuid(65_534).pw_name
+    with pytest.raises(StartError, match=rf"agent belongs to {name}, not to root: `runuser -u {name} -- logpost"):
+        DirectoryLock(directory)
+    assert list(directory.iterdir()) == []
 
 
 def test_localhost_listens_on_both_loopback_addresses_on_one_port() -> None:
@@ -60,14 +94,13 @@ def test_an_open_address_is_refused_until_insecure_says_so() -> None:
 
 def test_a_child_stops_when_its_supervisor_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # pytest keeps its own handlers
-    read_end, write_end = os.pipe()
-    monkeypatch.setenv(SUPERVISOR_FD, str(read_end))
+    theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     stopped = threading.Event()
-    on_stop(stopped.set)
+    on_stop(stopped.set, Notices(supervisor=theirs))
     assert not stopped.is_set()
-    os.close(write_end)
+    ours.close()
     assert stopped.wait(60)
-    os.close(read_end)
+    theirs.close()
 
 
 @pytest.fixture
@@ -117,3 +150,25 @@ def test_programs_of_this_machine_find_what_listens() -> None:
     listens = ("localhost", "0.0.0.0", "::", "127.0.0.2", "::1")
     found = ["localhost:8", "localhost:8", "localhost:8", "127.0.0.2:8", "[::1]:8"]
     assert [local_url(listen, 8) for listen in listens] == [f"http://{one}" for one in found]
+
+
+LOG_LINES = """
+import logging
+from logpost.cli import main
+from logpost.service import start_logging
+
+start_logging("agent", "warning")
+logging.getLogger("agent").info("not said")
+logging.getLogger("agent").warning("one\\ntwo")
+main(["agent", "--config", "/nowhere"])
+"""
+
+
+def test_where_stderr_leads_to_the_journal_lines_have_priorities(tmp_path: Path) -> None:
+    """As systemd connects it; where no journal takes them they go to stderr."""
+    with (tmp_path / "stream").open("wb") as stream:
+        found = os.fstat(stream.fileno())
+        environment = os.environ | {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}
+        subprocess.run([sys.executable, "-c", LOG_LINES], stderr=stream, env=environment, timeout=60, check=True)
+    said = (tmp_path / "stream").read_text()
+    assert said.startswith("<4>one\n<4>two\n<3>logpost: cannot read the configuration /nowhere")

@@ -78,6 +78,32 @@ def test_a_part_that_dies_is_started_again_and_that_is_said(up: Part) -> None:
     await_condition(lambda: sum(" agent: ready" in line for line in up.lines) == 2, "the agent is ready again", SECONDS)
 
 
+def test_a_part_that_cannot_start_again_is_tried_until_it_can_and_that_is_said_once(up: Part) -> None:
+    before = {command_of(pid).split()[3]: pid for pid in children(up.process.pid)}
+    port = int(page_address(up).rpartition(":")[2])
+    with socket.socket() as taking:
+        taking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        os.kill(before["web"], signal.SIGKILL)
+        await_condition(lambda: takes(taking, port), "the port of the web", SECONDS, every=0.001)
+        cannot = f"web cannot start, and is tried again and again: cannot listen on 127.0.0.1 port {port}"
+        up.await_line(cannot, SECONDS)
+    up.await_line("web is up again", SECONDS)
+    assert sum(cannot in line for line in up.lines) == 1
+    after = {command_of(pid).split()[3]: pid for pid in children(up.process.pid)}
+    assert {name: pid for name, pid in before.items() if name != "web"} == {
+        name: pid for name, pid in after.items() if name != "web"
+    }
+
+
+def takes(taking: socket.socket, port: int) -> bool:
+    try:
+        taking.bind(("127.0.0.1", port))
+        taking.listen()
+    except OSError:
+        return False
+    return True
+
+
 def test_the_parts_end_when_the_supervisor_is_killed(up: Part) -> None:
     parts = children(up.process.pid)
     assert len(parts) == 3

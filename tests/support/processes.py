@@ -41,8 +41,12 @@ def free_port() -> int:
 class Part:
     """`logpost COMMAND …` as a child process whose stderr lines can be awaited."""
 
-    def __init__(self, *arguments: str, settings: Mapping[str, object] | None = None) -> None:
-        """`settings`: dotted key (`broker.port`) → value, handed over as environment variables."""
+    def __init__(
+        self, *arguments: str, settings: Mapping[str, object] | None = None, inside: Sequence[str] = ()
+    ) -> None:
+        """`settings`: dotted key (`broker.port`) → value, handed over as environment variables. `inside`: a command
+        that runs the part."""
+        self.inside = inside
         self.arguments = arguments
         self.environment = {name: text for name, text in os.environ.items() if not name.startswith("LOGPOST_")}
         for key, value in (settings or {}).items():
@@ -70,7 +74,7 @@ class Part:
         """Start and await the line that contains `until`."""
         self.lines = []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "logpost", *self.arguments],
+            [*self.inside, sys.executable, "-m", "logpost", *self.arguments],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

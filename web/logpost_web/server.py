@@ -6,14 +6,19 @@ import asyncio
 import gc
 import logging
 import socket
+from collections.abc import Callable
 
 import uvicorn
 from prometheus_client import REGISTRY
 from starlette.types import ASGIApp
 
-from logpost.config import Config
+from logpost.config import Config, Loaded
 from logpost.errors import LogpostError
-from logpost.service import bind, host_and_port, keep_private, on_stop, reachable_host, start_logging
+from logpost.reload.control import Control
+from logpost.reload.reloader import Reloader
+from logpost.service import bind, host_and_port, keep_private, on_hangup, on_stop, reachable_host, start_logging
+from logpost.systemd.notices import Notices
+from logpost.systemd.working import working
 from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
 from logpost_web.app import create_app
@@ -30,20 +35,36 @@ GC_THRESHOLD = 50_000
 """The indexer holds thousands of messages at a time, none of them in a cycle: at Python's default of 700 the collector
 took a fifth of its time."""
 
+LIVE = frozenset(
+    {
+        "web.max_connections",
+        "store.block_rows",
+        "store.block_bytes",
+        "store.block_seconds",
+        "store.max_message_bytes",
+        "store.max_attributes_bytes",
+    }
+)
+"""Settings that hold without a restart."""
 
-def serve(config: Config) -> None:
-    """Run until SIGTERM. The broker need not be there: the indexer waits for it. Raises ConfigError, StartError, and
-    LogpostError when the indexer cannot go on: a fresh start is the way out, and the supervisor's."""
-    log = start_logging("web")
+
+def serve(config: Config, load: Callable[[], Loaded]) -> None:
+    """Run until SIGTERM; `load` reads the settings again. The broker need not be there: the indexer waits for it.
+
+    Raises ConfigError, StartError, and LogpostError when the indexer cannot go on: a fresh start is the way out, and
+    the supervisor's."""
+    notices = Notices.from_environment()
+    log = start_logging("web", config.log_level)
     for name in ("urllib3", "clickhouse_connect"):  # what they warn of at each try, the store says in its error
         logging.getLogger(name).setLevel(logging.ERROR)
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     sockets = bind(config.web.listen, config.web.port, insecure=config.web.insecure, setting="web.port")
     keep_private(config.data_directory(), "store")
-    store = Store.open(config.store, config.data_directory() / "store")
+    with working(notices, "opening the store"):
+        store = Store.open(config.store, config.data_directory() / "store")
     try:
-        indexer = Indexer(config, store)
+        indexer = Indexer(config, store, notices.loop())
         REGISTRY.register(KafkaCollector(config.kafka))
         services = Services(
             queries=Queries(store),
@@ -51,17 +72,29 @@ def serve(config: Config) -> None:
             topic_reader=TopicReader(config),
             bootstrap_servers=config.kafka.bootstrap_servers,
         )
+        connections = connection_class(connection_limit(config.web.max_connections, open_file_limit()))
         server = _Server(
             create_app(services, own_hosts(config.web, machine_names())),
-            connection_class(connection_limit(config.web.max_connections, open_file_limit())),
+            connections,
             log,
             reachable_host(config.web.listen),
+            notices,
         )
-        on_stop(server.stop)
+        on_stop(server.stop, notices)
+
+        def apply(_: Config, after: Config) -> None:
+            indexer.reconfigure(after.store)
+            connections.most = connection_limit(after.web.max_connections, open_file_limit())
+
+        tables = ("web", "store", "kafka", "data")
+        reloader = Reloader(load, config, tables=tables, live=LIVE, apply=apply, log=log)
+        on_hangup(reloader.reload, server.stop)
+        control = Control(store.directory, reloader.reload)
         indexer.start(on_failure=server.stop)
         try:
             server.run(sockets)
         finally:
+            control.close()
             services.queries.close()
             indexer.stop()
         if indexer.failure:
@@ -73,7 +106,9 @@ def serve(config: Config) -> None:
 class _Server(uvicorn.Server):
     """uvicorn on sockets that are bound already, quiet except for the line that says it is ready."""
 
-    def __init__(self, app: ASGIApp, connection: type[asyncio.Protocol], log: logging.Logger, host: str) -> None:
+    def __init__(
+        self, app: ASGIApp, connection: type[asyncio.Protocol], log: logging.Logger, host: str, notices: Notices
+    ) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         super().__init__(
             uvicorn.Config(
@@ -91,11 +126,19 @@ class _Server(uvicorn.Server):
         )
         self._log = log
         self._host = host
+        self._notices = notices
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         assert sockets
-        self._log.info("ready: http://%s", host_and_port(self._host, sockets[0].getsockname()[1]))
+        ready = f"ready: http://{host_and_port(self._host, sockets[0].getsockname()[1])}"
+        self._log.info("%s", ready)
+        self._notices.ready(ready)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by the loop, ten times a second."""
+        self._notices.turn()
+        return await super().on_tick(counter)
 
     def stop(self) -> None:
         self.should_exit = True

@@ -39,7 +39,7 @@ class DiskSpace:
 class DiskReserve:
     def __init__(self, wanted_bytes: int, look: Callable[[], DiskSpace], place: str) -> None:
         """`look` asks the file system; `place` is the directory that messages name. Raises what `look` raises."""
-        self._wanted_bytes = wanted_bytes
+        self.wanted_bytes = wanted_bytes
         self._look_at_disk = look
         self._place = place
         self._space = look()
@@ -50,7 +50,7 @@ class DiskReserve:
 
     @property
     def reserve_bytes(self) -> int:
-        return min(self._wanted_bytes, self._space.total_bytes // LARGEST_SHARE)
+        return min(self.wanted_bytes, self._space.total_bytes // LARGEST_SHARE)
 
     @property
     def resume_bytes(self) -> int:
@@ -68,7 +68,7 @@ class DiskReserve:
     def admit(self, size_bytes: int, now_ms: int) -> None:
         """Take note of a batch before it is written. Raises ApiError KAFKA_STORAGE_ERROR when the disk has no room but
         the reserve; a Kafka client tries again."""
-        if not self._wanted_bytes:
+        if not self.wanted_bytes:
             return
         self._unaccounted_bytes += size_bytes
         if self._has_to_look(now_ms):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -47,14 +47,14 @@ class _WrongRecoveryPointError(Exception):
     """A checkpoint says what cannot be: it is made between two batches that are there."""
 
 
-def recover(log: PartitionLog, known: LastKnown, *, now_ms: int) -> None:
-    """Load the segments of `log`. Raises OSError."""
+def recover(log: PartitionLog, known: LastKnown, *, now_ms: int, on_segment: Callable[[], None] = lambda: None) -> None:
+    """Load the segments of `log`; `on_segment` is called before each that is checked. Raises OSError."""
     _open_segments(log, known.log_start_offset)
     log.log_start_offset = max(known.log_start_offset, log.segments[0].base_offset)
     if known.clean:
         _complete_indexes(log.segments)
     is_whole = known.clean and _end_of_clean(log.active) == known.recovery_point
-    next_offset = known.recovery_point if is_whole else _checked_end(log, known)
+    next_offset = known.recovery_point if is_whole else _checked_end(log, known, on_segment)
     log.start_at(max(next_offset, log.log_start_offset))
     log.epochs = _saved_epochs(log)
     _restore_producers(log, now_ms)
@@ -104,16 +104,16 @@ def _end_of_clean(segment: Segment) -> int:
     return end
 
 
-def _checked_end(log: PartitionLog, known: LastKnown) -> int:
+def _checked_end(log: PartitionLog, known: LastKnown, on_segment: Callable[[], None]) -> int:
     """The offset after the last good batch. Without a recovery point that can be true, all of the log is checked."""
     try:
-        return _check_tail(log, known)
+        return _check_tail(log, known, on_segment)
     except _WrongRecoveryPointError as error:
         logger.warning("%s %s its recovery point %d: checking all of it", log.directory, error, known.recovery_point)
-        return _check_tail(log, replace(known, recovery_point=0))
+        return _check_tail(log, replace(known, recovery_point=0), on_segment)
 
 
-def _check_tail(log: PartitionLog, known: LastKnown) -> int:
+def _check_tail(log: PartitionLog, known: LastKnown, on_segment: Callable[[], None]) -> int:
     """Check every batch from the recovery point on, cut what is torn; returns the offset after the last good one.
     Raises _WrongRecoveryPointError."""
     next_offset = log.segments[0].base_offset
@@ -124,6 +124,7 @@ def _check_tail(log: PartitionLog, known: LastKnown) -> int:
             next_offset = following
             _complete_indexes([segment])
             continue
+        on_segment()
         checked = _check_segment(segment, known)
         next_offset = checked.next_offset
         if next_offset < known.recovery_point:

@@ -7,7 +7,8 @@ stopped in order.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from logpost.config import BrokerConfig
@@ -25,7 +26,15 @@ from logpost_broker.metadata.topics import Topic, TopicRegistry
 from logpost_broker.partitions.checkpoint_file import Checkpoints
 from logpost_broker.partitions.partition_directories import PartitionDirectories, partition_of
 
+LOGS_A_NOTICE = 100
+Advance = Callable[[str], None]
+"""Takes what is being done, in words."""
+
 logger = logging.getLogger("broker")
+
+
+def silent(_: str) -> None:
+    """An Advance that nobody hears."""
 
 
 class LogDirectory:
@@ -38,13 +47,14 @@ class LogDirectory:
         self._logs: dict[Partition, PartitionLog] = {}
         self._clean = False
         self._opened_ms = 0
+        self._advance: Callable[[], None] = partial(silent, "")
         self.leader_epoch = metadata.content.leader_epoch
         self._checkpoints = Checkpoints(files, directory)
         self.directories = PartitionDirectories(directory, files, self._checkpoints, metadata)
 
-    def open(self, topics: TopicRegistry, now_ms: int) -> None:
+    def open(self, topics: TopicRegistry, now_ms: int, advance: Advance = silent) -> None:
         """After a crash every log is recovered here; after a clean shutdown, or when that fails, a log is opened at its
-        first use. Raises OSError."""
+        first use. `advance` is told how far it is, and may raise to end it. Raises OSError."""
         self._opened_ms = now_ms
         self._clean = self._files.exists(self.directory / CLEAN_SHUTDOWN)
         if self._clean:
@@ -58,11 +68,14 @@ class LogDirectory:
             self._metadata.save()
         self.leader_epoch = content.leader_epoch
         if not self._clean:
-            for topic, partition in existing:
+            for number, (topic, partition) in enumerate(existing):
+                self._advance = partial(advance, f"recovering logs: {number} of {len(existing)}")
+                self._advance()
                 try:
                     self.get(topic, partition)
                 except OSError as error:  # a client that asks for it gets an error; the others go on
                     logger.error("cannot open %s-%d: %s", topic.name, partition, error)
+            self._advance = partial(silent, "")
 
     def __iter__(self) -> Iterator[PartitionLog]:
         """The open logs."""
@@ -113,8 +126,8 @@ class LogDirectory:
             is_compacted=was_compacted or topic.configs.is_compacted(self._config),
         )
         try:
-            recover(log, known, now_ms=self._opened_ms)
-        except OSError:
+            recover(log, known, now_ms=self._opened_ms, on_segment=self._advance)
+        except BaseException:
             log.close()
             raise
         return log
@@ -214,10 +227,19 @@ class LogDirectory:
         # Where the log is offline its topic may be gone, and one of its name be there.
         self._checkpoints.first_dirty.save(lambda: {partition_of(log.directory): offset} if log.offline is None else {})
 
-    def close(self, now_ms: int) -> None:
-        """Sync and close all logs, then mark the directory as cleanly shut down, if all could be. Raises OSError."""
-        whole = True
+    def abandon(self) -> None:
+        """Close all logs as a crash would: the next start recovers them."""
         for log in self._logs.values():
+            log.close()
+        self._logs.clear()
+
+    def close(self, now_ms: int, advance: Advance = silent) -> None:
+        """Sync and close all logs, then mark the directory as cleanly shut down, if all could be. `advance` is told how
+        far it is. Raises OSError."""
+        whole = True
+        for number, log in enumerate(self._logs.values()):
+            if number % LOGS_A_NOTICE == 0:
+                advance(f"closing logs: {number} of {len(self._logs)}")
             whole = self._synced(log, now_ms) and whole
             log.close()
         self.write_recovery_points()

@@ -36,7 +36,7 @@ from logpost_broker.metadata.resource_configs import ResourceConfigs
 from logpost_broker.metadata.topics import NewTopic, ProducerIds, Topic, TopicChanges, TopicRegistry
 from logpost_broker.metrics import BrokerMetrics
 from logpost_broker.partitions.appender import Appender
-from logpost_broker.partitions.directory import LogDirectory
+from logpost_broker.partitions.directory import Advance, LogDirectory, silent
 from logpost_broker.partitions.flusher import Flusher
 from logpost_broker.partitions.internal_log import SEGMENT_BYTES, InternalLog
 from logpost_broker.steps import in_parts
@@ -102,21 +102,22 @@ class Partitions:
         self.parked: set[Parked] = set()
         """Requests that wait for something that may not come before the broker stops."""
 
-    def open(self) -> None:
-        """Recover the logs. Raises StartError when the directory cannot be read or written."""
+    def open(self, advance: Advance = silent) -> None:
+        """Recover the logs; `advance` as for `LogDirectory.open`. Raises StartError when the directory cannot be read
+        or written."""
         try:
-            self.logs.open(self.topics, self.now_ms())
+            self.logs.open(self.topics, self.now_ms(), advance)
         except OSError as error:
             raise _unusable(self.logs.directory, error) from error
 
-    async def close(self) -> None:
-        """Close the logs as a clean shutdown; nothing is appended any more."""
+    async def close(self, advance: Advance = silent) -> None:
+        """Close the logs as a clean shutdown; nothing is appended any more. `advance` as for `LogDirectory.close`."""
         async with self.changing:
             self._writer.shutdown()
         await self.flusher.close()
         try:
             self.metadata.settle()
-            self.logs.close(self.now_ms())
+            self.logs.close(self.now_ms(), advance)
         except OSError as error:
             logger.error("cannot close the logs in order, the next start checks them: %s", error)
 
@@ -243,8 +244,10 @@ class Partitions:
         return {one.name: outcome for one, outcome in zip(wanted, outcomes, strict=True)}
 
     def reconfigure(self) -> None:
-        """Clients have changed settings of the broker: they hold from now on."""
+        """Clients have changed settings of the broker, or they are others in its file: they hold from now on."""
         self.config = self.settings.in_force()
+        self.topics.max_partitions = self.config.max_partitions
+        self.disk_reserve.wanted_bytes = self.config.disk_reserve_bytes
         self.logs.reconfigure_all(self.config, self.topics)
 
     async def _remove_logs(self, deleted: Sequence[Topic]) -> None:

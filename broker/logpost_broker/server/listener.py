@@ -38,14 +38,19 @@ class Listener:
         self._dispatcher = Dispatcher(node)
         self._chunk = Chunk()
         self._connections: set[Connection] = set()
-        self._limit = connection_limit(node.partitions.config.max_connections)
-        node.partitions.metrics.connections.limit.set(self._limit)
         self._said = SaidOnce(logger)
         self._is_stopping = False
         self._servers: list[asyncio.Server] = []
         self._all_lost = asyncio.Event()
-        self._idle_seconds = node.partitions.config.connections_max_idle_ms / 1000
         self._next_check: asyncio.TimerHandle | None = None
+        self.reconfigure()
+
+    def reconfigure(self) -> None:
+        """Take the node's settings; connections above a new limit stay."""
+        config = self._node.partitions.config
+        self._limit = connection_limit(config.max_connections)
+        self._node.partitions.metrics.connections.limit.set(self._limit)
+        self._idle_seconds = config.connections_max_idle_ms / 1000
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         loop = asyncio.get_running_loop()

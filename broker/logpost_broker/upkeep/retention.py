@@ -33,7 +33,6 @@ logger = logging.getLogger("broker")
 class RetentionService:
     def __init__(self, partitions: Partitions) -> None:
         self._partitions = partitions
-        self._check_seconds = partitions.config.retention_check_seconds
         self._rounds: asyncio.Task[None] | None = None
         self._removals: set[asyncio.Future[None]] = set()
         self._kept_by_future: WeakSet[PartitionLog] = WeakSet()
@@ -49,7 +48,7 @@ class RetentionService:
         await asyncio.gather(*self._removals)
 
     async def _check_at_intervals(self) -> None:
-        await asyncio.sleep(min(FIRST_CHECK_SECONDS, self._check_seconds))
+        await asyncio.sleep(min(FIRST_CHECK_SECONDS, self._partitions.config.retention_check_seconds))
         while True:
             try:
                 await self.check()
@@ -57,7 +56,7 @@ class RetentionService:
                 logger.error("nothing was deleted by retention: %s", error)
             except Exception:
                 logger.exception("retention failed")
-            await asyncio.sleep(self._check_seconds)
+            await asyncio.sleep(self._partitions.config.retention_check_seconds)
 
     async def check(self) -> None:
         """Delete what the topics' limits say. Raises ApiError KAFKA_STORAGE_ERROR."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import logging
 import secrets
@@ -16,11 +17,12 @@ from logpost.agent.delivery.positions import PositionsFile
 from logpost.agent.delivery.publish import Publisher
 from logpost.agent.delivery.topic import TopicMaker
 from logpost.agent.metrics.counts import Counts
-from logpost.agent.sources.source import Begin, SourceContext
+from logpost.agent.sources.source import Begin, Rest, Source, SourceContext
 from logpost.agent.wake import Wake
 from logpost.config import Config
 from logpost.errors import StartError
 from logpost.said_once import SaidOnce
+from logpost.systemd.notices import Notices
 
 READY_SECONDS = 3.0
 """How long the start waits for the broker before it says that it is waiting."""
@@ -29,28 +31,52 @@ BLOCKED_SECONDS = 0.05
 IN_FLIGHT_SECONDS = 0.02
 REST_SHARE = 20
 """Between saves passes at least this many times what the last one took."""
-DRAIN_SECONDS = 10.0
+DRAIN_SECONDS = 8.0
 """How long a stop waits for acknowledgements; what is not acknowledged is sent again by the next start."""
 GC_THRESHOLD = 200_000
+RECONFIGURE_SECONDS = 30.0
+FLUSH_SECONDS = 2.0
+
+
+class _Wanted:
+    """New settings; `done` when they hold or cannot."""
+
+    def __init__(self, config: Config, begin: Mapping[str, Begin | None]) -> None:
+        self.config = config
+        self.begin = begin
+        self.done = threading.Event()
+        self.error: StartError | None = None
 
 
 class Agent:
     """Ships what its sources have until `stop` is called. The caller holds the lock on `directory`."""
 
     def __init__(
-        self, config: Config, sources: Mapping[str, Begin], directory: Path, counts: Counts, *, machine: str = ""
+        self,
+        config: Config,
+        sources: Mapping[str, Begin],
+        directory: Path,
+        counts: Counts,
+        *,
+        machine: str = "",
+        notices: Notices | None = None,
     ) -> None:
-        """`sources`: by their ids. `machine`: see `machine_id`. Raises StartError when the saved positions cannot be
-        used."""
+        """`sources`: by their ids. `machine`: see `machine_id`. `notices`: who hears that the loop turns. Raises
+        StartError when the saved positions cannot be used."""
         self._config = config
+        self._notices = notices or Notices()
         self._log = logging.getLogger("agent")
         self._positions = PositionsFile(directory / "positions.json", machine)
         places = {name: self._positions.place(name) for name in sources}
+        self._rests: list[Rest] = []
+        self._left: dict[str, msgspec.Raw] = {}
+        """Where sources stood that are configured no more."""
+        self._wanted: _Wanted | None = None
         self._counts = counts
         self._stopped = threading.Event()
         self._wake = Wake()
         self._publisher = Publisher(config.kafka, max_in_flight=config.agent.max_in_flight, counts=counts)
-        context = SourceContext(
+        self._context = context = SourceContext(
             sink=self._publisher,
             counts=counts,
             save=self._save_now,
@@ -68,6 +94,17 @@ class Agent:
         """Stop reading and end `run`; from any thread or signal handler."""
         self._stopped.set()
         self._wake.wake()
+
+    def reconfigure(self, config: Config, begin: Mapping[str, Begin | None]) -> None:
+        """Let new settings hold: `begin` is for each source that has others how it begins, None for one that is no
+        more. Returns when they hold; from any thread but the loop's. Raises StartError, and then they do not."""
+        wanted = _Wanted(config, begin)
+        self._wanted = wanted
+        self._wake.wake()
+        if self._stopped.is_set() or not wanted.done.wait(RECONFIGURE_SECONDS):
+            raise StartError("the agent is busy or stops: its settings stay as they were")
+        if wanted.error is not None:
+            raise wanted.error
 
     def run(self) -> None:
         """Raises StartError when it is stopped while positions that are needed cannot be saved."""
@@ -89,21 +126,27 @@ class Agent:
     def _say_ready(self) -> None:
         servers, files = self._config.kafka.bootstrap_servers, self._counts.files
         if self._topic.made.is_set():
-            self._log.info("ready: %d files go to topic %s at %s", files, self._config.kafka.topic, servers)
+            ready = f"ready: {files} files go to topic {self._config.kafka.topic} at {servers}"
         else:
-            self._log.info("ready, waiting for the broker at %s; %d files", servers, files)
+            ready = f"ready, waiting for the broker at {servers}; {files} files"
+        self._log.info("%s", ready)
+        self._notices.ready(ready)
 
     def _step(self) -> None:
+        self._notices.turn()
+        if self._wanted is not None:
+            self._reconfigure(self._wanted)
         may_read = self._topic.made.is_set() and self._publisher.has_room
-        working = may_read and any(source.has_work for source in self._sources.values())
+        working = may_read and any(source.has_work for source in self._readable())
         if not may_read:
             self._publisher.poll(BLOCKED_SECONDS)  # returns with the next acknowledgement
         self._wake.wait(self._idle_seconds() if may_read and not working else 0.0)
         now = time.monotonic()
-        for source in self._sources.values():
+        for source in self._readable():
             source.look(now, time.time_ns())
             if may_read:
                 source.turn(now, time.time_ns())
+        self._rests = [rest for rest in self._rests if not rest.is_done]
         self._publisher.poll()
         if now >= self._save_due:
             self._save()
@@ -111,14 +154,45 @@ class Agent:
             self._save_due = end + max(SAVE_SECONDS, REST_SHARE * (end - now))
 
     def _idle_seconds(self) -> float:
-        due = min(self._save_due, *(source.due for source in self._sources.values()))
+        due = min(self._save_due, *(source.due for source in self._readable()))
         seconds = due - time.monotonic()
         return min(seconds, IN_FLIGHT_SECONDS) if self._counts.in_flight else seconds
+
+    def _readable(self) -> list[Source | Rest]:
+        return [*self._sources.values(), *self._rests]
+
+    def _reconfigure(self, wanted: _Wanted) -> None:
+        """What is on its way is waited for a moment: what is not acknowledged then is sent again by the next source,
+        and known by its range."""
+        if wanted.begin and self._topic.made.is_set():
+            self._publisher.flush(FLUSH_SECONDS)
+        self._publisher.max_in_flight = wanted.config.agent.max_in_flight
+        try:
+            for name, begin in wanted.begin.items():
+                self._begin_again(name, begin)
+        except StartError as error:
+            wanted.error = error
+        self._wanted = None
+        wanted.done.set()
+
+    def _begin_again(self, name: str, begin: Begin | None) -> None:
+        place = self._positions.place(name)
+        before = self._sources.pop(name, None)
+        if before is not None:
+            handed_over = before.hand_over(int(time.time()))
+            if handed_over.cursor is not None:
+                place = dataclasses.replace(place, cursor=handed_over.cursor)
+            if handed_over.rest is not None:
+                self._rests.append(handed_over.rest)
+        if begin is not None:
+            self._sources[name] = begin(place, self._context)
+        elif place.cursor is not None:
+            self._left[name] = place.cursor
 
     def _cursors(self) -> dict[str, msgspec.Raw]:
         now_s = int(time.time())
         found = {name: source.position(now_s) for name, source in self._sources.items()}
-        return {name: cursor for name, cursor in found.items() if cursor is not None}
+        return self._left | {name: cursor for name, cursor in found.items() if cursor is not None}
 
     def _begin_new_streams(self) -> None:
         """Durable before the first line is sent: else the next start would take other ones."""
@@ -144,13 +218,14 @@ class Agent:
         while not self._save():
             if self._stopped.is_set():
                 raise StartError(f"stopped while {self._positions.path} cannot be written; the next start reads on")
+            self._notices.turn()
             self._publisher.poll()
             self._stopped.wait(SAVE_SECONDS)
 
     def _drain(self) -> None:
         deadline = time.monotonic() + DRAIN_SECONDS
         if self._topic.made.is_set() and self._publisher.flush(DRAIN_SECONDS):
-            for source in self._sources.values():
+            for source in self._readable():
                 source.finish(time.monotonic(), time.time_ns())
             self._publisher.flush(deadline - time.monotonic())
         self._save()
@@ -160,6 +235,6 @@ class Agent:
     def _close(self) -> None:
         self._topic.close()
         self._publisher.close()
-        for source in self._sources.values():
+        for source in self._readable():
             source.close()
         self._wake.close()

@@ -213,6 +213,8 @@ class Config(Table, frozen=True):
 
     data: str = ""
     """Data directory; default: /var/lib/logpost where it is writable, else ~/.local/state/logpost."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What all parts log: this and what is graver."""
     broker: BrokerConfig = BrokerConfig()
     kafka: KafkaConfig = KafkaConfig()
     agent: AgentConfig = AgentConfig()

@@ -6,18 +6,28 @@ import argparse
 import asyncio
 import contextlib
 import importlib.util
+import math
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 
 from logpost.cli import Commands, add_parser, loaded
-from logpost.config import Config
+from logpost.config import Config, Loaded
 from logpost.errors import StartError
-from logpost.service import DirectoryLock, LineFormatter, host_and_port, keep_private, start_logging
-from logpost.supervisor.part import Part, alive_pipe
+from logpost.reload.changes import together
+from logpost.reload.command import DIRECTORIES
+from logpost.reload.control import Answer, Control, ask
+from logpost.reload.reloader import Reloader
+from logpost.service import STDERR, DirectoryLock, LineFormatter, host_and_port, keep_private, on_hangup, start_logging
+from logpost.supervisor.part import Part
 from logpost.supervisor.part_logs import PartLogs
 from logpost.supervisor.plan import BOOTSTRAP_SERVERS, PORTS, Plan, plan, port_in
+from logpost.supervisor.watch import START_SECONDS, WATCH_SECONDS
+from logpost.systemd.journal import Journal, entry_of_line, leads_to_journal
+from logpost.systemd.notices import Notices
 
 # One Ctrl-C may come twice: from the terminal, and passed on by the program that started us (make, timeout).
 ONE_SIGNAL_SECONDS = 0.5
@@ -32,54 +42,71 @@ def add_command(commands: Commands) -> None:
 def run(parsed: argparse.Namespace, config: Config) -> int:
     if importlib.util.find_spec("kio") is None or importlib.util.find_spec("chdb") is None:
         raise StartError("`logpost up` needs broker and web: pip install 'logpost[server]'")
-    planned = plan(loaded(parsed), parsed.config, os.environ)
+    notices = Notices.from_environment()
+    load = partial(loaded, parsed)
+    planned = plan(load(), parsed.config, os.environ)
     keep_private(config.data_directory(), "log")
     lock = DirectoryLock(config.data_directory() / "log")
     part_logs = PartLogs(lock.directory)
     try:
-        return asyncio.run(_Appliance(planned, part_logs).run())
+        return asyncio.run(_Appliance(planned, part_logs, notices, config, load).run())
     finally:
         part_logs.close()
         lock.release()
 
 
 class _Appliance:
-    def __init__(self, planned: Plan, part_logs: PartLogs) -> None:
+    def __init__(
+        self, planned: Plan, part_logs: PartLogs, notices: Notices, config: Config, load: Callable[[], Loaded]
+    ) -> None:
         self._plan = planned
+        self._notices = notices
+        self._watch_seconds = notices.watch_seconds if math.isfinite(notices.watch_seconds) else WATCH_SECONDS
+        self._journal = Journal() if leads_to_journal(STDERR) else None
+        self._up = ""
+        """What it said when all parts were ready."""
         self._part_logs = part_logs
-        self._log = start_logging("up")
+        self._log = start_logging("up", config.log_level)
+        self._data = config.data_directory()
+        self._reloader = Reloader(
+            load, config, tables=("data",), live=frozenset(), apply=lambda _, __: None, log=self._log
+        )
         own_file = part_logs.file("up")
         own_file.setFormatter(LineFormatter())
         self._log.addHandler(own_file)
         self._stop = asyncio.Event()
         self._stop_asked = 0.0
-        self._alive_read, self._alive_write = alive_pipe()
         self._parts: list[Part] = []
+        self._control: Control | None = None
 
     async def run(self) -> int:
         """Until a signal comes. Raises StartError when a part cannot start."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._on_signal)
+        on_hangup(self._reload, lambda: loop.call_soon_threadsafe(self._on_signal))
         starting = asyncio.create_task(self._start())
         stopping = asyncio.create_task(self._stop.wait())
+        turning = asyncio.create_task(self._turn())
         try:
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
                 await stopping
+            self._notices.stopping()
             self._log.info("draining: agent, then web, then broker; Ctrl-C again stops at once")
         finally:
             starting.cancel()
             stopping.cancel()
             with contextlib.suppress(asyncio.CancelledError, StartError):
                 await starting
+            if self._control is not None:
+                self._control.close()
             for part in self._parts:
                 part.let_end()
             for part in reversed(self._parts):
                 await part.stop()
-            os.close(self._alive_write)
-            os.close(self._alive_read)
+            turning.cancel()
         self._log.info("stopped")
         return 0
 
@@ -101,9 +128,48 @@ class _Appliance:
             else:
                 address = f"http://{host_and_port(self._plan.web_host, port)}"
         self._log.info("logpost is up: %s (Kafka at %s); Ctrl-C drains and stops", address, servers)
+        self._up = f"logpost is up: {address} (Kafka at {servers})"
+        self._control = Control(self._data / "log", self._reload)
+        self._notices.ready(self._up)
+
+    def _reload(self) -> Answer:
+        """All parts, of which each reads the settings for itself; one that is down reads them when it starts."""
+        own = self._reloader.reload()
+        if own.refused:
+            return own
+        answers = [own.reloaded]
+        for name, _ in self._plan.parts:
+            answer = ask(self._data / DIRECTORIES[name])
+            if answer is not None and (answer.refused or answer.failed):
+                return answer
+            if answer is not None:
+                answers.append(answer.reloaded)
+        return Answer(reloaded=together(answers))
+
+    async def _turn(self) -> None:
+        """As a task of the loop: a loop that hangs says nothing."""
+        while self._notices.are_heard:
+            self._notices.turn()
+            await asyncio.sleep(min(self._notices.turn_seconds, WATCH_SECONDS))
+
+    def _changed(self) -> None:
+        """A part is another way than before, or gets on with what takes long."""
+        told = ", ".join(part.state for part in self._parts if not (self._up and part.is_up))
+        if self._up and not self._stop.is_set():
+            self._notices.status(told or self._up)
+        else:
+            self._notices.advances(told, START_SECONDS)
 
     def _part(self, name: str, options: tuple[str, ...], environment: dict[str, str]) -> Part:
-        part = Part(name, options, environment, alive_fd=self._alive_read, say=self._log.info, heard=self._heard)
+        part = Part(
+            name,
+            options,
+            environment,
+            say=self._log.info,
+            heard=self._heard,
+            changed=self._changed,
+            watch_seconds=self._watch_seconds,
+        )
         self._parts.append(part)
         return part
 
@@ -117,7 +183,8 @@ class _Appliance:
                 part.kill()
 
     def _heard(self, part: str, line: str) -> None:
-        sys.stderr.write(f"{line}\n")
+        if self._journal is None or not self._journal.send(entry_of_line(part, line)):
+            sys.stderr.write(f"{line}\n")
         self._part_logs.write(part, line)
 
 

@@ -43,8 +43,8 @@ def plan(configuration: Loaded, config_file: Path | None, environment: Mapping[s
     options: tuple[str, ...] = ("--data", str(config.data_directory()))
     if config_file is not None:
         options = ("--config", str(config_file), *options)
-    host_logs = () if config.agent.source else ("--host-logs",)
-    parts = [("web", options), ("agent", (*options, *host_logs))]
+    # Where sources are configured it has no effect; they may be taken away while the agent runs.
+    parts = [("web", options), ("agent", (*options, "--host-logs"))]
     if not servers:
         parts.insert(0, ("broker", options))
     return Plan(

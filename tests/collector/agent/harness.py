@@ -14,6 +14,7 @@ import msgspec
 
 from logpost.agent.delivery.acks import Acks
 from logpost.agent.metrics.counts import Counts
+from logpost.agent.sources.file.deleted import DeletedFiles
 from logpost.agent.sources.file.file_set import FileSet
 from logpost.agent.sources.file.position import FilePosition
 from logpost.agent.sources.file.tailer import Tailer
@@ -186,6 +187,16 @@ class Host:
         self.tailer.close()
         self.topic.pending = []
         self.tailer = self._start()
+
+    def reload(self, *patterns: str) -> DeletedFiles:
+        """Go on with other patterns; returns what is left of the tailer before. What is pending stays on its way."""
+        positions, reading = self.tailer.hand_over(self.now_ns // 1_000_000_000)
+        self._saved = msgspec.json.encode(positions)
+        os.utime(self._clock.fileno())
+        self._saved_ns = os.fstat(self._clock.fileno()).st_mtime_ns
+        self.config = msgspec.structs.replace(self.config, paths=patterns)
+        self.tailer = self._start()
+        return DeletedFiles(reading)
 
     def stop(self) -> None:
         """An orderly end and a new start."""

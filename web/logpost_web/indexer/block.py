@@ -14,7 +14,7 @@ from logpost_web.store.store import Store
 class Block:
     def __init__(self, store: Store, config: StoreConfig) -> None:
         self._store = store
-        self._config = config
+        self.config = config
         self.forget()
 
     def forget(self) -> None:
@@ -29,11 +29,11 @@ class Block:
     @property
     def room(self) -> int:
         """Rows that it still takes."""
-        return self._config.block_rows - len(self.rows)
+        return self.config.block_rows - len(self.rows)
 
     @property
     def is_full(self) -> bool:
-        return self.room <= 0 or self.bytes >= self._config.block_bytes
+        return self.room <= 0 or self.bytes >= self.config.block_bytes
 
     def insert(self) -> None:
         """Afterwards it is empty. Raises QueryError; it is then to be called again."""

@@ -14,16 +14,17 @@ from collections.abc import Callable, Collection, Mapping
 
 from confluent_kafka import KafkaException
 
-from logpost.config import Config
+from logpost.config import Config, StoreConfig
 from logpost.errors import LogpostError
 from logpost.said_once import SaidOnce
+from logpost.systemd.notices import Loop, Notices
 from logpost_web.indexer.account import Account
 from logpost_web.indexer.intake import Intake
 from logpost_web.indexer.mending import Mending
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.progress import Pause, Progress
 from logpost_web.indexer.source import FencedError, Source
-from logpost_web.indexer.tries import RETRY_SECONDS, Tries
+from logpost_web.indexer.tries import CALL_SECONDS, RETRY_SECONDS, Tries
 from logpost_web.store import rebuild
 from logpost_web.store.errors import QueryError
 from logpost_web.store.store import Store
@@ -39,7 +40,9 @@ log = logging.getLogger("indexer")
 class Indexer:
     """Reads `store.topics` into the store from `start()` to `stop()`. The broker may come and go."""
 
-    def __init__(self, config: Config, store: Store) -> None:
+    def __init__(self, config: Config, store: Store, loop: Loop | None = None) -> None:
+        """`loop`: who is told of its turns."""
+        self._loop = loop or Notices().loop()
         self._config = config.store
         self._servers = config.kafka.bootstrap_servers
         self._store = store
@@ -53,9 +56,14 @@ class Indexer:
         self._last_insert = self._fenced_until = 0.0
         self._progress = Progress()
         self._stopping = threading.Event()
-        self._tries = Tries(self._stopping, self._mend, self._pause)
+        self._tries = Tries(self._stopping, self._mend, self._pause, self._loop)
         self._intake = Intake(config, store, self._source, self._account, self._tries)
         self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
+
+    def reconfigure(self, config: StoreConfig) -> None:
+        """Sizes and limits hold from the next messages on. Any thread."""
+        self._config = config
+        self._intake.reconfigure(config)
 
     def start(self, on_failure: Callable[[], None] = lambda: None) -> None:
         """`on_failure` is called, in the indexer's thread, when it cannot go on; `failure` then says why."""
@@ -102,6 +110,7 @@ class Indexer:
             self.failure = str(error)
             self._on_failure()
         finally:
+            self._loop.ended()
             self._source.close()
 
     def _take_back(self, error: FencedError) -> None:
@@ -117,6 +126,7 @@ class Indexer:
     def _await_broker(self) -> None:
         said = SaidOnce(log)
         while not self._stopping.is_set():
+            self._loop.turned()
             try:
                 self._source.subscribe()
             except KafkaException as error:
@@ -127,6 +137,7 @@ class Indexer:
                 return
 
     def _step(self) -> None:
+        self._loop.turned()
         self._mend()
         if self._rebuild_wanted.is_set() and not self._mended:
             self._say_damage("the store is being rebuilt")
@@ -169,10 +180,12 @@ class Indexer:
 
     def _mend(self) -> None:
         """Look for damage of the store; if there is any, it is soon compared with what it should have."""
+        self._loop.turned(CALL_SECONDS)
         try:
             self._mended |= self._mending.mend(time.monotonic())
         except QueryError as error:
             log.warning("cannot look at the store: %s", error)
+        self._loop.turned()
 
     def _look_for_rebuild(self) -> None:
         self._is_rebuilding = rebuild.is_running(self._store)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from logpost.config import Config
+from logpost.config import Config, StoreConfig
 from logpost_web.indexer import metrics
 from logpost_web.indexer.account import Account
 from logpost_web.indexer.block import Block
@@ -29,8 +29,6 @@ class Intake:
     """Used by the indexer's thread."""
 
     def __init__(self, config: Config, store: Store, source: Source, account: Account, tries: Tries) -> None:
-        self._limits = Limits.of(config.store)
-        self._least = min(self._limits)
         self._store = store
         self._source = source
         self._account = account
@@ -39,6 +37,13 @@ class Intake:
         self._lives = Lives()
         self.passage = Passage(config.kafka, source, account)
         self.block = Block(store, config.store)
+        self.reconfigure(config.store)
+
+    def reconfigure(self, config: StoreConfig) -> None:
+        """Sizes and limits hold from the next messages on. Any thread."""
+        self.block.config = config
+        self._limits = Limits.of(config)
+        self._least = min(self._limits)
 
     def take(self, messages: Sequence[Received], now: int) -> None:
         """All that one call of the client gave. `now`: Unix seconds."""

@@ -74,6 +74,7 @@ class PositionsFile:
         if saved != self._saved:
             _replace(self.path, msgspec.json.encode(_Content(version=VERSION, sources=saved)))
             self._saved = saved
+            self._saved_ns = _written_ns(self.path)
 
 
 class _Saved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

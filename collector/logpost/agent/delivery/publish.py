@@ -63,7 +63,7 @@ class Publisher:
         self._clock = clock
         self._compares_clocks = True
         self._is_clock_off = False
-        self._max_in_flight = max_in_flight
+        self.max_in_flight = max_in_flight
         self._counts = counts
         self._log = logging.getLogger("agent")
         # What librdkafka says at every reconnect is said here once.
@@ -86,7 +86,7 @@ class Publisher:
         """More may be sent."""
         counts = self._counts
         return (
-            counts.in_flight < self._max_in_flight
+            counts.in_flight < self.max_in_flight
             and self._in_flight_bytes < MAX_IN_FLIGHT_BYTES
             and not self._undelivered
             and not self._refused

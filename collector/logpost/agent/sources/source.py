@@ -36,8 +36,40 @@ class Source(Protocol):
     def position(self, now_s: int) -> msgspec.Raw | None:
         """The cursor as JSON, as far as acknowledged; None as long as there is nothing to go on from."""
 
+    def hand_over(self, now_s: int) -> HandedOver:
+        """Let go of all that another source can go on with: this one has other settings from now on."""
+
     def close(self) -> None:
         """Let go of all that is open."""
+
+
+class Rest(Protocol):
+    """What no other source can read: the rest of it is shipped with the old settings. Its positions are not kept."""
+
+    @property
+    def is_done(self) -> bool: ...
+
+    @property
+    def has_work(self) -> bool: ...
+
+    @property
+    def due(self) -> float: ...
+
+    def look(self, now: float, now_ns: int) -> None: ...
+
+    def turn(self, now: float, now_ns: int) -> None: ...
+
+    def finish(self, now: float, now_ns: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """Where the next source goes on, and what is left of the one before."""
+
+    cursor: msgspec.Raw | None
+    rest: Rest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

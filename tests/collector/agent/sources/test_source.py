@@ -14,8 +14,9 @@ from logpost.agent.agent import Agent
 from logpost.agent.delivery.acks import Acks
 from logpost.agent.delivery.positions import Place, PositionsFile
 from logpost.agent.metrics.counts import Counts
-from logpost.agent.sources.source import SourceContext
+from logpost.agent.sources.source import HandedOver, SourceContext
 from logpost.config import AgentConfig, Config, KafkaConfig
+from logpost.errors import StartError
 from logpost.record import Record, Src
 from logpost_broker import Broker
 from tests.collector.agent.topic import TopicReader
@@ -51,6 +52,10 @@ class Numbers:
 
     def position(self, now_s: int) -> msgspec.Raw | None:
         return msgspec.Raw(str(self._acks.acknowledged).encode())
+
+    def hand_over(self, now_s: int) -> HandedOver:
+        self.close()
+        return HandedOver(self.position(now_s))
 
     def close(self) -> None:
         self.closed = True
@@ -88,6 +93,32 @@ def test_a_source_of_any_kind_is_read_saved_and_ended(tmp_path: Path, broker: Br
     assert (begun[0].looks > 0, begun[0].finished, begun[0].closed) == (True, True, True)
     saved = PositionsFile(tmp_path / "positions.json")
     assert (saved.place("numbers").read(int), saved.place("other").read(str)) == (10, "kept")
+
+
+def test_another_source_goes_on_where_the_one_before_stood(tmp_path: Path, broker: Broker) -> None:
+    config = Config(kafka=KafkaConfig(bootstrap_servers=broker.bootstrap_servers), agent=AgentConfig())
+    begun: list[Numbers] = []
+
+    def begin(place: Place, context: SourceContext) -> Numbers:
+        begun.append(Numbers(place, context))
+        return begun[-1]
+
+    agent = Agent(config, {"numbers": begin, "more": Numbers}, tmp_path, Counts())
+    running = threading.Thread(target=agent.run)
+    running.start()
+    topic = TopicReader(broker.bootstrap_servers)
+    try:
+        topic.read_count(20)
+        agent.reconfigure(config, {"numbers": begin, "more": None})
+        assert (begun[0].closed, begun[1].closed, begun[1].has_work) == (True, False, False)
+    finally:
+        agent.stop()
+        running.join()
+        topic.close()
+    saved = PositionsFile(tmp_path / "positions.json")
+    assert (saved.place("numbers").read(int), saved.place("more").read(int)) == (10, 10)
+    with pytest.raises(StartError, match="its settings stay as they were"):
+        agent.reconfigure(config, {})
 
 
 def test_on_another_machine_the_new_streams_are_saved_before_anything_is_sent(

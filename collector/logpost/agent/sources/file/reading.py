@@ -204,6 +204,20 @@ class Reading:
         for reader in (*self.readers, *self._replaced, *self._strays):
             yield reader.position, max(reader.size, reader.known_to)
 
+    def let_go_of_named(self, now_s: int) -> list[FilePosition]:
+        """Of all files but those that were deleted; returns where they stand."""
+        let_go = []
+        for reader in tuple(self.readers):
+            reader.update_position(now_s)
+            if reader.is_deleted():  # who writes to it may go on
+                self.readers.miss(reader)
+                continue
+            let_go.append(reader.position)
+            self.readers.open.close(reader)
+            self.readers.remove(reader)
+        strays, self._strays = self._strays, []  # another tailer looks for them
+        return let_go + [reader.position for reader in strays]
+
     def close(self) -> None:
         for reader in self.readers:
             reader.close()

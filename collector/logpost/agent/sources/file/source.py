@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import msgspec
 
 from logpost.agent.delivery.positions import Place
+from logpost.agent.sources.file.deleted import TICK_SECONDS, DeletedFiles
 from logpost.agent.sources.file.file_set import FileSet
 from logpost.agent.sources.file.position import FilePosition
 from logpost.agent.sources.file.tailer import Tailer
 from logpost.agent.sources.file.watch import Watch
-from logpost.agent.sources.source import SourceContext
+from logpost.agent.sources.source import HandedOver, SourceContext
 
-TICK_SECONDS = 0.25
 SCAN_GAP_SECONDS = 0.05
 REST_SHARE = 20
 """Between scans passes at least this many times what the last one took."""
@@ -90,6 +90,11 @@ class FileSource:
         if self._tailer.may_have_moved:
             self._cursor = _encoded(self._tailer.positions(now_s))
         return self._cursor
+
+    def hand_over(self, now_s: int) -> HandedOver:
+        positions, reading = self._tailer.hand_over(now_s)
+        self._watch.close()
+        return HandedOver(_encoded(positions), DeletedFiles(reading) if len(reading.readers) else None)
 
     def close(self) -> None:
         self._tailer.close()

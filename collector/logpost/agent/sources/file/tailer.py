@@ -176,6 +176,12 @@ class Tailer:
         """Ship what stands without newline at the ends of files that are otherwise done."""
         self._reading.finish(now, now_ns)
 
+    def hand_over(self, now_s: int) -> tuple[list[FilePosition], Reading]:
+        """Where all streams stand that another tailer can go on with, and the reading of the others."""
+        packed = self._packed.positions(now_s)
+        self._packed.close()
+        return [*self._reading.let_go_of_named(now_s), *packed, *self._known.all()], self._reading
+
     def close(self) -> None:
         self._reading.close()
         self._packed.close()

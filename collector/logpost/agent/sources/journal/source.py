@@ -23,7 +23,7 @@ from logpost.agent.delivery.positions import Place
 from logpost.agent.delivery.records import Origin, RecordWriter
 from logpost.agent.sources.journal.entry import Entry, decode, entries_between, read_entry, text
 from logpost.agent.sources.journal.position import JournalPosition
-from logpost.agent.sources.source import SourceContext
+from logpost.agent.sources.source import HandedOver, SourceContext
 from logpost.agent.stages.event import Event
 from logpost.agent.stages.stream import Stream
 from logpost.config import JournalSourceConfig
@@ -147,6 +147,10 @@ class JournalSource:
             self._unacknowledged.popleft()
             self._position = JournalPosition(id=self._position.id, cursor=cursor, entries=entries)
         return msgspec.Raw(msgspec.json.encode(self._position)) if self._position is not None else None
+
+    def hand_over(self, now_s: int) -> HandedOver:
+        self.close()
+        return HandedOver(self.position(now_s))
 
     def close(self) -> None:
         self._stopped.set()

@@ -1,0 +1,1 @@
+"""New settings without a restart: what differs, who asks for it, and the command `logpost reload`."""

@@ -1,0 +1,99 @@
+"""Reading the settings again."""
+
+import logging
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from logpost.config import Config, load
+from logpost.errors import StartError
+from logpost.reload.reloader import Reloader
+
+
+class Part:
+    """With a file of settings; it can take other sources and another limit."""
+
+    def __init__(self, directory: Path) -> None:
+        self.file = directory / "logpost.toml"
+        self.file.write_text("")
+        self.applied: list[tuple[Config, Config]] = []
+        self.fails = False
+        self.reloader = Reloader(
+            partial(load, self.file, {}),
+            load(self.file, {}).config,
+            tables=("agent",),
+            live=frozenset({"agent.source", "agent.max_in_flight"}),
+            apply=self.apply,
+            log=logging.getLogger("part"),
+        )
+
+    def apply(self, before: Config, after: Config) -> None:
+        if self.fails:
+            raise StartError("it cannot")
+        self.applied.append((before, after))
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> Iterator[Part]:
+    before = logging.getLogger().level
+    yield Part(tmp_path)
+    logging.getLogger().setLevel(before)
+
+
+def test_what_can_change_holds_and_the_rest_is_named_each_time(part: Part, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    part.file.write_text('[agent]\nmax_in_flight = 7\nhostname = "h"\n')
+    answer = part.reloader.reload()
+    assert (answer.reloaded.applied, answer.reloaded.needs_restart) == (("agent.max_in_flight",), ("agent.hostname",))
+    [(_, after)] = part.applied
+    assert (after.agent.max_in_flight, after.agent.hostname) == (7, "")
+    again = part.reloader.reload()
+    assert (again.reloaded.applied, again.reloaded.needs_restart) == ((), ("agent.hostname",))
+    assert len(part.applied) == 1
+    assert caplog.messages == [
+        "reloaded: agent.max_in_flight; after a restart: agent.hostname",
+        "reloaded; after a restart: agent.hostname",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[agent]\nmax_in_fligt = 7\n", "unknown key agent.max_in_fligt"),
+        ("[agent\n", "is not TOML"),
+        ('[[agent.source]]\ntype = "file"\npaths = ["relative/*.log"]\n', "relative"),
+        ('[[agent.source]]\ntype = "file"\npaths = ["/x"]\ntimezone = "Mars/Base"\n', "no time zone"),
+    ],
+)
+def test_a_bad_file_is_refused_with_one_line_and_the_old_settings_stay(
+    part: Part, text: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    part.file.write_text(text)
+    answer = part.reloader.reload()
+    assert said in answer.refused
+    assert part.applied == []
+    [message] = caplog.messages
+    assert message.startswith("the settings stay as they were: ") and "\n" not in message
+
+
+def test_a_file_that_is_gone_is_refused(part: Part) -> None:
+    part.file.unlink()
+    assert "cannot read the configuration" in part.reloader.reload().refused
+
+
+def test_the_log_level_is_everybodys(part: Part) -> None:
+    part.file.write_text('log_level = "error"\n')
+    assert part.reloader.reload().reloaded.applied == ("log_level",)
+    assert logging.getLogger().level == logging.ERROR
+    assert part.applied == []
+
+
+def test_what_fails_is_said_and_tried_again_the_next_time(part: Part) -> None:
+    part.file.write_text("[agent]\nmax_in_flight = 7\n")
+    part.fails = True
+    assert part.reloader.reload().failed == "it cannot"
+    part.fails = False
+    assert part.reloader.reload().reloaded.applied == ("agent.max_in_flight",)
+    assert part.reloader.reload().reloaded.applied == ()

@@ -1,0 +1,1 @@
+"""The units in `systemd/`."""
