@@ -137,7 +137,6 @@ class Indexer:
                 return
 
     def _step(self) -> None:
-        self._loop.turned()
         self._mend()
         if self._rebuild_wanted.is_set() and not self._mended:
             self._say_damage("the store is being rebuilt")
