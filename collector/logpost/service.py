@@ -62,16 +62,22 @@ def start_logging(component: str, level: str = "info", stream: TextIO | None = N
 
 def keep_private(data: Path, part: str) -> None:
     """Let no other users read the data directory: what this process makes is for owner and group alone, and what an
-    older release made in `part` of it is set right."""
+    older release made in `part` of it is set right. Raises StartError for root in the directory of another user."""
     os.umask(0o777 & ~DIRECTORY_MODE)
     directory = data / part
+    _refuse_root(directory)
     with contextlib.suppress(OSError):  # who may not look at it is told so when it is locked
         if directory.is_dir() and directory.stat().st_mode & 0o7777 & ~DIRECTORY_MODE:
             for path in directory.rglob("*"):
                 restrict(path)
             restrict(directory)  # last: a start that was interrupted here looks again
-        if data.is_dir() and {path.name for path in data.iterdir()} <= PARTS:
+        if data.is_dir() and {path.name for path in data.iterdir()} <= PARTS and _is_of_one_user(data):
             restrict(data)
+
+
+def _is_of_one_user(data: Path) -> bool:
+    """Units of several users have their directories side by side."""
+    return {path.stat().st_uid for path in data.iterdir()} <= {data.stat().st_uid}
 
 
 def restrict(path: Path) -> None:
@@ -128,7 +134,6 @@ class DirectoryLock:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        _refuse_root(directory)
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -1,5 +1,8 @@
 """Configuration: the environment wins over the file, and every mistake is named."""
 
+import os
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -391,3 +394,22 @@ def test_print_shows_both_spellings(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_a_home_directory_is_found_without_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
     assert Config(data="~/logs").data_directory() == Path("/home/ada/logs")
+
+
+WRITABLE = (
+    "import sys, pathlib; from logpost.config import tables; print(tables._is_writable(pathlib.Path(sys.argv[1])))"
+)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize(("mode", "is_writable"), [(0o755, True), (0o555, False)])
+def test_the_systems_directory_may_be_roots_with_ours_in_it(mode: int, is_writable: bool, tmp_path: Path) -> None:
+    """As systemd makes it; root without its right to write everywhere stands for the user of the unit."""
+    (tmp_path / "agent").mkdir()
+    (tmp_path / "agent").chmod(mode)
+    tmp_path.chmod(0o555)
+    as_any_user = ("setpriv", "--bounding-set=-dac_override")
+    command = [*as_any_user, sys.executable, "-c", WRITABLE, str(tmp_path)]
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    tmp_path.chmod(0o755)
+    assert printed == f"{is_writable}\n"

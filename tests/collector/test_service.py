@@ -52,14 +52,23 @@ def test_a_directory_that_the_unit_keeps_closed_is_named_with_what_opens_it(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-def test_root_leaves_nothing_in_a_directory_of_another_user(tmp_path: Path) -> None:
+def test_root_leaves_nothing_in_a_directory_of_another_user(tmp_path: Path, umask: None) -> None:
     directory = tmp_path / "agent"
     directory.mkdir()
     os.chown(directory, 65_534, 65_534)
     name = pwd.getpwuid(65_534).pw_name
     with pytest.raises(StartError, match=rf"agent belongs to {name}, not to root: `runuser -u {name} -- logpost"):
-        DirectoryLock(directory)
+        keep_private(tmp_path, "agent")
     assert list(directory.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_data_directory_with_parts_of_another_user_stays_open_to_it(tmp_path: Path, umask: None) -> None:
+    (tmp_path / "agent").mkdir()
+    os.chown(tmp_path / "agent", 65_534, 65_534)
+    tmp_path.chmod(0o755)
+    keep_private(tmp_path, "broker")
+    assert modes(tmp_path)[tmp_path.name] == "755"
 
 
 def test_localhost_listens_on_both_loopback_addresses_on_one_port() -> None:

@@ -232,10 +232,21 @@ class Config(Table, frozen=True):
 
 def default_data_directory() -> Path:
     system = Path("/var/lib/logpost")
-    if os.access(system if system.exists() else system.parent, os.W_OK):
+    if _is_writable(system):
         return system
     state = os.environ.get("XDG_STATE_HOME")
     return (Path(state) if state else Path.home() / ".local" / "state") / "logpost"
+
+
+def _is_writable(system: Path) -> bool:
+    """Under systemd it is root's, and each part in it its user's."""
+    if not system.exists():
+        return os.access(system.parent, os.W_OK)
+    try:
+        parts = [path for path in system.iterdir() if path.is_dir()]
+    except OSError:
+        parts = []
+    return any(os.access(path, os.W_OK) for path in (system, *parts))
 
 
 def settings(table: Table, prefix: str = "") -> dict[str, object]:

@@ -165,7 +165,7 @@ class _Appliance:
             name,
             options,
             environment,
-            say=self._log.info,
+            log=self._log,
             heard=self._heard,
             changed=self._changed,
             watch_seconds=self._watch_seconds,

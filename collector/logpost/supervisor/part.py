@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -21,7 +22,7 @@ QUIT_SECONDS = 2.0
 
 
 class Part:
-    """`logpost NAME …` under supervision. `say` gets the supervisor's own words, `heard` every line of the child."""
+    """`logpost NAME …` under supervision. `log`: the supervisor's own; `heard` gets every line of the child."""
 
     def __init__(
         self,
@@ -29,7 +30,7 @@ class Part:
         arguments: Sequence[str],
         environment: Mapping[str, str],
         *,
-        say: Callable[[str], None],
+        log: logging.Logger,
         heard: Callable[[str, str], None],
         changed: Callable[[], None] = lambda: None,
         watch_seconds: float = WATCH_SECONDS,
@@ -39,7 +40,7 @@ class Part:
         self.name = name
         self._command = [sys.executable, "-m", "logpost", name, *arguments]
         self._environment = dict(environment)
-        self._say = say
+        self._log = log
         self._heard = heard
         self._changed = changed
         self._watch = Watch(watch_seconds)
@@ -108,7 +109,7 @@ class Part:
         await process.wait()
         watching.cancel()
         if self._hung:
-            self._say(f"{self.name} {self._hung} while it drained")
+            self._log.warning("%s %s while it drained", self.name, self._hung)
 
     def kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
@@ -142,7 +143,7 @@ class Part:
             why = self._last_error
             words = f"{self.name} cannot start, and is tried again and again: {why}"
         if why != self._why_ended:
-            self._say(words)
+            self._log.warning("%s", words)
         self._why_ended = why
         self._changed()
 
@@ -216,7 +217,7 @@ class Part:
             self._watch.hear(fields)
             if "READY" in fields:
                 if self._why_ended:
-                    self._say(f"{self.name} is up again")
+                    self._log.info("%s is up again", self.name)
                 self._why_ended = ""
                 self._ready.set()
             if "STATUS" in fields:
