@@ -29,7 +29,7 @@ MEMORY = Path("/dev/shm")
 ADVANCE_SECONDS = 90.0
 """How long one step of recovery, such as the check of a segment, may take."""
 LONGEST_TURN_SECONDS = 60.0
-RECONFIGURE_SECONDS = 30.0
+RECONFIGURE_SECONDS = 20.0
 LIVE = frozenset(
     {
         "broker.auto_create_topics",

@@ -34,7 +34,7 @@ REST_SHARE = 20
 DRAIN_SECONDS = 8.0
 """How long a stop waits for acknowledgements; what is not acknowledged is sent again by the next start."""
 GC_THRESHOLD = 200_000
-RECONFIGURE_SECONDS = 30.0
+RECONFIGURE_SECONDS = 20.0
 FLUSH_SECONDS = 2.0
 
 

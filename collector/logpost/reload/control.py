@@ -19,8 +19,10 @@ from logpost.reload.changes import Reloaded
 
 NAME = "control"
 RELOAD = b"reload"
-ANSWER_SECONDS = 60.0
-"""How long who asks waits; a part has half of it to let new settings hold."""
+PART_SECONDS = 30.0
+"""How long a part may take to let new settings hold."""
+ANSWER_SECONDS = 4 * PART_SECONDS
+"""How long who asks waits: the supervisor asks its parts one after another."""
 REQUEST_SECONDS = 5.0
 LONGEST = 256 * 1024
 
@@ -71,10 +73,11 @@ class Control:
                     asking.send(msgspec.json.encode(self._reload()))
 
 
-def ask(directory: Path) -> Answer | None:
-    """Ask the part that holds this directory to reload; None where none runs. Raises StartError."""
+def ask(directory: Path, seconds: float = ANSWER_SECONDS) -> Answer | None:
+    """Ask the part that holds this directory to reload; None where none runs. Raises StartError, also when no answer
+    comes within `seconds`."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
-        asking.settimeout(ANSWER_SECONDS)
+        asking.settimeout(seconds)
         try:
             with _address(directory) as address:
                 asking.connect(address)

@@ -49,7 +49,7 @@ class Reloader:
             reloaded = compare(self._in_force, new, tables=self._tables, live=self._live)
             try:
                 self._let_hold(changed(self._in_force, new, reloaded.applied), set(reloaded.applied))
-            except LogpostError as error:
+            except (LogpostError, OSError) as error:
                 self._log.error("new settings do not hold: %s", error)
                 return Answer(failed=str(error))
             self._log.info("%s", in_words(reloaded))

@@ -19,7 +19,7 @@ from logpost.config import Config, Loaded
 from logpost.errors import StartError
 from logpost.reload.changes import together
 from logpost.reload.command import DIRECTORIES
-from logpost.reload.control import Answer, Control, ask
+from logpost.reload.control import PART_SECONDS, Answer, Control, ask
 from logpost.reload.reloader import Reloader
 from logpost.service import STDERR, DirectoryLock, LineFormatter, host_and_port, keep_private, on_hangup, start_logging
 from logpost.supervisor.part import Part
@@ -139,7 +139,10 @@ class _Appliance:
             return own
         answers = [own.reloaded]
         for name, _ in self._plan.parts:
-            answer = ask(self._data / DIRECTORIES[name])
+            try:
+                answer = ask(self._data / DIRECTORIES[name], PART_SECONDS)
+            except StartError as error:
+                answer = Answer(failed=str(error))
             if answer is not None and (answer.refused or answer.failed):
                 return answer
             if answer is not None:

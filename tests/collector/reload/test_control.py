@@ -72,6 +72,20 @@ def test_who_asks_at_once_is_answered_in_turn(directory: Path) -> None:
     assert (len(asked), len(set(asked))) == (5, 1)
 
 
+def test_a_part_that_does_not_answer_is_not_waited_for_for_ever(directory: Path) -> None:
+    answering = threading.Event()
+
+    def late() -> Answer:
+        answering.wait(60)
+        return DONE
+
+    control = Control(directory, late)
+    with pytest.raises(StartError, match=r"no answer by .*control: timed out"):
+        ask(directory, 0.05)
+    answering.set()
+    control.close()
+
+
 def test_a_refusal_and_a_failure_are_told() -> None:
     assert outcome(DONE) == DONE.reloaded
     with pytest.raises(ConfigError, match=r"^unknown key x; the settings stay as they were$"):
