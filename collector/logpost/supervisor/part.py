@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from logpost.errors import StartError
+from logpost.supervisor import memory
 from logpost.supervisor.backoff import Backoff
 from logpost.supervisor.watch import WATCH_SECONDS, Watch
 from logpost.systemd.notices import LONGEST_NOTICE, SUPERVISOR_FD, WATCHDOG_USEC, parsed
@@ -173,6 +174,7 @@ class Part:
 
     async def _wait_for_end(self, process: asyncio.subprocess.Process, ours: socket.socket) -> str:
         watching = asyncio.create_task(self._kill_when_silent(process))
+        kills_before = memory.kills()
         try:
             await self._read_lines(process)
             status = await process.wait()
@@ -181,7 +183,8 @@ class Part:
             self._hear()  # its last words
             asyncio.get_running_loop().remove_reader(ours)
             ours.close()
-        return self._hung or _describe(status)
+        is_short_of_memory = status == -signal.SIGKILL and memory.kills() > kills_before
+        return self._hung or ("ran out of memory and was killed" if is_short_of_memory else _describe(status))
 
     async def _read_lines(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
