@@ -30,6 +30,8 @@ WILDCARDS = ("0.0.0.0", "::")
 DIRECTORY_MODE = 0o750
 FILE_MODE = 0o640
 STDERR = 2
+LOGGERS = ("up", "broker", "web", "indexer", "exporter", "agent", "kafka")
+"""Of logpost itself."""
 PARTS = frozenset({"broker", "store", "agent", "log"})
 """Directories of the data directory."""
 
@@ -56,8 +58,18 @@ def start_logging(component: str, level: str = "info", stream: TextIO | None = N
         handler.setFormatter(LineFormatter())
     # What ends a part because it hangs sends SIGQUIT: the part tells where, and ends. SIGABRT is the embedded store's.
     faulthandler.register(signal.SIGQUIT, STDERR, all_threads=True, chain=True)
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.basicConfig(handlers=[handler], force=True)
+    set_log_level(level)
     return logging.getLogger(component)
+
+
+def set_log_level(level: str) -> None:
+    """Log what is of this level or above; of libraries at most `info`: what they say below may be a line for each line
+    that is shipped."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    logging.getLogger().setLevel(max(number, logging.INFO))
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(number if number < logging.INFO else logging.NOTSET)
 
 
 def keep_private(data: Path, part: str) -> None:

@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable, Collection, Set
 
 from logpost.config import Config, Loaded
-from logpost.errors import LogpostError
+from logpost.errors import ConfigError, LogpostError
 from logpost.reload.changes import Reloaded, changed, compare
 from logpost.reload.control import Answer
+from logpost.service import set_log_level
 
 LOG_LEVEL = "log_level"
 Apply = Callable[[Config, Config], None]
@@ -57,7 +58,7 @@ class Reloader:
 
     def _let_hold(self, config: Config, keys: set[str]) -> None:
         if LOG_LEVEL in keys:
-            logging.getLogger().setLevel(config.log_level.upper())
+            set_log_level(config.log_level)
         if keys - {LOG_LEVEL}:
             self._apply(self._in_force, config)
         self._in_force = config
@@ -66,7 +67,6 @@ class Reloader:
 def checked(load: Callable[[], Loaded]) -> Config:
     """With all checks that a start makes. Raises ConfigError with the first mistake."""
     from logpost import checks  # what the agent reads with, when it is asked for only
-    from logpost.errors import ConfigError
 
     loaded = load()
     for mistake in checks.mistakes(loaded):

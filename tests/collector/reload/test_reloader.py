@@ -10,6 +10,7 @@ import pytest
 from logpost.config import Config, load
 from logpost.errors import StartError
 from logpost.reload.reloader import Reloader
+from logpost.service import LOGGERS
 
 
 class Part:
@@ -37,9 +38,10 @@ class Part:
 
 @pytest.fixture
 def part(tmp_path: Path) -> Iterator[Part]:
-    before = logging.getLogger().level
+    before = {name: logging.getLogger(name).level for name in ("", *LOGGERS)}
     yield Part(tmp_path)
-    logging.getLogger().setLevel(before)
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def test_what_can_change_holds_and_the_rest_is_named_each_time(part: Part, caplog: pytest.LogCaptureFixture) -> None:
@@ -88,6 +90,10 @@ def test_the_log_level_is_everybodys(part: Part) -> None:
     assert part.reloader.reload().reloaded.applied == ("log_level",)
     assert logging.getLogger().level == logging.ERROR
     assert part.applied == []
+    part.file.write_text('log_level = "debug"\n')
+    part.reloader.reload()
+    levels = [logging.getLogger(name).getEffectiveLevel() for name in ("agent", "indexer", "watchdog")]
+    assert levels == [logging.DEBUG, logging.DEBUG, logging.INFO]
 
 
 def test_what_fails_is_said_and_tried_again_the_next_time(part: Part) -> None:
