@@ -25,7 +25,16 @@ TABLE = """
 logpost
   __init__           handler
   __main__           cli
-  config_command     checks cli config units
+  config_command     checks cli config redaction units
+  doctor             checks cli config controls doctor.checks
+                     doctor.gathering errors processes redaction scrape
+                     service status supervisor                              | clock
+  doctor.gathering   agent agent.delivery agent.sources.file
+                     config doctor.checks errors kafka processes scrape
+                     service store_url                                      | clock socket thread
+  doctor.checks
+  status             cli config controls processes redaction scrape service | clock thread
+  backup             cli config errors progress service store_url           | socket
   supervisor         cli config errors reload service systemd                      | loop clock socket process
   topics             cli config controls errors kafka                       | thread
   agent              agent.delivery agent.metrics agent.sources
@@ -42,8 +51,9 @@ logpost
   agent.stages       agent.delivery agent.metrics formats
   agent.delivery     agent.metrics config errors formats kafka record
                      said_once                                              | clock thread
-  agent.metrics      metrics_server
+  agent.metrics      metrics_server                                         | clock
   handler            config errors kafka record                             | clock chance thread socket process
+  scrape             errors
   cli                config errors systemd                                  | process
   kafka              config errors
   config             errors units
@@ -55,6 +65,9 @@ logpost
   query              errors formats record
   formats            record
   record
+  processes
+  redaction
+  progress                                                                  | clock
   controls
   said_once
   units
@@ -64,6 +77,7 @@ logpost_broker
   pytest_plugin      __init__
   __init__           broker
   command            broker server transfer verify
+  doctor             metadata
   broker             log node server                                        | loop thread socket
   server             api errors log node wire                               | loop clock thread socket
   api                errors fetch_sessions groups groups.classic
@@ -87,8 +101,8 @@ logpost_broker
   groups.classic     coordinator errors metadata
   coordinator        errors log partitions                                  | loop
   upkeep             errors log metadata partitions                         | loop clock thread
-  transfer           errors log metadata partitions progress
-  verify             log metadata partitions progress                       | clock
+  transfer           errors log metadata partitions
+  verify             log metadata partitions                                | clock
   partitions         errors log metadata metrics steps turns                | loop clock thread
   fetch_sessions     errors log
   metadata           errors log                                             | thread
@@ -98,12 +112,12 @@ logpost_broker
   turns              errors                                                 | loop clock socket
   byte_budget
   regular_expression
-  progress                                                                  | clock
   steps
   errors
 
 logpost_web
   command            server
+  doctor             store
   server             api app cluster exporter http indexer store            | loop socket
   app                api http pages
   search_command     errors query row_text

@@ -21,6 +21,7 @@ TABLE = """
 logpost
   test_cli                            __main__
   test_config                         checks config_command errors store_url
+  status/test_command                 scrape
   agent/test_advertised               metrics_server
   handler/test_logging_handler        __init__
 logpost.agent
@@ -44,6 +45,14 @@ logpost.agent.stages
   test_stream                         event parse
 logpost.config
   ../test_config                      *
+logpost.backup
+  test_command                        *
+logpost.doctor
+  test_command                        bundle
+logpost.doctor.checks
+  test_checks                         *
+logpost.doctor.gathering
+  ../test_examination                 *
 logpost.formats
   test_json_lines                     colours fields http_server json_text otlp
   test_plain                          application iso level_first levels parsed
@@ -61,11 +70,14 @@ logpost.query.filters
   web/query/test_matching             *
 logpost.reload
   e2e/test_reload                     command
+logpost.status
+  test_command                        gathering
 logpost.supervisor
   e2e/test_up                         command part part_logs
 logpost.topics
   test_command                        administration messages session
 logpost_broker
+  collector/doctor/test_examination   doctor
   test_embedding                      __init__ pytest_plugin
   test_broker                         errors node
   api/test_steps                      steps
@@ -140,6 +152,7 @@ logpost_broker.wire
   test_bounds                         units walk
   test_versions                       header known_tags
 logpost_web
+  collector/doctor/test_examination   doctor
   test_command                        server
   api/test_app                        app
   api/test_search_command             search_command

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from fractions import Fraction
 
@@ -12,11 +11,8 @@ import msgspec
 from logpost.cli import Commands, add_parser, loaded, overrides
 from logpost.config import SHORT_KEYS, Config, Loaded, load_with_mistakes, settings
 from logpost.config.tree import unit_of
+from logpost.redaction import masked
 from logpost.units import written
-
-SECRET = ("password",)
-# The password stands between the first colon behind `//` and the last @, or is an argument by that name.
-_URL_PASSWORD = re.compile(r"(?<=://)([^:@/]*):.*@|(?<=[?&]password=)[^&]*", re.DOTALL)
 
 
 def add_command(commands: Commands) -> None:
@@ -49,18 +45,9 @@ def _check(parsed: argparse.Namespace) -> int:
 def _print(found: Loaded) -> int:
     short = {key: name for name, keys in SHORT_KEYS.items() for key in keys}
     for key, value in settings(found.config).items():
-        hidden = bool(value) and key.endswith(SECRET)
-        shown = '"…"' if hidden else msgspec.json.encode(_masked(value)).decode()
+        shown = msgspec.json.encode(masked(key, value)).decode()
         origin = found.origins.get(key, "default")
         if key in short and isinstance(value, int | float) and value >= 0 and " (" not in origin:
             origin += f' ({short[key]} = "{written(Fraction(value), unit_of(key))}")'
         sys.stdout.write(f"{key} = {shown}  # {origin}\n")
     return 0
-
-
-def _masked(value: object) -> object:
-    """Addresses without the password inside them."""
-    if not isinstance(value, str):
-        return value
-    value = value.encode(errors="backslashreplace").decode()  # a path may be any bytes
-    return _URL_PASSWORD.sub(lambda found: "…" if found[1] is None else f"{found[1]}:…@", value)

@@ -34,6 +34,8 @@ LOGGERS = ("up", "broker", "web", "indexer", "exporter", "agent", "kafka")
 """Of logpost itself."""
 PARTS = frozenset({"broker", "store", "agent", "log"})
 """Directories of the data directory."""
+RESTORING = "restoring"
+"""Another one, while `logpost restore` is under way: no part starts beside it."""
 
 
 class LineFormatter(logging.Formatter):
@@ -146,6 +148,10 @@ class DirectoryLock:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        if (directory.parent / RESTORING).exists():
+            raise StartError(
+                f"{directory.parent} is of a restore that was interrupted or goes on: run `logpost restore` again"
+            )
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

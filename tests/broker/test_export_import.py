@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from logpost.config import BrokerConfig
+from logpost.progress import Progress
 from logpost_broker.broker import Broker
 from logpost_broker.log.batch import CONTROL, TRANSACTIONAL
 from logpost_broker.log.files import Files
@@ -30,7 +31,6 @@ from logpost_broker.metadata.checkpoints import (
 )
 from logpost_broker.metadata.metadata_file import MetadataFile
 from logpost_broker.node import Node
-from logpost_broker.progress import Progress
 from logpost_broker.transfer.errors import TransferError
 from logpost_broker.transfer.exporting import Export
 from logpost_broker.transfer.importing import Import

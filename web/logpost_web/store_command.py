@@ -93,9 +93,9 @@ def _check_stopped(config: Config, directory: Path) -> dict[str, Any]:
 
 
 def _rebuild_stopped(config: Config, directory: Path) -> dict[str, Any]:
-    from logpost_web.store.embedded import put_aside
+    from logpost_web.store.embedded import embedded_path, put_aside
     from logpost_web.store.errors import UnopenedError
-    from logpost_web.store.store import Store, embedded_path
+    from logpost_web.store.store import Store
 
     try:
         store = Store.open(config.store, directory)

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from logpost.config import Config
+from logpost.progress import Progress
 from logpost.service import DirectoryLock, keep_private
-from logpost_broker.progress import Progress
 from logpost_broker.transfer.errors import TransferError
 from logpost_broker.transfer.exporting import Export
 from logpost_broker.transfer.importing import Import

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from logpost.progress import Progress
 from logpost_broker.log.files import Files
 from logpost_broker.metadata.checkpoints import CLEAN_SHUTDOWN, CLEANER_OFFSETS, LOG_STARTS, RECOVERY_POINTS
 from logpost_broker.metadata.metadata_file import NAME as METADATA
 from logpost_broker.metadata.metadata_file import TopicEntry, parsed_metadata
 from logpost_broker.partitions.partition_directories import DELETED_SUFFIX
-from logpost_broker.progress import Progress
 from logpost_broker.transfer import copying
 from logpost_broker.transfer.copying import log_bytes, offsets_in
 from logpost_broker.transfer.errors import TransferError

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from logpost.progress import Progress
 from logpost_broker.errors import ApiError
 from logpost_broker.log.files import Files
 from logpost_broker.metadata.checkpoints import LOG_STARTS, RECOVERY_POINTS, Partition, formatted_checkpoint
@@ -19,7 +20,6 @@ from logpost_broker.metadata.metadata_file import MetadataFile, TopicEntry
 from logpost_broker.metadata.topic_configs import check_configs
 from logpost_broker.metadata.topics import LEGAL_NAME, MAX_PARTITIONS
 from logpost_broker.partitions.partition_directories import DELETED_SUFFIX
-from logpost_broker.progress import Progress
 from logpost_broker.transfer import copying
 from logpost_broker.transfer.copying import log_bytes, offsets_in
 from logpost_broker.transfer.errors import TransferError

@@ -13,7 +13,7 @@ import msgspec
 
 from logpost.config import Config
 from logpost.errors import ConfigError
-from logpost_broker.progress import MEGABYTE, Progress
+from logpost.progress import MEGABYTE, Progress
 from logpost_broker.verify.directory import Verification, log_bytes
 from logpost_broker.verify.power_cut import cost_of_power_cut
 from logpost_broker.verify.report import Report

@@ -88,6 +88,7 @@ class Agent:
             self._begin_new_streams()
         self._topic = TopicMaker(config.kafka, self._wake.wake)
         self._save_due = 0.0
+        self._acknowledged = 0
         self._said = SaidOnce(self._log)
 
     def stop(self) -> None:
@@ -148,10 +149,20 @@ class Agent:
                 source.turn(now, time.time_ns())
         self._rests = [rest for rest in self._rests if not rest.is_done]
         self._publisher.poll()
+        self._note_waiting(now, working=working)
         if now >= self._save_due:
             self._save()
             end = time.monotonic()
             self._save_due = end + max(SAVE_SECONDS, REST_SHARE * (end - now))
+
+    def _note_waiting(self, now: float, *, working: bool) -> None:
+        """Since when nothing was acknowledged of what there is to send."""
+        counts = self._counts
+        if not (counts.in_flight or working or (counts.backlog_bytes and not self._topic.made.is_set())):
+            counts.waiting_since = 0.0
+        elif not counts.waiting_since or counts.acknowledged != self._acknowledged:
+            counts.waiting_since = now
+        self._acknowledged = counts.acknowledged
 
     def _idle_seconds(self) -> float:
         due = min(self._save_due, *(source.due for source in self._readable()))

@@ -1,6 +1,6 @@
 """The settings of all parts: what there is (`tables.py`), and how it is read (`loading.py`)."""
 
-from logpost.config.loading import Loaded, is_made_by_kubernetes, load, load_with_mistakes
+from logpost.config.loading import SYSTEM_FILE, Loaded, is_made_by_kubernetes, load, load_with_mistakes
 from logpost.config.tables import (
     DEFAULTS,
     MIB,
@@ -20,6 +20,7 @@ __all__ = [
     "DEFAULTS",
     "MIB",
     "SHORT_KEYS",
+    "SYSTEM_FILE",
     "AgentConfig",
     "BrokerConfig",
     "Config",

@@ -8,7 +8,9 @@ import resource
 import time
 from pathlib import Path
 
+from logpost.config import StoreConfig
 from logpost.errors import StartError
+from logpost.store_url import scheme_and_rest
 from logpost_web.store.links import restore_links
 from logpost_web.store.schema import TABLE, VERSION, version_in
 
@@ -17,6 +19,12 @@ OPEN_FILES = 65_536
 ENGINE_FILE = "engine-version"
 """In the directory: the version of the newest engine that wrote there."""
 NEWER = "start the newer release, or move the store away to fill a new one from the topic"
+
+
+def embedded_path(config: StoreConfig, directory: Path) -> Path | None:
+    """The directory of an embedded store; None for one on a server. Raises ConfigError."""
+    scheme, rest = scheme_and_rest(config.url)
+    return Path(rest or directory / "clickhouse") if scheme == "chdb" else None
 
 
 def refuse_newer(path: Path, engine: str) -> None:

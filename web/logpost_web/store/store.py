@@ -40,7 +40,7 @@ class Store(Statements):
 
         Raises StartError when the store cannot be opened, ConfigError for a URL that is neither chdb nor clickhouse.
         """
-        path = embedded_path(config, directory)
+        path = embedded.embedded_path(config, directory)
         if path is not None:
             embedded.refuse_newer(path, _engine())
         lock = DirectoryLock(directory)
@@ -160,12 +160,6 @@ class Store(Statements):
         """Call it when no statement runs any more."""
         self.disconnect()
         self._lock.release()
-
-
-def embedded_path(config: StoreConfig, directory: Path) -> Path | None:
-    """The directory of an embedded store; None for one on a server. Raises ConfigError."""
-    scheme, rest = scheme_and_rest(config.url)
-    return Path(rest or directory / "clickhouse") if scheme == "chdb" else None
 
 
 def _engine() -> str:

@@ -26,3 +26,5 @@ class Counts:
     journal_lost: int = 0
     backlog_bytes: int = 0
     clock_offset_seconds: float = 0.0
+    waiting_since: float = 0.0
+    """Of a clock that only goes forward: the last acknowledgement while something waits for one; 0: nothing waits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry
@@ -43,6 +44,12 @@ class _Collector(Collector):
             yield CounterMetricFamily(f"logpost_agent_{name}", text, value=getattr(self._counts, name))
         for name, text in _GAUGES.items():
             yield GaugeMetricFamily(f"logpost_agent_{name}", text, value=getattr(self._counts, name))
+        since = self._counts.waiting_since
+        yield GaugeMetricFamily(
+            "logpost_agent_waiting_seconds",
+            "Since the last acknowledgement, while something waits for one.",
+            value=time.monotonic() - since if since else 0.0,
+        )
 
 
 def serve(counts: Counts, port: int) -> Callable[[], None]:

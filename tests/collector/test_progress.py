@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import StringIO
 
-from logpost_broker.progress import Progress
+from logpost.progress import Progress
 
 
 class Terminal(StringIO):

@@ -1,0 +1,109 @@
+"""`logpost backup`: copies the parts in an order that keeps the copy true to itself, and writes the list last.
+
+Agent before store before broker: positions must not be newer than the topic, or lines would be missing; nor the store,
+or it would have records of another life of the topic.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import shutil
+import socket
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from logpost.backup import tree
+from logpost.backup.listing import CONTENT, FORMAT, NAME, BackupError, Listing
+from logpost.errors import InUseError
+from logpost.progress import Progress
+from logpost.service import PARTS, RESTORING, DirectoryLock
+
+ORDER = ("agent", "store", "broker", "log")
+
+
+def save(data: Path, target: Path, terminal: TextIO) -> Listing:
+    """Make `target` a backup of `data`. What is there of one that fails is removed. Raises BackupError, InUseError,
+    OSError."""
+    _check(data, target)
+    locks = lock(data)
+    try:
+        found = list(tree.walk(data, ORDER))
+        size = sum(one.st_size for path, one in found)
+        target.mkdir(parents=True, exist_ok=True)
+        check_room(target, size)
+        try:
+            with Progress(size, terminal) as progress:
+                return _copy(data, target, [path for path, _ in found], progress.add)
+        except BaseException:
+            tree.remove(target)
+            raise
+    finally:
+        for one in locks:
+            one.release()
+
+
+def _check(data: Path, target: Path) -> None:
+    """Raises BackupError."""
+    if (data / RESTORING).exists():
+        raise BackupError(f"{data} is of a restore that was interrupted: run `logpost restore` again")
+    if not any((data / part).is_dir() for part in PARTS):
+        raise BackupError(f"{data} is no data directory of logpost: name it with --data")
+    if _is_in(target, data):
+        raise BackupError(f"{target} is in the data directory {data}: name a directory elsewhere, best on another disk")
+    if target.exists() and not target.is_dir():
+        raise BackupError(f"{target} is no directory")
+    if target.is_dir() and (there := {path.name for path in target.iterdir()}):
+        said = "has a backup already" if NAME in there else "is not empty"
+        raise BackupError(f"{target} {said}: name a new directory")
+
+
+def lock(data: Path) -> list[DirectoryLock]:
+    """Keep all parts from starting. Raises InUseError where one runs."""
+    held: list[DirectoryLock] = []
+    try:
+        held.extend(DirectoryLock(data / part) for part in ORDER if (data / part / tree.LOCK).exists())
+    except InUseError:
+        for one in held:
+            one.release()
+        raise
+    return held
+
+
+def check_room(directory: Path, size_bytes: int) -> None:
+    """Raises BackupError."""
+    free = shutil.disk_usage(directory).free
+    if free < size_bytes:
+        raise BackupError(f"{directory} has room for {free:,} bytes, and {size_bytes:,} are needed")
+
+
+def _copy(data: Path, target: Path, paths: Sequence[str], on_read: Callable[[int], None]) -> Listing:
+    content = target / CONTENT
+    content.mkdir(mode=0o700)
+    entries = tuple(tree.copy(data, path, content, on_read) for path in paths)
+    tree.finish(content, entries, None)
+    listing = Listing(
+        format=FORMAT,
+        release=version("logpost"),
+        host=socket.gethostname(),
+        made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        entries=entries,
+    )
+    tree.sync_all(target)
+    made = target / f"{NAME}.new"
+    made.write_bytes(msgspec.json.format(msgspec.json.encode(listing)) + b"\n")
+    made.chmod(0o600)
+    tree.sync(made)
+    made.replace(target / NAME)
+    tree.sync(target)
+    return listing
+
+
+def _is_in(path: Path, directory: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return path.resolve().is_relative_to(directory.resolve())
+    return False

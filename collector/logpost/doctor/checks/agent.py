@@ -1,0 +1,72 @@
+"""`agent`: whether what this host's agent reads arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from logpost.doctor.checks.result import Result, fail, ok, warn
+
+CHECK = "agent"
+WAITING_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentFacts:
+    """`metrics`: of `logpost_agent_*`, by the rest of the name; None where it serves none. `error`: why not.
+    `positions`: why its positions cannot be used, or are another machine's."""
+
+    is_running: bool
+    metrics: Mapping[str, float] | None
+    error: str = ""
+    positions: str = ""
+
+
+def judge(facts: AgentFacts) -> Iterator[Result]:
+    found = []
+    if facts.positions:
+        found.append(
+            fail(
+                CHECK,
+                facts.positions,
+                "use the release that wrote them, or restore them from a backup; see docs/agent.md",
+            )
+        )
+    if facts.metrics is not None:
+        found += _judge(facts.metrics)
+    elif facts.is_running and facts.error:
+        found.append(
+            warn(CHECK, f"the agent runs and says nothing of itself: {facts.error}", "see its log; restart it")
+        )
+    yield from found
+    if not found:
+        arrives = (
+            f"{facts.metrics.get('acknowledged_total', 0):,.0f} records acknowledged, "
+            f"{facts.metrics.get('backlog_bytes', 0):,.0f} bytes to go"
+            if facts.metrics is not None
+            else "runs"
+            if facts.is_running
+            else "does not run here"
+        )
+        yield ok(CHECK, arrives)
+
+
+def _judge(metrics: Mapping[str, float]) -> Iterator[Result]:
+    waiting, backlog = metrics.get("waiting_seconds", 0.0), metrics.get("backlog_bytes", 0.0)
+    if waiting > WAITING_SECONDS:
+        yield fail(
+            CHECK,
+            f"nothing was acknowledged for {waiting:,.0f} s, and {backlog:,.0f} bytes wait",
+            "see what the checks `broker` and `topic` say; nothing is lost while the files are there",
+        )
+    for name, what, remedy in (
+        ("dropped_total", "lines were dropped by max_lines_per_second", "raise it, or let that program say less"),
+        ("files_gone_total", "logs were gone before all of them was read", "keep rotated logs for longer"),
+        (
+            "journal_lost_total",
+            "entries of the journal were deleted before they were read",
+            "SystemMaxUse= of journald.conf",
+        ),
+    ):
+        if metrics.get(name, 0):
+            yield warn(CHECK, f"{metrics[name]:,.0f} {what}", remedy)

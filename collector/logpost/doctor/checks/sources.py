@@ -1,0 +1,79 @@
+"""`sources`: whether the agent may read what it is told to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from logpost.doctor.checks.result import Result, fail, ok, warn
+
+CHECK = "sources"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesFacts:
+    """Of one `[[agent.source]]` of files, by its `key`. `denied`: the first file or directory that `user` may not read,
+    and why. `hidden`: the first file that is there, but not for the process of the agent."""
+
+    key: str
+    patterns: tuple[str, ...]
+    files: int
+    user: str
+    denied: str = ""
+    denied_count: int = 0
+    hidden: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalFacts:
+    key: str
+    user: str
+    has_program: bool
+    may_read: bool
+
+
+def judge(sources: Sequence[FilesFacts | JournalFacts]) -> Iterator[Result]:
+    found = [result for facts in sources for result in _judge(facts)]
+    yield from found
+    if not found:
+        files = sum(facts.files for facts in sources if isinstance(facts, FilesFacts))
+        yield ok(
+            CHECK,
+            f"{files:,} files can be read" if sources else "nothing is configured: `logpost up` reads the host's logs",
+        )
+
+
+def _judge(facts: FilesFacts | JournalFacts) -> Iterator[Result]:
+    if isinstance(facts, JournalFacts):
+        yield from _journal(facts)
+        return
+    shown = ", ".join(facts.patterns)
+    if facts.error:
+        yield fail(CHECK, f"{facts.key}: {facts.error}", "correct its paths: `logpost config check`")
+    elif facts.hidden:
+        yield fail(
+            CHECK,
+            f"{facts.key}: {facts.hidden} is there, and hidden from the agent by its unit",
+            "`systemctl edit logpost-agent`: ProtectHome=read-only for /home, PrivateTmp=no for /tmp",
+        )
+    elif facts.denied:
+        more = f", and {facts.denied_count - 1:,} more" if facts.denied_count > 1 else ""
+        yield fail(
+            CHECK,
+            f"{facts.key}: user {facts.user} may not read {facts.denied}{more}",
+            f"`usermod -aG adm {facts.user}` and restart the agent; or CAP_DAC_READ_SEARCH by a drop-in of its unit",
+        )
+    elif not facts.files:
+        yield warn(CHECK, f"{facts.key}: no file is called {shown}", "correct its paths, or wait until there is one")
+
+
+def _journal(facts: JournalFacts) -> Iterator[Result]:
+    if not facts.has_program:
+        yield fail(CHECK, f"{facts.key}: journalctl is not installed", "install systemd, or take out the source")
+    elif not facts.may_read:
+        yield fail(
+            CHECK,
+            f"{facts.key}: user {facts.user} may not read the journal, which then looks empty",
+            f"`usermod -aG systemd-journal {facts.user}` and restart the agent",
+        )

@@ -1,0 +1,122 @@
+"""All checks: facts are gathered, then judged. A new check is a file in `checks/`, its facts come from one in
+`gathering/`, and it gets a line here."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from logpost import processes
+from logpost.config import Loaded, is_made_by_kubernetes, settings
+from logpost.doctor.checks import agent as agent_check
+from logpost.doctor.checks import (
+    authorities,
+    broker,
+    clock,
+    configuration,
+    disk,
+    groups,
+    host_name,
+    inotify,
+    memory,
+    open_files,
+    parts,
+    ports,
+    rights,
+    store,
+    topic,
+    versions,
+)
+from logpost.doctor.checks import names as names_check
+from logpost.doctor.checks import sources as sources_check
+from logpost.doctor.checks.result import Result
+from logpost.doctor.gathering import agent, data, host, kafka, limits, listeners, names, sources, web
+from logpost.doctor.gathering.machine import Machine
+from logpost.redaction import secrets_in
+from logpost.supervisor.plan import plan
+
+
+def examine(machine: Machine, loaded: Loaded, mistakes: Sequence[str], file: Path | None) -> Iterator[Result]:
+    """`loaded`: the configuration, with defaults in the place of `mistakes`; `file`: where it was read from. Looks,
+    asks broker and web, and changes nothing. Raises ConfigError where it is not known where the data lies."""
+    config, directory = loaded.config, loaded.config.data_directory()
+    running = processes.running(directory, machine.proc)
+    expected = _expected(loaded, file)
+    yield from configuration.judge(_configuration(loaded, mistakes, file))
+    yield from versions.judge(host.versions(config))
+    yield from parts.judge([_part(machine, name, pid) for name, pid in running.items() if name in expected or pid])
+    yield from ports.judge(listeners.ports(machine, config, running, expected))
+    yield from rights.judge(list(data.directories(directory)))
+    yield from disk.judge(list(data.file_systems(machine, config, directory)))
+    yield from open_files.judge(list(limits.open_files(machine, running)))
+    yield from inotify.judge(limits.inotify(machine, running["agent"]))
+    yield from memory.judge(limits.memory(machine, config, running))
+    yield from host_name.judge(host.host_name(machine, config))
+    yield from names_check.judge(list(names.names(config, has_broker="broker" in expected)))
+    yield from authorities.judge(host.authorities(machine, config.kafka))
+    yield from _of_the_broker(loaded, running, expected)
+    of_store = web.store(config, has_web=running["web"] is not None)
+    yield from store.judge(of_store)
+    found = agent.agent(machine, config, directory, is_running=running["agent"] is not None)
+    yield from agent_check.judge(found)
+    yield from sources_check.judge(list(sources.sources(machine, config, running["agent"], directory)))
+    ahead = {} if found.metrics is None else {"the broker's": found.metrics.get("clock_offset_seconds", 0.0)}
+    if not of_store.error and (of_web := web.ahead(config, machine.now)) is not None:
+        ahead["the web's"] = of_web
+    yield from clock.judge(_clock(machine, directory, ahead))
+
+
+def _expected(loaded: Loaded, file: Path | None) -> frozenset[str]:
+    """The parts that `logpost up` starts here."""
+    if importlib.util.find_spec("kio") is None or importlib.util.find_spec("chdb") is None:
+        return frozenset({"agent"})
+    return frozenset(name for name, _ in plan(loaded, file, {}).parts)
+
+
+def _configuration(loaded: Loaded, mistakes: Sequence[str], file: Path | None) -> configuration.ConfigurationFacts:
+    try:
+        mode = 0 if file is None else file.stat().st_mode & 0o777
+    except OSError:
+        mode = 0
+    passed_over = [
+        name for name, text in os.environ.items() if name.startswith("LOGPOST_") and is_made_by_kubernetes(name, text)
+    ]
+    return configuration.ConfigurationFacts(
+        file="" if file is None else str(file),
+        mode=mode,
+        has_secrets=bool(secrets_in(settings(loaded.config), {})),
+        mistakes=tuple(mistakes),
+        passed_over=tuple(passed_over),
+    )
+
+
+def _part(machine: Machine, name: str, pid: int | None) -> parts.PartFacts:
+    found = processes.process(pid, machine.proc) if pid is not None else None
+    if found is None:
+        return parts.PartFacts(name=name, pid=None)
+    return parts.PartFacts(
+        name=name,
+        pid=pid,
+        is_stopped=found.state in ("T", "t"),
+        is_older=processes.started_at(found, machine.proc) < host.installed_at(),
+    )
+
+
+def _of_the_broker(loaded: Loaded, running: Mapping[str, int | None], expected: frozenset[str]) -> Iterator[Result]:
+    is_stopped = "broker" in expected and not any(running.values())
+    found = kafka.kafka(loaded.config, is_box_stopped=is_stopped)
+    yield from broker.judge(found.broker)
+    if found.topic is not None:
+        yield from topic.judge(found.topic)
+        yield from groups.judge(loaded.config.store.group, found.groups, has_web=running["web"] is not None)
+
+
+def _clock(machine: Machine, directory: Path, ahead: Mapping[str, float]) -> clock.ClockFacts:
+    return clock.ClockFacts(
+        now=machine.now(),
+        is_synchronised=machine.clock_is_synchronised(),
+        newest=data.newest(directory),
+        ahead=ahead,
+    )

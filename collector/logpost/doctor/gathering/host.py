@@ -1,0 +1,86 @@
+"""What this host is called, which authorities it trusts, and which releases are installed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import ssl
+from importlib.metadata import entry_points, version
+from pathlib import Path
+
+import confluent_kafka
+
+from logpost import scrape
+from logpost.config import Config, KafkaConfig
+from logpost.doctor.checks.authorities import AuthoritiesFacts
+from logpost.doctor.checks.host_name import HostNameFacts
+from logpost.doctor.checks.versions import VersionFacts
+from logpost.doctor.gathering.machine import Machine
+from logpost.errors import ConfigError
+
+CONTAINER_MARKS = (".dockerenv", "run/.containerenv", "run/systemd/container")
+AUTHORITIES = (
+    "etc/ssl/certs/ca-certificates.crt",  # Debian
+    "etc/pki/tls/certs/ca-bundle.crt",  # Red Hat
+    "etc/ssl/ca-bundle.pem",  # SUSE
+    "etc/ssl/cert.pem",  # Alpine
+)
+
+
+def host_name(machine: Machine, config: Config) -> HostNameFacts:
+    return HostNameFacts(
+        name=machine.host_name(),
+        setting=config.agent.hostname,
+        is_container=any((machine.root / mark).exists() for mark in CONTAINER_MARKS)
+        or "KUBERNETES_SERVICE_HOST" in os.environ,
+    )
+
+
+def authorities(machine: Machine, config: KafkaConfig) -> AuthoritiesFacts:
+    named = config.ssl_ca_location
+    places = [Path(named)] if named else [machine.root / place for place in AUTHORITIES]
+    found = next((place for place in places if place.exists()), None)
+    uses_tls = config.security_protocol.endswith("SSL")
+    problem = ""
+    if uses_tls and named and found is None:
+        problem = "there is no such file"
+    elif uses_tls and found is not None:
+        problem = _problem(found)
+    return AuthoritiesFacts(uses_tls=uses_tls, named=named, found=str(found or ""), problem=problem)
+
+
+def _problem(place: Path) -> str:
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if place.is_dir():
+            context.load_verify_locations(capath=place)
+        else:
+            context.load_verify_locations(cafile=place)
+    except ssl.SSLError:
+        return "has no certificate in PEM form"
+    except OSError as error:
+        return error.strerror or str(error)
+    return "" if place.is_dir() or context.get_ca_certs() else "has no certificate of an authority"
+
+
+def versions(config: Config) -> VersionFacts:
+    problems = []
+    for entry_point in sorted(entry_points(group="logpost.doctor"), key=lambda found: found.name):
+        try:
+            problems.append(entry_point.load()(config))
+        except (ModuleNotFoundError, ConfigError):
+            continue  # a host with the agent alone, or no such store
+    return VersionFacts(
+        installed={
+            "logpost": version("logpost"),
+            "Python": platform.python_version(),
+            "librdkafka": str(confluent_kafka.libversion()[0]),
+        },
+        problems=tuple(problem for problem in problems if problem),
+    )
+
+
+def installed_at() -> float:
+    """When the files of this release came here, Unix seconds."""
+    directory = Path(scrape.__file__).parent
+    return max(file.stat().st_ctime for file in directory.glob("*.py"))

@@ -1,0 +1,145 @@
+"""Whether the user that the agent runs as may read what it is told to read."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import grp
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from logpost.agent.sources.file.paths import PathRules
+from logpost.config import Config, FileSourceConfig
+from logpost.doctor.checks.sources import FilesFacts, JournalFacts
+from logpost.doctor.gathering.machine import Machine
+from logpost.processes import process, user_name
+
+CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1 << 1, 1 << 2
+READ, LOOK_INTO = 0o4, 0o1
+JOURNALS = ("var/log/journal", "run/log/journal")
+JOURNAL_GROUPS = ("systemd-journal", "adm", "wheel")
+MOST_FILES = 100_000
+ACCESS_LIST = "system.posix_acl_access"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who reads: its user and groups; `reads_all`: whatever a file's mode says."""
+
+    user: int
+    groups: frozenset[int]
+    reads_all: bool
+
+    def may(self, path: Path, wanted: int) -> bool:
+        """By the mode of the file alone; true for one that is not there, or has an access list."""
+        try:
+            found = path.stat()
+            if self.reads_all or (hasattr(os, "listxattr") and ACCESS_LIST in os.listxattr(path)):
+                return True
+        except OSError:
+            return True
+        shift = 6 if found.st_uid == self.user else 3 if found.st_gid in self.groups else 0
+        return bool(found.st_mode >> shift & wanted)
+
+    def denied(self, path: Path) -> Path | None:
+        """What keeps it from the file: the first directory above that it may not look into, or the file itself."""
+        closed = next((one for one in reversed(path.parents) if not self.may(one, LOOK_INTO)), None)
+        return closed if closed is not None else None if self.may(path, READ) else path
+
+
+def reader(machine: Machine, agent: int | None, data: Path) -> Reader:
+    """The agent that runs; else the owner of its directory, whom the next start will have; else this user."""
+    known = process(agent, machine.proc) if agent is not None else None
+    if known is not None:
+        reads_all = bool(known.capabilities & (CAP_DAC_OVERRIDE | CAP_DAC_READ_SEARCH))
+        return Reader(user=known.user, groups=known.groups, reads_all=reads_all)
+    user = os.geteuid()
+    with contextlib.suppress(OSError):
+        user = (data / "agent").stat().st_uid
+    if user == os.geteuid():
+        return Reader(user=user, groups=frozenset((os.getegid(), *os.getgroups())), reads_all=user == 0)
+    name = user_name(user)
+    groups = frozenset(one.gr_gid for one in grp.getgrall() if name in one.gr_mem)
+    return Reader(user=user, groups=groups, reads_all=user == 0)
+
+
+def sources(machine: Machine, config: Config, agent: int | None, data: Path) -> Iterator[FilesFacts | JournalFacts]:
+    who = reader(machine, agent, data)
+    forbidden = [data / part for part in ("agent", "broker", "store")]
+    for place, source in enumerate(config.agent.source):
+        key = f"agent.source[{place}]"
+        if isinstance(source, FileSourceConfig):
+            yield _files(machine, source, key, who, agent, forbidden)
+        else:
+            yield JournalFacts(
+                key=key,
+                user=user_name(who.user),
+                has_program=shutil.which("journalctl") is not None,
+                may_read=_may_read_journal(machine, who),
+            )
+
+
+def _files(
+    machine: Machine, source: FileSourceConfig, key: str, who: Reader, agent: int | None, forbidden: list[Path]
+) -> FilesFacts:
+    user = user_name(who.user)
+    try:
+        rules = PathRules(source.paths, source.exclude, forbidden)
+    except ValueError as error:
+        return FilesFacts(key=key, patterns=source.paths, files=0, user=user, error=str(error))
+    found = []
+    for path in dict.fromkeys(rules.find()):
+        found.append(Path(path))
+        if len(found) == MOST_FILES:
+            break
+    denied = [why for path in found if (why := who.denied(path)) is not None]
+    denied += [] if found else [why for pattern in source.paths if (why := who.denied(_fixed(pattern))) is not None]
+    return FilesFacts(
+        key=key,
+        patterns=source.paths,
+        files=len(found),
+        user=user,
+        denied=str(denied[0]) if denied else "",
+        denied_count=len(denied),
+        hidden=_hidden(machine, found, agent),
+    )
+
+
+def _fixed(pattern: str) -> Path:
+    """The part of a pattern before its first wildcard: a directory that the agent looks into."""
+    path = Path(pattern).expanduser()
+    return next((one for one in (path, *path.parents) if not glob.has_magic(str(one))), path)
+
+
+def _hidden(machine: Machine, files: list[Path], agent: int | None) -> str:
+    """The first of the files that the agent's process does not see, as under ProtectHome= or PrivateTmp= of its
+    unit."""
+    if agent is None:
+        return ""
+    root = machine.proc / str(agent) / "root"
+    for path in files:
+        try:
+            seen = (root / path.relative_to("/")).lstat()
+            if seen.st_ino != path.lstat().st_ino:
+                return str(path)
+        except FileNotFoundError:
+            return str(path) if path.exists() else ""
+        except OSError:
+            return ""  # another user's process: only root may look
+    return ""
+
+
+def _may_read_journal(machine: Machine, who: Reader) -> bool:
+    if who.reads_all:
+        return True
+    journals = [machine.root / name for name in JOURNALS if (machine.root / name).is_dir()]
+    if any(who.may(path, READ) for path in journals):
+        return True
+    for name in JOURNAL_GROUPS:
+        with contextlib.suppress(KeyError):
+            if grp.getgrnam(name).gr_gid in who.groups:
+                return True
+    return not journals

@@ -1,0 +1,1 @@
+"""`logpost status`: one screen of what runs here, how fast, how far behind, and what went wrong last."""

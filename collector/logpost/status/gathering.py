@@ -1,0 +1,197 @@
+"""Where the status comes from: `/proc`, the metrics of the parts, the web's answers, the files. Changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from logpost import scrape
+from logpost.config import Config
+from logpost.processes import PARTS, process, running, started_at
+from logpost.redaction import redacted
+from logpost.service import local_url
+from logpost.status.report import Disk, Error, GroupLag, Host, Lag, Part, Rates, Status, last_errors, moment, rate
+
+BETWEEN_SECONDS = 1.0
+"""Between the two looks that rates are made of."""
+ANSWER_SECONDS = 10.0
+LOG_BYTES = 256 * 1024
+"""Of the end of each part's log."""
+ERRORS = 5
+WAITING_SECONDS = 60.0
+COUNTERS = {
+    "agent": "logpost_agent_lines_total",
+    "broker": "logpost_broker_produced_bytes_total",
+    "web": "logpost_indexer_rows_total",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The metrics of each part, and why others gave none; at `seconds` of a clock that only goes forward."""
+
+    metrics: Mapping[str, scrape.Samples]
+    silent: Mapping[str, str]
+    seconds: float
+
+    def counter(self, part: str) -> float | None:
+        found = self.metrics.get(part)
+        return None if found is None else scrape.total(found, COUNTERS[part])
+
+
+def gather(config: Config, secrets: frozenset[str]) -> Status:
+    """Takes BETWEEN_SECONDS and a little; `secrets` are not shown. Raises ConfigError."""
+    data = config.data_directory()
+    pids = running(data)
+    before = _look(config, pids)
+    threading.Event().wait(BETWEEN_SECONDS)
+    after = _look(config, pids)
+    web = local_url(config.web.listen, config.web.port) if pids["web"] is not None else ""
+    return Status(
+        version=version("logpost"),
+        at=moment(time.time()),
+        data=str(data),
+        parts=[_part(name, pid, after) for name, pid in pids.items()],
+        rates=_rates(before, after),
+        lag=_lag(after),
+        hosts=_hosts(web),
+        disk=_disk(data),
+        errors=[Error(part=one.part, line=redacted(one.line, secrets)) for one in _errors(data)],
+        incomplete=[redacted(reason, secrets) for reason in _reasons(web)],
+    )
+
+
+def _look(config: Config, pids: Mapping[str, int | None]) -> Look:
+    addresses = {"web": f"{local_url(config.web.listen, config.web.port)}/metrics"}
+    for part, port in (("agent", config.agent.metrics_port), ("broker", config.broker.metrics_port)):
+        if port:
+            addresses[part] = f"http://localhost:{port}/metrics"
+    metrics, silent = {}, {}
+    for part, address in addresses.items():
+        if pids[part] is None:
+            continue
+        try:
+            metrics[part] = scrape.samples(address, ANSWER_SECONDS)
+        except scrape.UnansweredError as error:
+            silent[part] = f"{address}: {error}"
+    return Look(metrics, silent, time.monotonic())
+
+
+def _part(name: str, pid: int | None, look: Look) -> Part:
+    found = process(pid) if pid is not None else None
+    if found is None:
+        return Part(part=name, state="not running")
+    state, detail = "running", ""
+    waiting = scrape.total(look.metrics.get(name, {}), "logpost_agent_waiting_seconds")
+    if found.state in ("T", "t"):
+        state, detail = "stopped", f"by a signal: kill -CONT {pid}"
+    elif name in look.silent:
+        state, detail = "not answering", look.silent[name]
+    elif waiting > WAITING_SECONDS:
+        state, detail = "waiting", f"nothing was acknowledged for {waiting:,.0f} s: see `logpost doctor`"
+    return Part(
+        part=name,
+        state=state,
+        pid=pid,
+        started=moment(started_at(found)),
+        memory_bytes=found.memory_bytes,
+        detail=detail,
+    )
+
+
+def _rates(before: Look, after: Look) -> Rates:
+    seconds = after.seconds - before.seconds
+    read, produced, indexed = (
+        rate(before.counter(part), after.counter(part), seconds) for part in ("agent", "broker", "web")
+    )
+    return Rates(read_lines_per_second=read, produced_bytes_per_second=produced, indexed_rows_per_second=indexed)
+
+
+def _lag(look: Look) -> Lag:
+    agent, web = look.metrics.get("agent"), look.metrics.get("web")
+    groups = (web or {}).get("kafka_consumergroup_lag_sum", ())
+    return Lag(
+        agent_bytes=None if agent is None else int(scrape.total(agent, "logpost_agent_backlog_bytes")),
+        agent_seconds=None if agent is None else scrape.total(agent, "logpost_agent_waiting_seconds"),
+        indexer_records=None if web is None else int(scrape.total(web, "logpost_indexer_behind_records")),
+        groups=[
+            GroupLag(group=labels["consumergroup"], topic=labels["topic"], records=int(value))
+            for labels, value in groups
+        ],
+    )
+
+
+def _hosts(web: str) -> list[Host]:
+    """That had lines in the last hour, by the lines' own times."""
+    if not web:
+        return []
+    lines: dict[str, int] = {}
+    last: dict[str, str] = {}
+    try:
+        for bar in scrape.answer(f"{web}/api/histogram?start=-1h&buckets=60&by=host", ANSWER_SECONDS)["buckets"]:
+            for host, count in bar["by"].items():
+                if count:
+                    lines[host] = lines.get(host, 0) + count
+                    last[host] = bar["start"][:16] + "Z"
+    except (scrape.UnansweredError, KeyError, TypeError):
+        return []  # the part says that it does not answer
+    return [Host(host=host, lines=count, last_seen=last[host]) for host, count in lines.items()]
+
+
+def _reasons(web: str) -> list[str]:
+    try:
+        return [str(one) for one in scrape.answer(f"{web}/readyz", ANSWER_SECONDS)["reasons"]] if web else []
+    except (scrape.UnansweredError, KeyError, TypeError):
+        return []
+
+
+def _disk(data: Path) -> list[Disk]:
+    found = []
+    for path in (data / name for name in PARTS.values()):
+        with contextlib.suppress(OSError):
+            room = os.statvfs(path)
+            found.append(
+                Disk(
+                    path=str(path),
+                    used_bytes=used_bytes(path),
+                    free_bytes=room.f_bavail * room.f_frsize,
+                    total_bytes=room.f_blocks * room.f_frsize,
+                )
+            )
+    return found
+
+
+def used_bytes(directory: Path) -> int | None:
+    """On the disk; None where this user may not look into it."""
+    if not os.access(directory, os.R_OK | os.X_OK):
+        return None
+    total = 0
+    for place, _, files in os.walk(directory):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += Path(place, name).lstat().st_blocks * 512
+    return total
+
+
+def _errors(data: Path) -> list[Error]:
+    """Of `logpost up`; parts that are units say it to the journal."""
+    found = []
+    for part in PARTS:
+        with contextlib.suppress(OSError):
+            found += last_errors(part, tail(data / "log" / f"{part}.log", LOG_BYTES), ERRORS)
+    return sorted(found, key=lambda error: error.line)  # each begins with its time
+
+
+def tail(file: Path, size_bytes: int) -> str:
+    """Whole lines at its end. Raises OSError."""
+    with file.open("rb") as opened:
+        start = max(0, opened.seek(0, os.SEEK_END) - size_bytes)
+        opened.seek(start)
+        text = opened.read(size_bytes).decode(errors="replace")
+    return text.partition("\n")[2] if start else text
