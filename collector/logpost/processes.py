@@ -12,6 +12,8 @@ from pathlib import Path
 PROC = Path("/proc")
 PARTS = {"up": "log", "broker": "broker", "web": "store", "agent": "agent"}
 """Part → its directory in the data directory."""
+STOPPED = ("T", "t")
+"""States of a process that a signal, or a debugger, has stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,18 +18,19 @@ PAGE_ROWS = 5000
 
 
 class Appliance:
-    """`with Appliance(directory, sources=TOML) as appliance`: every part is started, and stopped at the end."""
+    """`with Appliance(directory, sources=TOML) as appliance`: every part is started, and stopped at the end. `metrics`:
+    broker and agent serve theirs."""
 
-    def __init__(self, directory: Path, *, sources: str) -> None:
+    def __init__(self, directory: Path, *, sources: str, metrics: bool = False) -> None:
         self.data = directory / "data"
         self.web_port = free_port()
         config = directory / "logpost.toml"
         config.write_text(sources)
         settings: dict[str, object] = {
             "broker.port": free_port(),
-            "broker.metrics_port": 0,
+            "broker.metrics_port": free_port() if metrics else 0,
             "web.port": self.web_port,
-            "agent.metrics_port": 0,
+            "agent.metrics_port": free_port() if metrics else 0,
         }
         settings["kafka.bootstrap_servers"] = f"localhost:{settings['broker.port']}"
         self.bootstrap_servers = str(settings["kafka.bootstrap_servers"])

@@ -99,7 +99,7 @@ def _part(machine: Machine, name: str, pid: int | None) -> parts.PartFacts:
     return parts.PartFacts(
         name=name,
         pid=pid,
-        is_stopped=found.state in ("T", "t"),
+        is_stopped=found.state in processes.STOPPED,
         is_older=processes.started_at(found, machine.proc) < host.installed_at(),
     )
 

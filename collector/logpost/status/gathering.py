@@ -13,7 +13,7 @@ from pathlib import Path
 
 from logpost import scrape
 from logpost.config import Config
-from logpost.processes import PARTS, process, running, started_at
+from logpost.processes import PARTS, STOPPED, Process, process, running, started_at
 from logpost.redaction import redacted
 from logpost.service import local_url
 from logpost.status.report import Disk, Error, GroupLag, Host, Lag, Part, Rates, Status, last_errors, moment, rate
@@ -49,15 +49,18 @@ def gather(config: Config, secrets: frozenset[str]) -> Status:
     """Takes BETWEEN_SECONDS and a little; `secrets` are not shown. Raises ConfigError."""
     data = config.data_directory()
     pids = running(data)
-    before = _look(config, pids)
+    found = {name: process(pid) for name, pid in pids.items() if pid is not None}
+    asked = frozenset(name for name, one in found.items() if one is not None and one.state not in STOPPED)
+    before = _look(config, asked)
     threading.Event().wait(BETWEEN_SECONDS)
-    after = _look(config, pids)
-    web = local_url(config.web.listen, config.web.port) if pids["web"] is not None else ""
+    after = _look(config, asked - before.silent.keys())  # who hangs is not waited for twice
+    after = Look(after.metrics, {**before.silent, **after.silent}, after.seconds)
+    web = local_url(config.web.listen, config.web.port) if "web" in after.metrics else ""
     return Status(
         version=version("logpost"),
         at=moment(time.time()),
         data=str(data),
-        parts=[_part(name, pid, after) for name, pid in pids.items()],
+        parts=[_part(name, found.get(name), after) for name in pids],
         rates=_rates(before, after),
         lag=_lag(after),
         hosts=_hosts(web),
@@ -67,14 +70,14 @@ def gather(config: Config, secrets: frozenset[str]) -> Status:
     )
 
 
-def _look(config: Config, pids: Mapping[str, int | None]) -> Look:
+def _look(config: Config, asked: frozenset[str]) -> Look:
     addresses = {"web": f"{local_url(config.web.listen, config.web.port)}/metrics"}
     for part, port in (("agent", config.agent.metrics_port), ("broker", config.broker.metrics_port)):
         if port:
             addresses[part] = f"http://localhost:{port}/metrics"
     metrics, silent = {}, {}
     for part, address in addresses.items():
-        if pids[part] is None:
+        if part not in asked:
             continue
         try:
             metrics[part] = scrape.samples(address, ANSWER_SECONDS)
@@ -83,14 +86,13 @@ def _look(config: Config, pids: Mapping[str, int | None]) -> Look:
     return Look(metrics, silent, time.monotonic())
 
 
-def _part(name: str, pid: int | None, look: Look) -> Part:
-    found = process(pid) if pid is not None else None
+def _part(name: str, found: Process | None, look: Look) -> Part:
     if found is None:
         return Part(part=name, state="not running")
     state, detail = "running", ""
     waiting = scrape.total(look.metrics.get(name, {}), "logpost_agent_waiting_seconds")
-    if found.state in ("T", "t"):
-        state, detail = "stopped", f"by a signal: kill -CONT {pid}"
+    if found.state in STOPPED:
+        state, detail = "stopped", f"by a signal: kill -CONT {found.pid}"
     elif name in look.silent:
         state, detail = "not answering", look.silent[name]
     elif waiting > WAITING_SECONDS:
@@ -98,7 +100,7 @@ def _part(name: str, pid: int | None, look: Look) -> Part:
     return Part(
         part=name,
         state=state,
-        pid=pid,
+        pid=found.pid,
         started=moment(started_at(found)),
         memory_bytes=found.memory_bytes,
         detail=detail,

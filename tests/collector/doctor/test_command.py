@@ -1,0 +1,144 @@
+"""`logpost doctor` and its bundle on a box that runs, and on one whose configuration is broken: it changes nothing,
+ends as scripts expect, and keeps all secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from logpost.cli import main
+from tests.support.appliance import Appliance, await_condition
+
+CANARY = "c4n4ry"
+"""Stands in each secret, so that one search finds any that is shown."""
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
+    place = tmp_path_factory.mktemp("box")
+    (place / "app.log").write_text("".join(f"2026-11-22T10:51:07Z line {number}\n" for number in range(100)))
+    sources = f'[[agent.source]]\ntype = "file"\npaths = ["{place}/app.log"]\nstart = "beginning"\n'
+    with Appliance(place, sources=sources) as running:
+        running.await_total(100)
+        await_condition(lambda: running.get("/readyz")["ready"], "the web is ready", 60)
+        yield running
+
+
+def settings(box: Appliance, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Options for a command on this box."""
+    for name in [name for name in os.environ if name.startswith("LOGPOST_")]:
+        monkeypatch.delenv(name)
+    for name, text in box.web.environment.items():
+        if name.startswith("LOGPOST_"):
+            monkeypatch.setenv(name, text)
+    return list(box.web.arguments[1:])
+
+
+def test_a_box_that_runs_is_well(
+    box: Appliance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = settings(box, monkeypatch)
+    status = main(["doctor", "--json", *options])
+    found = json.loads(capsys.readouterr().out)
+    failed = [one for one in found["checks"] if one["state"] == "fail"]
+    assert (failed, status) == ([], 0)
+    assert all(one.keys() == {"check", "state", "detail", "remedy"} for one in found["checks"])
+    assert all(bool(one["remedy"]) == (one["state"] != "ok") for one in found["checks"])
+    assert {"parts", "ports", "broker", "topic", "groups", "store", "agent", "sources"} <= {
+        one["check"] for one in found["checks"] if one["state"] == "ok"
+    }
+    assert main(["doctor", *options]) == 0
+    assert f"broker runs (pid {box.broker.process.pid})" in capsys.readouterr().out
+
+
+def snapshot(directory: Path) -> dict[str, tuple[int, int, int, int, int]]:
+    found = {}
+    for path in (directory, *directory.rglob("*")):
+        one = path.lstat()
+        found[str(path)] = (one.st_mode, one.st_uid, one.st_size, one.st_ino, one.st_mtime_ns)
+    return found
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["status"], ["config", "check"], ["config", "print"]], ids=str)
+def test_a_box_that_is_stopped_stays_as_it_is(command: list[str], tmp_path: Path) -> None:
+    """No lock is taken, no file made."""
+    data = tmp_path / "data"
+    for part in ("agent", "broker", "store", "log"):
+        (data / part).mkdir(parents=True)
+        (data / part / "lock").write_text("1\n")
+    (data / "agent" / "positions.json").write_text('{"version": 2, "sources": {}}')
+    (data / "log" / "up.log").write_text("said\n")
+    before = snapshot(tmp_path)
+    assert main([*command, "--data", str(data)]) in (0, 1)
+    assert snapshot(tmp_path) == before
+
+
+def unpacked(bundle: Path) -> dict[str, str]:
+    with tarfile.open(bundle) as archive:
+        return {
+            one.name.removeprefix("logpost-bundle/"): file.read().decode()
+            for one in archive
+            if (file := archive.extractfile(one)) is not None
+        }
+
+
+def test_a_bundle_of_a_box_that_runs(box: Appliance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    options = settings(box, monkeypatch)
+    bundle = tmp_path / "bundle.tar.gz"
+    assert main(["doctor", *options, "--bundle", str(bundle)]) == 0
+    assert stat.S_IMODE(bundle.stat().st_mode) == 0o600
+    found = unpacked(bundle)
+    assert {"left-out.txt", "doctor.json", "status.json", "settings.txt", "metrics/web.txt"} <= found.keys()
+    assert "logpost_indexer_rows_total" in found["metrics/web.txt"]
+    assert json.loads(found["status.json"])["parts"][1]["state"] == "running"
+    assert "line 99" not in "".join(found.values())  # what is shipped stays here
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_no_secret_is_in_a_bundle_nor_shown(
+    is_broken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the configuration cannot be read, so that nobody knows which settings there are."""
+    data, file = tmp_path / "data", tmp_path / "logpost.toml"
+    (data / "log").mkdir(parents=True)
+    (data / "log" / "web.log").write_text(
+        f"2026-11-30T10:00:00.000Z ERROR web: cannot reach https://u:{CANARY}1@db/x?key={CANARY}2\n"
+        f"2026-11-30T10:00:00.000Z ERROR agent: SASL said: {CANARY}3 is not it; password={CANARY}4\n"
+        f"2026-11-30T10:00:00.000Z ERROR agent: Authorization: Bearer {CANARY}5\n"
+        f"2026-11-30T10:00:00.000Z ERROR agent: {CANARY}6 of the environment\n"
+        f"-----BEGIN PRIVATE KEY-----\n{CANARY}7\n-----END PRIVATE KEY-----\n"
+    )
+    (data / "agent").mkdir()
+    (data / "agent" / "host.key").write_text(f"{CANARY}8")
+    file.write_text(
+        f"# the password is {CANARY}9\n"
+        f'[kafka]\nbootstrap_servers = "127.0.0.1:1"\nsecurity_protocol = "SASL_SSL"\n'
+        f'sasl_username = "u"\nsasl_password = "{CANARY}3"\n'
+        f'[store]\nurl = "clickhouse://{CANARY}a:{CANARY}b@127.0.0.1:1/x?token={CANARY}c"\n'
+        + ("[[[" if is_broken else "")
+    )
+    monkeypatch.setenv("HARMLESS", f"url=https://x?{CANARY}d")
+    monkeypatch.setenv("DB_PASSWORD", f"{CANARY}6")
+    options = ["--config", str(file), "--data", str(data)]
+    bundle = tmp_path / "bundle.tar.gz"
+    assert main(["doctor", *options, "--bundle", str(bundle)]) == 1
+    found = unpacked(bundle)
+    assert "cannot reach https://…@db/x?…" in found["log/web.log"]
+    assert [name for name, text in found.items() if CANARY in text] == []
+    assert main(["doctor", "--json", *options]) == 1
+    assert main(["config", "print", *options]) == (2 if is_broken else 0)
+    assert main(["status", "--json", *options]) == (2 if is_broken else 0)
+    assert CANARY not in "".join(capsys.readouterr())
+
+
+def test_a_bundle_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = tmp_path / "nowhere" / "bundle.tar.gz"
+    assert main(["doctor", "--data", str(tmp_path / "data"), "--bundle", str(bundle)]) == 1
+    said = capsys.readouterr().err
+    assert said == f"logpost: cannot write {bundle}: No such file or directory\n"

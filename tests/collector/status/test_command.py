@@ -1,0 +1,88 @@
+"""`logpost status` on a box that runs, on one that is stopped, and beside a part that hangs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from logpost.cli import main
+from tests.support.appliance import Appliance
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
+    place = tmp_path_factory.mktemp("box")
+    (place / "app.log").write_text("line\n" * 50)
+    sources = f'[agent]\nhostname = "web-1"\n[[agent.source]]\ntype = "file"\npaths = ["{place}/app.log"]\n'
+    sources += 'start = "beginning"\n'
+    with Appliance(place, sources=sources, metrics=True) as running:
+        running.await_total(50)
+        yield running
+
+
+def status(box: Appliance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    for name, text in box.web.environment.items():
+        if name.startswith("LOGPOST_"):
+            monkeypatch.setenv(name, text)
+    assert main(["status", "--json", *box.web.arguments[1:]]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_of_a_box_that_runs(
+    box: Appliance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (box.data / "log").mkdir(exist_ok=True)
+    (box.data / "log" / "web.log").write_text(
+        "2026-11-30T10:00:00Z INFO web: ready\n2026-11-30T10:00:01Z ERROR web: x\n"
+    )
+    found = status(box, monkeypatch, capsys)
+    assert found.keys() == {"version", "at", "data", "parts", "rates", "lag", "hosts", "disk", "errors", "incomplete"}
+    parts = {part["part"]: part for part in found["parts"]}
+    assert {name: part["state"] for name, part in parts.items()} == {
+        "up": "not running",
+        "broker": "running",
+        "web": "running",
+        "agent": "running",
+    }
+    assert parts["web"]["pid"] == box.web.process.pid
+    assert parts["web"]["memory_bytes"] > 10_000_000
+    assert parts["web"]["started"] <= found["at"]
+    assert found["rates"] == {
+        "read_lines_per_second": 0.0,
+        "produced_bytes_per_second": 0.0,
+        "indexed_rows_per_second": 0.0,
+    }
+    assert (found["lag"]["agent_bytes"], found["lag"]["indexer_records"]) == (0, 0)
+    assert [(host["host"], host["lines"]) for host in found["hosts"]] == [("web-1", 50)]
+    assert {Path(disk["path"]).name for disk in found["disk"]} >= {"broker", "store", "agent"}
+    assert all(disk["used_bytes"] > 0 and disk["free_bytes"] < disk["total_bytes"] for disk in found["disk"])
+    assert found["errors"] == [{"part": "web", "line": "2026-11-30T10:00:01Z ERROR web: x"}]
+    assert main(["status", *box.web.arguments[1:]]) == 0
+    shown = capsys.readouterr().out
+    assert "web-1" in shown
+    assert "50 lines in the last hour" in shown
+
+
+def test_of_a_part_that_hangs(
+    box: Appliance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pid = box.agent.process.pid
+    os.kill(pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+    try:
+        parts = {part["part"]: part for part in status(box, monkeypatch, capsys)["parts"]}
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert (parts["agent"]["state"], parts["agent"]["detail"]) == ("stopped", f"by a signal: kill -CONT {pid}")
+
+
+def test_of_a_box_that_is_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--data", str(tmp_path / "data")]) == 0
+    assert capsys.readouterr().out.count("not running") == 4
