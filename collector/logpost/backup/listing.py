@@ -39,12 +39,14 @@ class Entry(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
 
 
 class Listing(msgspec.Struct, kw_only=True, frozen=True):
-    """`release`: of the logpost that made it. `made`: RFC 3339."""
+    """`release`: of the logpost that made it. `made`: RFC 3339. `users`, `groups`: number → name there."""
 
     format: int
     release: str
     host: str
     made: str
+    users: dict[int, str] = {}
+    groups: dict[int, str] = {}
     entries: tuple[Entry, ...]
 
     @property

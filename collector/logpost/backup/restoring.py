@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
-from logpost.backup import tree
+from logpost.backup import owners, tree
 from logpost.backup.listing import CONTENT, NAME, BackupError, Listing, differences, parsed
 from logpost.backup.saving import check_room, lock
 from logpost.progress import Progress
@@ -74,11 +74,11 @@ def _check_content(content: Path, listing: Listing, on_read: Callable[[int], Non
 
 
 def _put(content: Path, listing: Listing, data: Path, on_read: Callable[[int], None]) -> None:
-    owner = _owner(data)
+    owner = owners.of(data, listing)
     if not data.exists():
         data.mkdir(parents=True, mode=DIRECTORY_MODE)
-        if owner is None and os.geteuid() == 0 and listing.entries:
-            os.chown(data, listing.entries[0].user, listing.entries[0].group)
+        if os.geteuid() == 0 and listing.entries:
+            os.chown(data, *owner(listing.entries[0]))
     beside = data / RESTORING
     beside.mkdir(mode=0o700, exist_ok=True)
     tree.sync(data)
@@ -98,11 +98,3 @@ def _put(content: Path, listing: Listing, data: Path, on_read: Callable[[int], N
     tree.sync(data)
     beside.rmdir()
     tree.sync(data)
-
-
-def _owner(data: Path) -> tuple[int, int] | None:
-    """Whose the data is to be: the directory's, where somebody has made one for logpost."""
-    if not data.exists():
-        return None
-    found = data.stat()
-    return (found.st_uid, found.st_gid) if found.st_uid != 0 else None

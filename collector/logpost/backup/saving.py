@@ -17,7 +17,7 @@ from typing import TextIO
 
 import msgspec
 
-from logpost.backup import tree
+from logpost.backup import owners, tree
 from logpost.backup.listing import CONTENT, FORMAT, NAME, BackupError, Listing
 from logpost.errors import InUseError
 from logpost.progress import Progress
@@ -85,12 +85,14 @@ def _copy(data: Path, target: Path, paths: Sequence[str], on_read: Callable[[int
     content = target / CONTENT
     content.mkdir(mode=0o700)
     entries = tuple(tree.copy(data, path, content, on_read) for path in paths)
-    tree.finish(content, entries, None)
+    tree.finish(content, entries, lambda entry: (entry.user, entry.group))
     listing = Listing(
         format=FORMAT,
         release=version("logpost"),
         host=socket.gethostname(),
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        users=owners.user_names({entry.user for entry in entries}),
+        groups=owners.group_names({entry.group for entry in entries}),
         entries=entries,
     )
     tree.sync_all(target)

@@ -131,13 +131,13 @@ def sha256(file: Path, on_read: OnRead) -> str:
     return digest.hexdigest()
 
 
-def finish(root: Path, entries: Sequence[Entry], owner: tuple[int, int] | None) -> None:
-    """Give all of them their owners (`owner`: one for all; None: as listed), modes and times, what is in a directory
-    before itself. Who is not root keeps his own. Raises OSError."""
+def finish(root: Path, entries: Sequence[Entry], owner: Callable[[Entry], tuple[int, int]]) -> None:
+    """Give all of them their owner (numbers of user and group), modes and times, what is in a directory before itself.
+    Who is not root keeps his own. Raises OSError."""
     for entry in reversed(entries):
         path = root / entry.path
         if os.geteuid() == 0:
-            os.chown(path, *(owner or (entry.user, entry.group)), follow_symlinks=False)
+            os.chown(path, *owner(entry), follow_symlinks=False)
         if not entry.link:
             path.chmod(entry.mode)
             os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))

@@ -110,6 +110,7 @@ def _of_the_broker(loaded: Loaded, running: Mapping[str, int | None], expected: 
     yield from broker.judge(found.broker)
     if found.topic is not None:
         yield from topic.judge(found.topic)
+        yield from groups.unanswered(found.unanswered)
         yield from groups.judge(loaded.config.store.group, found.groups, has_web=running["web"] is not None)
 
 

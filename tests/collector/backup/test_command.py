@@ -7,15 +7,17 @@ import contextlib
 import io
 import json
 import os
+import pwd
 import shutil
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from logpost.backup import saving
+from logpost.backup import owners, saving
 from logpost.backup.listing import NAME
 from logpost.cli import main
 from logpost.errors import StartError
@@ -201,3 +203,22 @@ def test_a_restore_that_is_interrupted_is_no_box_until_it_is_done_again(
     assert "interrupted" in refusal("backup", tmp_path / "another", data=new)
     assert logpost("restore", backup, data=new) == (0, "")
     assert tree(new) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_files_get_the_owner_of_the_directory_or_the_one_of_the_same_name(data: Path, tmp_path: Path) -> None:
+    log = data / "broker" / "logs-0" / "0.log"
+    os.chown(log, 54_321, 54_321)
+    os.chown(data / "agent", pwd.getpwnam("nobody").pw_uid, 0)
+    listing = saving.save(data, tmp_path / "backup", io.StringIO())
+    assert listing.users[pwd.getpwnam("nobody").pw_uid] == "nobody"
+    assert logpost("restore", tmp_path / "backup", data=tmp_path / "new") == (0, "")
+    assert (tmp_path / "new" / "broker" / "logs-0" / "0.log").stat().st_uid == 54_321
+    own = tmp_path / "own"
+    own.mkdir()
+    os.chown(own, 12_345, 12_345)
+    assert logpost("restore", tmp_path / "backup", data=own) == (0, "")
+    assert {path.lstat().st_uid for path in own.rglob("*")} == {12_345}
+    renumbered = msgspec.structs.replace(listing, users={54_321: "nobody"})
+    [entry] = [one for one in listing.entries if one.path == "broker/logs-0/0.log"]
+    assert owners.of(tmp_path / "none", renumbered)(entry)[0] == pwd.getpwnam("nobody").pw_uid

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import socketserver
+import ssl
 import subprocess
 import threading
 import time
@@ -286,6 +287,28 @@ def test_a_broker_that_does_not_let_this_host_in(
     results = doctor(toml, tmp_path / "data", tmp_path / "logpost.toml")
     assert names(results, "broker", "fail", cause), shown(results)
     assert "canary" not in shown(results)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl, which makes a certificate")
+def test_a_certificate_that_no_authority_of_ours_has_signed(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
+    made += ["-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(made, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    class Handshake(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError), context.wrap_socket(self.request, server_side=True) as encrypted:
+                encrypted.recv(1)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handshake) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        toml = f'[kafka]\nbootstrap_servers = "127.0.0.1:{server.server_address[1]}"\nsecurity_protocol = "SSL"\n'
+        results = doctor(toml, tmp_path / "data", tmp_path / "logpost.toml")
+        server.shutdown()
+    assert names(results, "broker", "fail", "(certificate)"), shown(results)
 
 
 def test_a_broker_that_is_away(tmp_path: Path) -> None:

@@ -25,6 +25,17 @@ class GroupFacts:
     ahead: int = 0
 
 
+def unanswered(questions: Sequence[str]) -> Iterator[Result]:
+    """`questions`: what the broker did not say."""
+    if questions:
+        more = f" and {len(questions) - 1} more" if len(questions) > 1 else ""
+        yield warn(
+            CHECK,
+            f"the broker did not say {questions[0]}{more}",
+            "give the user of [kafka] the right to describe groups and topics; or the broker is slow: see its log",
+        )
+
+
 def judge(indexer: str, groups: Sequence[GroupFacts], *, has_web: bool) -> Iterator[Result]:
     """`indexer`: the group of the indexer. `has_web`: a web of this configuration runs here."""
     found = [result for facts in groups for result in _judge(facts)]

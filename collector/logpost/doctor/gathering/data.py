@@ -25,7 +25,7 @@ def directories(data: Path) -> Iterator[DirectoryFacts]:
     if top is None:
         yield DirectoryFacts(path=str(data), exists=False, problem=_cannot_make(data))
         return
-    yield _directory(data, top.st_uid, [data])
+    yield _directory(data, top.st_uid, [])  # that others see which parts there are tells them nothing
     for name in sorted(PARTS.values()):
         part = data / name
         if (found := _stat(part)) is not None:
@@ -47,7 +47,7 @@ def _directory(directory: Path, owner: int, paths: Iterable[Path]) -> DirectoryF
             continue
         if found.st_uid != owner and foreign is None:
             foreign = (str(path), user_name(found.st_uid))
-        if found.st_mode & 0o007 and not open_to_others and path != directory.parent:
+        if found.st_mode & 0o007 and not open_to_others:
             open_to_others = str(path)
     user = os.geteuid()
     return DirectoryFacts(

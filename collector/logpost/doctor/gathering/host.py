@@ -83,4 +83,6 @@ def versions(config: Config) -> VersionFacts:
 def installed_at() -> float:
     """When the files of this release came here, Unix seconds."""
     directory = Path(scrape.__file__).parent
-    return max(file.stat().st_ctime for file in directory.glob("*.py"))
+    files = max(file.stat().st_ctime for file in directory.glob("*.py"))
+    # A directory changes when Python writes into it for the first time, a file when another name of it is made or goes.
+    return min(files, directory.stat().st_ctime)

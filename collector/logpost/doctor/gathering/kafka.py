@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import socket
 import time
@@ -22,10 +21,15 @@ from logpost.errors import ConfigError
 from logpost.kafka import MAX_MESSAGE_BYTES, client_settings
 
 ANSWER_SECONDS = 5.0
+"""For the first answer, and for a connection."""
+ALL_SECONDS = 30.0
+"""For all others together."""
 TRY_SECONDS = 0.5
 MOST_GROUPS = 1_000
 
 T = TypeVar("T")
+Place = tuple[str, int]
+"""Topic and partition."""
 
 CAUSES: dict[int, Cause] = {
     KafkaError._RESOLVE: "name",
@@ -51,11 +55,13 @@ WORDS: dict[str, Cause] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaFacts:
-    """`topic` is None, and there are no groups, where the broker did not answer."""
+    """`topic` is None, and there are no groups, where the broker did not answer. `unanswered`: what it said nothing
+    of."""
 
     broker: BrokerFacts
     topic: TopicFacts | None = None
     groups: tuple[GroupFacts, ...] = ()
+    unanswered: tuple[str, ...] = ()
 
 
 class _Complaints:
@@ -76,7 +82,7 @@ class _Complaints:
 
 
 def kafka(config: Config, *, is_box_stopped: bool) -> KafkaFacts:
-    """Blocks for some ANSWER_SECONDS at most for each of its few questions."""
+    """Blocks for ANSWER_SECONDS and ALL_SECONDS at most."""
     servers = config.kafka.bootstrap_servers
     complaints = _Complaints()
     quiet = logging.getLogger("doctor.librdkafka")
@@ -95,7 +101,9 @@ def kafka(config: Config, *, is_box_stopped: bool) -> KafkaFacts:
     broker = BrokerFacts(servers=servers, nodes=nodes)
     if any(nodes.values()):
         return KafkaFacts(broker=broker)  # what else is asked goes there
-    return KafkaFacts(broker=broker, topic=_topic(admin, config, metadata), groups=tuple(_groups(admin)))
+    asking = _Asking(admin, time.monotonic() + ALL_SECONDS)
+    topic, groups = asking.topic(config, metadata), tuple(asking.groups())
+    return KafkaFacts(broker=broker, topic=topic, groups=groups, unanswered=tuple(asking.unanswered))
 
 
 def _metadata(admin: AdminClient, complaints: _Complaints) -> ClusterMetadata | None:
@@ -121,75 +129,97 @@ def _why_unreachable(host: str, port: int) -> str:
     return ""
 
 
-def _topic(admin: AdminClient, config: Config, metadata: ClusterMetadata) -> TopicFacts:
-    name = config.kafka.topic
-    found = metadata.topics.get(name)
-    resource = ConfigResource(ResourceType.TOPIC, name)
-    settings: dict[str, str] = {}
-    error = ""
-    if found is not None:
-        error = found.error.str() if found.error is not None else ""
-        with contextlib.suppress(KafkaException, TimeoutError):
-            [future] = admin.describe_configs([resource], request_timeout=ANSWER_SECONDS).values()
-            settings = {key: str(entry.value) for key, entry in future.result(ANSWER_SECONDS).items()}
-    partitions = {} if found is None else found.partitions
-    return TopicFacts(
-        name=name,
-        partitions=len(partitions),
-        wanted_partitions=config.kafka.partitions,
-        leaderless=tuple(number for number, one in sorted(partitions.items()) if one.leader < 0),
-        settings=settings,
-        wanted_message_bytes=MAX_MESSAGE_BYTES,
-        error=error,
-    )
+class _Asking:
+    """Questions to a broker that answers, until `deadline` (monotonic seconds)."""
 
+    def __init__(self, admin: AdminClient, deadline: float) -> None:
+        self._admin = admin
+        self._deadline = deadline
+        self.unanswered: list[str] = []
 
-def _groups(admin: AdminClient) -> Iterator[GroupFacts]:
-    listed = _result(admin.list_consumer_groups(request_timeout=ANSWER_SECONDS))
-    names = sorted(group.group_id for group in listed.valid)[:MOST_GROUPS] if listed is not None else []
-    if not names:
-        return
-    described = admin.describe_consumer_groups(names, request_timeout=ANSWER_SECONDS)
-    asked = {
-        name: admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)], request_timeout=ANSWER_SECONDS)[
-            name
-        ]
-        for name in names
-    }
-    committed = {
-        name: {(one.topic, one.partition): one.offset for one in answer.topic_partitions or () if one.offset >= 0}
-        for name, future in asked.items()
-        if (answer := _result(future)) is not None
-    }
-    places = {place for offsets in committed.values() for place in offsets}
-    starts, ends = (_offsets(admin, places, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest()))  # type: ignore[no-untyped-call]  # the library's
-    for name, offsets in committed.items():
-        group = _result(described[name])
-        known = {place: offset for place, offset in offsets.items() if place in starts and place in ends}
-        yield GroupFacts(
+    def topic(self, config: Config, metadata: ClusterMetadata) -> TopicFacts:
+        name = config.kafka.topic
+        found = metadata.topics.get(name)
+        settings: dict[str, str] = {}
+        error = ""
+        if found is not None:
+            error = found.error.str() if found.error is not None else ""
+            asked = [ConfigResource(ResourceType.TOPIC, name)]
+            [future] = self._admin.describe_configs(asked, request_timeout=self._left()).values()
+            entries = self._answer(future, f"the settings of topic {name}")
+            settings = {} if entries is None else {key: str(entry.value) for key, entry in entries.items()}
+        partitions = {} if found is None else found.partitions
+        return TopicFacts(
             name=name,
-            members=None if group is None else len(group.members),
-            lag=sum(max(0, ends[place] - max(offset, starts[place])) for place, offset in known.items()),
-            lost=sum(max(0, starts[place] - offset) for place, offset in known.items()),
-            ahead=sum(max(0, offset - ends[place]) for place, offset in known.items()),
+            partitions=len(partitions),
+            wanted_partitions=config.kafka.partitions,
+            leaderless=tuple(number for number, one in sorted(partitions.items()) if one.leader < 0),
+            settings=settings,
+            wanted_message_bytes=MAX_MESSAGE_BYTES,
+            error=error,
         )
 
+    def groups(self) -> Iterator[GroupFacts]:
+        listed = self._answer(self._admin.list_consumer_groups(request_timeout=self._left()), "the list of groups")
+        names = sorted(group.group_id for group in listed.valid)[:MOST_GROUPS] if listed is not None else []
+        if not names:
+            return
+        described = self._admin.describe_consumer_groups(names, request_timeout=self._left())
+        members = {
+            name: len(group.members)
+            for name, future in described.items()
+            if (group := self._answer(future, f"the members of group {name}")) is not None
+        }
+        committed = self._committed(names)
+        places = {place for offsets in committed.values() for place in offsets}
+        starts = self._offsets(places, OffsetSpec.earliest())  # type: ignore[no-untyped-call]  # the library's
+        ends = self._offsets(places, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # the library's
+        for name, offsets in committed.items():
+            known = {place: offset for place, offset in offsets.items() if place in starts and place in ends}
+            yield GroupFacts(
+                name=name,
+                members=members.get(name),
+                lag=sum(max(0, ends[place] - max(offset, starts[place])) for place, offset in known.items()),
+                lost=sum(max(0, starts[place] - offset) for place, offset in known.items()),
+                ahead=sum(max(0, offset - ends[place]) for place, offset in known.items()),
+            )
 
-def _offsets(admin: AdminClient, places: Iterable[tuple[str, int]], spec: OffsetSpec) -> dict[tuple[str, int], int]:
-    asked = {TopicPartition(*place): spec for place in places}
-    if not asked:
-        return {}
-    futures = admin.list_offsets(asked, request_timeout=ANSWER_SECONDS)
-    answers = {(one.topic, one.partition): _result(future) for one, future in futures.items()}
-    return {place: answer.offset for place, answer in answers.items() if answer is not None}
+    def _committed(self, names: Iterable[str]) -> dict[str, dict[Place, int]]:
+        """Group → its commits."""
+        asked = {
+            name: self._admin.list_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(name)], request_timeout=self._left()
+            )[name]
+            for name in names
+        }
+        return {
+            name: {(one.topic, one.partition): one.offset for one in answer.topic_partitions or () if one.offset >= 0}
+            for name, future in asked.items()
+            if (answer := self._answer(future, f"the offsets of group {name}")) is not None
+        }
 
+    def _offsets(self, places: Iterable[Place], spec: OffsetSpec) -> dict[Place, int]:
+        asked = {TopicPartition(*place): spec for place in places}
+        if not asked:
+            return {}
+        futures = self._admin.list_offsets(asked, request_timeout=self._left())
+        answers = {
+            (one.topic, one.partition): self._answer(future, f"the ends of {one.topic}-{one.partition}")
+            for one, future in futures.items()
+        }
+        return {place: answer.offset for place, answer in answers.items() if answer is not None}
 
-def _result(future: Future[T]) -> T | None:
-    """None for what is not answered in time, or with an error: of a group that was deleted meanwhile, say."""
-    try:
-        return future.result(2 * ANSWER_SECONDS)
-    except (KafkaException, TimeoutError):
-        return None
+    def _answer(self, future: Future[T], question: str) -> T | None:
+        """None for what is not answered in time, or with an error: of a group that was deleted meanwhile, say."""
+        try:
+            return future.result(self._left())
+        except (KafkaException, TimeoutError):
+            self.unanswered.append(question)
+            return None
+
+    def _left(self) -> float:
+        """The client refuses a timeout of 0."""
+        return max(0.001, self._deadline - time.monotonic())
 
 
 def _said(error: ConfigError | KafkaException) -> str:

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from logpost.agent.metrics.counts import Counts
 from logpost.agent.metrics.exposition import serve
-from tests.support.processes import free_port, run
+from logpost.config import BrokerConfig
+from logpost_broker import Broker
+from tests.support.appliance import await_condition
+from tests.support.metrics import metric
+from tests.support.processes import Part, free_port, run
 
 
 def test_counts_are_on_the_page_under_their_names() -> None:
@@ -26,6 +30,27 @@ def test_counts_are_on_the_page_under_their_names() -> None:
             assert "\nlogpost_agent_lines_total 4.0\n" in answer.read().decode()
     finally:
         stop()
+
+
+def test_how_long_nothing_was_acknowledged_is_counted_while_something_waits(tmp_path: Path) -> None:
+    """From the first line on, also where the agent never reached its broker; and it is over with the
+    acknowledgement."""
+    log = tmp_path / "app.log"
+    log.write_text("a line\n")
+    port, broker_port = free_port(), free_port()
+    config = tmp_path / "logpost.toml"
+    config.write_text(f'[[agent.source]]\ntype = "file"\npaths = ["{log}"]\nstart = "beginning"\n')
+    settings = {"agent.metrics_port": port, "kafka.bootstrap_servers": f"localhost:{broker_port}"}
+
+    def waits() -> float:
+        return metric(port, "logpost_agent_waiting_seconds")
+
+    with Part("agent", "--config", str(config), "--data", str(tmp_path / "data"), settings=settings):
+        await_condition(lambda: waits() > 0, "it waits", 60)
+        first = waits()
+        await_condition(lambda: waits() > first, "it waits on", 60)
+        with Broker(BrokerConfig(port=broker_port, metrics_port=0), tmp_path / "late"):
+            await_condition(lambda: waits() == 0, "it waits no more", 60)
 
 
 def test_a_taken_port_stops_the_start_and_is_named(tmp_path: Path) -> None:

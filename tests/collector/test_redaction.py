@@ -1,0 +1,62 @@
+"""What is not shown of settings and logs: by its name, by its place in an address, by its look, and by its value."""
+
+import pytest
+
+from logpost.config import FileSourceConfig
+from logpost.redaction import masked, redacted, secrets_in
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [
+        ("kafka.sasl_password", "hunter2", "…"),
+        ("kafka.sasl_password", "", ""),
+        ("web.tokens", ("a", "b"), "…"),
+        (
+            "alerts.webhook",
+            ({"url": "https://tok@h/x?key=k", "kind": "json"},),
+            [{"url": "https://…@h/x?…", "kind": "json"}],
+        ),
+        ("store.url", "clickhouse://u:p@[::1]:8443/x?a=b", "clickhouse://…@[::1]:8443/x?…"),
+        ("store.url", "chdb:///var/lib/a:b@c", "chdb:///var/lib/a:b@c"),
+        ("broker.port", 9092, 9092),
+        ("web.insecure", True, True),
+        ("data", "/caf\udce9", "/caf\\udce9"),
+    ],
+)
+def test_settings(key: str, value: object, shown: object) -> None:
+    assert masked(key, value) == shown
+
+
+def test_a_table_of_settings_keeps_its_type() -> None:
+    shown = masked("agent.source", (FileSourceConfig(paths=("/x",)),))
+    assert isinstance(shown, list)
+    assert shown[0]["type"] == "file"
+    assert shown[0]["paths"] == ["/x"]
+
+
+def test_secrets_are_found_wherever_they_stand() -> None:
+    settings = {"kafka.sasl_password": "from-settings", "store.url": "clickhouse://u:from-url@h/x?k=from-query"}
+    environment = {"API_TOKEN": "from-environment", "PATH": "/usr/bin"}
+    text = 'password = "from-text" # broken\nurl = "https://from-user@h"\n[[['
+    assert secrets_in(settings, environment, text) == {
+        *("from-settings", "from-url", "from-query", "from-environment", "from-text", "broken", "from-user"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("it said s3cret", "it said …"),
+        ("GET https://u:p@h/x?token=t HTTP/1.1", "GET https://…@h/x?… HTTP/1.1"),
+        ("Authorization: Bearer abc.def-1", "Authorization: … …"),
+        ('{"password": "p, q", "port": 1}', '{"password": …, "port": 1}'),
+        ("db_password=p port=1", "db_password=… port=1"),
+        ("a\n-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\nb", "a\n…\nb"),
+        ("the broker at localhost:9092 is away", "the broker at localhost:9092 is away"),
+        ("password expired", "password expired"),
+        ("mail to ops@example.org?", "mail to ops@example.org?"),
+    ],
+)
+def test_text(text: str, shown: str) -> None:
+    assert redacted(text, {"s3cret"}) == shown
