@@ -124,3 +124,28 @@ def test_attributes_are_as_they_were_sent_by_agent_and_by_kafka(appliance: Appli
     for name in ("due", "when", "day", "retry", "code", "power", "flag", "big", "bigger"):
         value = ATTRIBUTES[name].strip('"')
         assert appliance.total(f'message:"as sent" {name}:"{value}"') == 2, name
+
+
+def test_the_parts_do_not_say_what_the_lines_say(appliance: Appliance, tailed: Path) -> None:
+    """What is said of a line is where it stands and why: own logs are shipped, kept and given to others."""
+    word = "s3nt1nel"
+    lines = [
+        b"\xff\xfe " + word.encode(),
+        f'{{"a":{{"b":1}},"a.b":2,"msg":"{word}","{word}":[1,{{"{word}":null}}]}}'.encode(),
+        f'{{"msg":"{word}", "n": 1e400, "level":"{word}"}}'.encode(),
+        f'{{"msg":"\\ud800 {word}"}}'.encode(),
+        f'{{"msg": "{word}'.encode(),
+        f'{{"ts":"9999-99-99T{word}","msg":'.encode() + b"[" * 2000 + word.encode(),
+        word.encode() + b"\x01" * MIB + word.encode(),
+    ]
+    (tailed / "sentinel.log").write_bytes(b"\n".join(lines) + b"\n")
+    producer = Producer({"bootstrap.servers": appliance.bootstrap_servers})
+    for value in (*lines[:-1], b""):
+        producer.produce("logs", value, key=word, headers={word: value[:100]}, partition=1)
+    assert producer.flush(60) == 0
+    appliance.await_total(len(lines) + 1, "service:sentinel")
+    appliance.await_total(12, f"message:{word}")
+    said = [line for part in (appliance.broker, appliance.web, appliance.agent) for line in part.lines if word in line]
+    assert said == []
+    with urllib.request.urlopen(appliance.url("/metrics"), timeout=60) as metrics:
+        assert word not in metrics.read().decode()

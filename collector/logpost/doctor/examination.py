@@ -52,18 +52,19 @@ def examine(machine: Machine, loaded: Loaded, mistakes: Sequence[str], file: Pat
     yield from disk.judge(list(data.file_systems(machine, config, directory)))
     yield from open_files.judge(list(limits.open_files(machine, running)))
     yield from inotify.judge(limits.inotify(machine, running["agent"]))
-    yield from memory.judge(limits.memory(machine, config, running))
+    yield from memory.judge(limits.memory(machine, config, running, has_web=_has_web(running, expected)))
     yield from host_name.judge(host.host_name(machine, config))
     yield from names_check.judge(list(names.names(config, has_broker="broker" in expected)))
     yield from authorities.judge(host.authorities(machine, config.kafka))
     yield from _of_the_broker(loaded, running, expected)
-    of_store = web.store(config, has_web=running["web"] is not None)
-    yield from store.judge(of_store)
+    of_store = web.store(config, has_web=running["web"] is not None) if _has_web(running, expected) else None
+    if of_store is not None:
+        yield from store.judge(of_store)
     found = agent.agent(machine, config, directory, is_running=running["agent"] is not None)
     yield from agent_check.judge(found)
     yield from sources_check.judge(list(sources.sources(machine, config, running["agent"], directory)))
     ahead = {} if found.metrics is None else {"the broker's": found.metrics.get("clock_offset_seconds", 0.0)}
-    if not of_store.error and (of_web := web.ahead(config, machine.now)) is not None:
+    if of_store is not None and not of_store.error and (of_web := web.ahead(config, machine.now)) is not None:
         ahead["the web's"] = of_web
     yield from clock.judge(_clock(machine, directory, ahead))
 
@@ -73,6 +74,11 @@ def _expected(loaded: Loaded, file: Path | None) -> frozenset[str]:
     if importlib.util.find_spec("kio") is None or importlib.util.find_spec("chdb") is None:
         return frozenset({"agent"})
     return frozenset(name for name, _ in plan(loaded, file, {}).parts)
+
+
+def _has_web(running: Mapping[str, int | None], expected: frozenset[str]) -> bool:
+    """A web is to run here: on a host with the agent alone it is not missed."""
+    return bool(running["web"] or running["up"]) or ("web" in expected and not running["agent"])
 
 
 def _configuration(loaded: Loaded, mistakes: Sequence[str], file: Path | None) -> configuration.ConfigurationFacts:

@@ -186,6 +186,25 @@ def test_a_directory_that_its_owner_may_not_write_and_a_source_without_files(tmp
     assert names(results, "disk", "fail", "read-only"), shown(results)
 
 
+def test_a_configuration_with_which_nothing_starts(tmp_path: Path) -> None:
+    """All its mistakes are named, and what can be looked at is."""
+    toml = """
+    [broker]
+    listen = "192.0.2.1"
+    [store]
+    url = "postgres://x"
+    [[agent.source]]
+    type = "file"
+    paths = ["relative/*.log"]
+    timezone = "Mars/Base"
+    """
+    results = doctor(toml, tmp_path / "data", tmp_path / "logpost.toml")
+    for words in ("broker.listen", "store.url", "relative/*.log", "Mars/Base"):
+        assert names(results, "configuration", "fail", words), shown(results)
+    assert names(results, "sources", "fail", "relative/*.log"), shown(results)
+    assert any(one.check == "clock" for one in results)
+
+
 def test_inotify_that_is_used_up_by_others(tmp_path: Path) -> None:
     proc = tmp_path / "proc"
     settings = proc / "sys" / "fs" / "inotify"

@@ -40,15 +40,14 @@ def judge(facts: AgentFacts) -> Iterator[Result]:
         )
     yield from found
     if not found:
-        arrives = (
-            f"{facts.metrics.get('acknowledged_total', 0):,.0f} records acknowledged, "
-            f"{facts.metrics.get('backlog_bytes', 0):,.0f} bytes to go"
-            if facts.metrics is not None
-            else "runs"
-            if facts.is_running
-            else "does not run here"
-        )
-        yield ok(CHECK, arrives)
+        yield ok(CHECK, _summary(facts))
+
+
+def _summary(facts: AgentFacts) -> str:
+    if facts.metrics is None:
+        return "runs" if facts.is_running else "does not run here"
+    acknowledged, backlog = (facts.metrics.get(name, 0) for name in ("acknowledged_total", "backlog_bytes"))
+    return f"{acknowledged:,.0f} records acknowledged, {backlog:,.0f} bytes to go"
 
 
 def _judge(metrics: Mapping[str, float]) -> Iterator[Result]:

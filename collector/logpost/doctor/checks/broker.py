@@ -17,8 +17,7 @@ REMEDIES: dict[str, str] = {
     "name": "correct kafka.bootstrap_servers, or add the name to DNS or /etc/hosts",
     "protocol": "set kafka.security_protocol to what that port speaks, or name the port that speaks it",
     "sign-in": "correct kafka.sasl_mechanism, kafka.sasl_username and kafka.sasl_password",
-    "certificate": "name the authority that signed its certificate in kafka.ssl_ca_location, and the host as it is "
-    "in it",
+    "certificate": "name the authority that signed it in kafka.ssl_ca_location, and the host as the certificate does",
     "right": "give kafka.sasl_username the right to do that (an ACL)",
     "not kafka": "correct kafka.bootstrap_servers: it names the port of something else",
     "other": "see the broker's own log",

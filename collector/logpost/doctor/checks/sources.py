@@ -27,6 +27,8 @@ class FilesFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalFacts:
+    """Of a source of the journal. `has_program`: journalctl is there."""
+
     key: str
     user: str
     has_program: bool
@@ -62,7 +64,7 @@ def _judge(facts: FilesFacts | JournalFacts) -> Iterator[Result]:
         yield fail(
             CHECK,
             f"{facts.key}: user {facts.user} may not read {facts.denied}{more}",
-            f"`usermod -aG adm {facts.user}` and restart the agent; or CAP_DAC_READ_SEARCH by a drop-in of its unit",
+            "let a group of that user read it (adm reads most), or give the agent CAP_DAC_READ_SEARCH: docs/install.md",
         )
     elif not facts.files:
         yield warn(CHECK, f"{facts.key}: no file is called {shown}", "correct its paths, or wait until there is one")

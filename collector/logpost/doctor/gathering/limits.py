@@ -13,6 +13,7 @@ from logpost.doctor.checks.inotify import InotifyFacts
 from logpost.doctor.checks.memory import MemoryFacts
 from logpost.doctor.checks.open_files import NEEDS, OpenFilesFacts
 from logpost.doctor.gathering.machine import Machine
+from logpost.errors import ConfigError
 from logpost.processes import opened, process, user_name
 from logpost.store_url import scheme_and_rest
 
@@ -78,8 +79,8 @@ def _watches(descriptors: Path) -> int:
     return found
 
 
-def memory(machine: Machine, config: Config, parts: Mapping[str, int | None]) -> MemoryFacts:
-    is_embedded = scheme_and_rest(config.store.url)[0] == "chdb"
+def memory(machine: Machine, config: Config, parts: Mapping[str, int | None], *, has_web: bool) -> MemoryFacts:
+    is_embedded = has_web and _is_embedded(config)
     pid = next((pid for pid in parts.values() if pid is not None), os.getpid())
     group = _control_group(machine, pid)
     return MemoryFacts(
@@ -88,6 +89,13 @@ def memory(machine: Machine, config: Config, parts: Mapping[str, int | None]) ->
         store_bytes=config.store.max_memory_bytes if is_embedded else 0,
         killed=_killed(machine.cgroups / group.lstrip("/")),
     )
+
+
+def _is_embedded(config: Config) -> bool:
+    try:
+        return scheme_and_rest(config.store.url)[0] == "chdb"
+    except ConfigError:
+        return False  # `configuration` says so
 
 
 def _total(file: Path) -> int:
