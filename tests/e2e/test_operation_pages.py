@@ -98,7 +98,8 @@ def test_the_commands_of_operation(tmp_path: Path, environment: dict[str, str]) 
     (tmp_path / "etc").mkdir()
     data = tmp_path / "var" / "lib" / "logpost"
     data.mkdir(parents=True, mode=0o750)
-    (tmp_path / "srv").mkdir()
+    for directory in (data / "store", tmp_path / "srv"):
+        directory.mkdir()
     (tmp_path / "etc" / "logpost.toml").write_text("[broker]\n")
     environment["LOGPOST_DATA"] = str(data)
     sh("systemctl start logpost; logpost topics produce letters 'a letter'", tmp_path, environment)

@@ -14,7 +14,7 @@ from typing import TextIO
 
 from logpost.backup import owners, tree
 from logpost.backup.listing import CONTENT, NAME, BackupError, Listing, differences, parsed
-from logpost.backup.saving import check_room, lock
+from logpost.backup.saving import check_room, stopped
 from logpost.progress import Progress
 from logpost.service import DIRECTORY_MODE, RESTORING
 
@@ -49,8 +49,8 @@ def _check_target(backup: Path, data: Path) -> None:
         raise BackupError(f"{backup} and the data directory {data} are one in the other: move the backup elsewhere")
     if not data.exists():
         return
-    for held in lock(data):
-        held.release()
+    with stopped(data):
+        pass
     if (data / RESTORING).exists():
         return  # what else is there is of the restore that was interrupted
     for path in sorted(data.iterdir()):

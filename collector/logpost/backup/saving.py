@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import fcntl
+import os
 import shutil
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
@@ -21,7 +23,7 @@ from logpost.backup import owners, tree
 from logpost.backup.listing import CONTENT, FORMAT, NAME, BackupError, Listing
 from logpost.errors import InUseError
 from logpost.progress import Progress
-from logpost.service import PARTS, RESTORING, DirectoryLock
+from logpost.service import PARTS, RESTORING
 
 ORDER = ("agent", "store", "broker", "log")
 
@@ -30,8 +32,7 @@ def save(data: Path, target: Path, terminal: TextIO) -> Listing:
     """Make `target` a backup of `data`. What is there of one that fails is removed. Raises BackupError, InUseError,
     OSError."""
     _check(data, target)
-    locks = lock(data)
-    try:
+    with stopped(data):
         found = list(tree.walk(data, ORDER))
         size = sum(one.st_size for path, one in found)
         target.mkdir(parents=True, exist_ok=True)
@@ -42,9 +43,6 @@ def save(data: Path, target: Path, terminal: TextIO) -> Listing:
         except BaseException:
             tree.remove(target)
             raise
-    finally:
-        for one in locks:
-            one.release()
 
 
 def _check(data: Path, target: Path) -> None:
@@ -62,16 +60,27 @@ def _check(data: Path, target: Path) -> None:
         raise BackupError(f"{target} {said}: name a new directory")
 
 
-def lock(data: Path) -> list[DirectoryLock]:
-    """Keep all parts from starting. Raises InUseError where one runs."""
-    held: list[DirectoryLock] = []
+@contextlib.contextmanager
+def stopped(data: Path) -> Iterator[None]:
+    """No part runs in the meantime. Makes no file, so that root leaves none that another user's part could not write.
+    Raises InUseError where one runs."""
+    with contextlib.ExitStack() as held:
+        for part in ORDER:
+            with contextlib.suppress(FileNotFoundError):
+                descriptor = os.open(data / part / tree.LOCK, os.O_RDWR | os.O_CLOEXEC)
+                held.callback(os.close, descriptor)
+                _hold(descriptor, data / part)
+        yield
+
+
+def _hold(descriptor: int, directory: Path) -> None:
     try:
-        held.extend(DirectoryLock(data / part) for part in ORDER if (data / part / tree.LOCK).exists())
-    except InUseError:
-        for one in held:
-            one.release()
-        raise
-    return held
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+        raise InUseError(f"{directory} is in use by process {holder or 'unknown'}: stop it first") from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
 
 def check_room(directory: Path, size_bytes: int) -> None:
