@@ -33,7 +33,7 @@ logpost
                      config doctor.checks errors kafka processes scrape
                      service store_url                                      | clock socket thread
   doctor.checks
-  status             cli config controls processes redaction scrape service | clock thread
+  status             cli config controls processes redaction scrape service | clock socket thread
   backup             cli config errors progress service store_url           | socket
   supervisor         cli config errors reload service systemd                      | loop clock socket process
   topics             cli config controls errors kafka                       | thread

@@ -71,7 +71,7 @@ logpost.query.filters
 logpost.reload
   e2e/test_reload                     command
 logpost.status
-  test_command                        gathering
+  test_command                        gathering health
 logpost.supervisor
   e2e/test_up                         command part part_logs
 logpost.topics

@@ -1,4 +1,7 @@
-"""The command `logpost status`. Exit status: 0 it is shown, 2 wrong use; whether all is well says `logpost doctor`."""
+"""The commands `logpost status` and `logpost health`.
+
+Exit status of `status`: 0 it is shown, 2 wrong use; of `health`: 0 all is well, 1 something is not.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,21 @@ def add_command(commands: Commands) -> None:
     summary = "Show what runs here, how fast, how far behind, the room on the disk, and what went wrong last."
     parser = add_parser(commands, "status", run, summary)
     parser.add_argument("--json", action="store_true", help="the same as one JSON object")
+
+
+def add_health(commands: Commands) -> None:
+    parser = add_parser(commands, "health", run_health, "Say whether the parts that run here do their work.")
+    parser.add_argument("part", metavar="PART", nargs="?", default="", choices=("", "broker", "web", "agent"))
+
+
+def run_health(parsed: argparse.Namespace, config: Config) -> int:
+    """Raises ConfigError."""
+    from logpost.status.health import problems
+
+    found = list(problems(config, parsed.part))
+    for problem in found:
+        sys.stderr.write(f"logpost: {problem}\n")
+    return 1 if found else 0
 
 
 def run(parsed: argparse.Namespace, config: Config) -> int:

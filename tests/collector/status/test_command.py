@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from logpost.cli import main
+from logpost.scrape import samples
 from tests.support.appliance import Appliance
 
 
@@ -26,10 +28,14 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
         yield running
 
 
-def status(box: Appliance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+def use(box: Appliance, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in box.web.environment.items():
         if name.startswith("LOGPOST_"):
             monkeypatch.setenv(name, text)
+
+
+def status(box: Appliance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    use(box, monkeypatch)
     assert main(["status", "--json", *box.web.arguments[1:]]) == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
@@ -70,6 +76,16 @@ def test_of_a_box_that_runs(
     assert "50 lines in the last hour" in shown
 
 
+def test_what_the_page_alerts_on_is_measured(box: Appliance) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "operate.md").read_text()
+    alerts = page.partition("## What to alert on")[2].partition("\n## ")[0]
+    wanted = set(re.findall(r"\blogpost_[a-z_]+", alerts))
+    ports = (box.web.environment[f"LOGPOST_{name}_PORT"] for name in ("WEB", "BROKER_METRICS", "AGENT_METRICS"))
+    served = {name for port in ports for name in samples(f"http://localhost:{port}/metrics", 60)}
+    assert len(wanted) >= 12
+    assert wanted - served == set()
+
+
 def test_of_a_part_that_hangs(
     box: Appliance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,6 +99,31 @@ def test_of_a_part_that_hangs(
     assert (parts["agent"]["state"], parts["agent"]["detail"]) == ("stopped", f"by a signal: kill -CONT {pid}")
 
 
+def health(box: Appliance, *part: str) -> int:
+    return main(["health", *part, *box.web.arguments[1:]])
+
+
+def test_parts_are_well_until_one_hangs_or_ends(
+    box: Appliance, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(box, monkeypatch)
+    assert [health(box), *(health(box, part) for part in ("broker", "web", "agent"))] == [0, 0, 0, 0]
+    assert capsys.readouterr().err == ""
+    pid = box.broker.process.pid
+    os.kill(pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+    try:
+        assert health(box) == 1
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert capsys.readouterr().err == "logpost: broker is stopped by a signal\n"
+    assert box.agent.stop() == 0
+    assert (health(box), health(box, "agent")) == (0, 1)
+    assert capsys.readouterr().err == "logpost: agent does not run\n"
+
+
 def test_of_a_box_that_is_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--data", str(tmp_path / "data")]) == 0
     assert capsys.readouterr().out.count("not running") == 4
+    assert main(["health", "--data", str(tmp_path / "data")]) == 1
+    assert capsys.readouterr().err == "logpost: no part of logpost runs here\n"

@@ -1,11 +1,16 @@
 """What is judged of facts that cannot be planted in a test: a minute without an acknowledgement, another's port below
 1024, a part of the release before."""
 
+import importlib
+import pkgutil
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from logpost.doctor import checks
 from logpost.doctor.checks import (
     agent,
     authorities,
@@ -193,3 +198,15 @@ def test_a_part_that_listens_elsewhere() -> None:
     running = replace(PORT, port=8080, part_pids=frozenset({7}))
     [found] = ports.judge([running])
     assert (found.state, found.detail) == ("warn", "web runs and does not listen on web.port = 8080")
+
+
+def test_the_page_names_every_check() -> None:
+    page = (Path(__file__).resolve().parents[4] / "docs" / "operate.md").read_text()
+    table = page.partition("| check | looks at |")[2].partition("\n\n")[0]
+    documented = {
+        name for cell in re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE) for name in re.findall(r"`([^`]+)`", cell)
+    }
+    modules = (
+        importlib.import_module(f"{checks.__name__}.{found.name}") for found in pkgutil.iter_modules(checks.__path__)
+    )
+    assert documented == {module.CHECK for module in modules if hasattr(module, "CHECK")} | {"disk", "inodes"}
