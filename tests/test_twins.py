@@ -77,7 +77,6 @@ logpost.supervisor
 logpost.topics
   test_command                        administration messages session
 logpost_broker
-  collector/doctor/test_examination   doctor
   test_embedding                      __init__ pytest_plugin
   test_broker                         errors node
   api/test_steps                      steps
@@ -152,7 +151,6 @@ logpost_broker.wire
   test_bounds                         units walk
   test_versions                       header known_tags
 logpost_web
-  collector/doctor/test_examination   doctor
   test_command                        server
   api/test_app                        app
   api/test_search_command             search_command

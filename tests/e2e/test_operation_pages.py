@@ -146,8 +146,8 @@ def test_the_commands_of_installation(tmp_path: Path, environment: dict[str, str
 
 def settings_of_an_agent() -> str:
     """What the page says for a host; here its files and its journal are nothing that a test may read."""
-    text = re.findall(r"^```toml\n(.*?)^```", INSTALL, flags=re.DOTALL | re.MULTILINE)[1]
-    return text.partition("[[agent.source]]")[0]
+    texts: list[str] = re.findall(r"^```toml\n(.*?)^```", INSTALL, flags=re.DOTALL | re.MULTILINE)
+    return texts[1].partition("[[agent.source]]")[0]
 
 
 def test_settings_in_recipes_for_many_hosts_load(tmp_path: Path) -> None:
