@@ -88,4 +88,5 @@ def lines(results: Sequence[Result]) -> list[str]:
         if result.remedy:
             shown.append(f"{'':{6 + width}}  → {one_line(result.remedy)}")
     failed, warned = (sum(result.state == state for result in results) for state in ("fail", "warn"))
-    return [*shown, "", f"{failed} failed, {warned} warnings" if failed or warned else "all is well"]
+    warnings = f"{warned} {'warning' if warned == 1 else 'warnings'}"
+    return [*shown, "", f"{failed} failed, {warnings}" if failed or warned else "all is well"]

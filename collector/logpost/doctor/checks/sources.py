@@ -12,8 +12,9 @@ CHECK = "sources"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilesFacts:
-    """Of one `[[agent.source]]` of files, by its `key`. `denied`: the first file or directory that `user` may not read,
-    and why. `hidden`: the first file that is there, but not for the process of the agent."""
+    """Of one `[[agent.source]]` of files, by its `key`, or of the host's logs, which nobody asked for by name
+    (`is_default`). `denied`: the first file or directory that `user` may not read, `denied_count`: how many there are.
+    `hidden`: the first file that is there, but not for the process of the agent."""
 
     key: str
     patterns: tuple[str, ...]
@@ -23,16 +24,18 @@ class FilesFacts:
     denied_count: int = 0
     hidden: str = ""
     error: str = ""
+    is_default: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalFacts:
-    """Of a source of the journal. `has_program`: journalctl is there."""
+    """Of a source of the journal. `has_program`: journalctl is there. `is_default`: as of files."""
 
     key: str
     user: str
     has_program: bool
     may_read: bool
+    is_default: bool = False
 
 
 def judge(sources: Sequence[FilesFacts | JournalFacts]) -> Iterator[Result]:
@@ -40,10 +43,7 @@ def judge(sources: Sequence[FilesFacts | JournalFacts]) -> Iterator[Result]:
     yield from found
     if not found:
         files = sum(facts.files for facts in sources if isinstance(facts, FilesFacts))
-        yield ok(
-            CHECK,
-            f"{files:,} files can be read" if sources else "nothing is configured: `logpost up` reads the host's logs",
-        )
+        yield ok(CHECK, f"{files:,} files can be read")
 
 
 def _judge(facts: FilesFacts | JournalFacts) -> Iterator[Result]:
@@ -61,12 +61,13 @@ def _judge(facts: FilesFacts | JournalFacts) -> Iterator[Result]:
         )
     elif facts.denied:
         more = f", and {facts.denied_count - 1:,} more" if facts.denied_count > 1 else ""
-        yield fail(
+        judged = warn if facts.is_default else fail
+        yield judged(
             CHECK,
             f"{facts.key}: user {facts.user} may not read {facts.denied}{more}",
             "let a group of that user read it (adm reads most), or give the agent CAP_DAC_READ_SEARCH: docs/install.md",
         )
-    elif not facts.files:
+    elif not facts.files and not facts.is_default:
         yield warn(CHECK, f"{facts.key}: no file is called {shown}", "correct its paths, or wait until there is one")
 
 
@@ -74,7 +75,8 @@ def _journal(facts: JournalFacts) -> Iterator[Result]:
     if not facts.has_program:
         yield fail(CHECK, f"{facts.key}: journalctl is not installed", "install systemd, or take out the source")
     elif not facts.may_read:
-        yield fail(
+        judged = warn if facts.is_default else fail
+        yield judged(
             CHECK,
             f"{facts.key}: user {facts.user} may not read the journal, which then looks empty",
             f"`usermod -aG systemd-journal {facts.user}` and restart the agent",

@@ -8,11 +8,13 @@ import grp
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from logpost.agent.host_logs import SYSTEM_LOGS
 from logpost.agent.sources.file.paths import PathRules
-from logpost.config import Config, FileSourceConfig
+from logpost.config import Config, FileSourceConfig, JournalSourceConfig
+from logpost.config.tables import SourceConfig
 from logpost.doctor.checks.sources import FilesFacts, JournalFacts
 from logpost.doctor.gathering.machine import Machine
 from logpost.processes import process, user_name
@@ -22,6 +24,7 @@ READ, LOOK_INTO = 0o4, 0o1
 JOURNALS = ("var/log/journal", "run/log/journal")
 JOURNAL_GROUPS = ("systemd-journal", "adm", "wheel")
 MOST_FILES = 100_000
+HOST_LOGS = "the host's logs"
 ACCESS_LIST = "system.posix_acl_access"
 
 
@@ -69,17 +72,26 @@ def reader(machine: Machine, agent: int | None, data: Path) -> Reader:
 def sources(machine: Machine, config: Config, agent: int | None, data: Path) -> Iterator[FilesFacts | JournalFacts]:
     who = reader(machine, agent, data)
     forbidden = [data / part for part in ("agent", "broker", "store")]
-    for place, source in enumerate(config.agent.source):
-        key = f"agent.source[{place}]"
+    is_default = not config.agent.source
+    for place, source in enumerate(config.agent.source or _of_the_host()):
+        key = HOST_LOGS if is_default else f"agent.source[{place}]"
         if isinstance(source, FileSourceConfig):
-            yield _files(machine, source, key, who, agent, forbidden)
+            yield replace(_files(machine, source, key, who, agent, forbidden), is_default=is_default)
         else:
             yield JournalFacts(
                 key=key,
                 user=user_name(who.user),
                 has_program=shutil.which("journalctl") is not None,
                 may_read=_may_read_journal(machine, who),
+                is_default=is_default,
             )
+
+
+def _of_the_host() -> Iterator[SourceConfig]:
+    """What `logpost up` reads where nothing is configured."""
+    yield FileSourceConfig(paths=SYSTEM_LOGS)
+    if shutil.which("journalctl"):
+        yield JournalSourceConfig()
 
 
 def _files(

@@ -151,6 +151,23 @@ WEB = store.StoreFacts(address="http://localhost:8080", has_web=True)
             "user u may not read the journal",
         ),
         (
+            sources.judge(
+                [
+                    sources.FilesFacts(
+                        key="the host's logs",
+                        patterns=(),
+                        files=9,
+                        user="u",
+                        denied="/x",
+                        denied_count=3,
+                        is_default=True,
+                    )
+                ]
+            ),
+            "warn",
+            "the host's logs: user u may not read /x, and 2 more",
+        ),
+        (
             sources.judge([sources.JournalFacts(key="agent.source[0]", user="u", has_program=False, may_read=False)]),
             "fail",
             "journalctl is not installed",
