@@ -24,7 +24,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
-from watchdog.observers.api import ObservedWatch
+from watchdog.observers.api import BaseObserver, ObservedWatch
 
 from logpost.said_once import SaidOnce
 
@@ -63,13 +63,24 @@ class Watch(FileSystemEventHandler):
         self._names: set[Path] = set()
         self._tree = False
         self._has_seen = False
-        self._observer = Observer()
         self._watches: dict[tuple[Path, bool], ObservedWatch] = {}
         self._said = SaidOnce(logging.getLogger("agent"))
-        self._observer.start()
+        self._observer = self._started()
+
+    def _started(self) -> BaseObserver | None:
+        """None where other programs of this user have all that the system gives it (fs.inotify.max_user_instances)."""
+        try:
+            observer = Observer()
+        except OSError as error:
+            self._said.warn("watches", "files are not watched, only polled: %s", error.strerror)
+            return None
+        observer.start()
+        return observer
 
     def add(self, directories: Iterable[tuple[Path, bool]]) -> None:
         """Watch these (directory, with all below it) too, those that exist."""
+        if self._observer is None:
+            return
         for directory, recursive in directories:
             # The whole file system is too much to watch; polling finds what changes there.
             if (directory, recursive) in self._watches or directory == ROOT:
@@ -108,5 +119,6 @@ class Watch(FileSystemEventHandler):
         self._wake()
 
     def close(self) -> None:
-        self._observer.stop()
-        self._observer.join()
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join()

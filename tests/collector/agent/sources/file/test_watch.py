@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from logpost.agent.sources.file.watch import NOTHING, Seen, Watch
+from logpost_broker import Broker
+from tests.collector.agent.topic import TopicReader
 
 WAIT_SECONDS = 60.0
 
@@ -68,3 +74,58 @@ def test_a_directory_that_comes_later_is_watched_then(watching: Watching, tmp_pa
     watching.watch.add([(tmp_path / "later", False)])
     (tmp_path / "later" / "a.log").touch()
     assert watching.wait().names
+
+
+def test_many_directories_take_one_instance_of_the_system(watching: Watching, tmp_path: Path) -> None:
+    before = instances()
+    for number in range(30):
+        (tmp_path / str(number)).mkdir()
+    watching.watch.add((tmp_path / str(number), False) for number in range(30))
+    (tmp_path / "29" / "a.log").touch()
+    assert watching.wait().names
+    assert instances() == before
+
+
+def instances() -> int:
+    """Of inotify, that this process has."""
+    descriptors = Path("/proc/self/fd")
+    return sum(os.path.lexists(one) and str(one.readlink()) == "anon_inode:inotify" for one in descriptors.iterdir())
+
+
+LIMITED = 'echo 0 >/proc/sys/user/max_inotify_"$0" && exec "$@"'
+"""In a user namespace of its own, where what others use up is a limit that it sets itself."""
+UNSHARED = ("unshare", "--user", "--map-root-user", "sh", "-c", LIMITED)
+
+
+def may_limit() -> bool:
+    return (
+        shutil.which("unshare") is not None
+        and subprocess.run([*UNSHARED, "instances", "true"], capture_output=True, check=False).returncode == 0
+    )
+
+
+@pytest.mark.skipif(not may_limit(), reason="needs user namespaces, and unshare of util-linux")
+@pytest.mark.parametrize("what", ["instances", "watches"])
+def test_an_agent_for_which_others_left_nothing_looks_at_its_files(what: str, tmp_path: Path, broker: Broker) -> None:
+    """It says so once, and lines arrive."""
+    log = tmp_path / "a.log"
+    log.write_text("one\n")
+    config = tmp_path / "logpost.toml"
+    config.write_text(
+        f'[kafka]\nbootstrap_servers = "{broker.bootstrap_servers}"\n[agent]\nmetrics_port = 0\n'
+        f'[[agent.source]]\ntype = "file"\npaths = ["{tmp_path}/*.log", "{tmp_path}/more/*.log"]\n'
+    )
+    (tmp_path / "more").mkdir()
+    command = [sys.executable, "-m", "logpost", "agent", "--config", str(config), "--data", str(tmp_path / "data")]
+    topic = TopicReader(broker.bootstrap_servers)
+    with subprocess.Popen([*UNSHARED, what, *command], stderr=subprocess.PIPE, text=True) as agent:
+        topic.read_count(1)
+        with log.open("a") as file:
+            file.write("two\n")
+        records = topic.read_count(2)
+        agent.terminate()
+        _, said = agent.communicate(timeout=60)
+    topic.close()
+    assert [record.message for record in records] == ["one", "two"]
+    assert said.count("only polled") == 1, said
+    assert agent.returncode == 0
