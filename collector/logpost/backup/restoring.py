@@ -54,7 +54,7 @@ def _check_target(backup: Path, data: Path) -> None:
     if (data / RESTORING).exists():
         return  # what else is there is of the restore that was interrupted
     for path in sorted(data.iterdir()):
-        if not path.is_dir() or any(one.name != tree.LOCK for one in path.iterdir()):
+        if not path.is_dir() or any(one.name != tree.LOCK and not one.is_socket() for one in path.iterdir()):
             raise BackupError(f"{data} holds data ({path.name}): move it away, or name another directory with --data")
 
 
