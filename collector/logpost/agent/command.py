@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import socket
 from functools import partial
 
 from logpost.agent import configured
 from logpost.agent.agent import Agent
-from logpost.agent.machine import machine_id
+from logpost.agent.machine import is_name_of_container, machine_id
 from logpost.agent.metrics import exposition
 from logpost.agent.metrics.counts import Counts
 from logpost.cli import Commands, add_parser, loaded
@@ -35,6 +37,7 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
     keep_private(config.data_directory(), "agent")
     lock = DirectoryLock(config.data_directory() / "agent")
     try:
+        _warn_of_a_name_that_goes(config, log)
         counts = Counts()
         agent = Agent(config, sources, lock.directory, counts, machine=machine_id(), notices=notices)
         on_stop(agent.stop, notices)
@@ -56,3 +59,9 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
     finally:
         lock.release()
     return 0
+
+
+def _warn_of_a_name_that_goes(config: Config, log: logging.Logger) -> None:
+    name = socket.gethostname()
+    if not config.agent.hostname and is_name_of_container(name):
+        log.warning("records are of host %s, the id of this container: set agent.hostname to a name that stays", name)

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logpost.doctor.checks.result import Result, ok, warn
 
 CHECK = "host name"
-_CONTAINER_ID = re.compile(r"[0-9a-f]{12}\Z")
 REMEDY = "set agent.hostname (LOGPOST_AGENT_HOSTNAME) to a name that stays"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostNameFacts:
-    """`name`: what the kernel says; `setting`: agent.hostname."""
+    """`name`: what the kernel says, and `is_of_container`: the id of the container that this runs in. `setting`:
+    agent.hostname."""
 
     name: str
     setting: str
-    is_container: bool
+    is_of_container: bool
 
 
 def judge(facts: HostNameFacts) -> Iterator[Result]:
     if facts.setting:
         yield ok(CHECK, facts.setting)
-    elif facts.is_container and _CONTAINER_ID.match(facts.name):
+    elif facts.is_of_container:
         yield warn(
             CHECK, f"records are of host {facts.name}, the id of this container: a new host with each one", REMEDY
         )

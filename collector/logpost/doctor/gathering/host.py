@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import ssl
 from importlib.metadata import entry_points, version
@@ -11,6 +10,7 @@ from pathlib import Path
 import confluent_kafka
 
 from logpost import scrape
+from logpost.agent.machine import CONTAINER_MARKS, is_name_of_container
 from logpost.config import Config, KafkaConfig
 from logpost.doctor.checks.authorities import AuthoritiesFacts
 from logpost.doctor.checks.host_name import HostNameFacts
@@ -18,7 +18,6 @@ from logpost.doctor.checks.versions import VersionFacts
 from logpost.doctor.gathering.machine import Machine
 from logpost.errors import ConfigError
 
-CONTAINER_MARKS = (".dockerenv", "run/.containerenv", "run/systemd/container")
 AUTHORITIES = (
     "etc/ssl/certs/ca-certificates.crt",  # Debian
     "etc/pki/tls/certs/ca-bundle.crt",  # Red Hat
@@ -28,12 +27,9 @@ AUTHORITIES = (
 
 
 def host_name(machine: Machine, config: Config) -> HostNameFacts:
-    return HostNameFacts(
-        name=machine.host_name(),
-        setting=config.agent.hostname,
-        is_container=any((machine.root / mark).exists() for mark in CONTAINER_MARKS)
-        or "KUBERNETES_SERVICE_HOST" in os.environ,
-    )
+    name = machine.host_name()
+    marks = [machine.root / mark.lstrip("/") for mark in CONTAINER_MARKS]
+    return HostNameFacts(name=name, setting=config.agent.hostname, is_of_container=is_name_of_container(name, marks))
 
 
 def authorities(machine: Machine, config: KafkaConfig) -> AuthoritiesFacts:
