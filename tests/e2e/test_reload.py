@@ -92,7 +92,7 @@ def test_sources_limits_and_retention_change_and_what_needs_a_restart_is_named(b
     assert children(box.up.process.pid) == parts
 
 
-def test_a_bad_file_is_refused_with_one_line_and_all_goes_on(box: Box) -> None:
+def test_a_bad_file_is_refused_and_no_number_of_sighups_ends_anything(box: Box) -> None:
     box.config.write_text("[agent]\nsurce = 1\n")
     status, printed, said = box.reload()
     assert (status, printed) == (2, "")
@@ -100,16 +100,12 @@ def test_a_bad_file_is_refused_with_one_line_and_all_goes_on(box: Box) -> None:
     box.up.process.send_signal(signal.SIGHUP)
     line = box.up.await_line("the settings stay as they were: ", SECONDS)
     assert "unknown key agent.surce" in line
-    box.write("one.log", "still read")
-    box.await_lines("one", "still read")
-
-
-def test_it_ends_by_no_number_of_sighups(box: Box) -> None:
-    said = len(box.up.lines)
+    box.configure("one.log")
+    begin = len(box.up.lines)
     for process in (box.up.process.pid, *children(box.up.process.pid)):
         for _ in range(20):
             os.kill(process, signal.SIGHUP)
-    box.up.await_line("reloaded: nothing has changed", SECONDS, after=said)
+    box.up.await_line("reloaded: nothing has changed", SECONDS, after=begin)
     box.write("one.log", "still read")
     box.await_lines("one", "still read")
     box.up.process.terminate()
