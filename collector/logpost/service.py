@@ -137,8 +137,10 @@ def on_hangup(reload: Callable[[], object], stop: Callable[[], object]) -> None:
 
 
 def _await_end_of(supervisor: socket.socket, stop: Callable[[], None]) -> None:
-    while supervisor.recv(1):
-        pass
+    # Reset: it was killed with notices that it had not read, as when it hung.
+    with contextlib.suppress(ConnectionResetError):
+        while supervisor.recv(1):
+            pass
     stop()
 
 
