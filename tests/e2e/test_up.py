@@ -53,6 +53,13 @@ def command_of(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
 
 
+def kill_and_await_parts(up: Part) -> None:
+    parts = children(up.process.pid)
+    assert len(parts) == 3
+    up.kill()
+    await_condition(lambda: not any(Path(f"/proc/{pid}").exists() for pid in parts), "parts are gone", SECONDS)
+
+
 def test_the_first_page_is_not_empty_and_ctrl_c_drains(up: Part) -> None:
     await_condition(lambda: search(up, "service:logpost-broker") != [], "logpost's own logs", SECONDS)
     with urllib.request.urlopen(page_address(up), timeout=60) as page:
@@ -105,10 +112,7 @@ def takes(taking: socket.socket, port: int) -> bool:
 
 
 def test_the_parts_end_when_the_supervisor_is_killed(up: Part) -> None:
-    parts = children(up.process.pid)
-    assert len(parts) == 3
-    up.kill()
-    await_condition(lambda: not any(Path(f"/proc/{pid}").exists() for pid in parts), "parts are gone", SECONDS)
+    kill_and_await_parts(up)
 
 
 def test_the_parts_follow_the_addresses_that_are_set_and_say_the_real_ones(tmp_path: Path) -> None:

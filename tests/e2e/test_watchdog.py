@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_up import children, command_of, search
+from tests.e2e.test_up import children, command_of, kill_and_await_parts, search
 from tests.support.appliance import await_condition
 from tests.support.processes import Part, free_port
 from tests.support.systemd import NotifySocket
@@ -83,12 +83,10 @@ def test_parts_that_hang_are_killed_and_come_back_and_nothing_is_lost(tmp_path: 
 
 def test_a_supervisor_that_hangs_says_no_turn_and_its_parts_end_with_it(tmp_path: Path, systemd: NotifySocket) -> None:
     with part("up", tmp_path, systemd).start(until="logpost is up: ") as up:
-        parts = children(up.process.pid)
         systemd.await_notice("WATCHDOG", after=len(systemd.heard))
         os.kill(up.process.pid, signal.SIGUSR2)
         systemd.await_silence(WATCH_SECONDS)
-        up.kill()
-    await_condition(lambda: not any(Path(f"/proc/{pid}").exists() for pid in parts), "the end of all parts", SECONDS)
+        kill_and_await_parts(up)
 
 
 @pytest.mark.parametrize("command", ["broker", "web", "agent"])
