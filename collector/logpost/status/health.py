@@ -14,7 +14,7 @@ from logpost.service import local_url, reachable_host
 ANSWER_SECONDS = 5.0
 WAITING_SECONDS = 60.0
 _API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
-"""Kafka's request that every broker answers, whoever asks: size, key, version, correlation id, no client id."""
+"""A request of Kafka that every broker answers to anyone: size, key, version, correlation id, no client id."""
 
 
 def problems(config: Config, part: str = "") -> Iterator[str]:
