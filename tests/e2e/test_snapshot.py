@@ -56,3 +56,29 @@ def test_a_host_set_back_to_a_snapshot_loses_no_line(appliance: Appliance, tmp_p
     appliance.await_total(30)
     assert found(appliance) == sorted([*ten("before"), *ten("middle"), *ten("after!")])
     assert metric(appliance.web_port, "logpost_indexer_stream_conflicts_total") == 10
+
+
+def test_a_copy_of_a_host_is_another_host(appliance: Appliance, tmp_path: Path, log: Path) -> None:
+    """Of an image with the same machine id: both write the same bytes at the same place of the same log."""
+    appliance.await_total(10)
+    assert appliance.agent.stop() == 0
+    agent = appliance.data / "agent"
+    shutil.copytree(agent, tmp_path / "image")
+    image = log.read_bytes()
+    appliance.agent.start()
+    write(log, "after!")
+    appliance.await_total(20)
+    assert appliance.agent.stop() == 0
+    shutil.rmtree(agent)
+    (tmp_path / "image").rename(agent)
+    log.write_bytes(image)
+    write(log, "after!")
+    appliance.agent.environment["LOGPOST_AGENT_HOSTNAME"] = "web-2"
+    appliance.agent.start()
+    appliance.await_total(30)
+    assert appliance.agent.stop() == 0
+    rows = list(appliance.rows())
+    assert sorted(row["message"] for row in rows if row["host"] == "web-2") == ten("after!")
+    assert found(appliance) == sorted([*ten("before"), *ten("after!"), *ten("after!")])
+    assert [line for line in appliance.agent.lines if "new streams begin where they end" in line] != []
+    assert metric(appliance.web_port, "logpost_indexer_stream_conflicts_total") == 0

@@ -8,12 +8,12 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from logpost.agent.delivery.positions import PositionsFile
+from logpost.agent.delivery.positions import Host, Place, PositionsFile
 from logpost.agent.delivery.publish import Publisher
 from logpost.agent.delivery.topic import TopicMaker
 from logpost.agent.metrics.counts import Counts
@@ -58,15 +58,15 @@ class Agent:
         directory: Path,
         counts: Counts,
         *,
-        machine: str = "",
+        host: Host | None = None,
         notices: Notices | None = None,
     ) -> None:
-        """`sources`: by their ids. `machine`: see `machine_id`. `notices`: who hears that the loop turns. Raises
+        """`sources`: by their ids. `host`: this one. `notices`: who hears that the loop turns. Raises
         StartError when the saved positions cannot be used."""
         self._config = config
         self._notices = notices or Notices()
         self._log = logging.getLogger("agent")
-        self._positions = PositionsFile(directory / "positions.json", machine)
+        self._positions = PositionsFile(directory / "positions.json", host or Host())
         places = {name: self._positions.place(name) for name in sources}
         self._rests: list[Rest] = []
         self._left: dict[str, msgspec.Raw] = {}
@@ -84,8 +84,7 @@ class Agent:
             wake=self._wake.wake,
         )
         self._sources = {name: begin(places[name], context) for name, begin in sources.items()}
-        if any(place.is_of_another_machine for place in places.values()):
-            self._begin_new_streams()
+        self._begin_new_streams(places.values())
         self._topic = TopicMaker(config.kafka, self._wake.wake)
         self._save_due = 0.0
         self._acknowledged = 0
@@ -197,6 +196,7 @@ class Agent:
                 self._rests.append(handed_over.rest)
         if begin is not None:
             self._sources[name] = begin(place, self._context)
+            self._begin_new_streams([place])
         elif place.cursor is not None:
             self._left[name] = place.cursor
 
@@ -205,9 +205,13 @@ class Agent:
         found = {name: source.position(now_s) for name, source in self._sources.items()}
         return self._left | {name: cursor for name, cursor in found.items() if cursor is not None}
 
-    def _begin_new_streams(self) -> None:
-        """Durable before the first line is sent: else the next start would take other ones."""
-        self._log.warning("these positions are of another machine: new streams begin where they end")
+    def _begin_new_streams(self, places: Iterable[Place]) -> None:
+        """Where a place is of another host. Durable before the first line is sent: else the next start would take
+        other ones."""
+        originals = sorted({place.original for place in places if place.original})
+        if not originals:
+            return
+        self._log.warning("these positions are of %s: new streams begin where they end", " and ".join(originals))
         try:
             self._positions.save(self._cursors())
         except OSError as error:

@@ -9,6 +9,7 @@ from functools import partial
 
 from logpost.agent import configured
 from logpost.agent.agent import Agent
+from logpost.agent.delivery.positions import Host
 from logpost.agent.machine import is_name_of_container, machine_id
 from logpost.agent.metrics import exposition
 from logpost.agent.metrics.counts import Counts
@@ -39,7 +40,8 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
     try:
         _warn_of_a_name_that_goes(config, log)
         counts = Counts()
-        agent = Agent(config, sources, lock.directory, counts, machine=machine_id(), notices=notices)
+        host = Host(machine=machine_id(), name=configured.host(config))
+        agent = Agent(config, sources, lock.directory, counts, host=host, notices=notices)
         on_stop(agent.stop, notices)
 
         def apply(before: Config, after: Config) -> None:

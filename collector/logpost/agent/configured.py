@@ -38,7 +38,7 @@ def sources(config: Config, *, host_logs: bool) -> dict[str, Begin]:
             partial_line_seconds=agent.partial_line_seconds,
         )
     if journals:
-        begin[JOURNAL] = partial(JournalSource, journals[0], host=_host(config))
+        begin[JOURNAL] = partial(JournalSource, journals[0], host=host(config))
     return begin
 
 
@@ -68,13 +68,14 @@ def _file_sets(config: Config) -> list[FileSet]:
     data = config.data_directory()
     forbidden = [data / part for part in ("agent", "broker", "store")]
     if not agent.source:
-        return host_files(data, host=_host(config), max_line_bytes=agent.max_line_bytes, forbidden=forbidden)
+        return host_files(data, host=host(config), max_line_bytes=agent.max_line_bytes, forbidden=forbidden)
     return [
-        FileSet(source, host=_host(config), max_line_bytes=agent.max_line_bytes, forbidden=forbidden)
+        FileSet(source, host=host(config), max_line_bytes=agent.max_line_bytes, forbidden=forbidden)
         for source in agent.source
         if isinstance(source, FileSourceConfig)
     ]
 
 
-def _host(config: Config) -> str:
+def host(config: Config) -> str:
+    """The `host` of every record."""
     return config.agent.hostname or socket.gethostname()

@@ -17,10 +17,13 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from logpost.agent.delivery.positions import Host as Writer
+from logpost.agent.delivery.positions import PositionsFile
 from logpost.checks import mistakes as checked
 from logpost.config import BrokerConfig, load, load_with_mistakes
 from logpost.doctor.checks.result import Result
@@ -184,6 +187,17 @@ def test_a_directory_that_its_owner_may_not_write_and_a_source_without_files(tmp
     assert names(results, "rights", "fail", "may not write it (mode 0500)"), shown(results)
     assert names(results, "sources", "warn", "nothing-*.log"), shown(results)
     assert names(results, "disk", "fail", "read-only"), shown(results)
+
+
+def test_positions_of_another_host(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "agent").mkdir(parents=True)
+    PositionsFile(data / "agent" / "positions.json", Writer(name="web-1")).save({"file": msgspec.Raw(b"[]")})
+    machine = Machine(host_name=lambda: "web-2")
+    results = doctor("", data, tmp_path / "logpost.toml", machine)
+    assert names(results, "agent", "warn", "of host web-1"), shown(results)
+    results = doctor('[agent]\nhostname = "web-1"', data, tmp_path / "logpost.toml", machine)
+    assert not names(results, "agent", "warn", "of host web-1"), shown(results)
 
 
 def test_a_configuration_with_which_nothing_starts(tmp_path: Path) -> None:

@@ -33,8 +33,9 @@ class Place:
     """JSON; None: nothing was saved."""
     saved_ns: int | None = None
     """When the file was written last, by the file system's clock; None: never."""
-    is_of_another_machine: bool = False
-    """The streams are those of the original, which goes on in them: here new ones begin at the cursor."""
+    original: str = ""
+    """Names the other host that wrote it, if one did. The streams are those of that host, which goes on in them: here
+    new ones begin at the cursor."""
 
     def read(self, kind: type[T]) -> T | None:
         """The cursor, None when nothing was saved. Raises StartError when it is damaged."""
@@ -46,13 +47,21 @@ class Place:
             raise _damaged(self.path, error) from error
 
 
-class PositionsFile:
-    """Read when it is made. `machine`: which one this is, empty where it has no id."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """Who writes positions. `machine`: which one it is, empty where it has no id; `name`: the `host` of its records."""
 
-    def __init__(self, path: Path, machine: str = "") -> None:
+    machine: str = ""
+    name: str = ""
+
+
+class PositionsFile:
+    """Read when it is made. `host`: this one."""
+
+    def __init__(self, path: Path, host: Host = Host()) -> None:
         """Raises StartError."""
         self.path = path
-        self._machine = machine
+        self._host = host
         self._saved_ns = _written_ns(path)
         self._saved = _load(path)
 
@@ -61,8 +70,16 @@ class PositionsFile:
         saved = self._saved.get(source)
         if saved is None:
             return Place(path=self.path, saved_ns=self._saved_ns)
-        is_foreign = bool(self._machine and saved.machine) and self._machine != saved.machine
-        return Place(path=self.path, cursor=saved.cursor, saved_ns=self._saved_ns, is_of_another_machine=is_foreign)
+        return Place(path=self.path, cursor=saved.cursor, saved_ns=self._saved_ns, original=self._original(saved))
+
+    def _original(self, saved: _Saved) -> str:
+        """A host that has another name, or the same as a copy of it."""
+        host = self._host
+        if host.name and saved.host and host.name != saved.host:
+            return f"host {saved.host}"
+        if host.machine and saved.machine and host.machine != saved.machine:
+            return "another machine"
+        return ""
 
     def save(self, cursors: Mapping[str, msgspec.Raw]) -> None:
         """Save the cursors by their sources' ids, if one has changed; those of other sources, such as are not
@@ -70,7 +87,11 @@ class PositionsFile:
         saved = dict(self._saved)
         for source, cursor in cursors.items():
             before = self._saved.get(source)
-            saved[source] = _Saved(machine=self._machine or (before.machine if before else ""), cursor=cursor)
+            saved[source] = _Saved(
+                machine=self._host.machine or (before.machine if before else ""),
+                host=self._host.name or (before.host if before else ""),
+                cursor=cursor,
+            )
         if saved != self._saved:
             _replace(self.path, msgspec.json.encode(_Content(version=VERSION, sources=saved)))
             self._saved = saved
@@ -78,9 +99,10 @@ class PositionsFile:
 
 
 class _Saved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`machine`: that sent the streams; empty where it has no id."""
+    """`machine`, `host`: that sent the streams; empty where it has no id, or is not known."""
 
     machine: str = ""
+    host: str = ""
     cursor: msgspec.Raw
 
 

@@ -14,12 +14,13 @@ WAITING_SECONDS = 60.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentFacts:
     """`metrics`: of `logpost_agent_*`, by the rest of the name; None where it serves none. `error`: why not.
-    `positions`: why its positions cannot be used, or are another machine's."""
+    `positions`: why its positions cannot be used. `originals`: the other hosts that wrote them."""
 
     is_running: bool
     metrics: Mapping[str, float] | None
     error: str = ""
     positions: str = ""
+    originals: tuple[str, ...] = ()
 
 
 def judge(facts: AgentFacts) -> Iterator[Result]:
@@ -30,6 +31,14 @@ def judge(facts: AgentFacts) -> Iterator[Result]:
                 CHECK,
                 facts.positions,
                 "use the release that wrote them, or restore them from a backup; see docs/agent.md",
+            )
+        )
+    if facts.originals:
+        found.append(
+            warn(
+                CHECK,
+                f"its positions are of {' and '.join(facts.originals)}: its next start begins new streams there",
+                "nothing, if this host was renamed or moved; do not bake positions into an image for several hosts",
             )
         )
     if facts.metrics is not None:

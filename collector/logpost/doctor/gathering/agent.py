@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from logpost import scrape
-from logpost.agent.delivery.positions import PositionsFile
+from logpost.agent.delivery.positions import Host, PositionsFile
 from logpost.agent.machine import machine_id
 from logpost.config import Config
 from logpost.doctor.checks.agent import AgentFacts
@@ -27,22 +27,20 @@ def agent(machine: Machine, config: Config, data: Path, *, is_running: bool) -> 
             }
         except scrape.UnansweredError as problem:
             error = f"port {config.agent.metrics_port}: {problem}"
-    return AgentFacts(
-        is_running=is_running, metrics=metrics or None, error=error, positions=_positions(machine, data / "agent")
+    host = Host(
+        machine=machine_id((machine.root / "etc/machine-id",)), name=config.agent.hostname or machine.host_name()
     )
-
-
-def _positions(machine: Machine, directory: Path) -> str:
-    """What is wrong with them."""
-    etc = machine.root / "etc"
+    unusable, originals = "", frozenset[str]()
     try:
-        saved = PositionsFile(directory / "positions.json", machine_id((etc / "machine-id",)))
-    except StartError as error:
-        return "" if isinstance(error.__cause__, PermissionError) else str(error)  # `rights` says so
-    if any(saved.place(source).is_of_another_machine for source in SOURCES):
-        return (
-            f"the agent's positions {saved.path} are of another machine: this one was copied from it, and its next "
-            "start "
-            "begins new streams"
-        )
-    return ""
+        saved = PositionsFile(data / "agent" / "positions.json", host)
+        originals = frozenset(saved.place(source).original for source in SOURCES) - {""}
+    except StartError as problem:
+        unusable = "" if isinstance(problem.__cause__, PermissionError) else str(problem)  # `rights` says so
+    return AgentFacts(
+        is_running=is_running,
+        metrics=metrics or None,
+        error=error,
+        positions=unusable,
+        # One that runs has begun new streams: what is left is of sources that are not configured.
+        originals=() if is_running else tuple(sorted(originals)),
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from logpost.agent.delivery.positions import PositionsFile
+from logpost.agent.delivery.positions import Host, PositionsFile
 from logpost.errors import StartError
 
 VERSION_1 = (
@@ -21,9 +21,9 @@ def cursor(value: object) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(value))
 
 
-def saved(path: Path, source: str, machine: str = "") -> object:
+def saved(path: Path, source: str, host: Host = Host()) -> object:  # noqa: B008 - it is frozen
     """What a start finds."""
-    return PositionsFile(path, machine).place(source).read(object)
+    return PositionsFile(path, host).place(source).read(object)
 
 
 def test_what_is_saved_is_found_again(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_what_is_saved_is_found_again(tmp_path: Path) -> None:
 
 def test_the_first_start_has_no_positions(tmp_path: Path) -> None:
     place = PositionsFile(tmp_path / "positions.json").place("file")
-    assert (place.cursor, place.saved_ns, place.read(object), place.is_of_another_machine) == (None, None, None, False)
+    assert (place.cursor, place.saved_ns, place.read(object), place.original) == (None, None, None, "")
 
 
 def test_a_source_that_is_not_configured_any_more_keeps_its_cursor(tmp_path: Path) -> None:
@@ -48,13 +48,15 @@ def test_a_source_that_is_not_configured_any_more_keeps_its_cursor(tmp_path: Pat
 def test_positions_of_version_1_are_those_of_two_sources(tmp_path: Path) -> None:
     path = tmp_path / "positions.json"
     path.write_bytes(VERSION_1)
-    file = PositionsFile(path, "m1")
+    file = PositionsFile(path, Host(machine="m1"))
     files = file.place("file").read(list[dict[str, object]])
     assert files is not None and (files[0]["id"], files[0]["offset"]) == ("s1", 7)
     assert file.place("journal").read(object) == {"id": "j", "cursor": "c", "entries": 3}
     file.save({"journal": cursor({"id": "j", "cursor": "d", "entries": 4})})
     assert msgspec.json.decode(path.read_bytes())["version"] == 2
-    assert (saved(path, "file", "m1"), PositionsFile(path, "m1").place("file").is_of_another_machine) == (files, False)
+    assert PositionsFile(path, Host(machine="m2")).place("file").original == "another machine"
+    assert PositionsFile(path, Host(machine="m1", name="any")).place("file").original == ""
+    assert saved(path, "file", Host(machine="m1")) == files
 
 
 @pytest.mark.parametrize("content", [b'{"version":1,"files":[],"journal":null}', b'{"files":[]}', b"{}"])
@@ -99,30 +101,40 @@ def test_nothing_is_written_when_nothing_changed(tmp_path: Path) -> None:
     assert (tmp_path / "positions.json").stat().st_ino == before.st_ino
 
 
+UNKNOWN, WEB_1, RENAMED = Host(), Host(machine="a", name="web-1"), Host(machine="a", name="web-2")
+CLONE, COPY = Host(machine="b", name="web-1"), Host(machine="b", name="web-2")
+
+
 @pytest.mark.parametrize(
-    ("before", "now", "foreign", "then"),
+    ("before", "now", "original", "then"),
     [
-        ("a", "b", True, "b"),
-        ("a", "a", False, "a"),
-        ("", "a", False, "a"),
-        ("a", "", False, "a"),
-        ("", "", False, ""),
+        (WEB_1, WEB_1, "", WEB_1),
+        (WEB_1, CLONE, "another machine", CLONE),
+        (WEB_1, RENAMED, "host web-1", RENAMED),  # an image has one machine id, and so have all its copies
+        (WEB_1, COPY, "host web-1", COPY),
+        (UNKNOWN, WEB_1, "", WEB_1),
+        (WEB_1, UNKNOWN, "", WEB_1),
+        (UNKNOWN, UNKNOWN, "", UNKNOWN),
+        (Host(name="web-1"), Host(name="web-2"), "host web-1", Host(name="web-2")),  # containers have no machine id
+        (Host(machine="a"), WEB_1, "", WEB_1),  # as the releases before saved it
+        (Host(machine="a"), COPY, "another machine", COPY),
     ],
 )
-def test_positions_are_of_another_machine_only_where_both_are_known(
-    tmp_path: Path, before: str, now: str, foreign: bool, then: str
+def test_positions_are_of_another_host_where_its_id_or_its_name_differ(
+    tmp_path: Path, before: Host, now: Host, original: str, then: Host
 ) -> None:
     path = tmp_path / "positions.json"
     PositionsFile(path, before).save({"file": cursor(1)})
     file = PositionsFile(path, now)
-    assert file.place("file").is_of_another_machine is foreign
+    assert file.place("file").original == original
     file.save({"file": cursor(1)})
-    assert msgspec.json.decode(path.read_bytes())["sources"]["file"].get("machine", "") == then
+    entry = msgspec.json.decode(path.read_bytes())["sources"]["file"]
+    assert Host(machine=entry.get("machine", ""), name=entry.get("host", "")) == then
 
 
-def test_a_source_that_is_configured_again_later_is_still_of_the_other_machine(tmp_path: Path) -> None:
+def test_a_source_that_is_configured_again_later_is_still_of_the_other_host(tmp_path: Path) -> None:
     path = tmp_path / "positions.json"
-    PositionsFile(path, "original").save({"file": cursor(1), "journal": cursor(1)})
-    PositionsFile(path, "clone").save({"file": cursor(2)})
-    later = PositionsFile(path, "clone")
-    assert [later.place(source).is_of_another_machine for source in ("file", "journal")] == [False, True]
+    PositionsFile(path, WEB_1).save({"file": cursor(1), "journal": cursor(1)})
+    PositionsFile(path, RENAMED).save({"file": cursor(2)})
+    later = PositionsFile(path, RENAMED)
+    assert [later.place(source).original for source in ("file", "journal")] == ["", "host web-1"]

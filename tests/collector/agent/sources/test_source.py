@@ -12,7 +12,7 @@ import pytest
 
 from logpost.agent.agent import Agent
 from logpost.agent.delivery.acks import Acks
-from logpost.agent.delivery.positions import Place, PositionsFile
+from logpost.agent.delivery.positions import Host, Place, PositionsFile
 from logpost.agent.metrics.counts import Counts
 from logpost.agent.sources.source import HandedOver, SourceContext
 from logpost.config import AgentConfig, Config, KafkaConfig
@@ -29,7 +29,7 @@ class Numbers:
 
     def __init__(self, place: Place, context: SourceContext) -> None:
         self._acks = Acks(place.read(int) or 0)
-        self._id = context.new_id() if place.is_of_another_machine else "numbers"
+        self._id = context.new_id() if place.original else "numbers"
         self._context = context
         self.looks = 0
         self.finished = self.closed = False
@@ -121,14 +121,28 @@ def test_another_source_goes_on_where_the_one_before_stood(tmp_path: Path, broke
         agent.reconfigure(config, {})
 
 
-def test_on_another_machine_the_new_streams_are_saved_before_anything_is_sent(
+def test_on_another_host_the_new_streams_are_saved_before_anything_is_sent(
     tmp_path: Path, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = tmp_path / "positions.json"
-    PositionsFile(path, "original").save({"numbers": msgspec.Raw(b"4")})
+    """Also those of a source that is configured later, while the agent runs."""
+    path, clone = tmp_path / "positions.json", Host(machine="a", name="web-2")
+    PositionsFile(path, Host(machine="a", name="web-1")).save({"numbers": msgspec.Raw(b"4"), "more": msgspec.Raw(b"4")})
     config = Config(kafka=KafkaConfig(bootstrap_servers=broker.bootstrap_servers))
-    agent = Agent(config, {"numbers": Numbers}, tmp_path, Counts(), machine="clone")
-    assert not PositionsFile(path, "clone").place("numbers").is_of_another_machine
-    assert "these positions are of another machine: new streams begin where they end" in caplog.messages
-    agent.stop()
-    agent.run()
+    agent = Agent(config, {"numbers": Numbers}, tmp_path, Counts(), host=clone)
+    assert [PositionsFile(path, clone).place(name).original for name in ("numbers", "more")] == ["", "host web-1"]
+    running = threading.Thread(target=agent.run)
+    running.start()
+    saved_first: list[str] = []
+
+    def begin(place: Place, context: SourceContext) -> Numbers:
+        saved_first.append(place.original)
+        return Numbers(place, context)
+
+    try:
+        agent.reconfigure(config, {"more": begin})
+        assert (saved_first, PositionsFile(path, clone).place("more").original) == (["host web-1"], "")
+    finally:
+        agent.stop()
+        running.join()
+    said = "these positions are of host web-1: new streams begin where they end"
+    assert caplog.messages.count(said) == 2

@@ -59,6 +59,11 @@ WEB = store.StoreFacts(address="http://localhost:8080", has_web=True)
             "warn",
             "says nothing",
         ),
+        (
+            agent.judge(agent.AgentFacts(is_running=False, metrics=None, originals=("host web-1",))),
+            "warn",
+            "its positions are of host web-1: its next start begins new streams",
+        ),
         (ports.judge([PORT]), "fail", "web.port = 80 is for root alone (below 1024)"),
         (
             parts.judge([parts.PartFacts(name="web", pid=7, is_older=True)]),

@@ -38,7 +38,7 @@ class FileSource:
         self._poll_seconds = poll_seconds
         self._cursor = place.cursor
         known = place.read(list[FilePosition]) or []
-        if place.is_of_another_machine:
+        if place.original:
             known = [msgspec.structs.replace(position, id=context.new_id()) for position in known]
             self._cursor = _encoded(known)
         self._watch = Watch(context.wake)

@@ -73,7 +73,7 @@ class JournalSource:
     ) -> None:
         """Raises StartError."""
         saved = place.read(JournalPosition)
-        if saved is not None and place.is_of_another_machine:
+        if saved is not None and place.original:
             saved = msgspec.structs.replace(saved, id=context.new_id())
         self._since = config.since
         self._position = saved

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from logpost.agent.delivery.positions import Host as Writer
 from logpost.agent.delivery.positions import PositionsFile
 from logpost.agent.metrics.counts import Counts
 from logpost.agent.sources.file.file_set import FileSet
@@ -38,7 +39,7 @@ class Host:
         self._open: list[Source] = []
 
     def begin(self, machine: str = "") -> FileSource:
-        positions = PositionsFile(self.directory / "positions.json", machine)
+        positions = PositionsFile(self.directory / "positions.json", Writer(machine=machine))
 
         def save() -> None:
             self.saves += 1

@@ -137,7 +137,7 @@ class Journald:
 class Reading:
     """A journal reader, run until something is true."""
 
-    def __init__(self, saved: JournalPosition | None, since: str, *, is_of_another_machine: bool) -> None:
+    def __init__(self, saved: JournalPosition | None, since: str, *, original: str) -> None:
         self.topic = Topic()
         self.counts = Counts()
         self.woken = threading.Event()
@@ -150,7 +150,7 @@ class Reading:
             new_id=lambda: "new",
             wake=self.woken.set,
         )
-        place = Place(path=Path("positions.json"), cursor=cursor, is_of_another_machine=is_of_another_machine)
+        place = Place(path=Path("positions.json"), cursor=cursor, original=original)
         self.journal = JournalSource(JournalSourceConfig(since=since), place, context, host="web-1")
 
     def position(self) -> JournalPosition | None:
@@ -190,10 +190,8 @@ def journald(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journald:
 def reading() -> Iterator[Start]:
     started: list[Reading] = []
 
-    def start(
-        saved: JournalPosition | None = None, since: str = "-1h", *, is_of_another_machine: bool = False
-    ) -> Reading:
-        started.append(Reading(saved, since, is_of_another_machine=is_of_another_machine))
+    def start(saved: JournalPosition | None = None, since: str = "-1h", *, original: str = "") -> Reading:
+        started.append(Reading(saved, since, original=original))
         return started[-1]
 
     yield start
@@ -254,7 +252,7 @@ def test_a_restart_goes_on_after_the_last_acknowledged_entry(journald: Journald,
 
 def test_a_clone_begins_a_new_stream_at_the_cursor(journald: Journald, reading: Start) -> None:
     journald.write(4)
-    journal = reading(JournalPosition(id="old", cursor="c1", entries=2), is_of_another_machine=True)
+    journal = reading(JournalPosition(id="old", cursor="c1", entries=2), original="host web-1")
     assert journal.position() == JournalPosition(id="new", cursor="c1", entries=2)
     journal.count(2)
     assert [(record.message, range_of(record).id) for record in journal.topic.records] == [
