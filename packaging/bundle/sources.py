@@ -1,0 +1,119 @@
+"""Debian's source packages, at the versions of `sources.toml`: fetched by apt, which checks Debian's signature, compared
+with the hash that is pinned, and unpacked with Debian's security patches."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundle.places import BUILD, PACKAGING
+from bundle.steps import BuildError, once, run
+
+LOCK = PACKAGING / "sources.toml"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+SUITES = {"Debian": ("trixie", "trixie-updates"), "Debian-Security": ("trixie-security",)}
+"""By the label of an archive: where it lies is what this machine's apt says, so mirrors are used."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source package. `sha256` is that of its `.dsc`, which has the hashes of its other files."""
+
+    name: str
+    version: str
+    sha256: str
+    licence: str
+
+    @property
+    def upstream(self) -> str:
+        """The version without Debian's epoch and revision."""
+        return self.version.partition(":")[2].rpartition("-")[0] or self.version.rpartition("-")[0]
+
+    @property
+    def dsc(self) -> str:
+        return f"{self.name}_{self.version.rpartition(':')[2]}.dsc"
+
+
+def locked() -> dict[str, Source]:
+    """The sources by their short name: `python`, `openssl` …"""
+    return {short: Source(**entry) for short, entry in tomllib.loads(LOCK.read_text()).items()}
+
+
+def unpacked(short: str) -> Path:
+    """The directory with a source's patched files, never built in."""
+    source = locked()[short]
+    return once(BUILD / "sources" / short, source, lambda directory: _fetch(source, directory)) / "tree"
+
+
+def _fetch(source: Source, directory: Path) -> None:
+    log = f"sources-{source.name}.log"
+    if not KEYRING.exists():
+        raise BuildError(f"{KEYRING} is missing: apt install debian-archive-keyring")
+    options = _apt_options()
+    run(["apt-get", *options, "update"], cwd=directory, log=log)
+    fetch = ["apt-get", *options, "source", "--download-only", "--only-source", f"{source.name}={source.version}"]
+    try:
+        run(fetch, cwd=directory, log=log)
+    except BuildError as error:
+        raise BuildError(f"{error}\nIf Debian has a newer {source.name} by now: make package-lock") from None
+    found = hashlib.sha256((directory / source.dsc).read_bytes()).hexdigest()
+    if found != source.sha256:
+        raise BuildError(f"{source.dsc} has SHA-256 {found}, {LOCK.name} says {source.sha256}")
+    run(["dpkg-source", "--no-check", "-x", source.dsc, "tree"], cwd=directory, log=log)
+
+
+def _apt_options() -> Sequence[str]:
+    """An apt with lists of its own: the machine's are neither read nor changed."""
+    apt = BUILD / "apt"
+    for directory in ("lists/partial", "cache/archives/partial"):
+        (apt / directory).mkdir(parents=True, exist_ok=True)
+    archives = _archives()
+    lines = [
+        f"deb-src [signed-by={KEYRING}] {address} {suite} main\n"
+        for label, suites in SUITES.items()
+        for address in sorted(address for address, its_label in archives if its_label == label)
+        for suite in suites
+    ]
+    if not lines:
+        raise BuildError("apt knows no archive of Debian: add one of any release to /etc/apt/sources.list.d/")
+    (apt / "sources.list").write_text("".join(lines))
+    settings = {
+        "Dir::Etc::sourcelist": apt / "sources.list",
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::State::lists": apt / "lists",
+        "Dir::Cache": apt / "cache",
+        "APT::Sandbox::User": "root",
+    }
+    return ["-qq", *(f"-o{name}={value}" for name, value in settings.items())]
+
+
+def _archives() -> set[tuple[str, str]]:
+    """Addresses and labels of the archives that this machine uses."""
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)"]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return {(address, label) for address, _, label in (line.partition(" ") for line in shown.splitlines())}
+
+
+def newest() -> dict[str, list[str]]:
+    """The versions that Debian serves of each locked source, newest first."""
+    options = _apt_options()
+    run(["apt-get", *options, "update"], cwd=BUILD, log="sources.log")
+    return {short: _served(source.name, options) for short, source in locked().items()}
+
+
+def _served(name: str, options: Sequence[str]) -> list[str]:
+    shown = subprocess.run(["apt-cache", *options, "showsrc", name], check=True, capture_output=True, text=True).stdout
+    versions = {line.partition(": ")[2] for line in shown.splitlines() if line.startswith("Version: ")}
+    ordered: list[str] = []
+    for version in versions:
+        place = next((i for i, other in enumerate(ordered) if _newer(version, other)), len(ordered))
+        ordered.insert(place, version)
+    return ordered
+
+
+def _newer(one: str, other: str) -> bool:
+    return subprocess.run(["dpkg", "--compare-versions", one, "gt", other], check=False).returncode == 0
