@@ -7,6 +7,9 @@
    `logpost -m logpost ARGUMENTS` is `logpost ARGUMENTS`: with that, Python programs start themselves by sys.executable. */
 
 #include <Python.h>
+
+#include "authorities.c"
+
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>

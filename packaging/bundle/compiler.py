@@ -26,7 +26,9 @@ LDFLAGS = ("-pie", "-Wl,-z,relro,-z,now", "-s")
 
 def environment(target: Target) -> Mapping[str, str]:
     """CC, AR, RANLIB and flags, as configure scripts and Makefiles read them."""
-    tools = once(BUILD / "compiler" / target.arch, (text_of(LOCK, Path(__file__)), target), lambda at: _tools(at, target))
+    tools = once(
+        BUILD / "compiler" / target.arch, (text_of(LOCK, Path(__file__)), target), lambda at: _tools(at, target)
+    )
     return {
         "CC": str(tools / "cc"),
         "CXX": str(tools / "c++"),
@@ -55,5 +57,14 @@ def _tools(directory: Path, target: Target) -> None:
 
 
 def _install(directory: Path) -> None:
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--no-compile",
+    ]
     run([*pip, "--require-hashes", "--target", directory, "-r", LOCK], cwd=directory, log="compiler.log")

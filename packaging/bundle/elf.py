@@ -44,7 +44,9 @@ def read(data: bytes) -> Elf | None:
         return found
 
     def offset(address: int) -> int:
-        return next(address - low + at for kind, _, at, low, size in segments if kind == _LOAD and low <= address < low + size)
+        return next(
+            address - low + at for kind, _, at, low, size in segments if kind == _LOAD and low <= address < low + size
+        )
 
     strings = offset(table[_STRTAB])
 

@@ -1,4 +1,4 @@
-"""The private Python: CPython with all its modules in one program, whose main is launcher.c, and its standard library."""
+"""The private Python: CPython with all its modules in one program, whose main is launcher.c, and its library."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bundle.places import BUILD, NATIVE, PACKAGING, PYTHON, Target
 from bundle.sources import locked, unpacked
 from bundle.steps import once, run, text_of
 
-LAUNCHER = PACKAGING / "launcher.c"
+LAUNCHER, AUTHORITIES = PACKAGING / "launcher.c", PACKAGING / "authorities.c"
 
 LEFT_OUT = ("_curses", "_curses_panel", "_dbm", "_gdbm", "_sqlite3", "_tkinter", "_uuid", "nis", "readline")
 """Modules in C for what no service needs: terminals, windows, local databases. uuid does without _uuid."""
@@ -24,7 +24,7 @@ def built(target: Target) -> Path:
     """The directory with `logpost` (the program), `python` (an ordinary one, for the build) and `Lib/`."""
     needs = [] if target == NATIVE else [built(NATIVE)]
     prefix = libraries.built(target)
-    files = text_of(Path(__file__), Path(compiler.__file__), Path(libraries.__file__), LAUNCHER)
+    files = text_of(Path(__file__), Path(compiler.__file__), Path(libraries.__file__), LAUNCHER, AUTHORITIES)
     made_of = (locked(), files)
     return once(BUILD / "python" / target.arch, made_of, lambda directory: _build(directory, target, prefix, needs))
 
@@ -45,6 +45,7 @@ def _build(directory: Path, target: Target, prefix: Path, needs: list[Path]) -> 
     shutil.copytree(work / "Lib", directory / "Lib", symlinks=True)
     shutil.copy(work / "LICENSE", directory)
     shutil.copy(LAUNCHER, work / "Programs" / "python.c")
+    shutil.copy(AUTHORITIES, work / "Programs")
     step("make", "python")
     shutil.copy(work / "python", directory / "logpost")
     if target == NATIVE:
@@ -81,7 +82,9 @@ def _options(target: Target, prefix: Path) -> list[str]:
 
 def _check(python: Path, work: Path) -> None:
     """Each module that logpost's dependencies import is there: CPython's own build only warns."""
-    names = "ssl, hashlib, zlib, bz2, lzma, ctypes, decimal, pyexpat, select, mmap, resource, _asyncio, _posixsubprocess"
+    names = (
+        "ssl, hashlib, zlib, bz2, lzma, ctypes, decimal, pyexpat, select, mmap, resource, _asyncio, _posixsubprocess"
+    )
     run([python, "-E", "-c", f"import {names}"], cwd=work, log=f"{work.name}.log")
 
 

@@ -1,4 +1,4 @@
-"""What a tree does not need: pure rules over paths, so that a new file of a new release is in unless a rule names it."""
+"""What a tree does not need: pure rules over paths, so a new file of a new release is in unless a rule names it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ STANDARD_LIBRARY = (
     "_ios_support.py",
     "_osx_support.py",
     "_pyrepl/*",
-    "_sitebuiltins.py",
     "__hello__.py",
     "_tkinter.py",
     "antigravity.py",

@@ -13,7 +13,7 @@ from bundle.sources import locked, unpacked
 from bundle.steps import once, run, text_of
 
 OPENSSL_DIRECTORY = "/etc/ssl"
-"""Where OpenSSL reads its configuration and looks for authorities: Debian's place, and SUSE's. Others: logpost asks."""
+"""Where OpenSSL reads its configuration; authorities.c says where it looks for authorities."""
 
 OPENSSL_OPTIONS = (
     "no-shared",
@@ -105,8 +105,16 @@ def _openssl(work: Path, prefix: Path, target: Target, environment: Mapping[str,
 RECIPES: Mapping[str, Make] = {
     "zlib": _zlib,
     "bzip2": _bzip2,
-    "xz": _autoconf("--disable-xz", "--disable-xzdec", "--disable-lzmadec", "--disable-lzmainfo", "--disable-lzma-links",
-                    "--disable-scripts", "--disable-doc", "--disable-nls"),
+    "xz": _autoconf(
+        "--disable-xz",
+        "--disable-xzdec",
+        "--disable-lzmadec",
+        "--disable-lzmainfo",
+        "--disable-lzma-links",
+        "--disable-scripts",
+        "--disable-doc",
+        "--disable-nls",
+    ),
     "libffi": _autoconf("--disable-docs", "--disable-multi-os-directory"),
     "openssl": _openssl,
 }

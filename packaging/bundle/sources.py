@@ -1,5 +1,5 @@
-"""Debian's source packages, at the versions of `sources.toml`: fetched by apt, which checks Debian's signature, compared
-with the hash that is pinned, and unpacked with Debian's security patches."""
+"""Debian's source packages, at the versions of `sources.toml`: fetched by apt, which checks Debian's signature,
+compared with the hash that is pinned, and unpacked with Debian's security patches."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cmp_to_key
 from pathlib import Path
 
 from bundle.places import BUILD, PACKAGING
@@ -50,24 +51,45 @@ def unpacked(short: str) -> Path:
 
 
 def _fetch(source: Source, directory: Path) -> None:
-    log = f"sources-{source.name}.log"
-    if not KEYRING.exists():
-        raise BuildError(f"{KEYRING} is missing: apt install debian-archive-keyring")
-    options = _apt_options()
-    run(["apt-get", *options, "update"], cwd=directory, log=log)
-    fetch = ["apt-get", *options, "source", "--download-only", "--only-source", f"{source.name}={source.version}"]
     try:
-        run(fetch, cwd=directory, log=log)
+        download(source, directory)
     except BuildError as error:
         raise BuildError(f"{error}\nIf Debian has a newer {source.name} by now: make package-lock") from None
     found = hashlib.sha256((directory / source.dsc).read_bytes()).hexdigest()
     if found != source.sha256:
         raise BuildError(f"{source.dsc} has SHA-256 {found}, {LOCK.name} says {source.sha256}")
-    run(["dpkg-source", "--no-check", "-x", source.dsc, "tree"], cwd=directory, log=log)
+    run(["dpkg-source", "--no-check", "-x", source.dsc, "tree"], cwd=directory, log=f"sources-{source.name}.log")
+
+
+def download(source: Source, directory: Path) -> None:
+    """Have apt fetch and verify the files of a source. Raises BuildError."""
+    options = ["-qq", *_apt_options()]
+    log = f"sources-{source.name}.log"
+    run(["apt-get", *options, "update"], cwd=directory, log=log)
+    wanted = f"{source.name}={source.version}"
+    run(["apt-get", *options, "source", "--download-only", "--only-source", wanted], cwd=directory, log=log)
+
+
+def served(name: str) -> list[str]:
+    """The versions of a source package that Debian lists, newest first."""
+    options = _apt_options()
+    run(["apt-get", *options, "update"], cwd=BUILD, log=f"sources-{name}.log")
+    command = ["apt-cache", *options, "showsrc", name]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    versions = {line.partition(": ")[2] for line in shown.splitlines() if line.startswith("Version: ")}
+    return sorted(versions, key=cmp_to_key(_compare), reverse=True)
+
+
+def _compare(one: str, other: str) -> int:
+    """As dpkg compares versions."""
+    newer = subprocess.run(["dpkg", "--compare-versions", one, "gt", other], check=False).returncode == 0
+    return 1 if newer else -1
 
 
 def _apt_options() -> Sequence[str]:
     """An apt with lists of its own: the machine's are neither read nor changed."""
+    if not KEYRING.exists():
+        raise BuildError(f"{KEYRING} is missing: apt install debian-archive-keyring")
     apt = BUILD / "apt"
     for directory in ("lists/partial", "cache/archives/partial"):
         (apt / directory).mkdir(parents=True, exist_ok=True)
@@ -88,7 +110,7 @@ def _apt_options() -> Sequence[str]:
         "Dir::Cache": apt / "cache",
         "APT::Sandbox::User": "root",
     }
-    return ["-qq", *(f"-o{name}={value}" for name, value in settings.items())]
+    return [f"-o{name}={value}" for name, value in settings.items()]
 
 
 def _archives() -> set[tuple[str, str]]:
@@ -96,24 +118,3 @@ def _archives() -> set[tuple[str, str]]:
     command = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)"]
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return {(address, label) for address, _, label in (line.partition(" ") for line in shown.splitlines())}
-
-
-def newest() -> dict[str, list[str]]:
-    """The versions that Debian serves of each locked source, newest first."""
-    options = _apt_options()
-    run(["apt-get", *options, "update"], cwd=BUILD, log="sources.log")
-    return {short: _served(source.name, options) for short, source in locked().items()}
-
-
-def _served(name: str, options: Sequence[str]) -> list[str]:
-    shown = subprocess.run(["apt-cache", *options, "showsrc", name], check=True, capture_output=True, text=True).stdout
-    versions = {line.partition(": ")[2] for line in shown.splitlines() if line.startswith("Version: ")}
-    ordered: list[str] = []
-    for version in versions:
-        place = next((i for i, other in enumerate(ordered) if _newer(version, other)), len(ordered))
-        ordered.insert(place, version)
-    return ordered
-
-
-def _newer(one: str, other: str) -> bool:
-    return subprocess.run(["dpkg", "--compare-versions", one, "gt", other], check=False).returncode == 0
