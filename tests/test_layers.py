@@ -55,7 +55,7 @@ logpost
   handler            config errors kafka record                             | clock chance thread socket process
   scrape             errors
   cli                config errors systemd                                  | process
-  kafka              config errors
+  kafka              authorities config errors
   config             errors units
   metrics_server     errors service                                         | thread
   service            errors systemd                                         | clock thread socket process
@@ -71,6 +71,7 @@ logpost
   controls
   said_once
   units
+  authorities                                                               | socket
   errors
 
 logpost_broker

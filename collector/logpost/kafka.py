@@ -17,6 +17,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from logpost import authorities
 from logpost.config import MIB, KafkaConfig
 from logpost.errors import ConfigError
 
@@ -40,8 +41,8 @@ def client_settings(config: KafkaConfig, client_id: str) -> dict[str, str | int 
         "reconnect.backoff.ms": 100,
         "reconnect.backoff.max.ms": 1000,
     }
-    if config.security_protocol.endswith("SSL") and config.ssl_ca_location:
-        settings["ssl.ca.location"] = config.ssl_ca_location
+    if config.security_protocol.endswith("SSL") and (trusted := config.ssl_ca_location or authorities.store()):
+        settings["ssl.ca.location"] = trusted
     if config.security_protocol.startswith("SASL"):
         settings["sasl.mechanism"] = config.sasl_mechanism
         settings["sasl.username"] = config.sasl_username
