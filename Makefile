@@ -9,7 +9,7 @@ CRASH_POINTS ?= 12000
 KILLS ?= 100
 RECORDS ?= 60000
 
-.PHONY: up test lint bench interop interop-tests interop-programs lock clean
+.PHONY: up test lint bench interop interop-tests interop-programs package package-lock lock clean
 
 up: $(VENV)/installed-server
 	@exec $(BIN)/logpost up
@@ -50,6 +50,21 @@ interop-programs: $(VENV)/installed-dev
 	@.ci/system-packages interop
 	$(BIN)/python -m interop
 
+# What people install, in packaging/build/dist: see packaging/README.md. The first time it builds Python, a quarter of an
+# hour; then only what changed.
+BUNDLE = PYTHONPATH=packaging $(BIN)/python -m bundle
+
+package: $(VENV)/installed-dev
+	@.ci/system-packages package
+	$(BUNDLE) tree agent amd64
+	$(BUNDLE) tree box amd64
+	$(BUNDLE) tree agent arm64
+	$(BUNDLE) sums
+	$(BIN)/python -m pytest tests/packaging
+
+package-lock: $(VENV)/installed-server
+	$(BUNDLE) lock
+
 # The lock names every version; its second half serves tests and lint only. Without --no-deps pip would add pandas,
 # pyarrow and numpy, which chdb-core's metadata asks for and logpost never imports (0.3 GB).
 $(VENV)/installed-server: requirements.lock pyproject.toml | $(VENV)/made
@@ -72,4 +87,4 @@ lock: $(VENV)/installed-dev
 	.ci/lock $(BIN)
 
 clean:
-	rm -rf $(VENV) artifacts .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) artifacts packaging/build .mypy_cache .pytest_cache .ruff_cache
