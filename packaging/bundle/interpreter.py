@@ -1,93 +1,82 @@
-"""The private Python: CPython with all its modules in one program, whose main is launcher.c, and its library."""
+"""The private Python: CPython with all its modules in one program, and its library."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bundle import compiler, libraries
-from bundle.places import BUILD, NATIVE, PACKAGING, PYTHON, Target
+from bundle.places import BUILD, NATIVE, Target
 from bundle.sources import locked, unpacked
 from bundle.steps import once, run, text_of
-
-LAUNCHER, AUTHORITIES = PACKAGING / "launcher.c", PACKAGING / "authorities.c"
 
 LEFT_OUT = ("_curses", "_curses_panel", "_dbm", "_gdbm", "_sqlite3", "_tkinter", "_uuid", "nis", "readline")
 """Modules in C for what no service needs: terminals, windows, local databases. uuid does without _uuid."""
 
-ANSWERS = {"ac_cv_file__dev_ptmx": "yes", "ac_cv_file__dev_ptc": "no"}
+ANSWERS = {"ac_cv_file__dev_ptmx": "yes", "ac_cv_file__dev_ptc": "no", "ac_cv_buggy_getaddrinfo": "no"}
 """What configure cannot look up when it builds for another processor."""
 
 
 def built(target: Target) -> Path:
-    """The directory with `logpost` (the program), `python` (an ordinary one, for the build) and `Lib/`."""
+    """The directory with `python`, an ordinary one that only the build uses, and `tree/`, where it was compiled."""
     needs = [] if target == NATIVE else [built(NATIVE)]
-    prefix = libraries.built(target)
-    files = text_of(Path(__file__), Path(compiler.__file__), Path(libraries.__file__), LAUNCHER, AUTHORITIES)
-    made_of = (locked(), files)
-    return once(BUILD / "python" / target.arch, made_of, lambda directory: _build(directory, target, prefix, needs))
+    prefixes = libraries.built(target)
+    made_of = (libraries.made_of(), locked()["python"], text_of(Path(__file__)))
+    return once(BUILD / "python" / target.arch, made_of, lambda directory: _build(directory, target, prefixes, needs))
 
 
-def _build(directory: Path, target: Target, prefix: Path, needs: list[Path]) -> None:
-    work = BUILD / "work" / f"python-{target.arch}"
-    shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(unpacked("python"), work, symlinks=True)
-    environment = _environment(target, prefix)
-
-    def step(*command: str | Path) -> None:
-        run(command, cwd=work, log=f"{work.name}.log", environment=environment)
-
-    builder = [f"--with-build-python={needs[0] / 'python'}"] if needs else []
-    step("./configure", *builder, *_options(target, prefix), *(f"{name}={answer}" for name, answer in ANSWERS.items()))
-    step("make", "python")
-    shutil.copy(work / "python", directory / "python")
-    shutil.copytree(work / "Lib", directory / "Lib", symlinks=True)
-    shutil.copy(work / "LICENSE", directory)
-    shutil.copy(LAUNCHER, work / "Programs" / "python.c")
-    shutil.copy(AUTHORITIES, work / "Programs")
-    step("make", "python")
-    shutil.copy(work / "python", directory / "logpost")
-    if target == NATIVE:
-        _check(directory / "python", work)
-    shutil.rmtree(work)
-
-
-def _environment(target: Target, prefix: Path) -> Mapping[str, str]:
+def environment(target: Target) -> Mapping[str, str]:
+    """Of CPython's configure script and Makefile."""
     tools = compiler.environment(target)
+    prefixes = libraries.built(target)
+    headers = " ".join(f"-I{prefix}/include" for prefix in prefixes)
+    archives = " ".join(f"-L{prefix}/lib" for prefix in prefixes)
     return {
         **tools,
-        "CPPFLAGS": f"-I{prefix}/include",
-        "LDFLAGS": f"{tools['LDFLAGS']} -L{prefix}/lib",
+        "CPPFLAGS": headers,
+        "LIBS": "-lpthread -ldl -lm",  # what OpenSSL asks for, apart from the C library until glibc 2.34
+        "LDFLAGS": f"{tools['LDFLAGS']} {archives}",
         "PKG_CONFIG": "false",  # the machine's own libraries are not to be found
         "MODULE_BUILDTYPE": "static",
-        "LIBFFI_CFLAGS": f"-I{prefix}/include",
-        "LIBFFI_LIBS": f"-L{prefix}/lib -lffi",
+        "LIBFFI_CFLAGS": headers,
+        "LIBFFI_LIBS": f"{archives} -lffi",
     }
 
 
-def _options(target: Target, prefix: Path) -> list[str]:
+def _build(directory: Path, target: Target, prefixes: Sequence[Path], needs: Sequence[Path]) -> None:
+    tree = directory / "tree"
+    shutil.copytree(unpacked("python"), tree, symlinks=True)
+    builder = [f"--with-build-python={needs[0] / 'python'}"] if needs else []
+    answers = [f"{name}={answer}" for name, answer in ANSWERS.items()]
+    commands: list[list[str | Path]] = [
+        ["./configure", *builder, *_options(target, prefixes), *answers],
+        ["make", "python"],
+    ]
+    for command in commands:
+        run(command, cwd=tree, log=f"python-{target.arch}.log", environment=environment(target))
+    shutil.copy(tree / "python", directory / "python")
+    if target == NATIVE:
+        _check(tree)
+
+
+def _options(target: Target, prefixes: Sequence[Path]) -> list[str]:
+    openssl = next(prefix for prefix in prefixes if prefix.name == "openssl")
     return [
         f"--host={target.triple}",
         f"--build={NATIVE.triple}",
         "--prefix=/usr",
-        f"--with-openssl={prefix}",
+        f"--with-openssl={openssl}",
         "--with-ensurepip=no",
         "--with-readline=no",
         "--disable-test-modules",
-        "--without-static-libpython",
         *(f"py_cv_module_{name}=n/a" for name in LEFT_OUT),
     ]
 
 
-def _check(python: Path, work: Path) -> None:
+def _check(tree: Path) -> None:
     """Each module that logpost's dependencies import is there: CPython's own build only warns."""
     names = (
         "ssl, hashlib, zlib, bz2, lzma, ctypes, decimal, pyexpat, select, mmap, resource, _asyncio, _posixsubprocess"
     )
-    run([python, "-E", "-c", f"import {names}"], cwd=work, log=f"{work.name}.log")
-
-
-def library() -> str:
-    """Where a tree has the standard library, below its top."""
-    return f"lib/python{PYTHON}"
+    run([tree / "python", "-E", "-c", f"import {names}"], cwd=tree, log=f"python-{NATIVE.arch}.log")

@@ -25,6 +25,8 @@ def run(command: Sequence[str | Path], *, cwd: Path, log: str, environment: Mapp
     """Run a command with its output in `build/log/LOG`. Raises BuildError with the last lines of that."""
     LOGS.mkdir(parents=True, exist_ok=True)
     path = LOGS / log
+    if shutil.which(command[0], path=_clean_environment()["PATH"]) is None and not (cwd / command[0]).exists():
+        raise BuildError(f"{command[0]} is not installed: .ci/system-packages package")
     with path.open("a") as output:
         output.write(f"$ {' '.join(map(str, command))}\n")
         output.flush()

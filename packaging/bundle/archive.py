@@ -1,0 +1,50 @@
+"""A tree as a tar archive, and the checksums of everything that is given away: the same bytes each time."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import tarfile
+from pathlib import Path
+
+from bundle.places import DIST, Target, epoch, version
+from bundle.tree import place
+
+
+def make(kind: str, target: Target) -> Path:
+    """Pack a tree that is made, below one directory named after the package and its version."""
+    name = f"{'logpost' if kind == 'box' else 'logpost-agent'}-{version()}"
+    DIST.mkdir(parents=True, exist_ok=True)
+    path = DIST / f"{name}-linux-{target.arch}.tar.gz"
+    pack(place(kind, target), name, path, epoch())
+    return path
+
+
+def pack(tree: Path, name: str, path: Path, mtime: int) -> None:
+    """Write the archive `path` of `tree` as the directory `name`, everything root's and of one time."""
+
+    def anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = 0
+        member.uname = member.gname = "root"
+        member.mtime = mtime
+        return member
+
+    with (
+        path.open("wb") as file,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=file, mtime=mtime) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for member in [tree, *sorted(tree.rglob("*"))]:
+            archive.add(member, str(Path(name) / member.relative_to(tree)), recursive=False, filter=anonymous)
+
+
+def write_sums() -> Path:
+    """`SHA256SUMS` of all files in the directory that is given away, for `sha256sum --check`."""
+    path = DIST / "SHA256SUMS"
+    lines = []
+    for file in sorted(DIST.iterdir()):
+        if file.is_file() and file != path:
+            with file.open("rb") as opened:
+                lines.append(f"{hashlib.file_digest(opened, 'sha256').hexdigest()}  {file.name}\n")
+    path.write_text("".join(lines))
+    return path
