@@ -31,7 +31,7 @@ def environment(target: Target) -> Mapping[str, str]:
     )
     return {
         "CC": str(tools / "cc"),
-        "CXX": str(tools / "c++"),
+        "CXX": "no",  # autoconf tries one that nothing here needs, and zig then builds all of its library for C++
         "AR": str(tools / "ar"),
         "RANLIB": str(tools / "ranlib"),
         "CFLAGS": " ".join((*CFLAGS, f"-ffile-prefix-map={BUILD}=/build")),
@@ -46,7 +46,6 @@ def _tools(directory: Path, target: Target) -> None:
     versioned = f"{target.triple}.{'.'.join(map(str, GLIBC))}"
     words = {
         "cc": f"cc -target {versioned}",
-        "c++": f"c++ -target {versioned}",
         "ar": "ar",
         "ranlib": "ranlib",
     }

@@ -22,7 +22,7 @@ def built(target: Target) -> Path:
     """The directory with `python`, an ordinary one that only the build uses, and `tree/`, where it was compiled."""
     needs = [] if target == NATIVE else [built(NATIVE)]
     prefixes = libraries.built(target)
-    made_of = (libraries.made_of(), locked()["python"], text_of(Path(__file__)))
+    made_of = (libraries.made_of(target), locked()["python"], text_of(Path(__file__)))
     return once(BUILD / "python" / target.arch, made_of, lambda directory: _build(directory, target, prefixes, needs))
 
 

@@ -42,17 +42,19 @@ Make = Callable[[Path, Path, Target, Mapping[str, str]], None]
 def built(target: Target) -> list[Path]:
     """Of each library the prefix with its `include/` and `lib/`."""
     return [
-        once(BUILD / "libraries" / target.arch / name, _made_of(name), partial(_build, name, target))
+        once(BUILD / "libraries" / target.arch / name, _made_of(name, target), partial(_build, name, target))
         for name in RECIPES
     ]
 
 
-def made_of() -> list[object]:
-    return [_made_of(name) for name in RECIPES]
+def made_of(target: Target) -> list[object]:
+    """What `once` compares, of all of them."""
+    return [_made_of(name, target) for name in RECIPES]
 
 
-def _made_of(name: str) -> object:
-    return locked()[name], OPTIONS.get(name), inspect.getsource(RECIPES[name]), text_of(Path(compiler.__file__))
+def _made_of(name: str, target: Target) -> object:
+    code = inspect.getsource(RECIPES[name])
+    return locked()[name], OPTIONS.get(name), code, compiler.environment(target), text_of(compiler.LOCK)
 
 
 def _build(name: str, target: Target, prefix: Path) -> None:
