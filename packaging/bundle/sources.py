@@ -30,11 +30,6 @@ class Source:
     licence: str
 
     @property
-    def upstream(self) -> str:
-        """The version without Debian's epoch and revision."""
-        return self.version.partition(":")[2].rpartition("-")[0] or self.version.rpartition("-")[0]
-
-    @property
     def dsc(self) -> str:
         return f"{self.name}_{self.version.rpartition(':')[2]}.dsc"
 

@@ -61,7 +61,7 @@ def once(directory: Path, made_of: object, make: Callable[[Path], None]) -> Path
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     began = time.monotonic()
-    name = directory.relative_to(BUILD)
+    name = os.path.relpath(directory, BUILD)
     sys.stderr.write(f"making {name} …\n")
     make(directory)
     stamp.write_text(digest)
