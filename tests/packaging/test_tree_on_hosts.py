@@ -3,6 +3,7 @@ no home. Each host is made of this machine in a mount namespace of its own, whic
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -10,7 +11,9 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +21,7 @@ import pytest
 from confluent_kafka import Consumer
 
 from logpost_broker import Broker
+from tests.support.processes import free_port
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 
@@ -141,35 +145,64 @@ def test_a_host_that_does_not_know_the_authority_refuses(box_tree: Path, server:
     assert "certificate" in done.stderr
 
 
-def test_an_agent_needs_no_home_and_no_directory_for_programs(agent_tree: Path, broker: Broker, tmp_path: Path) -> None:
-    """`/tmp`, `/var` and `/run` without `exec`, a TMPDIR that is not there, no HOME: a line arrives."""
-    log = tmp_path / "app.log"
-    log.write_text("a line of a host that is locked down\n")
-    settings = tmp_path / "logpost.toml"
-    settings.write_text(
-        f"""
-        [kafka]
-        bootstrap_servers = "{broker.bootstrap_servers}"
-        [agent]
-        metrics_port = 0
-        [[agent.source]]
-        type = "file"
-        paths = ["{log}"]
-        """
-    )
-    locked = [place for place in ("/tmp", "/var", "/run", str(tmp_path)) if not agent_tree.is_relative_to(place)]
-    preparation = [
+def locked_down(tree: Path, scratch: Path) -> list[str]:
+    """A host that runs no program from `/tmp`, `/var`, `/run` and where the data lies."""
+    places = [place for place in ("/tmp", "/var", "/run", str(scratch)) if not tree.is_relative_to(place)]
+    return [
         command
-        for place in map(shlex.quote, locked)
+        for place in map(shlex.quote, places)
         for command in (f"mount --bind {place} {place}", f"mount -o remount,bind,noexec {place}")
     ]
-    program: list[str | Path] = [agent_tree / "bin/logpost", "agent", "--config", settings, "--data", tmp_path / "data"]
-    environment = {"PATH": os.environ["PATH"], "TMPDIR": "/nonexistent"}
-    with subprocess.Popen(on_a_host(preparation, program), env=environment) as agent:
+
+
+def settings(scratch: Path) -> Path:
+    """A configuration whose agent ships one line that is there already."""
+    log = scratch / "app.log"
+    log.write_text("a line of a host that is locked down\n")
+    path = scratch / "logpost.toml"
+    path.write_text(f'[[agent.source]]\ntype = "file"\npaths = ["{log}"]\n')
+    return path
+
+
+@contextmanager
+def running(tree: Path, scratch: Path, *arguments: str, **environment: str) -> Iterator[None]:
+    """A command of a tree on a host that is locked down, without HOME and with a TMPDIR that is not there."""
+    options = ["--config", settings(scratch), "--data", scratch / "data"]
+    command = on_a_host(locked_down(tree, scratch), [tree / "bin/logpost", *arguments, *options])
+    with subprocess.Popen(
+        command, env={"PATH": os.environ["PATH"], "TMPDIR": "/nonexistent", **environment}
+    ) as process:
         try:
-            assert b"locked down" in first_record(broker)
+            yield
         finally:
-            agent.terminate()
+            process.terminate()
+
+
+def test_an_agent_needs_no_home_and_no_directory_for_programs(agent_tree: Path, broker: Broker, tmp_path: Path) -> None:
+    environment = {"LOGPOST_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers, "LOGPOST_AGENT_METRICS_PORT": "0"}
+    with running(agent_tree, tmp_path, "agent", **environment):
+        assert b"locked down" in first_record(broker)
+
+
+def test_a_box_needs_neither(box_tree: Path, tmp_path: Path) -> None:
+    """Its parts start, the line is found, and comes out as JSON."""
+    broker_port, web_port = free_port(), free_port()
+    environment = {
+        "LOGPOST_BROKER_PORT": str(broker_port),
+        "LOGPOST_BROKER_METRICS_PORT": "0",
+        "LOGPOST_KAFKA_BOOTSTRAP_SERVERS": f"localhost:{broker_port}",
+        "LOGPOST_WEB_PORT": str(web_port),
+        "LOGPOST_AGENT_METRICS_PORT": "0",
+    }
+    search = [box_tree / "bin/logpost", "search", "--url", f"http://localhost:{web_port}", "--json", "locked"]
+    with running(box_tree, tmp_path, "up", **environment):
+        said = ""
+        for _ in range(240):
+            said = subprocess.run(search, capture_output=True, text=True, timeout=60, check=False).stdout
+            if said:
+                break
+            time.sleep(0.5)  # between questions: nothing says when a line can be found
+    assert json.loads(said)["message"] == "a line of a host that is locked down"
 
 
 def first_record(broker: Broker) -> bytes:
