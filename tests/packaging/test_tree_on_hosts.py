@@ -167,7 +167,7 @@ def settings(scratch: Path) -> Path:
 @contextmanager
 def running(tree: Path, scratch: Path, *arguments: str, **environment: str) -> Iterator[None]:
     """A command of a tree on a host that is locked down, without HOME and with a TMPDIR that is not there."""
-    options = ["--config", settings(scratch), "--data", scratch / "data"]
+    options: list[str | Path] = ["--config", settings(scratch), "--data", scratch / "data"]
     command = on_a_host(locked_down(tree, scratch), [tree / "bin/logpost", *arguments, *options])
     with subprocess.Popen(
         command, env={"PATH": os.environ["PATH"], "TMPDIR": "/nonexistent", **environment}
@@ -194,7 +194,7 @@ def test_a_box_needs_neither(box_tree: Path, tmp_path: Path) -> None:
         "LOGPOST_WEB_PORT": str(web_port),
         "LOGPOST_AGENT_METRICS_PORT": "0",
     }
-    search = [box_tree / "bin/logpost", "search", "--url", f"http://localhost:{web_port}", "--json", "locked"]
+    search: list[str | Path] = [box_tree / "bin/logpost", "search", "--url", f"http://localhost:{web_port}", "--json", "locked"]
     with running(box_tree, tmp_path, "up", **environment):
         said = ""
         for _ in range(240):
