@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bundle import compiler, libraries
 from bundle.places import BUILD, NATIVE, Target
-from bundle.sources import locked, unpacked
+from bundle.sources import changed, locked, unpacked
 from bundle.steps import once, run, text_of
 
 LEFT_OUT = ("_curses", "_curses_panel", "_dbm", "_gdbm", "_sqlite3", "_tkinter", "_uuid", "nis", "readline")
@@ -34,6 +34,7 @@ def environment(target: Target) -> Mapping[str, str]:
     archives = " ".join(f"-L{prefix}/lib" for prefix in prefixes)
     return {
         **tools,
+        "SOURCE_DATE_EPOCH": str(changed("python")),
         "CPPFLAGS": headers,
         "LIBS": "-lpthread -ldl -lm",  # what OpenSSL asks for, apart from the C library until glibc 2.34
         "LDFLAGS": f"{tools['LDFLAGS']} {archives}",

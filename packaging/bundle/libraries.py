@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bundle import compiler
 from bundle.places import BUILD, NATIVE, Target
-from bundle.sources import locked, unpacked
+from bundle.sources import changed, locked, unpacked
 from bundle.steps import once, run, text_of
 
 OPENSSL_DIRECTORY = "/etc/ssl"
@@ -58,7 +58,7 @@ def _made_of(name: str, target: Target) -> object:
 
 
 def _build(name: str, target: Target, prefix: Path) -> None:
-    environment = compiler.environment(target)
+    environment = {**compiler.environment(target), "SOURCE_DATE_EPOCH": str(changed(name))}
     work = BUILD / "work" / f"{name}-{target.arch}"
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(unpacked(name), work, symlinks=True)

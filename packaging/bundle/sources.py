@@ -8,6 +8,7 @@ import subprocess
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import cmp_to_key
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def unpacked(short: str) -> Path:
     """The directory with a source's patched files, never built in."""
     source = locked()[short]
     return once(BUILD / "sources" / short, source, lambda directory: _fetch(source, directory)) / "tree"
+
+
+def changed(short: str) -> int:
+    """When Debian last changed a source, in seconds since 1970: what is built of it bears that time, whatever commit of
+    ours builds it."""
+    changelog = (unpacked(short) / "debian" / "changelog").read_text()
+    signed = next(line for line in changelog.splitlines() if line.startswith(" -- "))
+    return int(parsedate_to_datetime(signed.rpartition(">")[2].strip()).timestamp())
 
 
 def _fetch(source: Source, directory: Path) -> None:
