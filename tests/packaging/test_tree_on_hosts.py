@@ -194,7 +194,14 @@ def test_a_box_needs_neither(box_tree: Path, tmp_path: Path) -> None:
         "LOGPOST_WEB_PORT": str(web_port),
         "LOGPOST_AGENT_METRICS_PORT": "0",
     }
-    search: list[str | Path] = [box_tree / "bin/logpost", "search", "--url", f"http://localhost:{web_port}", "--json", "locked"]
+    search: list[str | Path] = [
+        box_tree / "bin/logpost",
+        "search",
+        "--url",
+        f"http://localhost:{web_port}",
+        "--json",
+        "locked",
+    ]
     with running(box_tree, tmp_path, "up", **environment):
         said = ""
         for _ in range(240):
