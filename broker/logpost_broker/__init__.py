@@ -17,9 +17,14 @@ __all__ = ["Broker"]
 
 
 def __getattr__(name: str) -> object:
-    """Load the broker at its first use: the command line imports this package for its help alone."""
+    """Load the broker at its first use: the command line imports this package for its help alone. Raises
+    ModuleNotFoundError with the line that installs what it needs."""
     if name == "Broker":
-        from logpost_broker.broker import Broker
-
+        try:
+            from logpost_broker.broker import Broker
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            needs = f"logpost_broker needs {missing}: pip install 'logpost[broker]'"
+            raise ModuleNotFoundError(needs, name=missing) from error
         return Broker
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

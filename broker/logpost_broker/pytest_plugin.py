@@ -20,6 +20,6 @@ def logpost_broker() -> Iterator[Broker]:
     try:
         from logpost_broker import Broker
     except ModuleNotFoundError as error:
-        pytest.fail(f"logpost_broker needs the broker's libraries ({error}): pip install 'logpost[server]'")
+        pytest.fail(str(error))
     with Broker(memory=True) as running:
         yield running

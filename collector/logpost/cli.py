@@ -25,6 +25,9 @@ LONG_RUNNING = frozenset({"up", "broker", "web", "agent"})
 UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """Errors of a standard output that leads to a file: files that are opened by name tell it."""
 
+EXTRAS = {"logpost_broker": "broker", "logpost_web": "server"}
+"""Which extra of the distribution brings the libraries of a package."""
+
 Run = Callable[[argparse.Namespace, Config], int]
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]  # argparse has no public name for it
@@ -96,7 +99,14 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         return int(parsed.run(parsed, parsed.configuration(parsed).config))
     except ModuleNotFoundError as error:
-        return _failed(f"`{parsed.command}` needs {error.name}: pip install 'logpost[server]'")
+        missing = (error.name or "").partition(".")[0]
+        return _failed(f"`{parsed.command}` needs {missing}: {how_to_install(parsed.run.__module__)}")
+
+
+def how_to_install(module: str) -> str:
+    """The line that installs what a module of logpost imports."""
+    extra = EXTRAS.get(module.partition(".")[0])
+    return f"pip install 'logpost[{extra}]'" if extra else "pip install logpost"
 
 
 def _of_another(error: BaseException | None) -> str:

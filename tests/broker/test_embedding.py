@@ -150,7 +150,7 @@ def test_without_the_broker_pytest_goes_on_and_the_fixture_says_what_to_install(
     (tmp_path / "conftest.py").write_text("import sys\nsys.modules['kio'] = None\n")
     done = run_pytest(tmp_path, "def test_other():\n    pass\n\ndef test_it(logpost_broker):\n    pass\n")
     assert "1 passed, 1 error" in done.stdout, done.stdout
-    assert "pip install 'logpost[server]'" in done.stdout
+    assert "pip install 'logpost[broker]'" in done.stdout
 
 
 def test_the_plugin_is_registered() -> None:
