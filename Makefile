@@ -9,7 +9,7 @@ CRASH_POINTS ?= 12000
 KILLS ?= 100
 RECORDS ?= 60000
 
-.PHONY: up test lint bench interop interop-tests interop-programs package package-lock lock clean
+.PHONY: up test lint bench interop interop-tests interop-programs package package-trials package-lock release lock clean
 
 up: $(VENV)/installed-server
 	@exec $(BIN)/logpost up
@@ -53,14 +53,27 @@ interop-programs: $(VENV)/installed-dev
 # What people install, in packaging/build/dist: see packaging/README.md. The first time it builds Python, a quarter of an
 # hour; then only what changed.
 BUNDLE = PYTHONPATH=packaging $(BIN)/python -m bundle
+PACKAGES = PYTHONPATH=packaging $(BIN)/python -m packages
 
 package: $(VENV)/installed-dev
 	@.ci/system-packages package
 	$(BUNDLE) tree agent amd64
 	$(BUNDLE) tree box amd64
 	$(BUNDLE) tree agent arm64
+	$(PACKAGES) build
 	$(BUNDLE) sums
 	$(BIN)/python -m pytest tests/packaging
+
+# Installs, upgrades and removes packages of a toy tree in trees of Debian: as root, ten minutes.
+package-trials: $(VENV)/installed-dev
+	@.ci/system-packages package
+	$(BIN)/python -m pytest packaging/trials
+
+# Everything that is published, each held against its rules; the version is that of pyproject.toml.
+release: package package-trials
+	$(PACKAGES) wheels --try
+	$(PACKAGES) check
+	$(BUNDLE) sums
 
 package-lock: $(VENV)/installed-server
 	$(BUNDLE) lock

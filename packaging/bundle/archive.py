@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import tarfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from bundle.places import DIST, Target, epoch, version
@@ -39,12 +40,16 @@ def pack(tree: Path, name: str, path: Path, mtime: int) -> None:
 
 
 def write_sums() -> Path:
-    """`SHA256SUMS` of all files in the directory that is given away, for `sha256sum --check`."""
+    """`SHA256SUMS` of all files in the directory that is given away."""
     path = DIST / "SHA256SUMS"
-    lines = []
-    for file in sorted(DIST.iterdir()):
-        if file.is_file() and file != path:
-            with file.open("rb") as opened:
-                lines.append(f"{hashlib.file_digest(opened, 'sha256').hexdigest()}  {file.name}\n")
-    path.write_text("".join(lines))
+    path.write_text(sums(file for file in sorted(DIST.iterdir()) if file.is_file() and file != path))
     return path
+
+
+def sums(files: Iterable[Path]) -> str:
+    """A line each, as `sha256sum --check` reads it."""
+    lines = []
+    for file in files:
+        with file.open("rb") as opened:
+            lines.append(f"{hashlib.file_digest(opened, 'sha256').hexdigest()}  {file.name}\n")
+    return "".join(lines)
