@@ -8,18 +8,20 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from bundle.places import BUILD, DIST, ROOT, epoch
+from bundle.places import BUILD, DIST, PACKAGING, ROOT, epoch
+from bundle.steps import run
 from packages.build import build_all
 from packages.contents import contents, unpack
 from packages.recipe import AGENT, BOX, FORMATS, Package
 from packages.rules import faults
+from packages.wheels import tools
 
 SUFFIXES = frozenset(f".{kind}" for kind in FORMATS)
 AGAIN = BUILD / "again"
 
 
 def check(version: str) -> Iterator[str]:
-    """What is wrong, a line each, and nothing when all is well."""
+    """What is wrong, a line each, and nothing when all is well. Raises BuildError for what a tool says."""
     found = [path for path in sorted(DIST.glob("*")) if path.suffix in SUFFIXES and version in path.name]
     if not found:
         yield f"there is no package in {DIST}: make package"
@@ -32,6 +34,7 @@ def check(version: str) -> Iterator[str]:
         if not path.exists() or path.read_bytes() != again.read_bytes():
             yield f"{again.name}: made again it has other bytes (of this commit?)"
     shutil.rmtree(AGAIN, ignore_errors=True)
+    run([tools().parent / "hadolint", PACKAGING / "container/Containerfile"], cwd=BUILD, log="hadolint.log")
 
 
 def _of_files(package: Package, path: Path) -> Iterator[str]:

@@ -35,7 +35,7 @@ def make() -> list[Path]:
 
 
 def tools() -> Path:
-    """The Python of the environment that has build and twine."""
+    """The Python of the environment that has build, twine and hadolint."""
     lock = PACKAGING / "release.lock"
     made = once(
         BUILD / "tools" / "release", lock.read_text(), lambda directory: _fill(directory, "--requirement", str(lock))
