@@ -20,8 +20,9 @@ FROM_HOST = {
     "ld-linux-aarch64.so.1",
     "libgcc_s.so.1",
     "libstdc++.so.6",
+    "libz.so.1",
 }
-"""Libraries that every host has: the C library, and GCC's, on which apt, dnf and zypper stand as well."""
+"""Libraries that every host has: the C library, and GCC's and zlib, on which apt, dnf and zypper stand as well."""
 
 NEWEST = {"GLIBC": GLIBC, "GLIBCXX": (3, 4, 25), "CXXABI": (1, 3, 11), "GCC": (8,)}
 """The versions that a host with that C library has: those of GCC 8."""

@@ -35,6 +35,8 @@ def environment(target: Target) -> Mapping[str, str]:
     return {
         **tools,
         "SOURCE_DATE_EPOCH": str(changed("python")),
+        # CPython writes down when it was compiled: the compiler takes that from SOURCE_DATE_EPOCH, and zig warns all the same.
+        "CFLAGS": f"{tools['CFLAGS']} -Wno-date-time",
         "CPPFLAGS": headers,
         "LIBS": "-lpthread -ldl -lm",  # what OpenSSL asks for, apart from the C library until glibc 2.34
         "LDFLAGS": f"{tools['LDFLAGS']} {archives}",

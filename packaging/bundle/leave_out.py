@@ -57,6 +57,9 @@ SOURCES = ("*.c", "*.cpp", "*.h", "*.pxd", "*.pyi", "*.pyx", "*/py.typed", "py.t
 OTHER_PYTHONS = ("chdb/libpybind11nonlimitedapi_chdb_3.*.so",)
 """chdb has a library for each minor version of Python."""
 
+DOUBLED = ("chdb/libpybind11nonlimitedapi_stubs.so",)
+"""What is loaded is the wheel's repaired copy in chdb_core.libs; this one looks for libraries where it was built."""
+
 
 def unneeded(path: str, *, python: str, standard_library: bool) -> bool:
     """Whether a tree for this Python does without a file; `path` is relative to the library's or packages' top."""
@@ -64,7 +67,7 @@ def unneeded(path: str, *, python: str, standard_library: bool) -> bool:
         return True
     if standard_library:
         return _any(path, STANDARD_LIBRARY)
-    return _any(path, DEPENDENCIES) or (_any(path, OTHER_PYTHONS) and f"_{python}." not in path)
+    return _any(path, DEPENDENCIES + DOUBLED) or (_any(path, OTHER_PYTHONS) and f"_{python}." not in path)
 
 
 def _any(path: str, patterns: tuple[str, ...]) -> bool:

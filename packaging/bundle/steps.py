@@ -48,6 +48,7 @@ def _clean_environment() -> dict[str, str]:
     """Nothing of the builder's that a compiler, make or Python reads; its proxy and package index stay."""
     kept = ("PATH", "HOME", "TMPDIR", "http_proxy", "https_proxy", "no_proxy")
     found = {name: value for name, value in os.environ.items() if name in kept or name.startswith(("PIP_", "SSL_"))}
+    found["MAKEFLAGS"] = f"-j{os.cpu_count()}"
     return found | {"LC_ALL": "C.UTF-8", "TZ": "UTC", "SOURCE_DATE_EPOCH": str(epoch()), "PYTHONHASHSEED": "0"}
 
 

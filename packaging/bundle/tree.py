@@ -96,7 +96,7 @@ def _write_sysconfig(library: Path, target: Target) -> None:
 
 
 def _compile(python: Path, tree: Path, library: Path) -> None:
-    command: list[str | Path] = [python, "-B", "-S", "-E", bytecode.__file__, library]
+    command: list[str | Path] = [python, "-B", "-S", "-s", bytecode.__file__, library]
     run(command, cwd=tree, log="bytecode.log", environment={"PYTHONHOME": str(tree)})
 
 

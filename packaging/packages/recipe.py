@@ -143,7 +143,7 @@ def recipe(
         "scripts": {theirs: str(scripts / ours) for ours, theirs in SCRIPTS.items()},
         "overrides": {
             "deb": {
-                "depends": ["libc6 (>= 2.28)", "libstdc++6 (>= 8)", "libgcc-s1 | libgcc1"],
+                "depends": ["libc6 (>= 2.28)", "libstdc++6 (>= 8)", "libgcc-s1 | libgcc1", "zlib1g"],
                 "conflicts": [other.name],
                 "replaces": [other.name] if takes_over else [],
                 "provides": [f"{other.name} (= {version})"] if takes_over else [],
@@ -154,12 +154,13 @@ def recipe(
                     "libc.so.6(GLIBC_2.28)(64bit)",
                     "libstdc++.so.6(GLIBCXX_3.4.25)(64bit)",
                     "libgcc_s.so.1()(64bit)",
+                    "libz.so.1()(64bit)",
                 ],
                 "conflicts": [other.name],
                 "provides": [f"{other.name} = {version}"] if takes_over else [],
             },
             # It runs where the C library is glibc: elsewhere apk refuses it.
-            "apk": {"depends": ["glibc", "libstdc++", "libgcc", f"!{other.name}"]},
+            "apk": {"depends": ["glibc", "libstdc++", "libgcc", "zlib", f"!{other.name}"]},
         },
         "deb": {"compression": package.compression, "predepends": ["passwd"]},
         "rpm": {"compression": package.compression, "group": "System Environment/Daemons", "summary": package.summary},
