@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bundle import compiler, libraries
-from bundle.places import BUILD, NATIVE, Target
+from bundle.places import BUILD, NATIVE, PYTHON, Target
 from bundle.sources import changed, locked, unpacked
 from bundle.steps import once, run, text_of
 
@@ -59,6 +59,10 @@ def _build(directory: Path, target: Target, prefixes: Sequence[Path], needs: Seq
     for command in commands:
         run(command, cwd=tree, log=f"python-{target.arch}.log", environment=environment(target))
     shutil.copy(tree / "python", directory / "python")
+    # Beside it the library that it looks for: with that it runs the build for other processors.
+    (tree / "Lib" / "lib-dynload").mkdir()
+    (directory / "lib").mkdir()
+    (directory / "lib" / f"python{PYTHON}").symlink_to(tree / "Lib")
     if target == NATIVE:
         _check(tree)
 
