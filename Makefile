@@ -60,6 +60,7 @@ package: $(VENV)/installed-dev
 	$(BUNDLE) tree agent amd64
 	$(BUNDLE) tree box amd64
 	$(BUNDLE) tree agent arm64
+	$(BUNDLE) tree box arm64
 	$(PACKAGES) build
 	$(BUNDLE) sums
 	$(BIN)/python -m pytest tests/packaging

@@ -35,7 +35,7 @@ def environment(target: Target) -> Mapping[str, str]:
     return {
         **tools,
         "SOURCE_DATE_EPOCH": str(changed("python")),
-        # CPython writes down when it was compiled: the compiler takes that from SOURCE_DATE_EPOCH, and zig warns all the same.
+        # When it was compiled comes from SOURCE_DATE_EPOCH, so it may be written down.
         "CFLAGS": f"{tools['CFLAGS']} -Wno-date-time",
         "CPPFLAGS": headers,
         "LIBS": "-lpthread -ldl -lm",  # what OpenSSL asks for, apart from the C library until glibc 2.34
