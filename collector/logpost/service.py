@@ -150,10 +150,7 @@ class DirectoryLock:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        if (directory.parent / RESTORING).exists():
-            raise StartError(
-                f"{directory.parent} is of a restore that was interrupted or goes on: run `logpost restore` again"
-            )
+        self._refuse_restore()
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -161,13 +158,16 @@ class DirectoryLock:
             remedy = _of_the_unit(directory.parent) if error.errno == errno.EROFS else ""
             raise StartError(f"cannot write the data directory {directory}: {error.strerror}{remedy}") from error
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip()
+            hold(self._fd, directory)
+            self._refuse_restore()  # one that began meanwhile, and saw no lock
+        except StartError:
             os.close(self._fd)
-            raise InUseError(f"{directory} is in use by process {holder or 'unknown'}: stop it first") from error
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+            raise
+
+    def _refuse_restore(self) -> None:
+        data = self.directory.parent
+        if (data / RESTORING).exists():
+            raise StartError(f"{data} is of a restore that was interrupted or goes on: run `logpost restore` again")
 
     def renewed(self) -> DirectoryLock:
         """The lock of the same directory, made again where it was removed while it was held."""
@@ -179,6 +179,18 @@ class DirectoryLock:
 
     def release(self) -> None:
         os.close(self._fd)
+
+
+def hold(lock: int, directory: Path) -> None:
+    """Take the lock of a directory, an open file, and write into it who has it. Raises InUseError."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(lock, 32, 0).decode(errors="replace").strip()
+        raise InUseError(f"{directory} is in use by process {holder or 'unknown'}: stop it first") from error
+    with contextlib.suppress(OSError):  # a full disk, or one that is read-only; over the old number there is room
+        written = os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        os.ftruncate(lock, written)
 
 
 def _refuse_root(directory: Path) -> None:

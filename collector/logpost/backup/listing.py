@@ -21,8 +21,9 @@ class BackupError(LogpostError):
 
 
 class Entry(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """`path`: from the data directory on. A file has a `sha256`, a link what it leads to, a directory neither. `mode`:
-    permission bits; `user`, `group`: their numbers."""
+    """`path`: from the data directory on, empty for itself. A file has a `sha256`, a link what it leads to, a directory
+    neither. `mode`: permission bits; `user`, `group`: their numbers. Owners, modes, times and links are here alone:
+    the disk of a backup may know none of them, and what copies it to another host may follow links."""
 
     path: str
     mode: int
@@ -39,7 +40,8 @@ class Entry(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
 
 
 class Listing(msgspec.Struct, kw_only=True, frozen=True):
-    """`release`: of the logpost that made it. `made`: RFC 3339. `users`, `groups`: number → name there."""
+    """`release`: of the logpost that made it. `made`: RFC 3339. `users`, `groups`: number → name there.
+    `directory`: the data directory itself."""
 
     format: int
     release: str
@@ -47,6 +49,7 @@ class Listing(msgspec.Struct, kw_only=True, frozen=True):
     made: str
     users: dict[int, str] = {}
     groups: dict[int, str] = {}
+    directory: Entry
     entries: tuple[Entry, ...]
 
     @property
@@ -83,8 +86,8 @@ def _leads_out(path: str) -> bool:
 
 
 def differences(listing: Listing, found: Mapping[str, int]) -> Iterator[str]:
-    """How the content differs from its list by names and sizes. `found`: path → bytes, of links and directories 0."""
-    listed = {entry.path: entry for entry in listing.entries}
+    """How the content differs from its list by names and sizes. `found`: path → bytes, of directories 0."""
+    listed = {entry.path: entry for entry in listing.entries if not entry.link}
     for path, entry in listed.items():
         if path not in found:
             yield f"{path} is missing"

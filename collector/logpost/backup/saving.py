@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import fcntl
+import errno
 import os
 import shutil
 import socket
@@ -21,9 +21,8 @@ import msgspec
 
 from logpost.backup import owners, tree
 from logpost.backup.listing import CONTENT, FORMAT, NAME, BackupError, Listing
-from logpost.errors import InUseError
 from logpost.progress import Progress
-from logpost.service import PARTS, RESTORING
+from logpost.service import PARTS, RESTORING, hold
 
 ORDER = ("agent", "store", "broker", "log")
 
@@ -34,11 +33,10 @@ def save(data: Path, target: Path, terminal: TextIO) -> Listing:
     _check(data, target)
     with stopped(data):
         found = list(tree.walk(data, ORDER))
-        size = sum(one.st_size for path, one in found)
+        check_room(target, tree.room_bytes(one for _, one in found))
         target.mkdir(parents=True, exist_ok=True)
-        check_room(target, size)
         try:
-            with Progress(size, terminal) as progress:
+            with Progress(sum(one.st_size for _, one in found), terminal) as progress:
                 return _copy(data, target, [path for path, _ in found], progress.add)
         except BaseException:
             tree.remove(target)
@@ -51,7 +49,7 @@ def _check(data: Path, target: Path) -> None:
         raise BackupError(f"{data} is of a restore that was interrupted: run `logpost restore` again")
     if not any((data / part).is_dir() for part in PARTS):
         raise BackupError(f"{data} is no data directory of logpost: name it with --data")
-    if _is_in(target, data):
+    if any(_is_in(target, place) for place in (data, *(data / part for part in PARTS))):
         raise BackupError(f"{target} is in the data directory {data}: name a directory elsewhere, best on another disk")
     if target.exists() and not target.is_dir():
         raise BackupError(f"{target} is no directory")
@@ -67,25 +65,26 @@ def stopped(data: Path) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         for part in ORDER:
             with contextlib.suppress(FileNotFoundError):
-                descriptor = os.open(data / part / tree.LOCK, os.O_RDWR | os.O_CLOEXEC)
+                descriptor = _opened(data / part / tree.LOCK)
                 held.callback(os.close, descriptor)
-                _hold(descriptor, data / part)
+                hold(descriptor, data / part)
         yield
 
 
-def _hold(descriptor: int, directory: Path) -> None:
+def _opened(lock: Path) -> int:
+    """Raises OSError."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
-        raise InUseError(f"{directory} is in use by process {holder or 'unknown'}: stop it first") from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        return os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+    return os.open(lock, os.O_RDONLY | os.O_CLOEXEC)  # a disk that fails is mounted so, and is to be saved
 
 
 def check_room(directory: Path, size_bytes: int) -> None:
-    """Raises BackupError."""
-    free = shutil.disk_usage(directory).free
+    """`directory` need not be there yet. Raises BackupError."""
+    above = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    free = shutil.disk_usage(above).free
     if free < size_bytes:
         raise BackupError(f"{directory} has room for {free:,} bytes, and {size_bytes:,} are needed")
 
@@ -94,20 +93,20 @@ def _copy(data: Path, target: Path, paths: Sequence[str], on_read: Callable[[int
     content = target / CONTENT
     content.mkdir(mode=0o700)
     entries = tuple(tree.copy(data, path, content, on_read) for path in paths)
-    tree.finish(content, entries, lambda entry: (entry.user, entry.group))
+    directory = tree.entry("", data.stat())
     listing = Listing(
         format=FORMAT,
         release=version("logpost"),
         host=socket.gethostname(),
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        users=owners.user_names({entry.user for entry in entries}),
-        groups=owners.group_names({entry.group for entry in entries}),
+        users=owners.user_names({one.user for one in (directory, *entries)}),
+        groups=owners.group_names({one.group for one in (directory, *entries)}),
+        directory=directory,
         entries=entries,
     )
     tree.sync_all(target)
     made = target / f"{NAME}.new"
-    made.write_bytes(msgspec.json.format(msgspec.json.encode(listing)) + b"\n")
-    made.chmod(0o600)
+    tree.write(made, msgspec.json.format(msgspec.json.encode(listing)) + b"\n")
     tree.sync(made)
     made.replace(target / NAME)
     tree.sync(target)

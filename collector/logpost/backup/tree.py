@@ -1,4 +1,4 @@
-"""Trees of files: walked in an order, read, copied. Sparse files stay sparse; times, modes and links are kept."""
+"""Trees of files: walked in an order, read, copied. Sparse files stay sparse."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import io
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from logpost.backup.listing import BackupError, Entry
@@ -17,6 +17,8 @@ from logpost.backup.listing import BackupError, Entry
 CHUNK_BYTES = 1024 * 1024
 LOCK = "lock"
 """In each part's directory; not copied: it says who runs."""
+LOST_AND_FOUND = "lost+found"
+"""At the top of a disk, which may be the data directory or a part's; not copied: it is the disk's."""
 
 OnRead = Callable[[int], None]
 
@@ -26,7 +28,8 @@ def walk(root: Path, first: Sequence[str] = ()) -> Iterator[tuple[str, os.stat_r
     link at the top is followed: somebody has moved that part to another disk. Leaves out locks, sockets and the like.
     Raises OSError, BackupError."""
     place = {name: number for number, name in enumerate(first)}
-    names = sorted((path.name for path in root.iterdir()), key=lambda name: (place.get(name, len(first)), name))
+    there = (path.name for path in root.iterdir() if path.name != LOST_AND_FOUND)
+    names = sorted(there, key=lambda name: (place.get(name, len(first)), name))
     for name in names:
         path = root / name
         found = path.stat() if path.is_dir() else path.lstat()
@@ -40,7 +43,7 @@ def walk(root: Path, first: Sequence[str] = ()) -> Iterator[tuple[str, os.stat_r
 def _below(directory: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
     for name in sorted(path.name for path in directory.iterdir()):
         found = (directory / name).lstat()
-        if not _is_kept(found) or ("/" not in prefix and name == LOCK):
+        if not _is_kept(found) or ("/" not in prefix and name in (LOCK, LOST_AND_FOUND)):
             continue
         yield _named(f"{prefix}/{name}"), found
         if stat.S_ISDIR(found.st_mode):
@@ -60,26 +63,12 @@ def _is_kept(found: os.stat_result) -> bool:
     return stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode) or stat.S_ISLNK(found.st_mode)
 
 
-def copy(source: Path, path: str, target: Path, on_read: OnRead) -> Entry:
-    """Copy what stands at `path` below `source` to the same path below `target`; of a directory only itself. Raises
-    BackupError."""
-    try:
-        return _copy(source, path, target, on_read)
-    except OSError as error:
-        raise BackupError(f"cannot copy {source / path} to {target}: {error.strerror}") from error
+def room_bytes(found: Iterable[os.stat_result]) -> int:
+    """What files take on a disk: of sparse ones less than their sizes."""
+    return sum(one.st_blocks * 512 for one in found)
 
 
-def _copy(source: Path, path: str, target: Path, on_read: OnRead) -> Entry:
-    origin, copied = source / path, target / path
-    found = origin.stat() if "/" not in path and origin.is_dir() else origin.lstat()
-    sha256 = link = ""
-    if stat.S_ISDIR(found.st_mode):
-        copied.mkdir(mode=0o700)
-    elif stat.S_ISLNK(found.st_mode):
-        link = str(origin.readlink())
-        copied.symlink_to(link)
-    else:
-        sha256 = _copy_file(origin, copied, found, on_read)
+def entry(path: str, found: os.stat_result, *, sha256: str = "", link: str = "") -> Entry:
     return Entry(
         path=path,
         mode=stat.S_IMODE(found.st_mode),
@@ -90,6 +79,26 @@ def _copy(source: Path, path: str, target: Path, on_read: OnRead) -> Entry:
         sha256=sha256,
         link=link,
     )
+
+
+def copy(source: Path, path: str, target: Path, on_read: OnRead) -> Entry:
+    """Copy what stands at `path` below `source` to the same path below `target`; of a directory only itself, and of a
+    link nothing. Raises BackupError."""
+    try:
+        return _copy(source, path, target, on_read)
+    except OSError as error:
+        raise BackupError(f"cannot copy {source / path} to {target}: {error.strerror}") from error
+
+
+def _copy(source: Path, path: str, target: Path, on_read: OnRead) -> Entry:
+    origin, copied = source / path, target / path
+    found = origin.stat() if "/" not in path and origin.is_dir() else origin.lstat()
+    if stat.S_ISDIR(found.st_mode):
+        copied.mkdir(mode=0o700)
+        return entry(path, found)
+    if stat.S_ISLNK(found.st_mode):
+        return entry(path, found, link=str(origin.readlink()))
+    return entry(path, found, sha256=_copy_file(origin, copied, found, on_read))
 
 
 def _copy_file(origin: Path, copied: Path, found: os.stat_result, on_read: OnRead) -> str:
@@ -115,6 +124,15 @@ def _made(path: Path) -> io.FileIO:
     return io.FileIO(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
+def write(path: Path, content: bytes) -> None:
+    """A new file, for its owner alone. Raises BackupError."""
+    try:
+        with _made(path) as writing:
+            _write(writing, content)
+    except OSError as error:
+        raise BackupError(f"cannot write {path}: {error.strerror}") from error
+
+
 def _write(writing: io.FileIO, chunk: bytes) -> None:
     view = memoryview(chunk)
     while view:
@@ -132,20 +150,24 @@ def sha256(file: Path, on_read: OnRead) -> str:
 
 
 def finish(root: Path, entries: Sequence[Entry], owner: Callable[[Entry], tuple[int, int]]) -> None:
-    """Give all of them their owner (numbers of user and group), modes and times, what is in a directory before itself.
-    Who is not root keeps his own. Raises OSError."""
-    for entry in reversed(entries):
-        path = root / entry.path
+    """Make the links, and give all of them their owner (numbers of user and group), modes and times, what is in a
+    directory before itself. Who is not root keeps his own. Raises OSError."""
+    for one in reversed(entries):
+        path = root / one.path
+        if one.link:
+            path.symlink_to(one.link)
         if os.geteuid() == 0:
-            os.chown(path, *owner(entry), follow_symlinks=False)
-        if not entry.link:
-            path.chmod(entry.mode)
-            os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))
+            os.chown(path, *owner(one), follow_symlinks=False)
+        if not one.link:
+            path.chmod(one.mode)
+            os.utime(path, ns=(one.mtime_ns, one.mtime_ns))
 
 
-def remove(root: Path) -> None:
-    """All that is in a directory, and not the directory."""
+def remove(root: Path, keep: Collection[str] = ()) -> None:
+    """All that is in a directory but what is named, and not the directory. Raises OSError."""
     for path in root.iterdir():
+        if path.name in keep:
+            continue
         with contextlib.suppress(FileNotFoundError):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

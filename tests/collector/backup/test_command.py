@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -142,9 +143,8 @@ def change(backup: Path, what: str) -> None:
     elif what == "an extra file":
         file.with_name("1.log").write_text("")
     else:
-        link = backup / "data" / "store" / "clickhouse" / "link"
-        link.unlink()
-        link.symlink_to("/etc")
+        file.unlink()
+        file.symlink_to("/etc/passwd")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def change(backup: Path, what: str) -> None:
         ("an extra file", "broker/logs-0/1.log is not in its list"),
         ("a file of the same size", "broker/logs-0/0.log has changed"),
         ("a file that has grown", "broker/logs-0/0.log has 12 bytes, and had 5"),
-        ("a link that leads elsewhere", "store/clickhouse/link leads elsewhere"),
+        ("a link in the place of a file", "broker/logs-0/0.log"),
         ("a newer release", "it was made by logpost 99.0"),
         ("a newer format", "its format 99 is of a newer logpost"),
         ("a path that leads out", "is no path in a data directory"),
@@ -192,17 +192,149 @@ def test_a_backup_that_fails_leaves_nothing(data: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "backup").iterdir()) == []
 
 
-def test_a_restore_that_is_interrupted_is_no_box_until_it_is_done_again(
-    backup: Path, data: Path, tmp_path: Path
-) -> None:
+def test_a_restore_that_fails_leaves_no_data_as_before(backup: Path, tmp_path: Path) -> None:
+    new, own = tmp_path / "new", tmp_path / "own"
+    own.mkdir()
+    for data in (new, own):
+        ended = with_small_files("restore", backup, "--data", data)
+        assert (ended.returncode, "a b ü.bin to" in ended.stderr, ended.stderr.count("\n")) == (1, True, 1)
+    assert not new.exists()
+    assert list(own.iterdir()) == []
+
+
+CHANGES = frozenset({"os.mkdir", "os.rename", "os.rmdir", "os.remove", "os.symlink", "os.chmod", "os.utime"})
+
+
+def killed_at(step: int, *arguments: str | Path) -> bool:
+    """Run it in another process, which is killed before it changes what is on the disk for this time; false where it
+    ends before that."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    left = step
+
+    def count(event: str, given: tuple[object, ...]) -> None:
+        nonlocal left
+        if event in CHANGES or (event == "open" and isinstance(given[2], int) and given[2] & os.O_WRONLY):
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+    with contextlib.redirect_stdout(io.StringIO()):
+        os._exit(main([str(one) for one in arguments]))
+
+
+def test_a_restore_that_is_killed_is_no_box_until_it_is_done_again(tmp_path: Path) -> None:
+    data, new = tmp_path / "data", tmp_path / "new"
+    for part in ("agent", "broker", "log"):
+        (data / part / "x").mkdir(parents=True)
+        (data / part / "x" / "file").write_text(part)
+    (data / "broker" / "link").symlink_to("x")
+    (data / "notes").write_text("of the administrator")
+    saving.save(data, tmp_path / "backup", io.StringIO())
+    before, steps = tree(data), 0
+    while killed_at(steps, "restore", tmp_path / "backup", "--data", new):
+        steps += 1
+        if (new / "restoring").exists():
+            with pytest.raises(StartError, match="`logpost restore` again"):
+                DirectoryLock(new / "broker")
+            assert "interrupted" in refusal("backup", tmp_path / "another", data=new)
+        elif new.exists() and list(new.iterdir()):
+            assert tree(new) == before
+            shutil.rmtree(new)
+        if steps % 4 == 0:
+            assert killed_at(steps // 2, "restore", tmp_path / "backup", "--data", new)  # once more, elsewhere
+        if (new / "restoring").exists() or not new.exists() or not list(new.iterdir()):
+            assert logpost("restore", tmp_path / "backup", data=new) == (0, "")
+        assert tree(new) == before
+        shutil.rmtree(new)
+    assert steps > 20
+
+
+def test_a_box_that_starts_while_a_backup_is_checked_keeps_its_data(backup: Path, tmp_path: Path) -> None:
+    """In another process: what watches it cannot be taken away."""
+    new = tmp_path / "new"
+    script = f"""
+import sys
+from pathlib import Path
+from logpost.cli import main
+from logpost.service import DirectoryLock
+box = []
+def begin(event, given):
+    if event == "open" and str(given[0]).endswith("positions.json") and not box:
+        box.append(None)
+        box[0] = DirectoryLock(Path({str(new)!r}) / "broker")
+        (box[0].directory / "line").write_text("acknowledged")
+sys.addaudithook(begin)
+sys.exit(main(["restore", {str(backup)!r}, "--data", {str(new)!r}]))
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, "broker is in use by process" in ended.stderr) == (1, True), ended.stderr
+    assert [str(path.relative_to(new)) for path in sorted(new.rglob("*"))] == ["broker", "broker/line", "broker/lock"]
+
+
+def test_a_part_that_starts_beside_a_restore_does_not_begin(tmp_path: Path) -> None:
+    """It looked before the restore began, and locks after that looked for locks."""
+    script = f"""
+import sys
+from pathlib import Path
+from logpost.errors import StartError
+from logpost.service import DirectoryLock
+data = Path({str(tmp_path)!r})
+def begin(event, given):
+    if event == "open" and str(given[0]).endswith("lock") and not (data / "restoring").exists():
+        (data / "restoring").mkdir()
+sys.addaudithook(begin)
+try:
+    DirectoryLock(data / "broker")
+except StartError as error:
+    sys.exit("again" in str(error) and 3)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 3, ended.stderr
+
+
+def test_a_part_that_leads_to_another_disk_is_not_taken_away(backup: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "broker").symlink_to(tmp_path / "disk")
+    assert "broker leads to another disk: restore without it" in refusal("restore", backup, data=tmp_path / "new")
+    assert (tmp_path / "new" / "broker").is_symlink()
+    shutil.move(tmp_path / "data" / "broker", tmp_path / "disk" / "broker")
+    (tmp_path / "data" / "broker").symlink_to(tmp_path / "disk" / "broker")
+    inside = tmp_path / "disk" / "broker" / "backup"
+    assert "is in the data directory" in refusal("backup", inside, data=tmp_path / "data")
+
+
+def test_a_backup_survives_a_copy_that_keeps_no_links_times_and_modes(backup: Path, data: Path, tmp_path: Path) -> None:
+    before, copy = tree(data), tmp_path / "copy"
+    for path in sorted(backup.rglob("*")):
+        place = copy / path.relative_to(backup)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.mkdir() if path.is_dir() else place.write_bytes(path.read_bytes())
+    assert logpost("restore", copy, data=tmp_path / "new") == (0, "")
+    assert tree(tmp_path / "new") == before
+
+
+def test_what_a_disk_keeps_for_itself_is_left_alone(data: Path, tmp_path: Path) -> None:
     before, new = tree(data), tmp_path / "new"
-    assert with_small_files("restore", backup, "--data", new).returncode == 1
-    for part in ("broker", "store", "agent", "log"):
-        with pytest.raises(StartError, match="`logpost restore` again"):
-            DirectoryLock(new / part)
-    assert "interrupted" in refusal("backup", tmp_path / "another", data=new)
-    assert logpost("restore", backup, data=new) == (0, "")
+    (data / "lost+found").mkdir(mode=0o700)
+    (data / "broker" / "lost+found").mkdir(mode=0o700)
+    assert logpost("backup", tmp_path / "backup", data=data) == (0, "")
+    (new / "lost+found").mkdir(parents=True)
+    inode = (new / "lost+found").stat().st_ino
+    assert logpost("restore", tmp_path / "backup", data=new) == (0, "")
+    assert (new / "lost+found").stat().st_ino == inode
+    (new / "lost+found").rmdir()
     assert tree(new) == before
+
+
+def test_a_directory_of_many_users_is_so_again(data: Path, tmp_path: Path) -> None:
+    data.chmod(0o755)
+    saving.save(data, tmp_path / "backup", io.StringIO())
+    assert logpost("restore", tmp_path / "backup", data=tmp_path / "new") == (0, "")
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o755
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
