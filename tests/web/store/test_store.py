@@ -284,3 +284,14 @@ def test_a_store_that_a_newer_engine_wrote_is_refused_and_says_what_to_do(tmp_pa
         file.write_text(known)
         Store.open(StoreConfig(), tmp_path).close()
     assert file.read_text() == own
+
+
+def test_rows_that_cannot_be_laid_before_the_engine_can_be_inserted_again(store: Store, tmp_path: Path) -> None:
+    temporary = tmp_path / "store" / "tmp"
+    temporary.rmdir()
+    with pytest.raises(QueryError, match="cannot be laid before the engine: No such file") as raised:
+        insert(store, {"Body": "a line"})
+    assert raised.value.code == 0
+    temporary.mkdir()
+    insert(store, {"Body": "a line"})
+    assert store.query("SELECT count() FROM otel_logs").rows == [(1,)]

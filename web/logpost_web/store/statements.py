@@ -139,6 +139,9 @@ class Statements:
             self.check_place()
         except ClickHouseError as error:
             raise self._failed(error) from error
+        except OSError as error:  # of the temporary file that the embedded engine reads them from
+            self.check_place()
+            raise QueryError(f"the rows cannot be laid before the engine: {error.strerror}") from error
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[Client]:

@@ -20,10 +20,12 @@ from logpost_web.store.errors import GONE, QueryError, UnopenedError, first_line
 from logpost_web.store.room import problems
 from logpost_web.store.schema import TABLE
 from logpost_web.store.statements import Statements
+from logpost_web.store.temporary import TemporaryFiles
 
 OPEN_TRIES = 10
 OPEN_PAUSE_SECONDS = 1.0
 """A store that vanished while it was open is made again; the removal may not be through with it."""
+TEMPORARY = "tmp"
 NEW = "`logpost store rebuild` keeps it aside, and the next start fills a new store from the topics"
 REMEDY = f"what the engine wrote to stderr says why; if files are damaged, {NEW}"
 
@@ -41,8 +43,6 @@ class Store(Statements):
         Raises StartError when the store cannot be opened, ConfigError for a URL that is neither chdb nor clickhouse.
         """
         path = embedded.embedded_path(config, directory)
-        if path is not None:
-            embedded.refuse_newer(path, _engine())
         lock = DirectoryLock(directory)
         try:
             return cls(_target(config, path), path, lock)
@@ -55,13 +55,17 @@ class Store(Statements):
         super().__init__(target)
         self._path = path
         self._lock = lock
+        self._temporary: TemporaryFiles | None = None
         self._open()
 
     def _open(self) -> None:
         self._place: tuple[Path, int] | None = None
         try:
             if self._path is not None:
-                embedded.prepare(self._path, _engine())
+                self._temporary = TemporaryFiles(self.directory / TEMPORARY)
+                engine = _engine()
+                embedded.refuse_newer(self._path, engine)
+                embedded.prepare(self._path, engine)
             self.connect()
             layout.create(self)
             embedded.refuse_newer_layout(self.description, self.version)
@@ -73,6 +77,12 @@ class Store(Statements):
         except StartError:
             self.disconnect()
             raise
+
+    def disconnect(self) -> None:
+        super().disconnect()
+        if self._temporary is not None:
+            self._temporary.close()
+            self._temporary = None
 
     def _reason(self, error: Exception) -> str:
         if self._path is None:
@@ -163,9 +173,11 @@ class Store(Statements):
 
 
 def _engine() -> str:
-    """Version of the embedded engine, as `26.9.2.1`."""
-    import chdb  # takes a quarter of a second, and a store on a server has no use for it
-
+    """Version of the embedded engine, as `26.9.2.1`. Raises OSError."""
+    try:
+        import chdb  # takes a quarter of a second, and a store on a server has no use for it
+    except RuntimeError as error:  # it writes temporary files
+        raise OSError(f"cannot load its engine: {str(error).partition(', Stack trace')[0]}") from error
     return str(chdb.engine_version)
 
 
