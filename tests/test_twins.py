@@ -176,6 +176,7 @@ logpost_web.indexer
   test_refill                         beginning lives
 logpost_web.pages
   test_templates                      search_page
+  ../api/test_packages                packages_page
 logpost_web.query
   test_condition                      columns
   test_fields                         attribute

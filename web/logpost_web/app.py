@@ -21,6 +21,7 @@ from logpost_web.api.store import check_store, show_rebuild, start_rebuild
 from logpost_web.api.store_errors import HANDLERS
 from logpost_web.http.headers import SecurityHeaders
 from logpost_web.http.own_hosts import LOOPBACK, OwnHosts
+from logpost_web.pages.packages_page import DIRECTORY, package, packages_page
 from logpost_web.pages.search_page import search_page
 
 # Answers of the API are packed in a thread (`answers.py`), and records go as they are.
@@ -28,8 +29,8 @@ PACKED = (Middleware(GZipMiddleware, minimum_size=1000),)
 STATIC = Path(__file__).parent / "pages" / "static"
 
 
-def create_app(services: Services, hosts: frozenset[str] = LOOPBACK) -> ASGIApp:
-    """`hosts`: what this server is called, of `own_hosts`."""
+def create_app(services: Services, hosts: frozenset[str] = LOOPBACK, packages: Path = DIRECTORY) -> ASGIApp:
+    """`hosts`: what this server is called, of `own_hosts`; `packages`: the directory of the agent's."""
     app = Starlette(
         routes=[
             Route("/", search_page, methods=["GET"], middleware=PACKED),
@@ -42,11 +43,14 @@ def create_app(services: Services, hosts: frozenset[str] = LOOPBACK) -> ASGIApp:
             Route("/healthz", healthz, methods=["GET"]),
             Route("/readyz", readyz, methods=["GET"]),
             Route("/metrics", metrics, methods=["GET"], middleware=PACKED),
+            Route("/packages/", packages_page, methods=["GET"]),
+            Route("/packages/{name}", package, methods=["GET"]),
             Mount("/static", StaticFiles(directory=STATIC), name="static", middleware=PACKED),
         ],
         exception_handlers=HANDLERS,
     )
     app.state.services = services
+    app.state.packages = packages
     # An address is there or it is not: a redirect would repeat what the client wrote, also `//elsewhere.example/`.
     app.router.redirect_slashes = False
     return SecurityHeaders(OwnHosts(app, hosts))

@@ -7,10 +7,11 @@ from dataclasses import fields
 import pytest
 from jinja2 import meta
 
+from logpost_web.pages.packages_page import PackagesPage
 from logpost_web.pages.search_page import SearchPage
 from logpost_web.pages.templates import DIRECTORY, environment
 
-CONTEXTS = {"search.html": SearchPage}
+CONTEXTS = {"search.html": SearchPage, "packages.html": PackagesPage}
 
 
 @pytest.mark.parametrize("template", sorted(file.name for file in DIRECTORY.glob("*.html")))
