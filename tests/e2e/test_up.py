@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,8 @@ def test_the_first_page_is_not_empty_and_ctrl_c_drains(up: Part) -> None:
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(SECONDS) == 0
     up.await_line("up: stopped")
+    last = [" agent: stopped: ", " web: stopped", " broker: stopped", " up: stopped"]
+    assert [word for line in up.lines for word in last if word in line] == last
 
 
 def test_shipping_its_own_logs_does_not_feed_itself(up: Part) -> None:
@@ -109,6 +112,25 @@ def takes(taking: socket.socket, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def test_parts_come_back_while_nobody_takes_what_they_say(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    settings = {"LOGPOST_BROKER_PORT": "0", "LOGPOST_WEB_PORT": "0"} | {
+        f"LOGPOST_{part}_METRICS_PORT": "0" for part in ("BROKER", "AGENT")
+    }
+    command = [sys.executable, "-m", "logpost", "up", "--data", str(data)]
+    with Path("/dev/full").open("w") as full, subprocess.Popen(command, stderr=full, env=os.environ | settings) as up:
+        said = data / "log" / "up.log"
+        try:
+            await_condition(lambda: said.exists() and "logpost is up: " in said.read_text(), "the box", SECONDS)
+            [agent] = [pid for pid in children(up.pid) if " agent " in command_of(pid)]
+            os.kill(agent, signal.SIGKILL)
+            await_condition(lambda: "agent is up again" in said.read_text(), "the agent is back", SECONDS)
+            up.terminate()
+            assert up.wait(SECONDS) == 0
+        finally:
+            up.kill()
 
 
 def test_the_parts_end_when_the_supervisor_is_killed(up: Part) -> None:

@@ -95,12 +95,15 @@ def serve(config: Config, load: Callable[[], Loaded]) -> None:
             server.run(sockets)
         finally:
             control.close()
-            services.queries.close()
-            indexer.stop()
+            with working(notices, "closing the store"):
+                services.queries.close()
+                indexer.stop()
         if indexer.failure:
             raise LogpostError(f"the indexer cannot go on: {indexer.failure}")
     finally:
-        store.close()
+        with working(notices, "closing the store"):
+            store.close()
+    log.info("stopped")
 
 
 class _Server(uvicorn.Server):

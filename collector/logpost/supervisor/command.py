@@ -187,7 +187,8 @@ class _Appliance:
 
     def _heard(self, part: str, line: str) -> None:
         if self._journal is None or not self._journal.send(entry_of_line(part, line)):
-            sys.stderr.write(f"{line}\n")
+            with contextlib.suppress(OSError):  # a pipe that nobody reads any more, a full disk: the file has it too
+                sys.stderr.write(f"{line}\n")
         self._part_logs.write(part, line)
 
 

@@ -55,6 +55,8 @@ class Part:
         self._why_ended = ""
         """Said already, of a part that does not come back."""
         self._supervision: asyncio.Task[None] | None = None
+        self._end: asyncio.Task[str] | None = None
+        """Of the process: it is heard until then, and learns only by this end that its supervisor is gone."""
 
     @property
     def ready_line(self) -> str:
@@ -79,9 +81,6 @@ class Part:
         ready = asyncio.create_task(self._ready.wait())
         try:
             await asyncio.wait({ended, ready}, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            ended.cancel()
-            raise
         finally:
             ready.cancel()
         if not self._ready.is_set():
@@ -99,16 +98,13 @@ class Part:
             self._supervision.cancel()
 
     async def stop(self) -> None:
-        """SIGTERM, and SIGKILL when it does not get on with its drain."""
+        """SIGTERM, and SIGKILL when it does not get on with its drain. Returns when its last line was heard."""
         self.let_end()
-        process = self._process
-        if process is None or process.returncode is not None:
+        if self._process is None or self._end is None or self._process.returncode is not None:
             return
         self._watch.drain()
-        process.terminate()
-        watching = asyncio.create_task(self._kill_when_silent(process))
-        await process.wait()
-        watching.cancel()
+        self._process.terminate()
+        await self._end
         if self._hung:
             self._log.warning("%s %s while it drained", self.name, self._hung)
 
@@ -120,7 +116,7 @@ class Part:
         backoff = Backoff()
         while True:
             started = time.monotonic()
-            how = await ended
+            how = await asyncio.shield(ended)
             delay = backoff.delay(time.monotonic() - started)
             self._say_end(how, delay)
             await asyncio.sleep(delay)
@@ -170,7 +166,8 @@ class Part:
             )
             opened.pop_all()
         asyncio.get_running_loop().add_reader(self._ours, self._hear)
-        return asyncio.create_task(self._wait_for_end(process, self._ours))
+        self._end = asyncio.create_task(self._wait_for_end(process, self._ours))
+        return self._end
 
     async def _wait_for_end(self, process: asyncio.subprocess.Process, ours: socket.socket) -> str:
         watching = asyncio.create_task(self._kill_when_silent(process))
