@@ -73,7 +73,7 @@ logpost.reload
 logpost.status
   test_command                        gathering health
 logpost.supervisor
-  e2e/test_up                         command part part_logs
+  e2e/test_up                         command part
 logpost.topics
   test_command                        administration messages session
 logpost_broker
