@@ -73,6 +73,8 @@ class PartitionLog:
         self.high_watermark = 0
         self.recovery_point = 0
         """Below it, log and indexes are known to be on the disk; a recovery reads from here."""
+        self.read_from = 0
+        """Where a start begins to read, for producer states and leader epochs."""
         self.offline: str | None = None
         self.watchers: set[Callable[[int], None]] = set()
         """Called with the bytes that became visible whenever the high watermark moves; with ENDED when it cannot."""
@@ -96,6 +98,11 @@ class PartitionLog:
     @property
     def is_synced(self) -> bool:
         return not self.segments.unsynced
+
+    @property
+    def is_checkpointed(self) -> bool:
+        """All of it is on the disk, and a start has nothing to read."""
+        return self.read_from == self.next_offset == self.recovery_point and self.segments.are_synced
 
     @property
     def last_stable_offset(self) -> int:
@@ -194,6 +201,7 @@ class PartitionLog:
         if job.snapshot is not None:
             self.recovery_point = job.offset
             save_snapshot(self.files, self.directory, job.offset, job.snapshot)
+            self.read_from = job.offset
             self.saved_epochs = save_epochs(self.files, self.directory, self.epochs, self.saved_epochs)
         self._show(job.offset, job.position, job.appended_bytes)
 

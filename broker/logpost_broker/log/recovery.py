@@ -54,6 +54,8 @@ def recover(log: PartitionLog, known: LastKnown, *, now_ms: int, on_segment: Cal
     if known.clean:
         _complete_indexes(log.segments)
     is_whole = known.clean and _end_of_clean(log.active) == known.recovery_point
+    if is_whole and log.active.size_bytes:  # an empty one may be of a start that failed
+        log.segments.note_names_synced()
     next_offset = known.recovery_point if is_whole else _checked_end(log, known, on_segment)
     log.start_at(max(next_offset, log.log_start_offset))
     log.epochs = _saved_epochs(log)
@@ -238,7 +240,8 @@ def _cut(log: PartitionLog, number: int, end: int) -> None:
 
 def _restore_producers(log: PartitionLog, now_ms: int) -> None:
     """From the newest snapshot that the log reaches and the batches after it, whose leader epochs may be in no file."""
-    for header in log.headers_from(_load_snapshot(log)):
+    log.read_from = _load_snapshot(log)
+    for header in log.headers_from(log.read_from):
         log.producers.record(header, now_ms, log.transactions.open)
         if header.last_offset >= log.log_start_offset:  # nobody reads what is below, nor has to pass over it
             is_marker = header.attributes & CONTROL

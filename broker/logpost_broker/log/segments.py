@@ -19,11 +19,16 @@ class Segments(list[Segment]):
         self.unsynced: list[Segment] = []
         self.rolled: list[Segment] = []
         """They ended since the last checkpoint: their indexes are not known to be on the disk."""
-        self._names_unsynced = True
+        self._names_unsynced = False
 
     @property
     def active(self) -> Segment:
         return self[-1]
+
+    @property
+    def are_synced(self) -> bool:
+        """With their indexes and names."""
+        return not (self.unsynced or self.rolled or self._names_unsynced)
 
     @property
     def size_bytes(self) -> int:
@@ -48,6 +53,10 @@ class Segments(list[Segment]):
         """`segment` has bytes that are not known to be on the disk."""
         if not self.unsynced or self.unsynced[-1] is not segment:
             self.unsynced.append(segment)
+
+    def note_names_synced(self) -> None:
+        """All segments are known to be in the directory on the disk, and it in its own."""
+        self._names_unsynced = False
 
     def take_unsynced(self, *, with_indexes: bool) -> tuple[tuple[File, ...], bool]:
         """The files to sync, and whether to sync their names: they count as synced from here on. Raises OSError, and

@@ -252,6 +252,8 @@ class LogDirectory:
         """Sync a log for the last time; whether all of it is on the disk."""
         if log.offline is not None:
             return False
+        if log.is_checkpointed:
+            return True
         try:
             job = log.begin_sync(checkpoint=True, now_ms=now_ms)
             job.run()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -21,7 +21,7 @@ from logpost.config import BrokerConfig
 from logpost_broker.errors import ApiError
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.sync_job import SyncJob
-from logpost_broker.partitions.directory import LogDirectory
+from logpost_broker.partitions.directory import LOGS_A_NOTICE, Advance, LogDirectory, silent
 
 THREADS = 8
 JOBS_AT_ONCE = 4 * THREADS
@@ -179,15 +179,17 @@ class Flusher:
     async def _make_checkpoints(self) -> None:
         while True:
             await asyncio.sleep(CHECKPOINT_SECONDS)
-            await self._checkpoint([log for log in self._logs if self._has_to_checkpoint(log)])
+            await self._checkpoint([log for log in self._logs if self._has_to_checkpoint(log)], CHECKPOINTS_AT_ONCE)
             try:
                 self._logs.write_recovery_points()
             except OSError as error:
                 logger.error("cannot save the recovery points: %s", error)
 
-    async def _checkpoint(self, logs: Iterable[PartitionLog]) -> None:
+    async def _checkpoint(self, logs: Sequence[PartitionLog], at_once: int, advance: Advance = silent) -> None:
         running: set[asyncio.Future[None]] = set()
-        for log in logs:
+        for number, log in enumerate(logs):
+            if number % LOGS_A_NOTICE == 0:
+                advance(f"syncing logs: {number} of {len(logs)}")
             if log.offline is not None:  # since the last one ended
                 continue
             flush = self._flush_of(log)
@@ -195,7 +197,7 @@ class Flusher:
             self._begin(log)
             if flush.running is not None and flush.ran is not None:
                 running.add(flush.ran)
-            if len(running) >= CHECKPOINTS_AT_ONCE:
+            if len(running) >= at_once:
                 _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         if running:
             await asyncio.wait(running)
@@ -203,18 +205,24 @@ class Flusher:
     def _has_to_checkpoint(self, log: PartitionLog) -> bool:
         return log.offline is None and (log.has_rolled if self._mode == "os" else log.recovery_point < log.next_offset)
 
-    async def close(self) -> None:
-        """Wait for what waits for a sync and for the syncs that run. What is not synced then, is when its log is
-        closed."""
+    async def close(self, advance: Advance = silent) -> None:
+        """Wait for what waits for a sync and for the syncs that run, then make a checkpoint of each log that needs one,
+        many at once: a file system makes what several threads sync durable in one go. What is not synced then, is when
+        its log is closed. `advance` is told how far it is."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         waiting = [future for flush in self._flushes.values() for _, future in flush.waiting]
         await asyncio.gather(*waiting, return_exceptions=True)
+        await self._all_ran()
+        await self._checkpoint([log for log in self._logs if not log.is_checkpointed], JOBS_AT_ONCE, advance)
         self._is_closing = True
+        await self._all_ran()
+        self._pool.shutdown()
+
+    async def _all_ran(self) -> None:
         running = [flush.ran for flush in self._flushes.values() if flush.ran is not None]
         await asyncio.gather(*running, return_exceptions=True)
-        self._pool.shutdown()
 
 
 def _fail(flush: _Flush, reason: str) -> None:

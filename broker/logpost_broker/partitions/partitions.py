@@ -114,7 +114,7 @@ class Partitions:
         """Close the logs as a clean shutdown; nothing is appended any more. `advance` as for `LogDirectory.close`."""
         async with self.changing:
             self._writer.shutdown()
-        await self.flusher.close()
+        await self.flusher.close(advance)
         try:
             self.metadata.settle()
             self.logs.close(self.now_ms(), advance)

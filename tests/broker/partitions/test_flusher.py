@@ -33,6 +33,8 @@ class Disk(Files):
         self.synced = threading.Event()
         self.may_sync = threading.Event()
         self.may_sync.set()
+        self.together: threading.Barrier | None = None
+        """Logs are synced when so many threads want to."""
 
     def open(self, path: Path) -> File:
         return FileOnDisk(path, os.open(path, os.O_RDWR | os.O_CREAT), self)
@@ -45,6 +47,8 @@ class FileOnDisk(File):
 
     def sync(self) -> None:
         assert self.disk.may_sync.wait(60)
+        if self.disk.together is not None and self.path.suffix == ".log":
+            self.disk.together.wait(60)
         self.disk.syncs += 1
         if self.disk.broken:
             raise OSError(errno.EIO, "Input/output error")
@@ -205,6 +209,29 @@ def test_a_stop_amid_syncs_that_nobody_waits_for_is_clean(tmp_path: Path, caplog
         assert values_from(log, 0) == [b"first", b"second"]
 
     on_a_node(tmp_path, after_restart)
+
+
+def test_a_stop_syncs_many_logs_at_once_and_passes_by_those_that_nobody_wrote(tmp_path: Path) -> None:
+    disk = Disk()
+
+    async def written(node: Node, log: PartitionLog) -> None:
+        topic = node.partitions.create_topic("others", 5)
+        for each in (log, *(node.partitions.log(topic, partition) for partition in range(5))):
+            append(each, b"v")
+            await node.partitions.durable(each)
+        disk.together, disk.syncs = threading.Barrier(3), 0
+
+    on_a_node(tmp_path, written, disk)
+    assert disk.syncs == 6 * 3  # with their indexes
+    assert (tmp_path / ".kafka_cleanshutdown").exists()
+    disk.together, disk.syncs = None, 0
+
+    async def read(node: Node, log: PartitionLog) -> None:
+        assert values_from(log, 0) == [b"v"]
+
+    on_a_node(tmp_path, read, disk)
+    assert disk.syncs == 0
+    assert (tmp_path / ".kafka_cleanshutdown").exists()
 
 
 def test_who_waits_for_a_deleted_topic_is_told(tmp_path: Path) -> None:
