@@ -113,6 +113,7 @@ def test_what_reads_logs_keeps_its_groups_and_capabilities_and_sees_homes_and_tm
     assert found["SupplementaryGroups"] == "adm systemd-journal"
     assert "PrivateUsers" not in found and "PrivateTmp" not in found
     assert found["ProtectHome"] == "read-only"
+    assert "ProcSubset" not in found, "journalctl reads /proc/sys/kernel/random/boot_id"
 
 
 @pytest.mark.parametrize("name", NAMES)
