@@ -40,7 +40,7 @@ logpost
   agent              agent.delivery agent.metrics agent.sources
                      agent.sources.file agent.sources.journal cli config
                      errors reload said_once service systemd                       | clock chance thread socket process
-  reload             checks cli config errors service                       | thread socket
+  reload             checks cli config errors processes service             | thread socket
   checks             agent.sources.file config errors kafka service store_url
   agent.sources.file agent.delivery agent.metrics agent.sources
                      agent.stages config controls errors formats said_once  | clock thread

@@ -8,6 +8,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -223,7 +224,18 @@ class Broker:
         running, loop = self._running, self._loop
         if running is None or loop is None:
             raise StartError("the broker is not ready, or stops: its settings stay as they were")
-        asyncio.run_coroutine_threadsafe(_reconfigure(*running, config), loop).result(RECONFIGURE_SECONDS)
+        busy = StartError("the broker is busy or stops: its settings stay as they were")
+        reconfiguring = _reconfigure(*running, config)
+        try:
+            asked = asyncio.run_coroutine_threadsafe(reconfiguring, loop)
+        except RuntimeError as error:  # its loop is closed
+            reconfiguring.close()
+            raise busy from error
+        try:
+            asked.result(RECONFIGURE_SECONDS)
+        except (CancelledError, TimeoutError) as error:  # its loop ends, or hangs
+            asked.cancel()
+            raise busy from error
         self.config = config
 
     @property

@@ -71,9 +71,7 @@ def test_sources_limits_and_retention_change_and_what_needs_a_restart_is_named(b
     box.write("one.log", "first")
     box.await_lines("one", "first")
     parts = children(box.up.process.pid)
-    others = (
-        '[broker]\nretention = "3d"\n[kafka]\npartitions = 9\n[store]\nblock_rows = 70\n[web]\nmax_connections = 70\n'
-    )
+    others = '[broker]\nretention = "3d"\n[kafka]\npartitions = 9\nbootstrap_servers = "other:9092"\n[store]\nblock_rows = 70\n[web]\nmax_connections = 70\n'
     box.configure("two.log", f'log_level = "warning"\n{others}')
     box.write("two.log", "second")
     status, printed, said = box.reload()
@@ -81,7 +79,7 @@ def test_sources_limits_and_retention_change_and_what_needs_a_restart_is_named(b
     assert (status, said) == (0, "")
     applied = ["log_level", "broker.retention_ms", "store.block_rows", "web.max_connections", "agent.source"]
     assert sorted(answer["applied"]) == sorted(applied)
-    assert answer["needs_restart"] == ["kafka.partitions"]
+    assert sorted(answer["needs_restart"]) == ["kafka.bootstrap_servers", "kafka.partitions"]
     assert {"data", "broker.port", "web.port", "store.block_bytes"} <= set(answer["unchanged"])
     box.await_lines("two", "second")
     box.write("one.log", "not read")

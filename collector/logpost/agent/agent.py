@@ -23,6 +23,7 @@ from logpost.config import Config
 from logpost.errors import StartError
 from logpost.said_once import SaidOnce
 from logpost.systemd.notices import Notices
+from logpost.systemd.working import working
 
 READY_SECONDS = 3.0
 """How long the start waits for the broker before it says that it is waiting."""
@@ -39,13 +40,18 @@ FLUSH_SECONDS = 2.0
 
 
 class _Wanted:
-    """New settings; `done` when they hold or cannot."""
+    """New settings; `done` when they hold or cannot. Who claims them first decides: the loop that they are to hold, or
+    who asked that they are not to any more."""
 
     def __init__(self, config: Config, begin: Mapping[str, Begin | None]) -> None:
         self.config = config
         self.begin = begin
         self.done = threading.Event()
         self.error: StartError | None = None
+        self._unclaimed = threading.Lock()
+
+    def claim(self) -> bool:
+        return self._unclaimed.acquire(blocking=False)
 
 
 class Agent:
@@ -82,6 +88,7 @@ class Agent:
             save=self._save_now,
             new_id=lambda: secrets.token_hex(12),
             wake=self._wake.wake,
+            turn=self._notices.turn,
         )
         self._sources = {name: begin(places[name], context) for name, begin in sources.items()}
         self._begin_new_streams(places.values())
@@ -102,7 +109,9 @@ class Agent:
         self._wanted = wanted
         self._wake.wake()
         if self._stopped.is_set() or not wanted.done.wait(RECONFIGURE_SECONDS):
-            raise StartError("the agent is busy or stops: its settings stay as they were")
+            if wanted.claim():
+                raise StartError("the agent is busy or stops: its settings stay as they were")
+            wanted.done.wait()
         if wanted.error is not None:
             raise wanted.error
 
@@ -113,8 +122,9 @@ class Agent:
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
         try:
-            for source in self._sources.values():
-                source.look(time.monotonic(), time.time_ns())
+            with working(self._notices, "looking for logs"):
+                for source in self._sources.values():
+                    source.look(time.monotonic(), time.time_ns())
             self._topic.made.wait(READY_SECONDS)
             self._say_ready()
             while not self._stopped.is_set():
@@ -174,6 +184,9 @@ class Agent:
     def _reconfigure(self, wanted: _Wanted) -> None:
         """What is on its way is waited for a moment: what is not acknowledged then is sent again by the next source,
         and known by its range."""
+        self._wanted = None
+        if not wanted.claim():
+            return
         if wanted.begin and self._topic.made.is_set():
             self._publisher.flush(FLUSH_SECONDS)
         self._publisher.max_in_flight = wanted.config.agent.max_in_flight
@@ -182,7 +195,6 @@ class Agent:
                 self._begin_again(name, begin)
         except StartError as error:
             wanted.error = error
-        self._wanted = None
         wanted.done.set()
 
     def _begin_again(self, name: str, begin: Begin | None) -> None:

@@ -19,9 +19,14 @@ class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare(old: Config, new: Config, *, tables: Collection[str], live: Set[str]) -> Reloaded:
-    """`tables`: what a part reads of the settings (`broker`, or a single key). `live`: what it can change."""
+    """`tables`: what a part reads of the settings (`broker`, or a single key: `broker.port`). `live`: what it can
+    change."""
     after = settings(new)
-    differs = {key: before != after[key] for key, before in settings(old).items() if key.partition(".")[0] in tables}
+    differs = {
+        key: before != after[key]
+        for key, before in settings(old).items()
+        if key in tables or key.partition(".")[0] in tables
+    }
     return Reloaded(
         applied=tuple(key for key, differ in differs.items() if differ and key in live),
         unchanged=tuple(key for key, differ in differs.items() if not differ),

@@ -11,7 +11,7 @@ from logpost.cli import Commands, add_parser
 from logpost.config import Config
 from logpost.errors import StartError
 from logpost.reload.changes import together
-from logpost.reload.control import ask, outcome
+from logpost.reload.control import asked, outcome
 
 DIRECTORIES = {"up": "log", "broker": "broker", "web": "store", "agent": "agent"}
 """Of the data directory, by the command that holds it."""
@@ -28,12 +28,13 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
     wanted = [parsed.part] if parsed.part else list(DIRECTORIES)
     answers = []
     for part in wanted:
-        answer = ask(data / DIRECTORIES[part])
+        answer = asked(data / DIRECTORIES[part])
         if answer is not None:
-            answers.append(outcome(answer))
+            answers.append(answer)
             if part == "up":  # it asks its parts
                 break
     if not answers:
         raise StartError(f"no {parsed.part or 'part'} runs on {data}: nothing to reload")
-    sys.stdout.buffer.write(msgspec.json.encode(together(answers)) + b"\n")
+    reloaded = together(outcome(answer) for answer in answers)  # all were asked, whatever one of them says
+    sys.stdout.buffer.write(msgspec.json.encode(reloaded) + b"\n")
     return 0

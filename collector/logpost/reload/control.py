@@ -15,9 +15,12 @@ from pathlib import Path
 import msgspec
 
 from logpost.errors import ConfigError, StartError
+from logpost.processes import holder
 from logpost.reload.changes import Reloaded
 
 NAME = "control"
+LOCK = "lock"
+"""Of who runs there (`service.DirectoryLock`)."""
 RELOAD = b"reload"
 PART_SECONDS = 30.0
 """How long a part may take to let new settings hold."""
@@ -75,7 +78,7 @@ class Control:
 
 def ask(directory: Path, seconds: float = ANSWER_SECONDS) -> Answer | None:
     """Ask the part that holds this directory to reload; None where none runs. Raises StartError, also when no answer
-    comes within `seconds`."""
+    comes within `seconds`, and for a part that starts, which may have read the settings that were there before."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
         asking.settimeout(seconds)
         try:
@@ -84,12 +87,25 @@ def ask(directory: Path, seconds: float = ANSWER_SECONDS) -> Answer | None:
             asking.send(RELOAD)
             answer = asking.recv(LONGEST)
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+            if (pid := holder(directory / LOCK)) is not None:
+                raise StartError(
+                    f"the part of {directory} (process {pid}) starts or ends: it may have read the old settings; "
+                    "reload again when it runs"
+                ) from None
             return None
         except OSError as error:
             raise StartError(f"no answer by {directory / NAME}: {error.strerror or error}") from error
     if not answer:
         raise StartError(f"the part of {directory} ended before it answered")
     return msgspec.json.decode(answer, type=Answer)
+
+
+def asked(directory: Path, seconds: float = ANSWER_SECONDS) -> Answer | None:
+    """As `ask`, but a part that does not answer has failed."""
+    try:
+        return ask(directory, seconds)
+    except StartError as error:
+        return Answer(failed=str(error))
 
 
 def outcome(answer: Answer) -> Reloaded:

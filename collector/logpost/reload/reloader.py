@@ -53,14 +53,17 @@ class Reloader:
             except (LogpostError, OSError) as error:
                 self._log.error("new settings do not hold: %s", error)
                 return Answer(failed=str(error))
+            except Exception as error:  # noqa: BLE001 - a mistake of ours: the next reload is served all the same
+                self._log.exception("new settings do not hold")
+                return Answer(failed=f"{type(error).__name__}: {error}")
             self._log.info("%s", in_words(reloaded))
             return Answer(reloaded=reloaded)
 
     def _let_hold(self, config: Config, keys: set[str]) -> None:
-        if LOG_LEVEL in keys:
-            set_log_level(config.log_level)
         if keys - {LOG_LEVEL}:
             self._apply(self._in_force, config)
+        if LOG_LEVEL in keys:  # last: of what fails, nothing holds
+            set_log_level(config.log_level)
         self._in_force = config
 
 

@@ -19,7 +19,7 @@ from logpost.config import Config, Loaded
 from logpost.errors import StartError
 from logpost.reload.changes import together
 from logpost.reload.command import DIRECTORIES
-from logpost.reload.control import PART_SECONDS, Answer, Control, ask
+from logpost.reload.control import PART_SECONDS, Answer, Control, asked
 from logpost.reload.reloader import Reloader
 from logpost.service import STDERR, DirectoryLock, LineFormatter, host_and_port, keep_private, on_hangup, start_logging
 from logpost.supervisor.part import Part
@@ -31,6 +31,8 @@ from logpost.systemd.notices import Notices
 
 # One Ctrl-C may come twice: from the terminal, and passed on by the program that started us (make, timeout).
 ONE_SIGNAL_SECONDS = 0.5
+OWN_SETTINGS = ("data", "kafka.bootstrap_servers", *(f"{part}.port" for part in PORTS))
+"""Settings that its parts are given by it, and do not see change in the file."""
 REACH_SECONDS = 10.0
 """How long the broker's own address may take to answer, its name to be looked up included."""
 
@@ -69,7 +71,7 @@ class _Appliance:
         self._log = start_logging("up", config.log_level)
         self._data = config.data_directory()
         self._reloader = Reloader(
-            load, config, tables=("data",), live=frozenset(), apply=lambda _, __: None, log=self._log
+            load, config, tables=OWN_SETTINGS, live=frozenset(), apply=lambda _, __: None, log=self._log
         )
         own_file = part_logs.file("up")
         own_file.setFormatter(LineFormatter())
@@ -137,17 +139,11 @@ class _Appliance:
         own = self._reloader.reload()
         if own.refused:
             return own
-        answers = [own.reloaded]
-        for name, _ in self._plan.parts:
-            try:
-                answer = ask(self._data / DIRECTORIES[name], PART_SECONDS)
-            except StartError as error:
-                answer = Answer(failed=str(error))
-            if answer is not None and (answer.refused or answer.failed):
-                return answer
-            if answer is not None:
-                answers.append(answer.reloaded)
-        return Answer(reloaded=together(answers))
+        asked_parts = [asked(self._data / DIRECTORIES[name], PART_SECONDS) for name, _ in self._plan.parts]
+        answers = [answer for answer in asked_parts if answer is not None]
+        if wrong := next((answer for answer in answers if answer.refused or answer.failed), None):
+            return wrong
+        return Answer(reloaded=together([own.reloaded, *(answer.reloaded for answer in answers)]))
 
     async def _turn(self) -> None:
         """As a task of the loop: a loop that hangs says nothing."""

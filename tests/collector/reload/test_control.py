@@ -10,6 +10,7 @@ import pytest
 from logpost.errors import ConfigError, StartError
 from logpost.reload.changes import Reloaded
 from logpost.reload.control import NAME, Answer, Control, ask, outcome
+from logpost.service import DirectoryLock
 
 DONE = Answer(reloaded=Reloaded(applied=("agent.source",), unchanged=("data",)))
 
@@ -43,6 +44,15 @@ def test_the_socket_of_one_that_was_killed_is_no_part(directory: Path) -> None:
 
 def test_a_directory_that_is_not_there_is_no_part(tmp_path: Path) -> None:
     assert ask(tmp_path / "nothing") is None
+
+
+def test_a_part_that_starts_is_not_passed_over(directory: Path) -> None:
+    """It may have read the settings before they were changed."""
+    lock = DirectoryLock(directory)
+    with pytest.raises(StartError, match=rf"\(process {os.getpid()}\) starts or ends: .* reload again when it runs"):
+        ask(directory)
+    lock.release()
+    assert ask(directory) is None
 
 
 def test_only_the_owner_can_ask(directory: Path) -> None:

@@ -20,7 +20,7 @@ class Part:
         self.file = directory / "logpost.toml"
         self.file.write_text("")
         self.applied: list[tuple[Config, Config]] = []
-        self.fails = False
+        self.fails: Exception | None = None
         self.reloader = Reloader(
             partial(load, self.file, {}),
             load(self.file, {}).config,
@@ -31,8 +31,8 @@ class Part:
         )
 
     def apply(self, before: Config, after: Config) -> None:
-        if self.fails:
-            raise StartError("it cannot")
+        if self.fails is not None:
+            raise self.fails
         self.applied.append((before, after))
 
 
@@ -97,9 +97,11 @@ def test_the_log_level_is_everybodys(part: Part) -> None:
 
 
 def test_what_fails_is_said_and_tried_again_the_next_time(part: Part) -> None:
-    part.file.write_text("[agent]\nmax_in_flight = 7\n")
-    part.fails = True
-    assert part.reloader.reload().failed == "it cannot"
-    part.fails = False
-    assert part.reloader.reload().reloaded.applied == ("agent.max_in_flight",)
+    part.file.write_text('log_level = "error"\n[agent]\nmax_in_flight = 7\n')
+    for fails in (StartError("it cannot"), RuntimeError("a mistake")):
+        part.fails = fails
+        assert str(fails) in part.reloader.reload().failed
+        assert logging.getLogger().level != logging.ERROR, "nothing of it holds"
+    part.fails = None
+    assert part.reloader.reload().reloaded.applied == ("log_level", "agent.max_in_flight")
     assert part.reloader.reload().reloaded.applied == ()

@@ -84,6 +84,8 @@ class SourceContext:
     """Of a new stream."""
     wake: Callable[[], None]
     """Ends the loop's wait; from any thread."""
+    turn: Callable[[], None] = lambda: None
+    """Says that a look which takes long gets on."""
 
 
 Begin = Callable[[Place, SourceContext], Source]

@@ -121,6 +121,44 @@ def test_another_source_goes_on_where_the_one_before_stood(tmp_path: Path, broke
         agent.reconfigure(config, {})
 
 
+def test_settings_that_come_too_late_never_hold(
+    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop looks at files that do not answer while somebody asks, who is told that nothing has changed."""
+    monkeypatch.setattr("logpost.agent.agent.RECONFIGURE_SECONDS", 0.1)
+    config = Config(kafka=KafkaConfig(bootstrap_servers=broker.bootstrap_servers), agent=AgentConfig())
+    looking, answers = threading.Event(), threading.Event()
+
+    class Slow(Numbers):
+        def look(self, now: float, now_ns: int) -> None:
+            super().look(now, now_ns)
+            if self.looks > 1:
+                looking.set()
+                answers.wait()
+
+    begun: list[Slow] = []
+
+    def begin(place: Place, context: SourceContext) -> Slow:
+        begun.append(Slow(place, context))
+        return begun[-1]
+
+    agent = Agent(config, {"numbers": begin}, tmp_path, Counts())
+    running = threading.Thread(target=agent.run)
+    running.start()
+    try:
+        looking.wait()
+        with pytest.raises(StartError, match="its settings stay as they were"):
+            agent.reconfigure(config, {"numbers": begin})
+        answers.set()
+        monkeypatch.undo()
+        agent.reconfigure(config, {})
+        assert (len(begun), begun[0].closed) == (1, False)
+    finally:
+        answers.set()
+        agent.stop()
+        running.join()
+
+
 def test_on_another_host_the_new_streams_are_saved_before_anything_is_sent(
     tmp_path: Path, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:

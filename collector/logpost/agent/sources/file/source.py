@@ -49,6 +49,7 @@ class FileSource:
             counts=context.counts,
             save=context.save,
             new_id=context.new_id,
+            advance=context.turn,
             partial_line_seconds=partial_line_seconds,
             saved_ns=place.saved_ns,
         )

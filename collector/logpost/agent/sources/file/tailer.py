@@ -46,13 +46,15 @@ class Tailer:
         save: Callable[[], None],
         new_id: Callable[[], str],
         partial_line_seconds: float,
+        advance: Callable[[], None] = lambda: None,
         saved_ns: int | None = None,
         max_open_files: int = MAX_OPEN_FILES,
     ) -> None:
         """`save`: makes `positions()` durable, before the first line of a new stream is sent. `partial_line_seconds`: a
-        line without newline is shipped when its file has not grown for this long. `saved_ns`: when `known` was saved,
-        by the file system's clock."""
+        line without newline is shipped when its file has not grown for this long. `advance`: called
+        while a scan gets on. `saved_ns`: when `known` was saved, by the file system's clock."""
         self._file_sets = file_sets
+        self._advance = advance
         self._counts = counts
         self._saved_ns = saved_ns
         self._logs = list(logs_of(file_sets, known))
@@ -114,8 +116,10 @@ class Tailer:
         self._meeting.begin_scan()
         for file_set in self._file_sets:
             for path in file_set.rules.find():
+                self._advance()
                 self._meeting.see(path, file_set, now, now_ns)
         for reader in self._meeting.unseen():
+            self._advance()
             self._reading.miss(reader)
             self._reading.look(reader, now, now_ns)
         if self._meeting.is_first:

@@ -34,7 +34,7 @@ class Host:
         self.topic = Topic()
         self.woken = threading.Event()
         self.counts = Counts()
-        self.saves = 0
+        self.saves = self.turns = 0
         self._ids = (f"new-{number}" for number in itertools.count(1))
         self._open: list[Source] = []
 
@@ -47,8 +47,16 @@ class Host:
             assert cursor is not None
             positions.save({"file": cursor})
 
+        def turn() -> None:
+            self.turns += 1
+
         context = SourceContext(
-            sink=self.topic, counts=self.counts, save=save, new_id=lambda: next(self._ids), wake=self.woken.set
+            sink=self.topic,
+            counts=self.counts,
+            save=save,
+            new_id=lambda: next(self._ids),
+            wake=self.woken.set,
+            turn=turn,
         )
         config = FileSourceConfig(paths=(str(self.directory / "*.log"),), timezone="UTC")
         files = FileSet(config, host="web-1", max_line_bytes=4096, forbidden=())
@@ -84,6 +92,13 @@ def test_a_source_is_one_whatever_its_kind(host: Host) -> None:
     source: Source = host.begin()
     assert (source.has_work, source.position(NOW_S)) == (False, None)
     assert source.due == 0.0, "its first look is due"
+
+
+def test_a_look_at_many_names_says_that_it_gets_on(host: Host) -> None:
+    for number in range(10):
+        append(host.directory / f"{number}.log", "one\n")
+    host.begin().look(time.monotonic(), START_NS)
+    assert host.turns >= 10
 
 
 def test_the_next_start_goes_on_at_the_cursor(host: Host) -> None:
