@@ -71,7 +71,8 @@ def test_sources_limits_and_retention_change_and_what_needs_a_restart_is_named(b
     box.write("one.log", "first")
     box.await_lines("one", "first")
     parts = children(box.up.process.pid)
-    others = '[broker]\nretention = "3d"\n[kafka]\npartitions = 9\nbootstrap_servers = "other:9092"\n[store]\nblock_rows = 70\n[web]\nmax_connections = 70\n'
+    kafka = '[kafka]\npartitions = 9\nbootstrap_servers = "other:9092"\n'
+    others = f'[broker]\nretention = "3d"\n{kafka}[store]\nblock_rows = 70\n[web]\nmax_connections = 70\n'
     box.configure("two.log", f'log_level = "warning"\n{others}')
     box.write("two.log", "second")
     status, printed, said = box.reload()
