@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -12,46 +13,63 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """CPU in seconds; memory in MiB, resident now and at its peak; bytes asked for by reads and taken from the disk."""
+    """CPU in seconds; memory in MiB, resident now and at its peak, and its share of what it maps together with others;
+    bytes asked for by reads and taken from the disk; how often a thread woke up because what it waited for came."""
 
     cpu_seconds: float
     resident_mb: float
+    proportional_mb: float
     peak_mb: float
     read_bytes: int
     disk_read_bytes: int
+    wakeups: int
 
 
 def usage_of(pid: int) -> Usage:
     """Summed over the process and its descendants. Raises FileNotFoundError when one of them ends meanwhile."""
-    parts = [_usage_of_one(Path("/proc") / str(number)) for number in _tree(pid)]
-    return Usage(
-        cpu_seconds=sum(part.cpu_seconds for part in parts),
-        resident_mb=sum(part.resident_mb for part in parts),
-        peak_mb=sum(part.peak_mb for part in parts),
-        read_bytes=sum(part.read_bytes for part in parts),
-        disk_read_bytes=sum(part.disk_read_bytes for part in parts),
-    )
+    parts = [usage_of_one(number) for number in tree(pid)]
+    return Usage(**{field.name: sum(getattr(part, field.name) for part in parts) for field in fields(Usage)})
 
 
-def _tree(pid: int) -> list[int]:
+def tree(pid: int) -> list[int]:
+    """The process and its descendants."""
     children: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
+    for task in _threads(pid):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that ended meanwhile
             children += map(int, (task / "children").read_text().split())
-    return [pid, *(number for child in children for number in _tree(child))]
+    return [pid, *(number for child in children for number in tree(child))]
 
 
-def _usage_of_one(process: Path) -> Usage:
-    fields = (process / "stat").read_text().rpartition(")")[2].split()
+def usage_of_one(pid: int) -> Usage:
+    """Of a process without its children."""
+    process = Path(f"/proc/{pid}")
+    times = (process / "stat").read_text().rpartition(")")[2].split()
     status = _pairs(process / "status")
     io = _pairs(process / "io")
     return Usage(
-        cpu_seconds=(int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND,
-        resident_mb=int(status["VmRSS"].split()[0]) / 1024,
-        peak_mb=int(status["VmHWM"].split()[0]) / 1024,
+        cpu_seconds=(int(times[11]) + int(times[12])) / TICKS_PER_SECOND,
+        resident_mb=_mb(status["VmRSS"]),
+        proportional_mb=_mb(_pairs(process / "smaps_rollup")["Pss"]),
+        peak_mb=_mb(status["VmHWM"]),
         read_bytes=int(io["rchar"]),
         disk_read_bytes=int(io["read_bytes"]),
+        wakeups=sum(_wakeups(thread) for thread in _threads(pid)),
     )
+
+
+def _threads(pid: int) -> Iterator[Path]:
+    return Path(f"/proc/{pid}/task").iterdir()
+
+
+def _wakeups(thread: Path) -> int:
+    try:
+        return int(_pairs(thread / "status")["voluntary_ctxt_switches"])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def _mb(kilobytes: str) -> float:
+    return int(kilobytes.split()[0]) / 1024
 
 
 def _pairs(file: Path) -> dict[str, str]:
