@@ -30,11 +30,12 @@ logpost
                      doctor.gathering errors processes redaction scrape
                      service status supervisor                              | clock
   doctor.gathering   agent agent.delivery agent.sources.file
-                     config doctor.checks errors kafka processes scrape
-                     service store_url                                      | clock socket thread
+                     config doctor.checks errors installed kafka processes
+                     scrape service store_url                                      | clock socket thread
   doctor.checks
-  status             cli config controls processes redaction scrape service | clock socket thread
-  backup             cli config errors progress service store_url           | socket
+  status             cli config controls installed processes redaction
+                     scrape service                                         | clock socket thread
+  backup             cli config errors installed progress service store_url | socket
   supervisor         cli config errors reload service systemd                      | loop clock socket process
   topics             cli config controls errors kafka                       | thread
   agent              agent.delivery agent.metrics agent.sources
@@ -54,7 +55,7 @@ logpost
   agent.metrics      metrics_server                                         | clock
   handler            config errors kafka record                             | clock chance thread socket process
   scrape             errors
-  cli                config errors systemd                                  | process
+  cli                config errors installed systemd                        | process
   kafka              authorities config errors
   config             errors units
   metrics_server     errors service                                         | thread
@@ -65,6 +66,7 @@ logpost
   query              errors formats record
   formats            record
   record
+  installed
   processes
   redaction
   progress                                                                  | clock

@@ -11,12 +11,12 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from logpost.config import Config, Loaded, load
 from logpost.errors import LogpostError
+from logpost.installed import entry_points, imported, version
 from logpost.systemd.journal import leads_to_journal
 
 ERROR = 3
@@ -84,18 +84,30 @@ def _outlive_hangups() -> None:
         atexit.register(signal.signal, signal.SIGHUP, signal.SIG_IGN)  # Python itself would take the default again
 
 
-def command_parser() -> Parser:
-    """Of all commands that are installed."""
+def command_parser(first: str = "") -> Parser:
+    """Of all commands that are installed, or of what the first argument asks for: that loads no code of others."""
     parser = Parser(prog="logpost", description="A post office for logs.")
-    parser.add_argument("--version", action="version", version=f"logpost {version('logpost')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    if first == "--version":
+        return parser
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for entry_point in sorted(entry_points(group="logpost.commands"), key=lambda found: found.name):
-        entry_point.load()(commands)
+    found = entry_points("logpost.commands")
+    for name in [first] if first in found else found:
+        imported(found[name])(commands)
     return parser
 
 
+class _Version(argparse.Action):
+    """Looked up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        sys.stdout.write(f"logpost {version()}\n")
+        parser.exit()
+
+
 def _run(arguments: Sequence[str] | None) -> int:
-    parsed = command_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    parsed = command_parser(next(iter(given), "")).parse_args(arguments)
     try:
         return int(parsed.run(parsed, parsed.configuration(parsed).config))
     except ModuleNotFoundError as error:

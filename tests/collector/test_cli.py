@@ -19,6 +19,30 @@ def run(command: Sequence[str | bytes], **options: object) -> subprocess.Complet
     return subprocess.run(command, text=True, capture_output=True, timeout=60, **options)  # type: ignore[call-overload,no-any-return]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "none"),
+    [
+        (["--version"], "confluent_kafka logpost.formats importlib.metadata"),
+        (["status"], "confluent_kafka logpost.formats importlib.metadata"),
+        (["agent", "--help"], "logpost.supervisor logpost_web.command importlib.metadata"),
+        (["search", "--help"], "confluent_kafka logpost.formats logpost_web.command"),
+    ],
+    ids=str,
+)
+def test_a_command_loads_no_code_of_others(arguments: list[str], none: str, tmp_path: Path) -> None:
+    code = "import sys, logpost.cli as cli\ntry: cli.main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    done = run([sys.executable, "-c", code, *arguments], env={**os.environ, "LOGPOST_DATA": str(tmp_path)})
+    assert done.returncode == 0
+    assert done.stdout
+    assert not set(none.split()) & set(done.stderr.split())
+
+
+def test_a_command_that_is_unknown_is_told_which_there_are() -> None:
+    done = run([*LOGPOST, "serve"])
+    assert done.returncode == 2
+    assert "invalid choice: 'serve' (choose from 'agent', 'backup', 'broker', " in done.stderr
+
+
 def test_a_reader_that_goes_away_ends_it_in_order() -> None:
     """`logpost … | head -1` in a script that looks at all of a pipe's exit statuses."""
     reading, writing = os.pipe()

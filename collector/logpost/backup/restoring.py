@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
 from logpost.backup import owners, tree
 from logpost.backup.listing import CONTENT, NAME, BackupError, Listing, differences, parsed
 from logpost.backup.saving import check_room, stopped
+from logpost.installed import version
 from logpost.progress import Progress
 from logpost.service import DIRECTORY_MODE, RESTORING
 
@@ -47,7 +47,7 @@ def restore(backup: Path, data: Path, terminal: TextIO) -> Listing:
 
 def _listing(backup: Path) -> Listing:
     try:
-        return parsed((backup / NAME).read_bytes(), version("logpost"))
+        return parsed((backup / NAME).read_bytes(), version())
     except (FileNotFoundError, NotADirectoryError) as error:
         reason = f"it has no {NAME}" if backup.is_dir() else "there is no such directory"
         if (backup / CONTENT).is_dir():

@@ -13,7 +13,6 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
@@ -21,6 +20,7 @@ import msgspec
 
 from logpost.backup import owners, tree
 from logpost.backup.listing import CONTENT, FORMAT, NAME, BackupError, Listing
+from logpost.installed import version
 from logpost.progress import Progress
 from logpost.service import PARTS, RESTORING, hold
 
@@ -96,7 +96,7 @@ def _copy(data: Path, target: Path, paths: Sequence[str], on_read: Callable[[int
     directory = tree.entry("", data.stat())
     listing = Listing(
         format=FORMAT,
-        release=version("logpost"),
+        release=version(),
         host=socket.gethostname(),
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         users=owners.user_names({one.user for one in (directory, *entries)}),

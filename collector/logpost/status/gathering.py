@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from logpost import scrape
 from logpost.config import Config
+from logpost.installed import version
 from logpost.processes import PARTS, STOPPED, Process, process, running, started_at
 from logpost.redaction import redacted
 from logpost.service import local_url
@@ -57,7 +57,7 @@ def gather(config: Config, secrets: frozenset[str]) -> Status:
     after = Look(after.metrics, {**before.silent, **after.silent}, after.seconds)
     web = local_url(config.web.listen, config.web.port) if "web" in after.metrics else ""
     return Status(
-        version=version("logpost"),
+        version=version(),
         at=moment(time.time()),
         data=str(data),
         parts=[_part(name, found.get(name), after) for name in pids],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import ssl
-from importlib.metadata import entry_points, version
 from pathlib import Path
 
 import confluent_kafka
@@ -17,6 +16,7 @@ from logpost.doctor.checks.host_name import HostNameFacts
 from logpost.doctor.checks.versions import VersionFacts
 from logpost.doctor.gathering.machine import Machine
 from logpost.errors import ConfigError
+from logpost.installed import entry_points, imported, version
 
 AUTHORITIES = (
     "etc/ssl/certs/ca-certificates.crt",  # Debian
@@ -61,14 +61,14 @@ def _problem(place: Path) -> str:
 
 def versions(config: Config) -> VersionFacts:
     problems = []
-    for entry_point in sorted(entry_points(group="logpost.doctor"), key=lambda found: found.name):
+    for entry_point in entry_points("logpost.doctor").values():
         try:
-            problems.append(entry_point.load()(config))
+            problems.append(imported(entry_point)(config))
         except (ModuleNotFoundError, ConfigError):
             continue  # a host with the agent alone, or no such store
     return VersionFacts(
         installed={
-            "logpost": version("logpost"),
+            "logpost": version(),
             "Python": platform.python_version(),
             "librdkafka": str(confluent_kafka.libversion()[0]),
         },
