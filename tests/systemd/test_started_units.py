@@ -1,0 +1,189 @@
+"""Units as systemd runs them: what hangs is killed and comes back, what cannot start is tried again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.appliance import await_condition
+from tests.support.processes import free_port
+from tests.support.started_unit import StartedUnit
+from tests.support.systemd import lives
+
+HANG = Path(__file__).parent.parent / "support" / "hang"
+SECONDS = 120.0
+Outage = Iterator[tuple[str, Callable[[], object]]]
+"""What is said of it, and what ends it."""
+HURRY = {"WatchdogSec": "5s", "TimeoutAbortSec": "2s", "RestartSec": "200ms"}
+
+
+class Host:
+    """What units of one host share: a configuration that reads `app.log`, ports, data."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.config = directory / "logpost.toml"
+        self.config.write_text(f'[[agent.source]]\ntype = "file"\npaths = ["{directory}/app.log"]\n')
+        self.inside: tuple[str, ...] = ()
+        self.broker_port, self.web_port = free_port(), free_port()
+        self.settings: dict[str, object] = {
+            "broker_port": self.broker_port,
+            "broker_metrics_port": 0,
+            "web_port": self.web_port,
+            "agent_metrics_port": 0,
+        }
+
+    @contextmanager
+    def unit(self, name: str, **drop_in: str) -> Iterator[StartedUnit]:
+        environment = {name: text for name, text in os.environ.items() if not name.startswith("LOGPOST_")}
+        environment |= {f"LOGPOST_{name.upper()}": str(value) for name, value in self.settings.items()}
+        options = ("--config", str(self.config), "--data", str(self.directory / "data"))
+        with StartedUnit(
+            name,
+            *options,
+            environment=environment | {"PYTHONPATH": str(HANG)},
+            log=self.directory / f"{name}.err",
+            drop_in=HURRY | drop_in,
+            inside=self.inside,
+        ) as unit:
+            yield unit
+
+    def write(self, lines: range) -> None:
+        with (self.directory / "app.log").open("a") as file:
+            file.writelines(f"line {number}\n" for number in lines)
+
+    def found(self) -> Counter[str]:
+        address = f"http://127.0.0.1:{self.web_port}/api/search?start=-1h&limit=1000&q=service:app"
+        try:
+            with urllib.request.urlopen(address, timeout=SECONDS) as answer:
+                return Counter(row["message"] for row in json.load(answer)["rows"])
+        except (urllib.error.URLError, ConnectionError):
+            return Counter()  # it has just been killed
+
+    def await_lines(self, count: int) -> None:
+        """All of them, each once."""
+        await_condition(lambda: len(self.found()) == count, f"{count} lines", SECONDS)
+        assert set(self.found().values()) == {1}
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+def test_a_supervisor_that_hangs_is_killed_and_all_comes_back_and_nothing_is_lost(host: Host) -> None:
+    host.write(range(10))
+    with host.unit("logpost") as box:
+        box.await_ready(1)
+        host.await_lines(10)
+        for number, hang in enumerate((signal.SIGSTOP, signal.SIGUSR2), 1):
+            life = box.await_ready(number)
+            os.kill(life.pid, hang)
+            host.write(range(20 * number - 10, 20 * number))
+            assert box.await_end(number).why == "watchdog"
+            host.write(range(20 * number, 20 * number + 10))
+            box.await_ready(number + 1)
+            host.await_lines(20 * number + 10)
+        assert "in block" in box.said()  # where the loop hung
+        assert (box.stop().why, box.lives[-1].status, len(box.lives)) == ("stop", 0, 3)
+        assert box.notices.pids() == {life.pid for life in box.lives}
+
+
+def test_parts_that_hang_alone_are_killed_and_come_back_and_nothing_is_lost(host: Host) -> None:
+    host.write(range(10))
+    host.settings["kafka_bootstrap_servers"] = f"localhost:{host.broker_port}"
+    with ExitStack() as started:
+        units = [started.enter_context(host.unit(f"logpost-{name}")) for name in ("broker", "web", "agent")]
+        for unit in units:
+            unit.await_ready(1)
+        host.await_lines(10)
+        for unit in units:
+            os.kill(unit.lives[0].pid, signal.SIGUSR2)
+        host.write(range(10, 20))
+        for unit in units:
+            assert unit.await_end(1).why == "watchdog"
+            assert not lives(unit.lives[0].pid)
+        for unit in units:
+            unit.await_ready(2)
+        host.await_lines(20)
+        for unit in reversed(units):
+            assert (unit.stop().why, unit.lives[-1].status) == ("stop", 0)
+
+
+@pytest.mark.parametrize("name", ["logpost", "logpost-broker", "logpost-web", "logpost-agent"])
+def test_a_wrong_configuration_has_a_status_of_its_own_and_is_not_tried_again(host: Host, name: str) -> None:
+    host.config.write_text("[web]\nprot = 1\n")
+    with host.unit(name) as unit:
+        assert unit.await_end(1).status == 2
+        unit.await_given_up()
+        assert len(unit.lives) == 1
+        assert unit.said() == f"logpost: {host.config}: unknown key web.prot: did you mean web.port?\n"
+
+
+@contextmanager
+def port_taken(host: Host) -> Outage:
+    with socket.create_server(("127.0.0.1", host.broker_port)) as other:
+        yield "Address already in use", other.close
+
+
+@contextmanager
+def name_without_address(host: Host) -> Outage:
+    host.settings["broker_advertised_host"] = "box.invalid"
+    hosts = host.directory / "hosts"
+    hosts.write_text("127.0.0.1 localhost\n")
+    host.inside = ("unshare", "--mount", "sh", "-c", OWN_HOSTS, str(hosts))
+    yield "the broker advertises box.invalid", lambda: hosts.write_text("127.0.0.1 localhost box.invalid\n")
+
+
+@contextmanager
+def disk_full(host: Host) -> Outage:
+    data = host.directory / "data"
+    data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", data], check=True)
+    filling = data / "filling"
+    with filling.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    try:
+        yield "No space left on device", filling.unlink
+    finally:
+        subprocess.run(["umount", data], check=True)
+
+
+OWN_HOSTS = 'mount --bind "$0" /etc/hosts && exec "$@"'
+"""The unit alone sees this file in the place of the system's."""
+needs_mounts = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="needs root and unshare")
+
+
+@pytest.mark.parametrize(
+    ("name", "outage"),
+    [
+        ("logpost-broker", port_taken),
+        pytest.param("logpost-broker", disk_full, marks=needs_mounts),
+        pytest.param("logpost", name_without_address, marks=needs_mounts),
+    ],
+)
+def test_what_cannot_start_says_one_line_each_time_and_is_tried_again_until_it_can(
+    host: Host, name: str, outage: Callable[[Host], contextlib.AbstractContextManager[tuple[str, Callable[[], object]]]]
+) -> None:
+    with outage(host) as (words, end), host.unit(name) as unit:
+        unit.await_end(2)
+        assert {life.status for life in unit.lives[:2]} == {1}
+        assert "Traceback" not in unit.said()
+        said = [line for line in unit.said().splitlines() if line.startswith("logpost: ")]
+        assert 2 <= len(said) <= len(unit.lives) and all(words in line for line in said)
+        end()
+        unit.await_ready(3)
