@@ -34,6 +34,7 @@ class Host:
         self.tree = tree
         subprocess.run(["cp", "-a", "--reflink=auto", base(suite), tree], check=True)
         (tree / "packages").mkdir()
+        (tree / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
         (tree / "etc/dpkg/dpkg.cfg.d/trial").write_text("force-unsafe-io\n")
         if booted:
             shutil.copy(SYSTEMCTL, tree / "usr/bin/systemctl")
@@ -42,7 +43,7 @@ class Host:
 
     def run(self, script: str, *, status: int | None = 0, timeout: float = 300) -> str:
         """What a shell script prints, run as root in the tree, with nothing on its standard input."""
-        inside = f"mount -t proc proc {self.tree}/proc && exec chroot {self.tree} sh -e"
+        inside = f"ip link set lo up && mount -t proc proc {self.tree}/proc && exec chroot {self.tree} sh -e"
         done = subprocess.run(
             [*ISOLATED, "sh", "-c", f'{inside} -c "$1"', "sh", script],
             stdin=subprocess.DEVNULL,
