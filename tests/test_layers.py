@@ -29,7 +29,7 @@ logpost
   doctor             checks cli config controls doctor.checks
                      doctor.gathering errors processes redaction scrape
                      service status supervisor                              | clock
-  doctor.gathering   agent agent.delivery agent.sources.file
+  doctor.gathering   agent agent.delivery agent.sources.file authorities
                      config doctor.checks errors installed kafka processes
                      scrape service store_url                                      | clock socket thread
   doctor.checks
@@ -55,7 +55,7 @@ logpost
   agent.metrics      metrics_server                                         | clock
   handler            config errors kafka record                             | clock chance thread socket process
   scrape             errors
-  cli                config errors installed systemd                        | process
+  cli                config errors installed ownership systemd              | process
   kafka              authorities config errors
   config             errors units
   metrics_server     errors service                                         | thread
@@ -74,6 +74,7 @@ logpost
   said_once
   units
   authorities                                                               | socket
+  ownership
   errors
 
 logpost_broker

@@ -7,13 +7,13 @@ import argparse
 import atexit
 import errno
 import os
-import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from logpost import ownership
 from logpost.config import Config, Loaded, load
 from logpost.errors import LogpostError
 from logpost.installed import entry_points, imported, version
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except LogpostError as error:
-        return _failed(str(error) + _of_another(error.__cause__), error.exit_status)
+        return _failed(str(error) + ownership.remedy(error), error.exit_status)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is not None:
             remedy = ": run this as its owner, or name another place" if isinstance(error, PermissionError) else ""
-            return _failed(f"cannot use {error.filename}: {error.strerror}{_of_another(error) or remedy}")
+            return _failed(f"cannot use {error.filename}: {error.strerror}{ownership.remedy(error) or remedy}")
         if error.errno not in UNWRITABLE:
             raise
         _write_no_more()
@@ -119,20 +119,6 @@ def how_to_install(module: str) -> str:
     """The line that installs what a module of logpost imports."""
     extra = EXTRAS.get(module.partition(".")[0])
     return f"pip install 'logpost[{extra}]'" if extra else "pip install logpost"
-
-
-def _of_another(error: BaseException | None) -> str:
-    """What mends a file of another user in a directory of ours: who runs a service once as root leaves such behind."""
-    if not isinstance(error, PermissionError) or not isinstance(error.filename, str):
-        return ""
-    file = Path(error.filename)
-    try:
-        owner, ours = file.lstat().st_uid, file.parent.stat().st_uid
-    except OSError:
-        return ""
-    if owner == ours or ours != os.geteuid():
-        return ""
-    return f": {file} belongs to another user; as root: chown {ours} {shlex.quote(str(file))}"
 
 
 def _failed(why: str, status: int = 1) -> int:

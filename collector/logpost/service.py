@@ -151,6 +151,8 @@ class DirectoryLock:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._refuse_restore()
+        if not (directory / "lock").exists():
+            _refuse_root(directory)  # before it makes one
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -160,6 +162,7 @@ class DirectoryLock:
         try:
             hold(self._fd, directory)
             self._refuse_restore()  # one that began meanwhile, and saw no lock
+            _refuse_root(directory)  # not before: who only asks whether it runs is told so
         except StartError:
             os.close(self._fd)
             raise

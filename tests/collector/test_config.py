@@ -171,6 +171,21 @@ def test_what_an_address_may_hide_is_not_printed(
     assert "s3c" not in printed
 
 
+@pytest.mark.parametrize(
+    "servers", ["SASL_SSL://u:s3cret@h:9092", "u:s3cret@h:9092", "a:9092,u:s3cret@b", "h?p=s3cret"]
+)
+def test_a_broker_has_no_password_in_its_address(
+    servers: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said what is wrong, and not what was written there."""
+    file = write(tmp_path, f'[kafka]\nbootstrap_servers = "{servers}"\n')
+    for command in (["config", "check"], ["config", "print"], ["topics", "list"], ["doctor"]):
+        assert main([*command, "--config", str(file), "--data", str(tmp_path)]) != 0
+    out, err = capsys.readouterr()
+    assert "kafka.bootstrap_servers: expected addresses such as" in err
+    assert "s3cret" not in out + err
+
+
 @pytest.mark.parametrize("url", ["logs.example.org", "ftp://x", "http://", "http://a b", "http://u@evil/"])
 def test_an_external_address_is_one_of_http(url: str) -> None:
     with pytest.raises(ConfigError, match=r"web\.external_url"):

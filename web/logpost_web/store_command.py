@@ -6,6 +6,7 @@ Exit status: 0 done, and for `check` the store is sound; 1 not; 2 wrong use.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import select
 import sys
@@ -131,7 +132,15 @@ def _ask(config: Config, method: str, path: str) -> dict[str, Any]:
         with urllib.request.urlopen(request, timeout=CHECK_SECONDS) as response:
             return dict(json.load(response))
     except (OSError, ValueError) as error:
-        raise LogpostError(f"the store is in use, and {address} does not do it: {error}") from error
+        why = _said_by_web(error) or error
+        raise LogpostError(f"the store is in use, and {address} does not do it: {why}") from error
+
+
+def _said_by_web(error: Exception) -> str:
+    """Empty where it is not an answer of ours."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.load(error)["error"]["message"]) if isinstance(error, urllib.error.HTTPError) else ""
+    return ""
 
 
 def _say_parts(done: int, of: int) -> None:

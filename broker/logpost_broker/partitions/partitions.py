@@ -22,6 +22,7 @@ from typing import Protocol, TypeVar
 
 from kio.schema.errors import ErrorCode
 
+from logpost import ownership
 from logpost.config import BrokerConfig
 from logpost.errors import StartError
 from logpost.said_once import SaidOnce
@@ -131,6 +132,8 @@ class Partitions:
         try:
             return self.logs.get(topic, partition)
         except OSError as error:
+            why, mends = f"{error.filename}: {error.strerror}", ownership.remedy(error)
+            self._said.error((topic.id, partition), "%s-%d cannot be used: %s%s", topic.name, partition, why, mends)
             raise ApiError(ErrorCode.kafka_storage_error, f"the log cannot be opened: {error.strerror}") from error
 
     async def opened(self, topic: Topic, partition: int) -> PartitionLog:
@@ -140,7 +143,9 @@ class Partitions:
             await self.turns.wait()
             if self.topics.by_id(topic.id) is None:
                 raise ApiError(ErrorCode.unknown_topic_or_partition, f"{topic.name} was deleted")
-        return self.log(topic, partition)
+        log = self.log(topic, partition)
+        self._said.over((topic.id, partition))
+        return log
 
     def durable(self, log: PartitionLog) -> asyncio.Future[None]:
         """Done when everything appended to `log` so far is as safe as `broker.flush` says; raises ApiError
@@ -264,9 +269,13 @@ class Partitions:
             logger.info("deleted topic %s", topic.name)
 
     def find_internal_log(self, name: str) -> InternalLog | None:
-        """The log of an internal topic, or None before its first use."""
+        """The log of an internal topic, or None before its first use. For the start: raises StartError where it cannot
+        be used."""
         topic = self.topics.by_name(name)
-        return None if topic is None else self._internal_log(topic)
+        try:
+            return None if topic is None else self._internal_log(self.logs.get(topic, 0))
+        except OSError as error:
+            raise _unusable(self.logs.directory, error) from error
 
     def open_internal_log(self, name: str) -> InternalLog:
         """The log of an internal topic, which is created where it is not: one partition, because a single node gains
@@ -274,7 +283,7 @@ class Partitions:
         topic = self.topics.by_name(name) or self.create_topic(
             name, 1, {"cleanup.policy": "compact", "segment.bytes": str(SEGMENT_BYTES)}, internal=True
         )
-        return self._internal_log(topic)
+        return self._internal_log(self.log(topic, 0))
 
     def require_running(self) -> None:
         """For what takes many turns of the loop. Raises ApiError NOT_CONTROLLER, which clients try again."""
@@ -287,8 +296,8 @@ class Partitions:
         for parked in tuple(self.parked):
             parked.release()
 
-    def _internal_log(self, topic: Topic) -> InternalLog:
-        return InternalLog(self.log(topic, 0), self.logs, self.flusher, self.now_ms)
+    def _internal_log(self, log: PartitionLog) -> InternalLog:
+        return InternalLog(log, self.logs, self.flusher, self.now_ms)
 
 
 def _unusable(directory: Path, error: OSError) -> StartError:

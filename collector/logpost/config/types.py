@@ -21,18 +21,18 @@ HttpUrl = Annotated[
         pattern=r"^(https?://[^\s/?#@\\]+(/\S*)?)?\Z", description='an address such as "https://logs.example.com"'
     ),
 ]
-Host = Annotated[str, msgspec.Meta(pattern=r"^[^\s/]*\Z", description="a host's name or address")]
+Host = Annotated[str, msgspec.Meta(pattern=r"^[^\s/@?]*\Z", description="a host's name or address")]
 Listen = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^[^\s/\[\]]+\Z", description='an address of this host, such as "localhost", "192.0.2.7" or "::1"'
+        pattern=r"^[^\s/@?\[\]]+\Z", description='an address of this host, such as "localhost", "192.0.2.7" or "::1"'
     ),
 ]
 Servers = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^\s*[^\s,]+(\s*,\s*[^\s,]+)*\s*\Z",
-        description='addresses such as "broker-1:9092,broker-2:9092"',
+        pattern=r"^\s*[^\s,@?]+(\s*,\s*[^\s,@?]+)*\s*\Z",
+        description='addresses such as "broker-1:9092,broker-2:9092" without a user or a password',
     ),
 ]
 _TOPIC = "a topic's name: up to 249 letters, digits, dots, hyphens and underscores, not only a dot or two"

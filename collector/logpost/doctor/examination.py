@@ -55,7 +55,7 @@ def examine(machine: Machine, loaded: Loaded, mistakes: Sequence[str], file: Pat
     yield from memory.judge(limits.memory(machine, config, running, has_web=_has_web(running, expected)))
     yield from host_name.judge(host.host_name(machine, config))
     yield from names_check.judge(list(names.names(config, has_broker="broker" in expected)))
-    yield from authorities.judge(host.authorities(machine, config.kafka))
+    yield from authorities.judge(host.trusted(config.kafka))
     yield from _of_the_broker(loaded, running, expected)
     of_store = web.store(config, has_web=running["web"] is not None) if _has_web(running, expected) else None
     if of_store is not None:

@@ -323,10 +323,11 @@ def test_a_broker_that_does_not_let_this_host_in(
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl, which makes a certificate")
-def test_a_certificate_that_no_authority_of_ours_has_signed(tmp_path: Path) -> None:
+def test_a_certificate_that_no_authority_of_ours_has_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the same where the host's store has it."""
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
-    made += ["-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)]
+    made += ["-subj", "/CN=x", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(made, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -340,8 +341,12 @@ def test_a_certificate_that_no_authority_of_ours_has_signed(tmp_path: Path) -> N
         threading.Thread(target=server.serve_forever, daemon=True).start()
         toml = f'[kafka]\nbootstrap_servers = "127.0.0.1:{server.server_address[1]}"\nsecurity_protocol = "SSL"\n'
         results = doctor(toml, tmp_path / "data", tmp_path / "logpost.toml")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        believed = doctor(toml, tmp_path / "data", tmp_path / "logpost.toml")
         server.shutdown()
     assert names(results, "broker", "fail", "(certificate)"), shown(results)
+    assert not names(believed, "broker", "fail", "(certificate)"), shown(believed)
+    assert [one.detail for one in believed if one.check == "authorities"] == [str(certificate)]
 
 
 def test_a_broker_that_is_away(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ PART = "/data/store/357/357f79b4-9cbf-4572-80ba-688062ffd16b/20231114_100_105_2"
     ("code", "message"),
     [
         (33, f"Cannot read all data: While reading or decompressing {PART}/data.bin (position: 7667)"),
+        (74, f"DB::ErrnoException: Cannot read from file {PART}/data.bin, errno: 5, strerror: Input/output error"),
         (40, f"Checksum doesn't match: (while reading from part {PART}/ in table default.otel_logs)"),
         (1001, f'std::filesystem_error: filesystem error: in file_size: No such file or directory ["{PART}"]'),
     ],
@@ -30,6 +31,12 @@ def test_errors_of_a_damaged_part_name_it(code: int, message: str) -> None:
         (159, "Timeout exceeded"),
         (1001, "std::bad_alloc"),
         (0, "the connection broke"),
+        (
+            76,
+            f"DB::ErrnoException: Cannot open file {PART}/data.bin: , errno: 24, strerror: Too many open files",
+        ),
+        (76, f"DB::ErrnoException: Cannot open file {PART}/data.bin: , errno: 13, strerror: Permission denied"),
+        (74, f"DB::ErrnoException: Cannot read from file {PART}/data.bin, errno: 12, strerror: Cannot allocate memory"),
     ],
 )
 def test_other_errors_are_no_damage(code: int, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 
 CORRUPTED = 246
@@ -32,11 +33,24 @@ _PART = re.compile(r"/([0-9a-zA-Z-]+_\d+_\d+_\d+(?:_\d+)?)(?=[/\"' ]|$)")
 _FILE = re.compile(r"\b\w+\.(?:bin|idx|idx2|cidx|c?mrk\d?|packed)\b")
 
 
+# "Cannot open file /…/data.bin: , errno: 24, strerror: Too many open files"
+_ERRNO = re.compile(r"\berrno: (\d+)")
+REFUSED = frozenset({errno.EPERM, errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT})
+"""The system lets nobody look, or not now: the bytes may be as they were written."""
+
+
 def is_damage(code: int, message: str) -> bool:
     """Whether an error means that stored bytes are damaged or gone."""
+    if is_refusal(message):
+        return False
     if code == OPERATING_SYSTEM:
         return "filesystem error" in message and "No such file" in message
     return code in DAMAGE_CODES
+
+
+def is_refusal(message: str) -> bool:
+    """Whether the system let the engine not read, so that nothing is known of the bytes."""
+    return any(int(number) in REFUSED for number in _ERRNO.findall(message))
 
 
 def part_in(message: str) -> str | None:

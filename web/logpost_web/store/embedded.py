@@ -8,6 +8,7 @@ import resource
 import time
 from pathlib import Path
 
+from logpost import ownership
 from logpost.config import StoreConfig
 from logpost.errors import StartError
 from logpost.store_url import scheme_and_rest
@@ -48,8 +49,11 @@ def refuse_newer_layout(description: str, found: int) -> None:
 
 
 def prepare(path: Path, engine: str) -> None:
-    """To be called before `engine` opens it. Raises OSError."""
+    """To be called before `engine` opens it. Raises OSError, StartError."""
     _allow_open_files()
+    # The engine would set aside as broken what it may not read.
+    if refused := ownership.refused(path):
+        raise StartError(f"cannot use the store chdb://{path}: {refused}: Permission denied{ownership.mended(refused)}")
     restore_links(path)
     if _release(_engine(path)) < _release(engine):
         path.mkdir(parents=True, exist_ok=True)

@@ -5,11 +5,12 @@ A store on a server is its operator's: none of this touches it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from logpost_web.store.damage import DAMAGE_CODES
+from logpost_web.store.damage import DAMAGE_CODES, is_damage, is_refusal
 from logpost_web.store.errors import QueryError
 from logpost_web.store.store import Store
 
@@ -49,26 +50,41 @@ def met_in_errors(store: Store, seen: dict[int, int]) -> list[str]:
     for code, value, message in found.rows:
         if value > seen.get(code, 0):
             seen[code] = value
-            messages.append(str(message))
+            if is_damage(code, str(message)):
+                messages.append(str(message))
     return messages
 
 
 def unsound(store: Store, names: set[str]) -> Iterator[tuple[Part, str]]:
-    """Those of the named parts whose bytes are not what was written, and what is wrong. Raises QueryError."""
+    """Those of the named parts whose bytes are not what was written, and what is wrong; of one that cannot be read now
+    nothing is known. Raises QueryError."""
     for part in parts(store):
-        if part.name in names and (reason := reason_against(store, part)):
-            yield part, reason
+        if part.name in names:
+            with contextlib.suppress(UnreadError):
+                if reason := reason_against(store, part):
+                    yield part, reason
+
+
+class UnreadError(QueryError):
+    """A part could not be read to its end: for want of memory, of files, of a right."""
+
+    def __init__(self, part: Part, why: str) -> None:
+        super().__init__(f"the part {part.name} of {part.table} cannot be read: {why}")
 
 
 def reason_against(store: Store, part: Part) -> str:
-    """What is wrong with a part; empty when it is sound. Reads all of it."""
+    """What is wrong with a part; empty when it is sound. Reads all of it. Raises UnreadError."""
     if not part.directory.is_dir():
         return "its directory is gone"
     try:
         answer = store.ask(f"CHECK TABLE {part.table} PART '{part.name}'")
     except QueryError as error:
+        if not error.is_damage:
+            raise UnreadError(part, str(error)) from error
         return str(error)
     _, passed, reason = (*answer, "", "", "")[:3]
+    if is_refusal(reason):
+        raise UnreadError(part, reason.strip())
     return "" if passed in ("", "1") else reason.strip() or "its checksums do not match"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import confluent_kafka
 
-from logpost import scrape
+from logpost import authorities, scrape
 from logpost.agent.machine import CONTAINER_MARKS, is_name_of_container
 from logpost.config import Config, KafkaConfig
 from logpost.doctor.checks.authorities import AuthoritiesFacts
@@ -18,13 +18,6 @@ from logpost.doctor.gathering.machine import Machine
 from logpost.errors import ConfigError
 from logpost.installed import entry_points, imported, version
 
-AUTHORITIES = (
-    "etc/ssl/certs/ca-certificates.crt",  # Debian
-    "etc/pki/tls/certs/ca-bundle.crt",  # Red Hat
-    "etc/ssl/ca-bundle.pem",  # SUSE
-    "etc/ssl/cert.pem",  # Alpine
-)
-
 
 def host_name(machine: Machine, config: Config) -> HostNameFacts:
     name = machine.host_name()
@@ -32,17 +25,13 @@ def host_name(machine: Machine, config: Config) -> HostNameFacts:
     return HostNameFacts(name=name, setting=config.agent.hostname, is_of_container=is_name_of_container(name, marks))
 
 
-def authorities(machine: Machine, config: KafkaConfig) -> AuthoritiesFacts:
+def trusted(config: KafkaConfig) -> AuthoritiesFacts:
+    """What the clients of Kafka are given."""
     named = config.ssl_ca_location
-    places = [Path(named)] if named else [machine.root / place for place in AUTHORITIES]
-    found = next((place for place in places if place.exists()), None)
+    found = named or authorities.store()
     uses_tls = config.security_protocol.endswith("SSL")
-    problem = ""
-    if uses_tls and named and found is None:
-        problem = "there is no such file"
-    elif uses_tls and found is not None:
-        problem = _problem(found)
-    return AuthoritiesFacts(uses_tls=uses_tls, named=named, found=str(found or ""), problem=problem)
+    problem = _problem(Path(found)) if uses_tls and found else ""
+    return AuthoritiesFacts(uses_tls=uses_tls, named=named, found=found, problem=problem)
 
 
 def _problem(place: Path) -> str:
