@@ -15,6 +15,8 @@ def scheme_and_rest(url: str) -> tuple[str, str]:
     scheme, separator, rest = url.partition("://")
     if not url:
         return "chdb", ""
+    if separator and scheme == "chdb" and not rest.startswith("/"):
+        raise ConfigError("store.url: expected chdb:///path, got a path that depends on where logpost is started")
     if separator and scheme in SCHEMES:
         if scheme != "chdb" and not _names_a_server(url):
             raise ConfigError(f"store.url: expected {EXAMPLE}, got no host or no usable port")

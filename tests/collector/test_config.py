@@ -338,6 +338,7 @@ servise = "x"
         ('[[agent.source]]\ntype = "file"\npaths = ["/x/**y"]\n', ["agent.source[0].paths[0]"]),
         ('[[agent.source]]\ntype = "journal"\n' * 2, ["only one source"]),
         ('[store]\ntopics = "^("\n', ["store.topics"]),
+        ('[store]\nurl = "chdb://me:secret@box"\n', ["store.url: expected chdb:///path, got a path that depends"]),
         ('[store]\nurl = "clickhouse://"\n', ["store.url: expected clickhouse://user@host:8443/database, got no host"]),
         ('[store]\nurl = "clickhouse://me:secret@box:http/logs"\n', ["store.url: expected clickhouse://user@host"]),
         ('data = "~no-such-user/logs"\n', ["data: Could not determine home directory"]),

@@ -117,7 +117,7 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         Store.open(StoreConfig(), tmp_path / "file" / "store")
 
 
-@pytest.mark.parametrize("url", ["http://localhost", "postgres://x/y", "logs"])
+@pytest.mark.parametrize("url", ["http://localhost", "postgres://x/y", "logs", "chdb://u:p@h"])
 def test_a_url_that_is_no_store_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigError, match=r"store\.url"):
         Store.open(StoreConfig(url=url), tmp_path)
