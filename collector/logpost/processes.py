@@ -51,6 +51,19 @@ def running(data: Path, proc: Path = PROC) -> dict[str, int | None]:
     return {part: holder(data / directory / "lock", proc) for part, directory in PARTS.items()}
 
 
+def unknown(data: Path) -> frozenset[str]:
+    """Parts of which this user may not know whether they run."""
+    found = set()
+    for part, directory in PARTS.items():
+        try:
+            (data / directory / "lock").open("rb").close()
+        except PermissionError:
+            found.add(part)
+        except OSError:
+            continue
+    return frozenset(found)
+
+
 def process(pid: int, proc: Path = PROC) -> Process | None:
     """None where there is no such process."""
     try:

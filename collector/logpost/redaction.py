@@ -5,8 +5,10 @@ In an address the part before its `@` and the part behind its `?` are hidden as 
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import unquote
 
 import msgspec
 
@@ -70,6 +72,8 @@ def secrets_in(settings: Mapping[str, object], environment: Mapping[str, str], t
         if equals and _SECRET_NAME.search(name):
             found |= set(re.findall(r"[^\s\"',\[\]]+", value))
         found |= set(_of_address(line))
+    found |= {unquote(one) for one in found}  # of an address
+    found |= {json.dumps(one)[1:-1] for one in found}  # as it stands in what is written as JSON
     return frozenset(one for one in found if len(one) >= SHORTEST)
 
 
@@ -90,6 +94,21 @@ def _of_address(text: str) -> Iterator[str]:
         yield from before.split(":", 1)[1:] or [before]
     for query in re.findall(r"://[^\s?\"']*\?([^\s\"'#]*)", text):
         yield from (one.partition("=")[2] for one in query.split("&"))
+
+
+def redacted_json(text: str, secrets: Iterable[str]) -> str:
+    """Of the text of a JSON value each text in it, so that it stays JSON."""
+    return msgspec.json.format(msgspec.json.encode(_redacted_value(msgspec.json.decode(text), list(secrets)))).decode()
+
+
+def _redacted_value(value: object, secrets: Sequence[str]) -> object:
+    if isinstance(value, str):
+        return redacted(value, secrets)
+    if isinstance(value, list):
+        return [_redacted_value(one, secrets) for one in value]
+    if isinstance(value, dict):
+        return {redacted(str(name), secrets): _redacted_value(one, secrets) for name, one in value.items()}
+    return value
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:

@@ -1,9 +1,11 @@
 """What is not shown of settings and logs: by its name, by its place in an address, by its look, and by its value."""
 
+import json
+
 import pytest
 
 from logpost.config import FileSourceConfig
-from logpost.redaction import masked, redacted, secrets_in
+from logpost.redaction import masked, redacted, redacted_json, secrets_in
 
 
 @pytest.mark.parametrize(
@@ -37,9 +39,11 @@ def test_a_table_of_settings_keeps_its_type() -> None:
 
 def test_secrets_are_found_wherever_they_stand() -> None:
     settings = {"kafka.sasl_password": "from-settings", "store.url": "clickhouse://u:from-url@h/x?k=from-query"}
-    environment = {"API_TOKEN": "from-environment", "PATH": "/usr/bin"}
+    settings["web.url"] = "https://u:p%40ss@h"
+    environment = {"API_TOKEN": "from-environment", "OTHER_TOKEN": 'q"uote', "PATH": "/usr/bin"}
     text = 'password = "from-text" # broken\nurl = "https://from-user@h"\n[[['
     assert secrets_in(settings, environment, text) == {
+        *("p%40ss", "p@ss", 'q"uote', 'q\\"uote'),
         *("from-settings", "from-url", "from-query", "from-environment", "from-text", "broken", "from-user"),
     }
 
@@ -60,3 +64,8 @@ def test_secrets_are_found_wherever_they_stand() -> None:
 )
 def test_text(text: str, shown: str) -> None:
     assert redacted(text, {"s3cret"}) == shown
+
+
+def test_json_stays_json() -> None:
+    shown = redacted_json('{"said":["password=x","it said s3cret"],"port":1,"s3cret":null}', {"s3cret"})
+    assert json.loads(shown) == {"said": ["password=…", "it said …"], "port": 1, "…": None}

@@ -18,7 +18,7 @@ from logpost import scrape
 from logpost.config import Loaded, settings
 from logpost.errors import LogpostError
 from logpost.processes import PARTS
-from logpost.redaction import masked, redacted, secrets_in
+from logpost.redaction import masked, redacted, redacted_json, secrets_in
 from logpost.service import local_url
 from logpost.status.gathering import gather, tail
 
@@ -41,16 +41,19 @@ def write_bundle(file: Path, loaded: Loaded, config_file: Path | None, checks: s
     secrets = _secrets(loaded, config_file)
     made = file.with_name(f"{file.name}.new")
     try:
-        descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        made.unlink(missing_ok=True)
+        descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # in /tmp somebody else may be first
         with os.fdopen(descriptor, "wb") as opened, tarfile.open(fileobj=opened, mode="w:gz") as archive:
-            os.fchmod(descriptor, 0o600)
             for name, text in _contents(loaded, checks, secrets):
-                content = redacted(text, secrets).encode(errors="backslashreplace")
+                shown = redacted_json(text, secrets) if name.endswith(".json") else redacted(text, secrets)
+                content = shown.encode(errors="backslashreplace")
                 entry = tarfile.TarInfo(f"logpost-bundle/{name}")
                 entry.size, entry.mtime, entry.mode = len(content), int(time.time()), 0o600
                 archive.addfile(entry, io.BytesIO(content))
         made.replace(file)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            made.unlink(missing_ok=True)
         raise LogpostError(f"cannot write {file}: {error.strerror}") from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from logpost import processes
@@ -46,8 +46,11 @@ def examine(machine: Machine, loaded: Loaded, mistakes: Sequence[str], file: Pat
     expected = _expected(loaded, file)
     yield from configuration.judge(_configuration(loaded, mistakes, file))
     yield from versions.judge(host.versions(config))
-    yield from parts.judge([_part(machine, name, pid) for name, pid in running.items() if name in expected or pid])
-    yield from ports.judge(listeners.ports(machine, config, running, expected))
+    hidden = processes.unknown(directory)
+    wanted = expected | hidden
+    of_parts = [_part(machine, name, pid, hidden) for name, pid in running.items() if name in wanted or pid]
+    yield from parts.judge(of_parts, restored=data.restored(directory))
+    yield from ports.judge(listeners.ports(machine, config, running, expected, hidden))
     yield from rights.judge(list(data.directories(directory)))
     yield from disk.judge(list(data.file_systems(machine, config, directory)))
     yield from open_files.judge(list(limits.open_files(machine, running)))
@@ -56,13 +59,18 @@ def examine(machine: Machine, loaded: Loaded, mistakes: Sequence[str], file: Pat
     yield from host_name.judge(host.host_name(machine, config))
     yield from names_check.judge(list(names.names(config, has_broker="broker" in expected)))
     yield from authorities.judge(host.trusted(config.kafka))
-    yield from _of_the_broker(loaded, running, expected)
+    is_stopped = "broker" in expected and not hidden and not any(running.values())
+    yield from _of_the_broker(loaded, running, is_stopped=is_stopped)
     of_store = web.store(config, has_web=running["web"] is not None) if _has_web(running, expected) else None
     if of_store is not None:
         yield from store.judge(of_store)
-    found = agent.agent(machine, config, directory, is_running=running["agent"] is not None)
+    found = agent.agent(
+        machine, config, directory, is_running=running["agent"] is not None, is_hidden="agent" in hidden
+    )
     yield from agent_check.judge(found)
-    yield from sources_check.judge(list(sources.sources(machine, config, running["agent"], directory)))
+    yield from sources_check.judge(
+        list(sources.sources(machine, config, running["agent"], directory, unit_user=_unit_user(expected)))
+    )
     ahead = {} if found.metrics is None else {"the broker's": found.metrics.get("clock_offset_seconds", 0.0)}
     if of_store is not None and not of_store.error and (of_web := web.ahead(config, machine.now)) is not None:
         ahead["the web's"] = of_web
@@ -74,6 +82,11 @@ def _expected(loaded: Loaded, file: Path | None) -> frozenset[str]:
     if importlib.util.find_spec("kio") is None or importlib.util.find_spec("chdb") is None:
         return frozenset({"agent"})
     return frozenset(name for name, _ in plan(loaded, file, {}).parts)
+
+
+def _unit_user(expected: Collection[str]) -> str:
+    """As whom an agent of a package runs here."""
+    return "logpost" if "broker" in expected or "web" in expected else "logpost-agent"
 
 
 def _has_web(running: Mapping[str, int | None], expected: frozenset[str]) -> bool:
@@ -98,10 +111,10 @@ def _configuration(loaded: Loaded, mistakes: Sequence[str], file: Path | None) -
     )
 
 
-def _part(machine: Machine, name: str, pid: int | None) -> parts.PartFacts:
+def _part(machine: Machine, name: str, pid: int | None, hidden: Container[str]) -> parts.PartFacts:
     found = processes.process(pid, machine.proc) if pid is not None else None
     if found is None:
-        return parts.PartFacts(name=name, pid=None)
+        return parts.PartFacts(name=name, pid=None, is_hidden=name in hidden)
     return parts.PartFacts(
         name=name,
         pid=pid,
@@ -110,8 +123,7 @@ def _part(machine: Machine, name: str, pid: int | None) -> parts.PartFacts:
     )
 
 
-def _of_the_broker(loaded: Loaded, running: Mapping[str, int | None], expected: frozenset[str]) -> Iterator[Result]:
-    is_stopped = "broker" in expected and not any(running.values())
+def _of_the_broker(loaded: Loaded, running: Mapping[str, int | None], *, is_stopped: bool) -> Iterator[Result]:
     found = kafka.kafka(loaded.config, is_box_stopped=is_stopped)
     yield from broker.judge(found.broker)
     if found.topic is not None:

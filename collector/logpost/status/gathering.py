@@ -13,7 +13,7 @@ from pathlib import Path
 from logpost import scrape
 from logpost.config import Config
 from logpost.installed import version
-from logpost.processes import PARTS, STOPPED, Process, process, running, started_at
+from logpost.processes import PARTS, STOPPED, Process, process, running, started_at, unknown
 from logpost.redaction import redacted
 from logpost.service import local_url
 from logpost.status.report import Disk, Error, GroupLag, Host, Lag, Part, Rates, Status, last_errors, moment, rate
@@ -34,15 +34,19 @@ COUNTERS = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The metrics of each part, and why others gave none; at `seconds` of a clock that only goes forward."""
+    """The metrics of each part, and why others gave none; each at its `seconds` of a clock that only goes forward: the
+    web's may take long, and counts first."""
 
     metrics: Mapping[str, scrape.Samples]
     silent: Mapping[str, str]
-    seconds: float
+    seconds: Mapping[str, float]
 
-    def counter(self, part: str) -> float | None:
-        found = self.metrics.get(part)
-        return None if found is None else scrape.total(found, COUNTERS[part])
+    def rate(self, part: str, since: Look) -> float | None:
+        """Of what the part counts, a second."""
+        if part not in self.metrics or part not in since.metrics:
+            return None
+        after, before = (scrape.total(look.metrics[part], COUNTERS[part]) for look in (self, since))
+        return rate(before, after, self.seconds[part] - since.seconds[part])
 
 
 def gather(config: Config, secrets: frozenset[str]) -> Status:
@@ -50,7 +54,8 @@ def gather(config: Config, secrets: frozenset[str]) -> Status:
     data = config.data_directory()
     pids = running(data)
     found = {name: process(pid) for name, pid in pids.items() if pid is not None}
-    asked = frozenset(name for name, one in found.items() if one is not None and one.state not in STOPPED)
+    hidden = unknown(data)
+    asked = hidden | {name for name, one in found.items() if one is not None and one.state not in STOPPED}
     before = _look(config, asked)
     threading.Event().wait(BETWEEN_SECONDS)
     after = _look(config, asked - before.silent.keys())  # who hangs is not waited for twice
@@ -60,7 +65,7 @@ def gather(config: Config, secrets: frozenset[str]) -> Status:
         version=version(),
         at=moment(time.time()),
         data=str(data),
-        parts=[_part(name, found.get(name), after) for name in pids],
+        parts=[_part(name, found.get(name), after, is_hidden=name in hidden) for name in pids],
         rates=_rates(before, after),
         lag=_lag(after),
         hosts=_hosts(web),
@@ -75,20 +80,22 @@ def _look(config: Config, asked: frozenset[str]) -> Look:
     for part, port in (("agent", config.agent.metrics_port), ("broker", config.broker.metrics_port)):
         if port:
             addresses[part] = f"http://localhost:{port}/metrics"
-    metrics, silent = {}, {}
+    metrics, silent, seconds = {}, {}, {}
     for part, address in addresses.items():
         if part not in asked:
             continue
+        seconds[part] = time.monotonic()
         try:
             metrics[part] = scrape.samples(address, ANSWER_SECONDS)
         except scrape.UnansweredError as error:
             silent[part] = f"{address}: {error}"
-    return Look(metrics, silent, time.monotonic())
+    return Look(metrics, silent, seconds)
 
 
-def _part(name: str, found: Process | None, look: Look) -> Part:
+def _part(name: str, found: Process | None, look: Look, *, is_hidden: bool) -> Part:
     if found is None:
-        return Part(part=name, state="not running")
+        state = "running" if name in look.metrics else "unknown" if is_hidden else "not running"
+        return Part(part=name, state=state, detail="only root sees its process" if is_hidden else "")
     state, detail = "running", ""
     waiting = scrape.total(look.metrics.get(name, {}), "logpost_agent_waiting_seconds")
     if found.state in STOPPED:
@@ -108,10 +115,7 @@ def _part(name: str, found: Process | None, look: Look) -> Part:
 
 
 def _rates(before: Look, after: Look) -> Rates:
-    seconds = after.seconds - before.seconds
-    read, produced, indexed = (
-        rate(before.counter(part), after.counter(part), seconds) for part in ("agent", "broker", "web")
-    )
+    read, produced, indexed = (after.rate(part, before) for part in ("agent", "broker", "web"))
     return Rates(read_lines_per_second=read, produced_bytes_per_second=produced, indexed_rows_per_second=indexed)
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from logpost import scrape
 from logpost.config import Config
-from logpost.processes import STOPPED, process, running
-from logpost.service import local_url, reachable_host
+from logpost.processes import STOPPED, process, running, unknown
+from logpost.service import WILDCARDS, local_url
 
 ANSWER_SECONDS = 5.0
 WAITING_SECONDS = 60.0
@@ -19,18 +19,19 @@ _API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
 
 def problems(config: Config, part: str = "") -> Iterator[str]:
     """What is wrong with the part, or with all that run here; nothing is well. Raises ConfigError."""
-    pids = running(config.data_directory())
+    data = config.data_directory()
+    pids, hidden = running(data), unknown(data) - {"up"}
     has_all = pids.pop("up") is not None  # then those that do not run are missed
-    if not part and not has_all and not any(pids.values()):
+    if not part and not has_all and not hidden and not any(pids.values()):
         yield "no part of logpost runs here"
     for name, pid in pids.items():
         if part not in ("", name):
             continue
-        if pid is None:
+        if pid is None and name not in hidden:
             if part or (has_all and name != "broker"):  # the broker may be another Kafka
                 yield f"{name} does not run"
             continue
-        found = process(pid)
+        found = process(pid) if pid is not None else None
         if found is not None and found.state in STOPPED:
             yield f"{name} is stopped by a signal"
         elif why := CHECKS[name](config):
@@ -39,7 +40,8 @@ def problems(config: Config, part: str = "") -> Iterator[str]:
 
 def _broker(config: Config) -> str:
     """Asked as a client would, since the kernel takes connections for a broker that hangs."""
-    host, port = reachable_host(config.broker.listen), config.broker.port
+    # Not by this host's name, which others use, and which may lead nowhere from here.
+    host, port = "localhost" if config.broker.listen in WILDCARDS else config.broker.listen, config.broker.port
     if not port:
         return ""  # which port it took is known to nobody here
     try:

@@ -16,8 +16,8 @@ NAMES = {"up": "supervisor"}
 
 
 class Part(msgspec.Struct, kw_only=True):
-    """`state`: `running`, `not running`, `not answering`, `stopped` (by a signal), or `waiting`: the agent has lines,
-    and nothing was acknowledged for a minute. `started`: RFC 3339."""
+    """`state`: `running`, `not running`, `not answering`, `stopped` (by a signal), `waiting`: the agent has lines, and
+    nothing was acknowledged for a minute; or `unknown`: this user may not look. `started`: RFC 3339."""
 
     part: str
     state: str
@@ -171,8 +171,8 @@ def last_errors(part: str, text: str, most: int) -> list[Error]:
     return [Error(part=part, line=line) for line in lines[-most:]]
 
 
-def rate(before: float | None, after: float | None, seconds: float) -> float | None:
-    """Of a counter that was looked at twice; null where it was not, or began again meanwhile."""
-    if before is None or after is None or after < before or seconds <= 0:
+def rate(before: float, after: float, seconds: float) -> float | None:
+    """Of a counter that was looked at twice; null where it began again meanwhile."""
+    if after < before or seconds <= 0:
         return None
     return (after - before) / seconds

@@ -131,10 +131,24 @@ def test_no_secret_is_in_a_bundle_nor_shown(
     found = unpacked(bundle)
     assert "cannot reach https://…@db/x?…" in found["log/web.log"]
     assert [name for name, text in found.items() if CANARY in text] == []
+    assert {name for name in found if name.endswith(".json") and json.loads(found[name])} == {
+        "doctor.json",
+        "status.json",
+    }
     assert main(["doctor", "--json", *options]) == 1
     assert main(["config", "print", *options]) == (2 if is_broken else 0)
     assert main(["status", "--json", *options]) == (2 if is_broken else 0)
     assert CANARY not in "".join(capsys.readouterr())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_bundle_is_nobody_elses_who_was_there_first(tmp_path: Path) -> None:
+    waiting = tmp_path / "bundle.tar.gz.new"
+    waiting.write_text("")
+    os.chown(waiting, 54_321, 54_321)
+    with waiting.open("rb") as kept:
+        main(["doctor", "--data", str(tmp_path / "data"), "--bundle", str(tmp_path / "bundle.tar.gz")])
+        assert ((tmp_path / "bundle.tar.gz").stat().st_uid, kept.read()) == (0, b"")
 
 
 def test_a_bundle_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

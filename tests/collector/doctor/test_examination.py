@@ -12,6 +12,7 @@ import socket
 import socketserver
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -187,6 +188,68 @@ def test_a_directory_that_its_owner_may_not_write_and_a_source_without_files(tmp
     assert names(results, "rights", "fail", "may not write it (mode 0500)"), shown(results)
     assert names(results, "sources", "warn", "nothing-*.log"), shown(results)
     assert names(results, "disk", "fail", "read-only"), shown(results)
+
+
+def test_a_restore_that_was_interrupted(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "restoring").mkdir(parents=True)
+    results = doctor("", data, tmp_path / "logpost.toml")
+    assert names(results, "parts", "fail", "of a restore that was interrupted"), shown(results)
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root gives files away")
+def test_a_part_on_another_disk_is_its_users(tmp_path: Path) -> None:
+    data, disk = tmp_path / "data", tmp_path / "disk"
+    data.mkdir(mode=0o750)
+    (disk / "lost+found").mkdir(parents=True)
+    (disk / "metadata.json").write_text("{}")
+    (disk / "metadata.json").chmod(0o640)
+    os.chown(disk / "metadata.json", SOMEBODY, SOMEBODY)
+    os.chown(disk, SOMEBODY, SOMEBODY)
+    disk.chmod(0o750)
+    (data / "broker").symlink_to(disk)
+    results = doctor("", data, tmp_path / "logpost.toml")
+    assert [one.state for one in results if one.check == "rights"] == ["ok"], shown(results)
+
+
+@pytest.mark.skipif(not IS_ROOT or shutil.which("setpriv") is None, reason="only root can become less")
+def test_a_user_who_may_not_look_is_told_so_and_all_else(tmp_path: Path) -> None:
+    """By a root that may do no more than others."""
+    data, file = tmp_path / "data", tmp_path / "logpost.toml"
+    file.write_text("")
+    (data / "broker").mkdir(parents=True)
+    (data / "broker" / "lock").write_text("1\n")
+    for path in (data / "broker", data):
+        os.chown(path, SOMEBODY, SOMEBODY)
+        path.chmod(0o750)
+    caps = "-dac_override,-dac_read_search"
+    command = ["setpriv", f"--bounding-set={caps}", f"--inh-caps={caps}", sys.executable, "-m", "logpost"]
+    options = ["--config", str(file), "--data", str(data)]
+    ended = subprocess.run([*command, "doctor", *options], capture_output=True, text=True, check=False, timeout=120)
+    assert ended.stderr == ""
+    assert "whether up, broker, web, agent run is not for this user to know" in ended.stdout
+    assert "clock " in ended.stdout
+    ended = subprocess.run([*command, "status", *options], capture_output=True, text=True, check=False, timeout=120)
+    assert ended.stdout.count("unknown") == 4, ended.stdout + ended.stderr
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="root asks for the unit's user")
+def test_before_the_first_start_the_user_of_the_unit_counts(tmp_path: Path) -> None:
+    secret, data, root = tmp_path / "secret.log", tmp_path / "data", tmp_path / "root"
+    secret.write_text("x\n")
+    secret.chmod(0o600)
+    file = tmp_path / "logpost.toml"
+    file.write_text(f'[[agent.source]]\ntype = "file"\npaths = ["{secret}"]\n')
+
+    def judged() -> list[Result]:
+        config = load(file, {}).config
+        return list(judge_sources(list(sources(Machine(root=root), config, None, data, unit_user="nobody"))))
+
+    assert names(judged(), "sources", "fail", "user nobody may not read "), shown(judged())
+    drop_in = root / "etc/systemd/system/nobody.service.d/override.conf"
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text("[Service]\nAmbientCapabilities=CAP_DAC_READ_SEARCH\n")
+    assert [one.state for one in judged()] == ["ok"]
 
 
 def test_positions_of_another_host(tmp_path: Path) -> None:
@@ -392,6 +455,8 @@ def test_a_log_that_the_unit_hides_from_the_agent(tmp_path: Path) -> None:
     with subprocess.Popen(hidden, stdout=subprocess.PIPE, text=True) as agent:
         assert agent.stdout is not None
         assert agent.stdout.readline() == "there\n"
-        results = list(judge_sources(list(sources(Machine(), load(file, {}).config, agent.pid, tmp_path))))
+        results = list(
+            judge_sources(list(sources(Machine(), load(file, {}).config, agent.pid, tmp_path, unit_user="")))
+        )
         agent.kill()
     assert names(results, "sources", "fail", "hidden from the agent by its unit"), shown(results)

@@ -14,6 +14,7 @@ import pytest
 
 from logpost.cli import main
 from logpost.scrape import samples
+from logpost.status.gathering import COUNTERS, Look
 from tests.support.appliance import Appliance
 
 
@@ -74,6 +75,13 @@ def test_of_a_box_that_runs(
     shown = capsys.readouterr().out
     assert "web-1" in shown
     assert "50 lines in the last hour" in shown
+
+
+def test_rates_are_by_the_time_at_which_each_part_was_asked() -> None:
+    """The web asks the broker before it answers, which may take longer the first time."""
+    before = Look({"agent": {COUNTERS["agent"]: [({}, 100.0)]}}, {}, {"web": 1.0, "agent": 5.0})
+    after = Look({"agent": {COUNTERS["agent"]: [({}, 300.0)]}}, {}, {"web": 6.0, "agent": 7.0})
+    assert (after.rate("agent", before), after.rate("web", before)) == (100.0, None)
 
 
 def test_what_the_page_alerts_on_is_measured(box: Appliance) -> None:

@@ -53,8 +53,10 @@ def judge(facts: AgentFacts) -> Iterator[Result]:
 
 
 def _summary(facts: AgentFacts) -> str:
+    if facts.metrics is None and facts.is_running:
+        return "runs; whether its lines are acknowledged is said by its metrics, which are off (agent.metrics_port = 0)"
     if facts.metrics is None:
-        return "runs" if facts.is_running else "does not run here"
+        return "it is not for this user to know" if facts.error else "does not run here"
     acknowledged, backlog = (facts.metrics.get(name, 0) for name in ("acknowledged_total", "backlog_bytes"))
     return f"{acknowledged:,.0f} records acknowledged, {backlog:,.0f} bytes to go"
 

@@ -14,7 +14,7 @@ CHECK = "ports"
 class PortFacts:
     """`part_pids`: the part's processes, empty where it does not run. `is_listening`: somebody does, on an address that
     the part needs. `holders`: who, as far as this user may know, by pid. `lowest`: ports below it are for root alone; 0
-    where this does not bind us."""
+    where this does not bind us. `is_hidden`: whether the part runs is not for this user to know."""
 
     setting: str
     port: int
@@ -23,6 +23,7 @@ class PortFacts:
     is_listening: bool
     holders: dict[int, str]
     lowest: int = 0
+    is_hidden: bool = False
 
 
 def judge(ports: Sequence[PortFacts]) -> Iterator[Result]:
@@ -35,7 +36,9 @@ def judge(ports: Sequence[PortFacts]) -> Iterator[Result]:
 def _judge(facts: PortFacts) -> Iterator[Result]:
     place = f"{facts.setting} = {facts.port}"
     others = {pid: name for pid, name in facts.holders.items() if pid not in facts.part_pids}
-    if facts.is_listening and (others or not facts.part_pids):
+    if facts.is_listening and facts.is_hidden and not others:
+        yield ok(CHECK, f"somebody listens on {facts.port}: only root sees whether that is {facts.part}")
+    elif facts.is_listening and (others or not facts.part_pids):
         by = ", ".join(f"{name} (pid {pid})" for pid, name in others.items()) or "another user's program"
         yield fail(CHECK, f"{place} is taken by {by}", f"stop that program, or set {facts.setting} to a free port")
     elif facts.is_listening:

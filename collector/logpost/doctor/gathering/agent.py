@@ -17,9 +17,10 @@ PREFIX = "logpost_agent_"
 SOURCES = ("file", "journal")
 
 
-def agent(machine: Machine, config: Config, data: Path, *, is_running: bool) -> AgentFacts:
+def agent(machine: Machine, config: Config, data: Path, *, is_running: bool, is_hidden: bool) -> AgentFacts:
+    """`is_hidden`: this user may not know whether it runs."""
     metrics, error = None, ""
-    if is_running and config.agent.metrics_port:
+    if (is_running or is_hidden) and config.agent.metrics_port:
         try:
             found = scrape.samples(f"http://localhost:{config.agent.metrics_port}/metrics", ANSWER_SECONDS)
             metrics = {

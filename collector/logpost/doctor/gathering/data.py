@@ -12,23 +12,26 @@ from logpost.doctor.checks.disk import FileSystemFacts
 from logpost.doctor.checks.rights import DirectoryFacts
 from logpost.doctor.gathering.machine import Machine
 from logpost.processes import PARTS, user_name
+from logpost.service import RESTORING
 
 MOST_PATHS = 200_000
 """That are looked at in a part's directory."""
+LOST_AND_FOUND = "lost+found"
 RESERVE_SHARE = 20
 """The broker's reserve is at most this part of the file system."""
 
 
 def directories(data: Path) -> Iterator[DirectoryFacts]:
     """The data directory, then those of the parts that there are."""
-    top = _stat(data)
+    top = _stat(data, follow=True) or _stat(data)
     if top is None:
         yield DirectoryFacts(path=str(data), exists=False, problem=_cannot_make(data))
         return
     yield _directory(data, top.st_uid, [])  # that others see which parts there are tells them nothing
     for name in sorted(PARTS.values()):
         part = data / name
-        if (found := _stat(part)) is not None:
+        # What a link leads to counts: a part may have been moved to another disk.
+        if (found := _stat(part, follow=True) or _stat(part)) is not None:
             # A part may have a user of its own, but none of logpost's is root where the data is another's.
             yield _directory(part, found.st_uid or top.st_uid, _below(part))
 
@@ -80,6 +83,8 @@ def _below(directory: Path) -> Iterator[Path]:
     yield directory
     left = MOST_PATHS
     for place, folders, files in os.walk(directory):
+        if Path(place) == directory and LOST_AND_FOUND in folders:
+            folders.remove(LOST_AND_FOUND)  # the disk's own, and root's
         for name in (*folders, *files):
             yield Path(place, name)
         left -= len(folders) + len(files)
@@ -87,18 +92,31 @@ def _below(directory: Path) -> Iterator[Path]:
             return
 
 
-def _stat(path: Path) -> os.stat_result | None:
+def _is_there(path: Path) -> bool:
+    """And this user may know it."""
     try:
-        return path.lstat()
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _stat(path: Path, *, follow: bool = False) -> os.stat_result | None:
+    try:
+        return path.stat(follow_symlinks=follow)
     except OSError:
         return None
+
+
+def restored(data: Path) -> str:
+    """The data directory, where `logpost restore` is under way in it; else nothing."""
+    return str(data) if _is_there(data / RESTORING) else ""
 
 
 def file_systems(machine: Machine, config: Config, data: Path) -> Iterator[FileSystemFacts]:
     """One for each that data or a part's directory lies on."""
     seen: set[int] = set()
     for place in (data, *(data / name for name in PARTS.values())):
-        path = next(one for one in (place, *place.absolute().parents) if one.exists())
+        path = next(one for one in (place, *place.absolute().parents) if _is_there(one))
         if place != data and path != place:
             continue
         device = path.stat().st_dev

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,9 +29,9 @@ class Listener:
 
 
 def ports(
-    machine: Machine, config: Config, parts: Mapping[str, int | None], expected: Iterable[str]
+    machine: Machine, config: Config, parts: Mapping[str, int | None], expected: Iterable[str], hidden: Container[str]
 ) -> list[PortFacts]:
-    """`expected`: parts that this host is to run."""
+    """`expected`: parts that this host is to run. `hidden`: those of which this user may not know whether they run."""
     places = {
         "broker.port": ("broker", config.broker.listen, config.broker.port),
         "broker.metrics_port": ("broker", "localhost", config.broker.metrics_port),
@@ -53,6 +53,7 @@ def ports(
             is_listening=bool(matching[setting]),
             holders={pid: name for inode in matching[setting] for pid, name in owners.get(inode, {}).items()},
             lowest=_lowest(machine),
+            is_hidden=part in hidden,
         )
         for setting, (part, _, port) in places.items()
         if part in expected or parts.get(part) is not None

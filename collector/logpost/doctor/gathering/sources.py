@@ -6,6 +6,8 @@ import contextlib
 import glob
 import grp
 import os
+import pwd
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +24,8 @@ from logpost.processes import process, user_name
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1 << 1, 1 << 2
 READ, LOOK_INTO = 0o4, 0o1
 JOURNALS = ("var/log/journal", "run/log/journal")
+UNIT_GROUPS = ("adm", "systemd-journal")
+"""That the units give to the agent, beside those that its user has."""
 JOURNAL_GROUPS = ("systemd-journal", "adm", "wheel")
 MOST_FILES = 100_000
 HOST_LOGS = "the host's logs"
@@ -53,24 +57,50 @@ class Reader:
         return closed if closed is not None else None if self.may(path, READ) else path
 
 
-def reader(machine: Machine, agent: int | None, data: Path) -> Reader:
-    """The agent that runs; else the owner of its directory, whom the next start will have; else this user."""
+def reader(machine: Machine, agent: int | None, data: Path, unit_user: str) -> Reader:
+    """The agent that runs; else the owner of its directory, whom the next start will have; before the first start the
+    user of its unit, where root asks; else this user."""
     known = process(agent, machine.proc) if agent is not None else None
     if known is not None:
         reads_all = bool(known.capabilities & (CAP_DAC_OVERRIDE | CAP_DAC_READ_SEARCH))
         return Reader(user=known.user, groups=known.groups, reads_all=reads_all)
-    user = os.geteuid()
-    with contextlib.suppress(OSError):
-        user = (data / "agent").stat().st_uid
+    user = _next_user(data, unit_user)
     if user == os.geteuid():
         return Reader(user=user, groups=frozenset((os.getegid(), *os.getgroups())), reads_all=user == 0)
     name = user_name(user)
-    groups = frozenset(one.gr_gid for one in grp.getgrall() if name in one.gr_mem)
-    return Reader(user=user, groups=groups, reads_all=user == 0)
+    groups = {one.gr_gid for one in grp.getgrall() if name in one.gr_mem}
+    with contextlib.suppress(KeyError):
+        groups.add(pwd.getpwuid(user).pw_gid)
+    for group in UNIT_GROUPS if name == unit_user else ():
+        with contextlib.suppress(KeyError):
+            groups.add(grp.getgrnam(group).gr_gid)
+    return Reader(user=user, groups=frozenset(groups), reads_all=user == 0 or _is_given_all(machine, name))
 
 
-def sources(machine: Machine, config: Config, agent: int | None, data: Path) -> Iterator[FilesFacts | JournalFacts]:
-    who = reader(machine, agent, data)
+def _next_user(data: Path, unit_user: str) -> int:
+    with contextlib.suppress(OSError):
+        return (data / "agent").stat().st_uid
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam(unit_user).pw_uid if os.geteuid() == 0 else os.geteuid()
+    return os.geteuid()
+
+
+def _is_given_all(machine: Machine, name: str) -> bool:
+    """By a drop-in of the unit that is called as its user."""
+    for drop_in in (machine.root / f"etc/systemd/system/{name}.service.d").glob("*.conf"):
+        with contextlib.suppress(OSError):
+            if re.search(
+                r"^AmbientCapabilities=.*CAP_DAC_READ_SEARCH", drop_in.read_text(errors="replace"), re.MULTILINE
+            ):
+                return True
+    return False
+
+
+def sources(
+    machine: Machine, config: Config, agent: int | None, data: Path, *, unit_user: str
+) -> Iterator[FilesFacts | JournalFacts]:
+    """`unit_user`: as whom the agent of a package runs."""
+    who = reader(machine, agent, data, unit_user)
     forbidden = [data / part for part in ("agent", "broker", "store")]
     is_default = not config.agent.source
     for place, source in enumerate(config.agent.source or _of_the_host()):
