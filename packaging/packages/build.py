@@ -24,7 +24,7 @@ def build_all(version: str, into: Path = DIST) -> list[Path]:
     """Packages of each tree that is there; the agent's first, since the box's hold them for other hosts."""
     made = [path for arch, tree in _trees(AGENT) for path in build(AGENT, arch, version, tree=tree, into=into)]
     archives = DIST.glob(f"{AGENT.name}-{version}-linux-*.tar.gz")
-    agents = _with_sums(sorted([*archives, *(path for path in made if path.suffix != ".apk")]))
+    agents = with_sums([*archives, *(path for path in made if path.suffix != ".apk")])
     for arch, tree in _trees(BOX):
         made += build(BOX, arch, version, tree=tree, into=into, agents=agents)
     return made
@@ -34,8 +34,9 @@ def _trees(package: Package) -> list[tuple[str, Path]]:
     return [(tree.name.rpartition("-")[2], tree) for tree in sorted(TREES.glob(f"{package.tree}-*"))]
 
 
-def _with_sums(files: Sequence[Path]) -> list[Path]:
-    """The files, and one with their checksums."""
+def with_sums(files: Sequence[Path]) -> list[Path]:
+    """The files by name, wherever they lie, and one with their checksums."""
+    files = sorted(files, key=lambda file: file.name)
     listed = BUILD / "stage" / "agents" / "SHA256SUMS"
     listed.parent.mkdir(parents=True, exist_ok=True)
     listed.write_text(sums(files))

@@ -163,7 +163,12 @@ def recipe(
             "apk": {"depends": ["glibc", "libstdc++", "libgcc", "zlib", f"!{other.name}"]},
         },
         "deb": {"compression": package.compression, "predepends": ["passwd"]},
-        "rpm": {"compression": package.compression, "group": "System Environment/Daemons", "summary": package.summary},
+        "rpm": {
+            "compression": package.compression,
+            "group": "System Environment/Daemons",
+            "summary": package.summary,
+            "buildhost": "localhost",  # else the name of whichever machine builds it
+        },
         "apk": {
             "scripts": {"preupgrade": str(scripts / "preinst"), "postupgrade": str(scripts / "postinst")},
         },

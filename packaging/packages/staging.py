@@ -29,7 +29,7 @@ def commands_of(tree: Path) -> set[str]:
 
 
 def stage(package: Package, version: str, *, tree: Path, into: Path, epoch: int) -> None:
-    """Fill a directory anew; all its files bear the time `epoch`."""
+    """Replace all that is in a directory; all its files bear the time `epoch`."""
     shutil.rmtree(into, ignore_errors=True)
     for name in ("man", "completions", "doc", "units", "scripts"):
         (into / name).mkdir(parents=True)

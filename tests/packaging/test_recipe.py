@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from logpost.config import Config, load
+from packages import build
 from packages.recipe import AGENT, BOX, CONFIGURATION, FORMATS, PACKAGES, SCRIPTS, Format, Package, layout, recipe
 from tests.test_layers import ROOT
 
@@ -110,6 +111,25 @@ def test_the_box_holds_the_agents_packages() -> None:
     agents = (Path("/dist/logpost-agent_0.1.0_amd64.deb"), Path("/stage/SHA256SUMS"))
     held = {str(entry["dst"]) for entry in contents(BOX, "deb", agents)}
     assert {"/usr/share/logpost/agents/logpost-agent_0.1.0_amd64.deb", "/usr/share/logpost/agents/SHA256SUMS"} <= held
+
+
+def test_the_box_is_the_same_wherever_the_agents_packages_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`check` makes them a second time in another directory than the archives'."""
+    monkeypatch.setattr(build, "BUILD", tmp_path)
+    sums = []
+    for directories in (("dist", "dist"), ("dist", "again")):
+        files = [tmp_path / directory / name for directory, name in zip(directories, ("b.tar.gz", "a.deb"), strict=True)]
+        for file in files:
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(file.name)
+        sums.append(build.with_sums(files)[-1].read_text())
+    assert sums[0] == sums[1]
+
+
+def test_a_package_does_not_name_the_machine_that_built_it(package: Package) -> None:
+    told_of_rpm = told(package)["rpm"]
+    assert isinstance(told_of_rpm, dict)
+    assert told_of_rpm["buildhost"] == "localhost"
 
 
 def test_every_unit_of_a_package_is_there_and_none_is_forgotten() -> None:
