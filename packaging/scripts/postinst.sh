@@ -18,13 +18,14 @@ if ! cp -al "$tree/$version/." "$new"; then
     echo "$package: cannot link $tree/$version into $new: what ran before goes on" >&2
     exit 1
 fi
+case "$before" in
+    "live/$package."*) ;;
+    # Installed for the first time, again, or in place of the other package. The file is there until all is done, so that
+    # one that is cut off is started by the next try.
+    *) : >"$tree/.fresh" ;;
+esac
 ln -sfn "live/${new##*/}" "$tree/.current"
 mv -T "$tree/.current" "$tree/current"
-
-case "$before" in
-    "live/$package."*) fresh= ;;
-    *) fresh=yes ;; # installed for the first time, again, or in place of the other package
-esac
 
 # Debian enables services, and its helper remembers what the administrator disabled, without systemd too. Elsewhere the
 # distribution's presets decide.
@@ -34,7 +35,7 @@ if command -v deb-systemd-helper >/dev/null; then
     else
         deb-systemd-helper update-state "$unit" >/dev/null || true
     fi
-elif [ -n "$fresh" ] && command -v systemctl >/dev/null; then
+elif [ -e "$tree/.fresh" ] && command -v systemctl >/dev/null; then
     systemctl preset "$unit" >/dev/null 2>&1 || true
 fi
 
@@ -45,7 +46,7 @@ invoke() {
 # What was running runs the new version; what was stopped, disabled or masked stays so.
 if [ -d "$DPKG_ROOT/run/systemd/system" ]; then
     systemctl daemon-reload || true
-    if [ -z "$fresh" ]; then
+    if [ ! -e "$tree/.fresh" ]; then
         for each in $units; do
             systemctl is-active --quiet "$each" || continue
             invoke try-restart "$each" 2>/dev/null || echo "$package: $each does not start: systemctl status $each" >&2
@@ -56,6 +57,7 @@ if [ -d "$DPKG_ROOT/run/systemd/system" ]; then
         echo "$package: to start it: systemctl enable --now $unit"
     fi
 fi
+rm -f "$tree/.fresh"
 
 # Trees of older versions that nothing runs from any more.
 running=$(ls -l /proc/[0-9]*/exe 2>/dev/null || true)

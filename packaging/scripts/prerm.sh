@@ -14,5 +14,5 @@ elif [ "$1" = 0 ] && command -v systemctl >/dev/null; then
 fi
 
 rm -rf "$tree/live/$package".*
-[ -e "$tree/current" ] || rm -f "$tree/current" "$tree/.current"
+[ -e "$tree/current" ] || rm -f "$tree/current" "$tree/.current" "$tree/.fresh"
 rmdir "$tree/live" 2>/dev/null || true

@@ -251,20 +251,3 @@ def test_the_agent_takes_the_place_of_the_box(made: Made, host: NewHost) -> None
     one.install(made(AGENT, OLD))
     assert one.active().keys() == {AGENT.unit}
     assert as_edited(one)
-
-
-def test_a_disk_that_is_full_leaves_what_runs(package: Package, made: Made, host: NewHost) -> None:
-    one = host(booted=True)
-    one.install(made(package, OLD))
-    running = one.active()
-    new = made(package, NEW)
-    one.file(f"/packages/{new.name}").write_bytes(new.read_bytes())
-    one.run(
-        "mkdir /full; mv /bin/cp /bin/cp.real; printf '#!/bin/sh\\nexit 1\\n' >/bin/cp; chmod 755 /bin/cp; "
-        f"dpkg -i /packages/{new.name} && exit 9; mv /bin/cp.real /bin/cp"
-    )
-    assert one.active() == running
-    assert one.run("logpost --version") == f"{package.name} {OLD}\n"
-    one.run("dpkg --configure -a")
-    assert one.run("logpost --version") == f"{package.name} {NEW}\n"
-    assert one.active().keys() == {package.unit}
