@@ -83,7 +83,7 @@ def test_no_room_for_the_files(made: Made, host: NewHost) -> None:
     one.file("/usr/lib/logpost").mkdir()
     said = one.run(
         f"{ROOM.format(FITS_ONE // 4)}; "
-        f"dpkg -i /packages/{old.name} && exit 9; ls /usr/lib/logpost; dpkg --audit >/dev/null; umount /usr/lib/logpost; "
+        f"dpkg -i /packages/{old.name} && exit 9; umount /usr/lib/logpost; "
         f"{ROOM.format(FITS_ONE)}; dpkg -i /packages/{old.name} >/dev/null; logpost --version; "
         f"dpkg -i /packages/{new.name} && exit 9; logpost --version; "
         f"mount -o remount,size=1m /usr/lib/logpost; dpkg -i /packages/{new.name} >/dev/null; logpost --version; "

@@ -1,9 +1,10 @@
-"""Packages of the real trees, whose services run: lines written on a host are found, through an upgrade and a change
-from the agent to the box. Takes minutes; skipped where `make package` has made none."""
+"""Packages of the real trees, whose services run: lines written on a host are found, each once, through upgrades and a
+change from the agent to the box. Takes minutes; skipped where `make package` has made none."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +16,16 @@ from packages.recipe import AGENT, BOX, Package
 from trials.conftest import NewHost
 from trials.hosts import Host
 
-NEXT = f"{version()}+next"
+NEXT = f"{version()}.1"
 LINES = 20_000
 PER_TENTH = 200
 """2,000 lines a second."""
+TREES = "cat /proc/[0-9]*/maps | grep -o '/usr/lib/logpost/[^ ]*/logpost[^ ]*' | cut -d/ -f 5-6 | sort -u"
+"""Directories below /usr/lib/logpost from which anything is loaded."""
+MIXED = "ImportError|ModuleNotFoundError|AttributeError|FileNotFoundError|Traceback"
 
-WRITER = f"""
+SHELL = f"""
 cat >/writer <<'END'
-$| = 1;
 open(my $log, '>>', '/var/log/app/app.log');
 $log->autoflush(1);
 for my $tenth (1 .. {LINES // PER_TENTH}) {{
@@ -32,13 +35,27 @@ for my $tenth (1 .. {LINES // PER_TENTH}) {{
 END
 mkdir -p /var/log/app; chgrp adm /var/log/app; chmod 2750 /var/log/app
 umask 027
-"""
 
-FOUND = f"""
-found() {{ logpost search '"of many"' --json --limit 1000000 2>/dev/null | wc -l; }}
-for _ in $(seq 600); do [ "$(found)" -ge {LINES} ] && break; sleep 0.5; done
-echo found $(found)
+begin_to_write() {{
+    perl -MIO::Handle /writer &
+    until [ "$(cat /var/log/app/app.log 2>/dev/null | wc -l)" -ge 2000 ]; do sleep 0.1; done
+}}
+
+found() {{ "$1" search '"of many"' --json --limit 1000000 2>/dev/null >/found; wc -l </found; }}
+
+# The writer has ended: how many lines are found, and how many different ones.
+count() {{
+    for _ in $(seq 600); do [ "$(found "$1")" -lt {LINES} ] || break; sleep 0.5; done
+    sleep 5 # a line that came twice would come now
+    echo found $(found "$1") different $(grep -o 'the line [0-9]*' /found | sort -u | wc -l)
+}}
+
+get() {{
+    perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new("127.0.0.1:8080") or die; print $s
+        "GET $ARGV[0] HTTP/1.0\\r\\nHost: localhost:8080\\r\\n\\r\\n"; print scalar <$s>' "$1" | tr -d '\\r'
+}}
 """
+ALL = f"found {LINES} different {LINES}"
 
 
 def package_of(package: Package) -> Path:
@@ -60,41 +77,105 @@ def real(host: NewHost) -> Host:
     return one
 
 
-def next_version(package: Package, directory: Path) -> Path:
-    """The same tree under a newer version; the box without the agent's packages."""
-    tree = BUILD / "tree" / f"{package.tree}-amd64"
-    uncompressed = replace(package, compression="none")
-    (made,) = build(uncompressed, "amd64", NEXT, tree=tree, into=directory, formats=("deb",))
-    return made
+def lay(host: Host, package: Package) -> str:
+    """Put the package that was made on the host."""
+    path = package_of(package)
+    shutil.copy(path, host.file("/packages"))
+    return f"/packages/{path.name}"
 
 
-def lay(host: Host, *packages: Path) -> str:
-    for package in packages:
-        shutil.copy(package, host.file(f"/packages/{package.name}"))
-    return " ".join(f"/packages/{package.name}" for package in packages)
+def lay_next(host: Host, package: Package, directory: Path) -> str:
+    """Put a package of the same tree there that says to be of a newer version; the box without the agent's packages."""
+    tree = directory / "next"
+    subprocess.run(["cp", "-al", BUILD / "tree" / f"{package.tree}-amd64", tree], check=True)
+    (metadata,) = tree.glob("lib/python*/site-packages/logpost-*.dist-info/METADATA")
+    told = metadata.read_text()
+    metadata.unlink()
+    metadata.write_text(told.replace(f"\nVersion: {version()}\n", f"\nVersion: {NEXT}\n"))
+    metadata.parent.rename(metadata.parent.with_name(f"logpost-{NEXT}.dist-info"))
+    into = host.file("/packages")
+    (made,) = build(replace(package, compression="none"), "amd64", NEXT, tree=tree, into=into, formats=("deb",))
+    return f"/packages/{made.name}"
 
 
-def test_no_line_is_lost_by_an_upgrade(real: Host, tmp_path: Path) -> None:
-    old, new = package_of(BOX), next_version(BOX, tmp_path)
-    lay(real, old, new)
+def test_no_line_is_lost_by_an_upgrade_of_the_box(real: Host, tmp_path: Path) -> None:
+    old, new = lay(real, BOX), lay_next(real, BOX, tmp_path)
     said = real.run(
-        f"{WRITER} dpkg --force-confold -i /packages/{old.name} >/dev/null\n"
-        f"perl -MIO::Handle /writer & sleep 2; dpkg -i /packages/{new.name} >/dev/null\n"
-        f"readlink -f /proc/$(cat /run/stub/logpost.service.pid)/exe; wait; {FOUND} systemctl stop {BOX.unit}",
+        f"""{SHELL}
+        dpkg --force-confold -i {old} >/dev/null 2>&1; logpost --version
+        begin_to_write
+        dpkg --unpack {new} >/dev/null
+        for path in / /api/search?q=many /api/histogram?q=many /readyz /metrics; do echo $path $(get $path); done
+        logpost --version; echo loaded from $({TREES} | wc -l)
+        dpkg --configure -a >/dev/null; logpost --version; echo loaded from $({TREES} | wc -l)
+        wait; count logpost
+        echo mixed up: $(grep -E '{MIXED}' /run/stub/logpost.service.log)
+        echo readable by nobody: $(runuser -u nobody -- find /var/lib/logpost -type f -readable 2>/dev/null | wc -l)
+        logpost doctor >/dev/null 2>&1 || true; logpost status >/dev/null; logpost --help >/dev/null
+        echo written: $(find /usr/lib/logpost -type f -newer /var/lib/dpkg/info/logpost.list)
+        dpkg --remove {BOX.name}; ls /usr/lib /usr/bin | grep logpost || true
+        dpkg --purge {BOX.name}; ls -d /var/lib/logpost /etc/logpost 2>/dev/null || echo nothing is left""",
         timeout=1800,
     )
-    assert said.splitlines()[-1] == f"found {LINES}"
-    assert real.file("/run/stub/calls").read_text().count("try-restart") == 1
+    lines = said.splitlines()
+    assert lines[:9] == [
+        f"logpost {version()}",
+        *(
+            f"{path} HTTP/1.1 200 OK"
+            for path in ("/", "/api/search?q=many", "/api/histogram?q=many", "/readyz", "/metrics")
+        ),
+        f"logpost {version()}",
+        "loaded from 1",
+        f"logpost {NEXT}",
+    ], said
+    assert lines[9:14] == ["loaded from 1", ALL, "mixed up:", "readable by nobody: 0", "written:"], said
+    assert "not empty" not in said
+    assert lines[-2:] == [
+        f"{BOX.name}: /var/lib/logpost deleted; users and groups (logpost logpost-agent) stay",
+        "nothing is left",
+    ]
+    assert real.calls().count("try-restart logpost.service") == 1
+
+
+def test_no_line_is_lost_by_an_upgrade_of_the_agent(real: Host, tmp_path: Path) -> None:
+    """The box that it ships to stands beside it."""
+    package_of(AGENT)
+    subprocess.run(["cp", "-al", BUILD / "tree/box-amd64", real.file("/box")], check=True)
+    old, new = lay(real, AGENT), lay_next(real, AGENT, tmp_path)
+    said = real.run(
+        f"""{SHELL}
+        /box/bin/logpost broker --data /kept >/broker.log 2>&1 & broker=$!
+        /box/bin/logpost web --data /kept >/web.log 2>&1 & web=$!
+        dpkg --force-confold -i {old} >/dev/null 2>&1; logpost --version
+        perl -MIO::Handle /writer & writer=$!
+        until [ "$(found /box/bin/logpost)" -ge 1000 ]; do sleep 0.5; done
+        dpkg -i {new} >/dev/null; logpost --version; echo loaded from $({TREES} | grep -c live)
+        wait $writer; count /box/bin/logpost
+        echo readable by nobody: $(runuser -u nobody -- find /var/lib/logpost -type f -readable 2>/dev/null | wc -l)
+        dpkg --purge {AGENT.name}; kill $web $broker; wait""",
+        timeout=1800,
+    )
+    assert said.splitlines()[:5] == [
+        f"logpost {version()}",
+        f"logpost {NEXT}",
+        "loaded from 1",
+        ALL,
+        "readable by nobody: 0",
+    ], said
+    assert "not empty" not in said
+    assert real.calls().count("try-restart logpost-agent.service") == 1
 
 
 def test_the_box_goes_on_where_the_agent_was(real: Host) -> None:
-    """An agent beside a broker; then the box in its place: each line once."""
-    agent, box = package_of(AGENT), package_of(BOX)
-    lay(real, agent, box)
+    """An agent without a box; then the box in its place: each line once."""
+    agent, box = lay(real, AGENT), lay(real, BOX)
     said = real.run(
-        f"{WRITER} dpkg --force-confold -i /packages/{agent.name} >/dev/null\n"
-        f"perl -MIO::Handle /writer & sleep 2; dpkg -i /packages/{box.name} >/dev/null; dpkg --purge {AGENT.name}\n"
-        f"wait; {FOUND} stat -c %U /var/lib/logpost/agent; systemctl stop {BOX.unit}",
+        f"""{SHELL}
+        dpkg --force-confold -i {agent} >/dev/null 2>&1
+        begin_to_write
+        dpkg -i {box} >/dev/null; dpkg --purge {AGENT.name}
+        wait; count logpost
+        stat -c %U /var/lib/logpost/agent; ls /var/lib/logpost/agent/positions.json; systemctl stop {BOX.unit}""",
         timeout=1800,
     )
-    assert said.splitlines()[-2:] == [f"found {LINES}", "logpost"]
+    assert said.splitlines()[-3:] == [ALL, "logpost", "/var/lib/logpost/agent/positions.json"], said
