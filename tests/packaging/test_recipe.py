@@ -118,7 +118,8 @@ def test_the_box_is_the_same_wherever_the_agents_packages_lie(tmp_path: Path, mo
     monkeypatch.setattr(build, "BUILD", tmp_path)
     sums = []
     for directories in (("dist", "dist"), ("dist", "again")):
-        files = [tmp_path / directory / name for directory, name in zip(directories, ("b.tar.gz", "a.deb"), strict=True)]
+        places = zip(directories, ("b.tar.gz", "a.deb"), strict=True)
+        files = [tmp_path / directory / name for directory, name in places]
         for file in files:
             file.parent.mkdir(exist_ok=True)
             file.write_text(file.name)
