@@ -98,9 +98,10 @@ def test_the_commands_of_operation(tmp_path: Path, environment: dict[str, str]) 
     (tmp_path / "etc").mkdir()
     data = tmp_path / "var" / "lib" / "logpost"
     data.mkdir(parents=True, mode=0o750)
-    for directory in (data / "store", tmp_path / "srv"):
-        directory.mkdir()
+    for directory in (data / "store", tmp_path / "srv" / "logpost"):
+        directory.mkdir(parents=True)  # where the other disk is mounted
     (tmp_path / "etc" / "logpost.toml").write_text("[broker]\n")
+    (tmp_path / "etc" / "logpost.toml").chmod(0o640)
     environment["LOGPOST_DATA"] = str(data)
     sh("systemctl start logpost; logpost topics produce letters 'a letter'", tmp_path, environment)
     for block in blocks(OPERATE):
@@ -111,6 +112,8 @@ def test_the_commands_of_operation(tmp_path: Path, environment: dict[str, str]) 
             assert sh("logpost topics consume letters", tmp_path, environment) == "a letter\n"
     assert (tmp_path / "support.tar.gz").exists()
     assert (tmp_path / "srv" / "logpost" / "broker" / "metadata.json").exists()
+    [file] = (tmp_path / "etc").glob("*.toml*")  # passwords may be in it
+    assert (file.name, file.stat().st_mode & 0o777) == ("logpost.toml", 0o640)
     assert (tmp_path / "service.apt").read_text().splitlines() == [
         "install ./logpost_0.1.0_amd64.deb",
         "remove logpost",

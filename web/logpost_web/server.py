@@ -94,6 +94,7 @@ def serve(config: Config, load: Callable[[], Loaded]) -> None:
         try:
             server.run(sockets)
         finally:
+            notices.stopping()  # also where nobody asked for it
             control.close()
             with working(notices, "closing the store"):
                 services.queries.close()
