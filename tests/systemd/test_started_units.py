@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -18,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from logpost.agent.agent import AWAY_SECONDS, DRAIN_SECONDS
+from tests.collector.agent.topic import TopicReader
 from tests.support.appliance import await_condition
 from tests.support.processes import free_port
 from tests.support.started_unit import StartedUnit
@@ -25,6 +28,8 @@ from tests.support.systemd import lives
 
 HANG = Path(__file__).parent.parent / "support" / "hang"
 SECONDS = 120.0
+STOP_SECONDS = 10.0
+"""How long who shuts down a host waits for any part at most."""
 Outage = Iterator[tuple[str, Callable[[], object]]]
 """What is said of it, and what ends it."""
 HURRY = {"WatchdogSec": "5s", "TimeoutAbortSec": "2s", "RestartSec": "200ms"}
@@ -121,6 +126,27 @@ def test_parts_that_hang_alone_are_killed_and_come_back_and_nothing_is_lost(host
         host.await_lines(20)
         for unit in reversed(units):
             assert (unit.stop().why, unit.lives[-1].status) == ("stop", 0)
+
+
+def test_an_agent_whose_broker_is_away_stops_soon_and_the_next_one_goes_on_where_it_was(host: Host) -> None:
+    host.write(range(10))
+    host.settings["kafka_bootstrap_servers"] = f"localhost:{host.broker_port}"
+    with host.unit("logpost-agent") as agent:
+        with host.unit("logpost-broker") as broker:
+            broker.await_ready()
+            topic = TopicReader(f"localhost:{host.broker_port}")
+            topic.read_count(10)
+        host.write(range(10, 20))
+        await_condition(lambda: "reading waits for it" in agent.said(), "lines are on their way", SECONDS)
+        assert AWAY_SECONDS < DRAIN_SECONDS < STOP_SECONDS
+        begun = time.monotonic()
+        life = agent.stop()
+        assert (life.why, life.status) == ("stop", 0)
+        assert time.monotonic() - begun < STOP_SECONDS
+    with host.unit("logpost-broker"), host.unit("logpost-agent"):
+        lines = [f"line {number}" for number in range(20)]
+        assert sorted(record.message for record in topic.read_count(20)) == sorted(lines)
+        topic.close()
 
 
 @pytest.mark.parametrize("name", ["logpost", "logpost-broker", "logpost-web", "logpost-agent"])

@@ -34,6 +34,8 @@ REST_SHARE = 20
 """Between saves passes at least this many times what the last one took."""
 DRAIN_SECONDS = 8.0
 """How long a stop waits for acknowledgements; what is not acknowledged is sent again by the next start."""
+AWAY_SECONDS = 2.0
+"""The same, where no broker answers."""
 GC_THRESHOLD = 200_000
 RECONFIGURE_SECONDS = 20.0
 FLUSH_SECONDS = 2.0
@@ -250,8 +252,9 @@ class Agent:
             self._stopped.wait(SAVE_SECONDS)
 
     def _drain(self) -> None:
-        deadline = time.monotonic() + DRAIN_SECONDS
-        if self._topic.made.is_set() and self._publisher.flush(DRAIN_SECONDS):
+        seconds = AWAY_SECONDS if self._publisher.is_away else DRAIN_SECONDS
+        deadline = time.monotonic() + seconds
+        if self._topic.made.is_set() and self._publisher.flush(seconds):
             for source in self._readable():
                 source.finish(time.monotonic(), time.time_ns())
             self._publisher.flush(deadline - time.monotonic())

@@ -92,6 +92,11 @@ class Publisher:
             and not self._refused
         )
 
+    @property
+    def is_away(self) -> bool:
+        """Records are on their way, and no broker takes a connection."""
+        return self._away
+
     def send(self, key: bytes, value: bytes, acks: Acks, start: int, end: int) -> None:
         """Hand over the record of bytes `start` to `end`; `acks` hears of it when it is acknowledged."""
         acks.send(start, end)
