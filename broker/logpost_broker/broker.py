@@ -191,7 +191,11 @@ class Broker:
             except _StoppedError:
                 node.partitions.logs.abandon()
                 return
-            await node.start()
+            try:
+                await node.start(self._advance)
+            except _StoppedError:  # all is recovered
+                await node.partitions.close(self._say)
+                return
             listener = Listener(node)
             await listener.start(sockets)
             self._running = node, listener

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from pathlib import Path
 
 from logpost.config import BrokerConfig
@@ -78,12 +79,17 @@ class Node:
         self.reading.limit_bytes = file.queued_max_request_bytes
         self.unsent.limit_bytes = file.queued_max_answer_bytes
 
-    async def start(self) -> None:
-        """Start the flusher, then the coordinators, and what runs in the background."""
+    async def start(self, advance: Advance = silent) -> None:
+        """Start the flusher, then the coordinators, and what runs in the background. `advance` as for
+        `LogDirectory.open`."""
         self.partitions.flusher.start()
+        self.partitions.advance = partial(advance, "reading the groups")
         self.groups.start()
+        self.partitions.advance = partial(advance, "reading the share groups")
         self.shares.start()
+        self.partitions.advance = partial(advance, "reading the transactions")
         await self.transactions.start()
+        self.partitions.advance = partial(silent, "")
         self.retention.start()
         self.cleaner.start()
         self.producer_expiration.start()

@@ -24,6 +24,8 @@ SNAPSHOT_BYTES = 16 * 1024 * 1024
 """How much may be journaled until the state is written again."""
 EVENTS_PER_WRITE = 250
 """Of a state that is written again: 3 ms."""
+EVENTS_PER_STEP = 10_000
+"""Of a replay: half a second."""
 MAX_STATE_BYTES = 64 * 1024 * 1024
 """What the state of a coordinator may take in its journal; in memory it is some times that. Above it nothing new is
 taken, and what is there goes on."""
@@ -95,7 +97,9 @@ class Journal(Generic[E]):
             key = record.key if is_plain else record.offset
             newest.pop(key, None)
             newest[key] = header, record
-        for header, record in newest.values():
+        for number, (header, record) in enumerate(newest.values()):
+            if number % EVENTS_PER_STEP == 0:
+                self._partitions.advance()
             try:
                 yield self._format.read(header, record)
             except ValueError as error:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from logpost_broker.log.batch import CONTROL, BatchHeader
 from logpost_broker.log.leader_epochs import CHECKPOINT, LeaderEpochs
 from logpost_broker.log.limits import MAX_PRODUCERS_OF_PARTITION
+from logpost_broker.log.pace import Pace
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.producers import ProducerStates
 from logpost_broker.log.segment import Segment
@@ -47,19 +48,20 @@ class _WrongRecoveryPointError(Exception):
     """A checkpoint says what cannot be: it is made between two batches that are there."""
 
 
-def recover(log: PartitionLog, known: LastKnown, *, now_ms: int, on_segment: Callable[[], None] = lambda: None) -> None:
-    """Load the segments of `log`; `on_segment` is called before each that is checked. Raises OSError."""
+def recover(log: PartitionLog, known: LastKnown, *, now_ms: int, advance: Callable[[], None] = lambda: None) -> None:
+    """Load the segments of `log`; `advance` is called before each that is checked, and after every few megabytes that
+    are read. Raises OSError."""
     _open_segments(log, known.log_start_offset)
     log.log_start_offset = max(known.log_start_offset, log.segments[0].base_offset)
     if known.clean:
-        _complete_indexes(log.segments)
+        _complete_indexes(log.segments, advance)
     is_whole = known.clean and _end_of_clean(log.active) == known.recovery_point
     if is_whole and log.active.size_bytes:  # an empty one may be of a start that failed
         log.segments.note_names_synced()
-    next_offset = known.recovery_point if is_whole else _checked_end(log, known, on_segment)
+    next_offset = known.recovery_point if is_whole else _checked_end(log, known, advance)
     log.start_at(max(next_offset, log.log_start_offset))
     log.epochs = _saved_epochs(log)
-    _restore_producers(log, now_ms)
+    _restore_producers(log, now_ms, advance)
     if known.is_compacted:
         log.transactions.keep_aborted(partial(_has_marker, log))
     _begin_epoch(log)
@@ -89,11 +91,11 @@ def _remove_left_overs(log: PartitionLog, names: Sequence[str]) -> None:
             log.files.unlink(log.directory / name)
 
 
-def _complete_indexes(segments: Sequence[Segment]) -> None:
+def _complete_indexes(segments: Sequence[Segment], advance: Callable[[], None]) -> None:
     """Of segments that are not checked: a check writes them again."""
     for segment in segments:
         if not segment.has_indexes:
-            segment.rebuild_indexes()
+            segment.rebuild_indexes(advance)
 
 
 def _end_of_clean(segment: Segment) -> int:
@@ -106,16 +108,16 @@ def _end_of_clean(segment: Segment) -> int:
     return end
 
 
-def _checked_end(log: PartitionLog, known: LastKnown, on_segment: Callable[[], None]) -> int:
+def _checked_end(log: PartitionLog, known: LastKnown, advance: Callable[[], None]) -> int:
     """The offset after the last good batch. Without a recovery point that can be true, all of the log is checked."""
     try:
-        return _check_tail(log, known, on_segment)
+        return _check_tail(log, known, advance)
     except _WrongRecoveryPointError as error:
         logger.warning("%s %s its recovery point %d: checking all of it", log.directory, error, known.recovery_point)
-        return _check_tail(log, replace(known, recovery_point=0), on_segment)
+        return _check_tail(log, replace(known, recovery_point=0), advance)
 
 
-def _check_tail(log: PartitionLog, known: LastKnown, on_segment: Callable[[], None]) -> int:
+def _check_tail(log: PartitionLog, known: LastKnown, advance: Callable[[], None]) -> int:
     """Check every batch from the recovery point on, cut what is torn; returns the offset after the last good one.
     Raises _WrongRecoveryPointError."""
     next_offset = log.segments[0].base_offset
@@ -124,10 +126,10 @@ def _check_tail(log: PartitionLog, known: LastKnown, on_segment: Callable[[], No
         following = log.segments[number + 1].base_offset if number + 1 < len(log.segments) else None
         if following is not None and following <= known.recovery_point:
             next_offset = following
-            _complete_indexes([segment])
+            _complete_indexes([segment], advance)
             continue
-        on_segment()
-        checked = _check_segment(segment, known)
+        advance()
+        checked = _check_segment(segment, known, advance)
         next_offset = checked.next_offset
         if next_offset < known.recovery_point:
             if not segment.checked.damage:
@@ -163,7 +165,7 @@ class _Checked(NamedTuple):
     next_offset: int
 
 
-def _check_segment(segment: Segment, known: LastKnown) -> _Checked:
+def _check_segment(segment: Segment, known: LastKnown, advance: Callable[[], None]) -> _Checked:
     """The indexes are written again from where checking began.
 
     What is wrong from the recovery point on ends the log there: a crash tore it. Below, where everything was on the
@@ -173,7 +175,9 @@ def _check_segment(segment: Segment, known: LastKnown) -> _Checked:
     segment.checked.forget_from(start)
     segment.log.forget_cached(start)  # the crash may have followed a failed sync
     whole_from = end = position = start
+    pace = Pace(advance)
     while position < segment.size_bytes:
+        pace.to(position)
         header = segment.checked.at(position)
         if header is not None and _is_next(segment, position, header, expected, known):
             segment.note(header, position)
@@ -238,10 +242,13 @@ def _cut(log: PartitionLog, number: int, end: int) -> None:
         other.delete()
 
 
-def _restore_producers(log: PartitionLog, now_ms: int) -> None:
+def _restore_producers(log: PartitionLog, now_ms: int, advance: Callable[[], None]) -> None:
     """From the newest snapshot that the log reaches and the batches after it, whose leader epochs may be in no file."""
     log.read_from = _load_snapshot(log)
+    pace, read = Pace(advance), 0
     for header in log.headers_from(log.read_from):
+        read += header.size_bytes
+        pace.to(read)
         log.producers.record(header, now_ms, log.transactions.open)
         if header.last_offset >= log.log_start_offset:  # nobody reads what is below, nor has to pass over it
             is_marker = header.attributes & CONTROL

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from logpost_broker.log.batch import HEADER_BYTES, NO_TIMESTAMP, BatchHeader, Bu
 from logpost_broker.log.checked import MAX_RELATIVE_OFFSET, CheckedBatches
 from logpost_broker.log.files import File, Files
 from logpost_broker.log.index import OFFSET_ENTRY, TIME_ENTRY, OffsetIndex, TimeIndex
+from logpost_broker.log.pace import Pace
 
 INDEX_INTERVAL_BYTES = 4096
 """Kafka's `index.interval.bytes`: one index entry for so many bytes of batches."""
@@ -167,10 +168,12 @@ class Segment:
             self.rebuild_indexes()
         return 0
 
-    def rebuild_indexes(self) -> None:
-        """Write both indexes again from the log. Raises OSError."""
+    def rebuild_indexes(self, advance: Callable[[], None] = lambda: None) -> None:
+        """Write both indexes again from the log; `advance` is called after every few megabytes. Raises OSError."""
         self.forget_after(0, self.base_offset)
+        pace = Pace(advance)
         for position, header in self.checked.walk():
+            pace.to(position)
             self.note(header, position)
         self.seal()
         self.sync_indexes()

@@ -126,7 +126,7 @@ class LogDirectory:
             is_compacted=was_compacted or topic.configs.is_compacted(self._config),
         )
         try:
-            recover(log, known, now_ms=self._opened_ms, on_segment=self._advance)
+            recover(log, known, now_ms=self._opened_ms, advance=self._advance)
         except BaseException:
             log.close()
             raise
@@ -228,7 +228,11 @@ class LogDirectory:
         self._checkpoints.first_dirty.save(lambda: {partition_of(log.directory): offset} if log.offline is None else {})
 
     def abandon(self) -> None:
-        """Close all logs as a crash would: the next start recovers them."""
+        """Close all logs as a crash would: the next start recovers them, and need not check again what this one has."""
+        try:
+            self.write_recovery_points()
+        except OSError as error:
+            logger.error("cannot save the recovery points: %s", error)
         for log in self._logs.values():
             log.close()
         self._logs.clear()

@@ -20,11 +20,20 @@ READ_BYTES = 1024 * 1024
 
 
 class InternalLog:
-    def __init__(self, log: PartitionLog, logs: LogDirectory, flusher: Flusher, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        log: PartitionLog,
+        logs: LogDirectory,
+        flusher: Flusher,
+        now_ms: Callable[[], int],
+        advance: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`advance`: called before each megabyte of `records`."""
         self._log = log
         self._logs = logs
         self._flusher = flusher
         self._now_ms = now_ms
+        self._advance = advance
 
     @property
     def log_start_offset(self) -> int:
@@ -69,6 +78,7 @@ class InternalLog:
         over."""
         offset = self._log.log_start_offset
         while offset < self._log.next_offset:
+            self._advance()
             data = self._log.read(offset, READ_BYTES, up_to_end=True)
             start = offset
             for position, header in whole_batches(data):

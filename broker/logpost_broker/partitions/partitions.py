@@ -99,6 +99,8 @@ class Partitions:
         """Held by who changes what the metadata file has for a client: see `saved`."""
         self._writer = sync_pool or ThreadPoolExecutor(1, thread_name_prefix="metadata")
         self._said = SaidOnce(logger)
+        self.advance: Callable[[], None] = partial(silent, "")
+        """Called after each step of a replay at the start. May raise to end it."""
         self.is_stopping = False
         self.parked: set[Parked] = set()
         """Requests that wait for something that may not come before the broker stops."""
@@ -297,7 +299,7 @@ class Partitions:
             parked.release()
 
     def _internal_log(self, log: PartitionLog) -> InternalLog:
-        return InternalLog(log, self.logs, self.flusher, self.now_ms)
+        return InternalLog(log, self.logs, self.flusher, self.now_ms, self.advance)
 
 
 def _unusable(directory: Path, error: OSError) -> StartError:
