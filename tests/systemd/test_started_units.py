@@ -20,13 +20,16 @@ from pathlib import Path
 import pytest
 
 from logpost.agent.agent import AWAY_SECONDS, DRAIN_SECONDS
+from logpost_broker.broker import EMBEDDED, Broker
+from tests.broker.api.conftest import produce_values
+from tests.broker.wire_client import WireClient
 from tests.collector.agent.topic import TopicReader
 from tests.support.appliance import await_condition
 from tests.support.processes import free_port
 from tests.support.started_unit import StartedUnit
 from tests.support.systemd import lives
 
-HANG = Path(__file__).parent.parent / "support" / "hang"
+SUPPORT = Path(__file__).parent.parent / "support"
 SECONDS = 120.0
 STOP_SECONDS = 10.0
 """How long who shuts down a host waits for any part at most."""
@@ -43,6 +46,7 @@ class Host:
         self.config = directory / "logpost.toml"
         self.config.write_text(f'[[agent.source]]\ntype = "file"\npaths = ["{directory}/app.log"]\n')
         self.inside: tuple[str, ...] = ()
+        self.hook = {"PYTHONPATH": str(SUPPORT / "hang")}
         self.broker_port, self.web_port = free_port(), free_port()
         self.settings: dict[str, object] = {
             "broker_port": self.broker_port,
@@ -59,7 +63,7 @@ class Host:
         with StartedUnit(
             name,
             *options,
-            environment=environment | {"PYTHONPATH": str(HANG)},
+            environment=environment | self.hook,
             log=self.directory / f"{name}.err",
             drop_in=HURRY | drop_in,
             inside=self.inside,
@@ -126,6 +130,36 @@ def test_parts_that_hang_alone_are_killed_and_come_back_and_nothing_is_lost(host
         host.await_lines(20)
         for unit in reversed(units):
             assert (unit.stop().why, unit.lives[-1].status) == ("stop", 0)
+
+
+def crash_of_a_broker(directory: Path) -> None:
+    """Leave what it has to recover: ten logs."""
+    with Broker(EMBEDDED, directory / "running") as broker, WireClient(broker.port) as client:
+        for number in range(10):
+            client.call("metadata", 4, {"topics": [{"name": f"t{number}"}], "allow_auto_topic_creation": True})
+            produce_values(client, f"t{number}", b"v")
+        shutil.copytree(directory / "running", directory / "data" / "broker")
+
+
+@pytest.mark.parametrize(
+    ("name", "slow_seconds", "status"),
+    [("logpost-broker", 0.7, "recovering logs"), ("logpost-web", 7.0, "opening the store")],
+)
+def test_a_start_that_gets_on_is_waited_for_and_one_that_does_not_is_ended(
+    host: Host, name: str, slow_seconds: float, status: str
+) -> None:
+    crash_of_a_broker(host.directory)
+    stuck = host.directory / "stuck"
+    host.hook = {"PYTHONPATH": str(SUPPORT / "slow"), "STUCK": str(stuck)}
+    host.hook |= {"SLOW_SECONDS": str(slow_seconds), "SLOW_ALLOWED": "2"}
+    stuck.touch()
+    with host.unit(name, TimeoutStartSec="2s", TimeoutStopSec="1s") as unit:
+        assert unit.await_end().why == "start timeout"
+        life = unit.await_ready(2)
+        ready = next(one for one in unit.notices.heard if one.pid == life.pid and "READY" in one.fields)
+        assert ready.at - life.began > 3 * unit.seconds("TimeoutStartSec")
+        told = [one.fields["STATUS"] for one in unit.notices.heard if "EXTEND_TIMEOUT_USEC" in one.fields]
+        assert {text.partition(":")[0] for text in told} == {status}
 
 
 def test_an_agent_whose_broker_is_away_stops_soon_and_the_next_one_goes_on_where_it_was(host: Host) -> None:

@@ -34,13 +34,13 @@ class Used:
 
 
 @contextlib.contextmanager
-def working(notices: Notices, status: str, look_seconds: float = LOOK_SECONDS) -> Iterator[None]:
+def working(notices: Notices, status: str) -> Iterator[None]:
     """Around the call. The listener is told that it gets on, as long as it does."""
     if not notices.are_heard:
         yield
         return
     done = threading.Event()
-    thread = threading.Thread(target=_tell, args=(notices, status, look_seconds, done), name="working", daemon=True)
+    thread = threading.Thread(target=_tell, args=(notices, status, done), name="working", daemon=True)
     notices.advances(status, ALLOWED_SECONDS)
     thread.start()
     try:
@@ -50,9 +50,9 @@ def working(notices: Notices, status: str, look_seconds: float = LOOK_SECONDS) -
         thread.join()
 
 
-def _tell(notices: Notices, status: str, look_seconds: float, done: threading.Event) -> None:
+def _tell(notices: Notices, status: str, done: threading.Event) -> None:
     before = _used()
-    while not done.wait(look_seconds):
+    while not done.wait(LOOK_SECONDS):
         now = _used()
         if now.has_advanced(before):
             notices.advances(status, ALLOWED_SECONDS)

@@ -19,10 +19,11 @@ def test_idle_threads_are_no_progress(cpu_seconds: float, io_bytes: int, has_adv
     assert now.has_advanced(before) is has_advanced
 
 
-def test_the_listener_is_told_while_the_call_computes() -> None:
+def test_the_listener_is_told_while_the_call_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logpost.systemd.working.LOOK_SECONDS", 0.01)
     theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(0.001)
-    with theirs, ours, working(Notices(theirs), "opening", look_seconds=0.01):
+    with theirs, ours, working(Notices(theirs), "opening"):
         for _ in range(3):
             while not _comes(ours):
                 sum(range(10_000))
