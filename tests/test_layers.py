@@ -58,7 +58,7 @@ logpost
   cli                config errors installed ownership systemd              | process
   kafka              authorities config errors
   config             errors units
-  metrics_server     errors service                                         | thread
+  metrics_server     service                                                | thread socket
   service            errors systemd                                         | clock thread socket process
   systemd                                                                   | clock thread socket
   store_url          errors

@@ -22,7 +22,6 @@ logpost
   test_cli                            __main__
   test_config                         checks config_command errors store_url
   status/test_command                 scrape
-  agent/test_advertised               metrics_server
   handler/test_logging_handler        __init__
 logpost.agent
   test_agent                          command
@@ -31,7 +30,7 @@ logpost.agent.delivery
   ../stages/test_stream               records
   ../test_agent                       topic
 logpost.agent.metrics
-  test_exposition                     counts
+  test_server                         counts exposition
 logpost.agent.sources.file
   test_tailer                         books file_set known meeting open_files opening position reader readers reading
   test_tailer_compressed              held packed_files

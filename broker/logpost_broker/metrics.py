@@ -211,4 +211,4 @@ class BrokerMetrics:
     def serve(self, listen: str, port: int) -> Callable[[], None]:
         """Answer scrapes on `listen`:`port`, in threads; returns what stops that. Raises StartError when the port is
         taken."""
-        return metrics_server.serve(self._registry, listen, port, setting="broker.metrics_port")
+        return metrics_server.serve(lambda: self._registry, listen, port, setting="broker.metrics_port")

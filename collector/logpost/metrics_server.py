@@ -1,33 +1,86 @@
-"""`/metrics` of a part that serves nothing else over HTTP, in threads."""
+"""`/metrics` of a part that serves nothing else over HTTP: one thread that waits, and one for each scrape.
+
+What prometheus_client starts instead looks twice a second, on each address, whether it is to stop.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from threading import Thread
-from wsgiref.simple_server import WSGIServer
+import contextlib
+import select
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CollectorRegistry, start_http_server
+from logpost.service import bind
 
-from logpost.errors import StartError
-from logpost.service import LOOPBACK
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
+REQUEST_SECONDS = 10.0
+"""How long a connection may say nothing."""
+PAUSE_SECONDS = 1.0
+"""After a connection that could not be taken, for want of descriptors or threads."""
 
 
-def serve(registry: CollectorRegistry, listen: str, port: int, *, setting: str) -> Callable[[], None]:
-    """Answer scrapes on `listen`:`port`, of `localhost` on both addresses; returns what stops that. Raises StartError,
-    which names the `setting`, when the port is taken."""
-    servers: list[tuple[WSGIServer, Thread]] = []
+def serve(registry: Callable[[], Collector], listen: str, port: int, *, setting: str) -> Callable[[], None]:
+    """Answer scrapes on `listen`:`port`, of `localhost` on both addresses; returns what stops that. `registry` is
+    called at the first scrape. Raises StartError, which names the `setting`, when the port is taken."""
+    scrapes = _Scrapes(bind(listen, port, insecure=True, setting=setting), registry)
+    thread = threading.Thread(target=scrapes.run, name="metrics", daemon=True)
+    thread.start()
 
     def stop() -> None:
-        for server, thread in servers:
-            server.shutdown()
-            server.server_close()
-            thread.join()
+        scrapes.end()
+        thread.join()
+        scrapes.close()
 
-    for address in LOOPBACK if listen == "localhost" else (listen,):
-        try:
-            servers.append(start_http_server(port, address, registry))
-        except OSError as error:
-            if servers:
-                continue  # a host without IPv6
-            raise StartError(f"cannot listen on {address} port {port}: {error.strerror} ({setting})") from error
     return stop
+
+
+class _Scrapes:
+    def __init__(self, listeners: Iterable[socket.socket], registry: Callable[[], Collector]) -> None:
+        self._listeners = {listener.fileno(): listener for listener in listeners}
+        self._registry = registry
+        self._ended, self._end = socket.socketpair()
+
+    def run(self) -> None:
+        until_end = _polled([self._ended.fileno()])
+        until_any = _polled([self._ended.fileno(), *self._listeners])
+        while not until_end.poll(0):
+            for descriptor, _ in until_any.poll():
+                if descriptor in self._listeners and not self._take(self._listeners[descriptor]):
+                    until_end.poll(PAUSE_SECONDS * 1000)
+
+    def end(self) -> None:
+        self._end.close()
+
+    def close(self) -> None:
+        for each in (*self._listeners.values(), self._ended):
+            each.close()
+
+    def _take(self, listener: socket.socket) -> bool:
+        try:
+            connection, address = listener.accept()
+            threading.Thread(target=self._answer, args=(connection, address), daemon=True).start()
+        except (OSError, RuntimeError):
+            return False
+        return True
+
+    def _answer(self, connection: socket.socket, address: object) -> None:
+        with connection, contextlib.suppress(OSError):
+            self._handler(connection, address, None)
+
+    @cached_property
+    def _handler(self) -> Callable[..., Any]:
+        from prometheus_client import MetricsHandler  # and with it all that speaks HTTP: when somebody asks
+
+        return type("Handler", (MetricsHandler.factory(self._registry()),), {"timeout": REQUEST_SECONDS})
+
+
+def _polled(descriptors: Iterable[int]) -> select.poll:
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return poll

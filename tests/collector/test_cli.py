@@ -24,7 +24,7 @@ def run(command: Sequence[str | bytes], **options: object) -> subprocess.Complet
     [
         (["--version"], "confluent_kafka logpost.formats importlib.metadata"),
         (["status"], "confluent_kafka logpost.formats importlib.metadata"),
-        (["agent", "--help"], "logpost.supervisor logpost_web.command importlib.metadata"),
+        (["agent", "--help"], "logpost.supervisor logpost_web.command importlib.metadata prometheus_client"),
         (["search", "--help"], "confluent_kafka logpost.formats logpost_web.command"),
     ],
     ids=str,

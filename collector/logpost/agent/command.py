@@ -11,7 +11,7 @@ from logpost.agent import configured
 from logpost.agent.agent import Agent
 from logpost.agent.delivery.positions import Host
 from logpost.agent.machine import is_name_of_container, machine_id
-from logpost.agent.metrics import exposition
+from logpost.agent.metrics import server
 from logpost.agent.metrics.counts import Counts
 from logpost.cli import Commands, add_parser, loaded
 from logpost.config import Config
@@ -52,7 +52,7 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
         on_hangup(reloader.reload, agent.stop)
         control = Control(lock.directory, reloader.reload)
         port = config.agent.metrics_port
-        stop_metrics = exposition.serve(counts, port) if port else None
+        stop_metrics = server.serve(counts, port) if port else None
         agent.run()
         if stop_metrics is not None:
             stop_metrics()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from logpost import metrics_server
 from logpost.agent.metrics.counts import Counts
 
 _COUNTERS = {
@@ -52,8 +51,7 @@ class _Collector(Collector):
         )
 
 
-def serve(counts: Counts, port: int) -> Callable[[], None]:
-    """Serve `/metrics` on the loopback addresses; returns what stops it. Raises StartError when the port is taken."""
+def registry_of(counts: Counts) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(_Collector(counts))
-    return metrics_server.serve(registry, "localhost", port, setting="agent.metrics_port")
+    return registry

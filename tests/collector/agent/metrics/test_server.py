@@ -7,7 +7,7 @@ import urllib.request
 from pathlib import Path
 
 from logpost.agent.metrics.counts import Counts
-from logpost.agent.metrics.exposition import serve
+from logpost.agent.metrics.server import serve
 from logpost.config import BrokerConfig
 from logpost_broker import Broker
 from tests.support.appliance import await_condition
