@@ -40,7 +40,7 @@ logpost
   topics             cli config controls errors kafka                       | thread
   agent              agent.delivery agent.metrics agent.sources
                      agent.sources.file agent.sources.journal cli config
-                     errors reload said_once service systemd                       | clock chance thread socket process
+                     errors heap reload said_once service systemd           | clock chance thread socket process
   reload             checks cli config errors processes service             | thread socket
   checks             agent.sources.file config errors kafka service store_url
   agent.sources.file agent.delivery agent.metrics agent.sources
@@ -58,6 +58,7 @@ logpost
   cli                config errors installed ownership systemd              | process
   kafka              authorities config errors
   config             errors units
+  heap
   metrics_server     service                                                | thread socket
   service            errors systemd                                         | clock thread socket process
   systemd                                                                   | clock thread socket

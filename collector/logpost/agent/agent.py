@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import logging
+import math
 import secrets
 import threading
 import time
@@ -21,6 +22,7 @@ from logpost.agent.sources.source import Begin, Rest, Source, SourceContext
 from logpost.agent.wake import Wake
 from logpost.config import Config
 from logpost.errors import StartError
+from logpost.heap import Heap
 from logpost.said_once import SaidOnce
 from logpost.systemd.notices import Notices
 from logpost.systemd.working import working
@@ -30,6 +32,10 @@ READY_SECONDS = 3.0
 SAVE_SECONDS = 1.0
 BLOCKED_SECONDS = 0.05
 IN_FLIGHT_SECONDS = 0.02
+"""How often to look for acknowledgements."""
+LATE_SECONDS = 0.25
+"""The same, when none has come for so long."""
+LONGEST_WAIT_SECONDS = 60.0
 REST_SHARE = 20
 """Between saves passes at least this many times what the last one took."""
 DRAIN_SECONDS = 8.0
@@ -96,6 +102,9 @@ class Agent:
         self._begin_new_streams(places.values())
         self._topic = TopicMaker(config.kafka, self._wake.wake)
         self._save_due = 0.0
+        self._all_saved = False
+        """Nothing has happened since the positions were saved: nobody need wake to save them."""
+        self._heap = Heap(time.monotonic())
         self._acknowledged = 0
         self._said = SaidOnce(self._log)
 
@@ -150,9 +159,7 @@ class Agent:
             self._reconfigure(self._wanted)
         may_read = self._topic.made.is_set() and self._publisher.has_room
         working = may_read and any(source.has_work for source in self._readable())
-        if not may_read:
-            self._publisher.poll(BLOCKED_SECONDS)  # returns with the next acknowledgement
-        self._wake.wait(self._idle_seconds() if may_read and not working else 0.0)
+        woken = self._wait(may_read=may_read, working=working)
         now = time.monotonic()
         for source in self._readable():
             source.look(now, time.time_ns())
@@ -161,10 +168,26 @@ class Agent:
         self._rests = [rest for rest in self._rests if not rest.is_done]
         self._publisher.poll()
         self._note_waiting(now, working=working)
+        at_rest = not (woken or working or self._counts.in_flight)
         if now >= self._save_due:
-            self._save()
+            self._all_saved = self._save() and at_rest
             end = time.monotonic()
             self._save_due = end + max(SAVE_SECONDS, REST_SHARE * (end - now))
+        elif not at_rest:
+            self._all_saved = False
+        if at_rest:
+            self._heap.rests(now, self._counts.bytes)
+
+    def _wait(self, *, may_read: bool, working: bool) -> bool:
+        """For something to do; returns whether a source, or another thread, has said that there is."""
+        if working:
+            return self._wake.wait(0.0)
+        if may_read:
+            return self._wake.wait(self._idle_seconds())
+        if not self._counts.in_flight:
+            return self._wake.wait(min(SAVE_SECONDS, self._notices.turn_seconds))  # for the topic
+        self._publisher.poll(BLOCKED_SECONDS)  # returns with the next acknowledgement
+        return self._wake.wait(0.0)
 
     def _note_waiting(self, now: float, *, working: bool) -> None:
         """Since when nothing was acknowledged of what there is to send."""
@@ -176,9 +199,12 @@ class Agent:
         self._acknowledged = counts.acknowledged
 
     def _idle_seconds(self) -> float:
-        due = min(self._save_due, *(source.due for source in self._readable()))
-        seconds = due - time.monotonic()
-        return min(seconds, IN_FLIGHT_SECONDS) if self._counts.in_flight else seconds
+        now, counts = time.monotonic(), self._counts
+        longest = min(LONGEST_WAIT_SECONDS, self._notices.turn_seconds)
+        if counts.in_flight:
+            longest = IN_FLIGHT_SECONDS if now - counts.waiting_since < LATE_SECONDS else LATE_SECONDS
+        due = min((source.due for source in self._readable()), default=math.inf)
+        return min(longest, due - now, math.inf if self._all_saved else self._save_due - now)
 
     def _readable(self) -> list[Source | Rest]:
         return [*self._sources.values(), *self._rests]

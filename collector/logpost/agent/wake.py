@@ -14,10 +14,12 @@ class Wake:
         self._poll = select.poll()  # select() ends at descriptor 1023, and each file that is tailed has one
         self._poll.register(self._fd, select.POLLIN)
 
-    def wait(self, timeout: float) -> None:
-        """Until `wake` is called, at most `timeout` seconds."""
-        if self._poll.poll(max(0.0, timeout) * 1000):
-            os.eventfd_read(self._fd)
+    def wait(self, timeout: float) -> bool:
+        """Until `wake` is called, at most `timeout` seconds; returns whether it was."""
+        if not self._poll.poll(max(0.0, timeout) * 1000):
+            return False
+        os.eventfd_read(self._fd)
+        return True
 
     def wake(self) -> None:
         """End the wait; from any thread or signal handler, also after `close`."""

@@ -17,6 +17,7 @@ from logpost.record import Record
 from logpost_broker import Broker
 from tests.collector.agent.harness import lines_of, range_of
 from tests.collector.agent.topic import TopicReader
+from tests.support.appliance import await_condition
 from tests.support.processes import Part, free_port, run
 
 
@@ -90,6 +91,31 @@ def test_a_new_line_and_a_new_file_are_noticed_at_once(
         records = topic.read_count(3)
         assert time.monotonic() - started < 30
     assert [record.message for record in records] == ["one", "two", "three"]
+
+
+def test_an_agent_that_has_nothing_to_do_sleeps(tmp_path: Path, logs: Path, broker: Broker, topic: TopicReader) -> None:
+    """When what it has read is acknowledged and saved: until the next event, or look, which is a minute off."""
+    (logs / "a.log").write_text("one\n")
+    with configured(tmp_path, broker.bootstrap_servers, agent="poll_seconds = 60.0") as agent:
+        for count in (1, 2):
+            topic.read_count(count)
+            await_condition(partial(sleeps, agent.process.pid), "its loop sleeps", 120, every=0)
+            assert [*saved(tmp_path).values()] == [4 * count]
+            with (logs / "a.log").open("a") as file:
+                file.write("two\n")
+        topic.read_count(3)
+
+
+def sleeps(pid: int, seconds: float = 0.7) -> bool:
+    """Whether the first thread did not wake up for so long."""
+    before = wakeups(pid)
+    time.sleep(seconds)
+    return wakeups(pid) == before
+
+
+def wakeups(pid: int) -> int:
+    status = Path(f"/proc/{pid}/task/{pid}/status").read_text()
+    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
 
 
 def test_start_at_the_end_ships_only_what_comes(tmp_path: Path, logs: Path, broker: Broker, topic: TopicReader) -> None:

@@ -61,7 +61,7 @@ class FileSource:
 
     @property
     def due(self) -> float:
-        return min(self._scan_due, self._tick_due)
+        return min(self._scan_due, self._tick_due) if self._tailer.may_have_moved else self._scan_due
 
     def look(self, now: float, now_ns: int) -> None:
         """Look at files that events came of, and in their time at all names."""

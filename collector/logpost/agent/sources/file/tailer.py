@@ -105,7 +105,7 @@ class Tailer:
 
     @property
     def may_have_moved(self) -> bool:
-        """`positions` may answer something else than the last time."""
+        """`positions` may answer something else than the last time, and `tick` may have something to do."""
         return self._reading.may_have_moved or not self._packed.is_empty
 
     def scan(self, now: float, now_ns: int) -> None:
