@@ -44,7 +44,8 @@ def examine(machine: Machine, loaded: Loaded, mistakes: Sequence[str], file: Pat
     config, directory = loaded.config, loaded.config.data_directory()
     running = processes.running(directory, machine.proc)
     expected = _expected(loaded, file)
-    yield from configuration.judge(_configuration(loaded, mistakes, file))
+    who = sources.reader(machine, running["agent"], directory, _unit_user(expected))
+    yield from configuration.judge(_configuration(loaded, mistakes, file, who))
     yield from versions.judge(host.versions(config))
     hidden = processes.unknown(directory)
     wanted = expected | hidden
@@ -68,9 +69,7 @@ def examine(machine: Machine, loaded: Loaded, mistakes: Sequence[str], file: Pat
         machine, config, directory, is_running=running["agent"] is not None, is_hidden="agent" in hidden
     )
     yield from agent_check.judge(found)
-    yield from sources_check.judge(
-        list(sources.sources(machine, config, running["agent"], directory, unit_user=_unit_user(expected)))
-    )
+    yield from sources_check.judge(list(sources.sources(machine, config, running["agent"], directory, who)))
     ahead = {} if found.metrics is None else {"the broker's": found.metrics.get("clock_offset_seconds", 0.0)}
     if of_store is not None and not of_store.error and (of_web := web.ahead(config, machine.now)) is not None:
         ahead["the web's"] = of_web
@@ -94,7 +93,9 @@ def _has_web(running: Mapping[str, int | None], expected: frozenset[str]) -> boo
     return bool(running["web"] or running["up"]) or ("web" in expected and not running["agent"])
 
 
-def _configuration(loaded: Loaded, mistakes: Sequence[str], file: Path | None) -> configuration.ConfigurationFacts:
+def _configuration(
+    loaded: Loaded, mistakes: Sequence[str], file: Path | None, who: sources.Reader
+) -> configuration.ConfigurationFacts:
     try:
         mode = 0 if file is None else file.stat().st_mode & 0o777
     except OSError:
@@ -108,6 +109,8 @@ def _configuration(loaded: Loaded, mistakes: Sequence[str], file: Path | None) -
         has_secrets=bool(secrets_in(settings(loaded.config), {})),
         mistakes=tuple(mistakes),
         passed_over=tuple(passed_over),
+        user=processes.user_name(who.user),
+        denied="" if file is None else str(who.denied(file.absolute()) or ""),
     )
 
 

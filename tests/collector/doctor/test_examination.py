@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ import socketserver
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -31,7 +33,7 @@ from logpost.doctor.checks.result import Result
 from logpost.doctor.checks.sources import judge as judge_sources
 from logpost.doctor.examination import examine
 from logpost.doctor.gathering.machine import Machine
-from logpost.doctor.gathering.sources import sources
+from logpost.doctor.gathering.sources import reader, sources
 from logpost.service import DirectoryLock
 from logpost_broker import Broker
 from tests.support.processes import free_port
@@ -242,14 +244,45 @@ def test_before_the_first_start_the_user_of_the_unit_counts(tmp_path: Path) -> N
     file.write_text(f'[[agent.source]]\ntype = "file"\npaths = ["{secret}"]\n')
 
     def judged() -> list[Result]:
-        config = load(file, {}).config
-        return list(judge_sources(list(sources(Machine(root=root), config, None, data, unit_user="nobody"))))
+        machine = Machine(root=root)
+        who = reader(machine, None, data, "nobody")
+        return list(judge_sources(list(sources(machine, load(file, {}).config, None, data, who))))
 
     assert names(judged(), "sources", "fail", "user nobody may not read "), shown(judged())
     drop_in = root / "etc/systemd/system/nobody.service.d/override.conf"
     drop_in.parent.mkdir(parents=True)
     drop_in.write_text("[Service]\nAmbientCapabilities=CAP_DAC_READ_SEARCH\n")
     assert [one.state for one in judged()] == ["ok"]
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root gives files away")
+def test_settings_that_who_starts_with_them_may_not_read() -> None:
+    """In a directory of its own: nobody but root may look into that of a test."""
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory() as open_to_all:
+        data, file = Path(open_to_all, "data"), Path(open_to_all, "logpost.toml")
+        data.parent.chmod(0o755)
+        for path in (data, data / "agent"):
+            path.mkdir()
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        file.write_text("")
+        file.chmod(0o600)
+        results = doctor("", data, file)
+        assert names(results, "configuration", "fail", f"user nobody may not read {file}"), shown(results)
+        os.chown(file, 0, nobody.pw_gid)
+        file.chmod(0o640)
+        assert [one.state for one in doctor("", data, file) if one.check == "configuration"] == ["ok"]
+
+
+def test_data_that_is_gone_with_the_container_or_the_next_start(tmp_path: Path) -> None:
+    proc = tmp_path / "proc"
+    (proc / "self").mkdir(parents=True)
+    device = tmp_path.stat().st_dev
+    place = f"29 1 {os.major(device)}:{os.minor(device)} / / rw,relatime"
+    for kind, words in (("overlay", "is the container's own"), ("tmpfs", "is in memory")):
+        (proc / "self" / "mountinfo").write_text(f"{place} shared:1 - {kind} none rw\n")
+        results = doctor("", tmp_path / "data", tmp_path / "logpost.toml", Machine(proc=proc))
+        assert names(results, "disk", "warn", words), shown(results)
 
 
 def test_positions_of_another_host(tmp_path: Path) -> None:
@@ -306,6 +339,7 @@ def odd_topics(tmp_path_factory: pytest.TempPathFactory, shared_broker: Broker) 
     servers = shared_broker.bootstrap_servers
     admin = AdminClient({"bootstrap.servers": servers})
     settings = {"cleanup.policy": "compact", "max.message.bytes": "1000000", "message.timestamp.type": "CreateTime"}
+    settings |= {"retention.ms": "60000", "retention.bytes": "1000000"}
     for topic, config in (("doctor-odd", settings), ("doctor-read", {})):
         [made] = admin.create_topics([NewTopic(topic, 1, config=config)]).values()
         made.result()
@@ -333,6 +367,8 @@ def odd_topics(tmp_path_factory: pytest.TempPathFactory, shared_broker: Broker) 
         ("topic", "warn", "has 1 partitions, kafka.partitions is 8"),
         ("topic", "warn", "takes messages of 1,000,000 bytes"),
         ("topic", "warn", "keeps the times of its clients"),
+        ("topic", "warn", "keeps lines for 60 s"),
+        ("topic", "warn", "keeps 1,000,000 bytes of a partition"),
         ("groups", "fail", "7 records were deleted before doctor-late read them"),
         ("groups", "warn", "doctor-ahead stands 15 records behind the end"),
     ],
@@ -455,8 +491,7 @@ def test_a_log_that_the_unit_hides_from_the_agent(tmp_path: Path) -> None:
     with subprocess.Popen(hidden, stdout=subprocess.PIPE, text=True) as agent:
         assert agent.stdout is not None
         assert agent.stdout.readline() == "there\n"
-        results = list(
-            judge_sources(list(sources(Machine(), load(file, {}).config, agent.pid, tmp_path, unit_user="")))
-        )
+        who = reader(Machine(), agent.pid, tmp_path, "logpost")
+        results = list(judge_sources(list(sources(Machine(), load(file, {}).config, agent.pid, tmp_path, who))))
         agent.kill()
     assert names(results, "sources", "fail", "hidden from the agent by its unit"), shown(results)

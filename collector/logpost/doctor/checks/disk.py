@@ -11,12 +11,17 @@ LOW_SHARE = 0.1
 """Of the disk or of its inodes: less left than that is worth a warning."""
 OUT_OF_INODES_SHARE = 0.01
 GB = 1e9
+ENDS_WITH = {
+    "tmpfs": "is in memory: the data is gone with the next start of the host",
+    "ramfs": "is in memory: the data is gone with the next start of the host",
+    "overlay": "is the container's own: the data is gone with it",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSystemFacts:
     """Of the file system on which `path` lies: bytes and inodes, as a user who is not root may use them. `inodes` is 0
-    where it does not count any. `reserve_bytes`: below that the broker refuses producers."""
+    where it does not count any. `reserve_bytes`: below that the broker refuses producers. `kind`: as `mount` shows."""
 
     path: str
     total_bytes: int
@@ -25,11 +30,16 @@ class FileSystemFacts:
     free_inodes: int
     is_read_only: bool
     reserve_bytes: int
+    kind: str = ""
 
 
 def judge(file_systems: Sequence[FileSystemFacts]) -> Iterator[Result]:
     for facts in file_systems:
         yield _room(facts)
+        if facts.kind in ENDS_WITH:
+            yield warn(
+                "disk", f"the file system of {facts.path} {ENDS_WITH[facts.kind]}", "put the data on a disk or volume"
+            )
         if facts.inodes:
             yield _inodes(facts)
 

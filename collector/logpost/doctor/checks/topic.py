@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from logpost.doctor.checks.result import Result, fail, ok, warn
 
 CHECK = "topic"
+HOUR_MS = 3_600_000
+LEAST_BYTES = 100_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ def _settings(facts: TopicFacts) -> Iterator[Result]:
             f"{facts.name} is compacted: of each host and service only the last line is kept",
             "set its cleanup.policy to delete",
         )
+    yield from _retention(facts)
     most = facts.settings.get("max.message.bytes", "")
     if most.isdecimal() and int(most) < facts.wanted_message_bytes:
         yield warn(
@@ -76,3 +79,14 @@ def _settings(facts: TopicFacts) -> Iterator[Result]:
             f"{facts.name} keeps the times of its clients: one with a wrong clock moves the retention",
             "set its message.timestamp.type to LogAppendTime",
         )
+
+
+def _retention(facts: TopicFacts) -> Iterator[Result]:
+    remedy = "let it keep more: the store reads from it, and is filled again from it"
+    milliseconds, most = (facts.settings.get(name, "") for name in ("retention.ms", "retention.bytes"))
+    if milliseconds.isdecimal() and int(milliseconds) < HOUR_MS:
+        detail = f"{facts.name} keeps lines for {int(milliseconds) / 1000:,.0f} s: what is not indexed by then is lost"
+        yield warn(CHECK, detail, f"{remedy} (retention.ms)")
+    if most.isdecimal() and int(most) < LEAST_BYTES:
+        detail = f"{facts.name} keeps {int(most):,} bytes of a partition: what is not indexed by then is lost"
+        yield warn(CHECK, detail, f"{remedy} (retention.bytes)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -133,7 +134,17 @@ def file_systems(machine: Machine, config: Config, data: Path) -> Iterator[FileS
             free_inodes=found.f_favail,
             is_read_only=bool(found.f_flag & os.ST_RDONLY),
             reserve_bytes=min(config.broker.disk_reserve_bytes, total // RESERVE_SHARE),
+            kind=_kind(machine.proc, device),
         )
+
+
+def _kind(proc: Path, device: int) -> str:
+    """Of the file system: `29 1 254:0 / /var rw shared:1 - ext4 /dev/vda rw`; empty where it is not known."""
+    with contextlib.suppress(OSError):
+        for line in (proc / "self" / "mountinfo").read_text(errors="replace").splitlines():
+            if line.split()[2] == f"{os.major(device)}:{os.minor(device)}":
+                return line.partition(" - ")[2].split()[0]
+    return ""
 
 
 def newest(data: Path) -> tuple[str, float] | None:

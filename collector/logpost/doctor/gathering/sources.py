@@ -59,7 +59,7 @@ class Reader:
 
 def reader(machine: Machine, agent: int | None, data: Path, unit_user: str) -> Reader:
     """The agent that runs; else the owner of its directory, whom the next start will have; before the first start the
-    user of its unit, where root asks; else this user."""
+    user of its unit (`unit_user`), where root asks; else this user."""
     known = process(agent, machine.proc) if agent is not None else None
     if known is not None:
         reads_all = bool(known.capabilities & (CAP_DAC_OVERRIDE | CAP_DAC_READ_SEARCH))
@@ -97,10 +97,8 @@ def _is_given_all(machine: Machine, name: str) -> bool:
 
 
 def sources(
-    machine: Machine, config: Config, agent: int | None, data: Path, *, unit_user: str
+    machine: Machine, config: Config, agent: int | None, data: Path, who: Reader
 ) -> Iterator[FilesFacts | JournalFacts]:
-    """`unit_user`: as whom the agent of a package runs."""
-    who = reader(machine, agent, data, unit_user)
     forbidden = [data / part for part in ("agent", "broker", "store")]
     is_default = not config.agent.source
     for place, source in enumerate(config.agent.source or _of_the_host()):
