@@ -30,6 +30,8 @@ class Package:
     unit: str
     """Enabled and started when it is installed."""
     units: tuple[str, ...]
+    presets: tuple[str, ...]
+    """Files that say which units an image enables at its first boot."""
     users: tuple[str, ...]
     data: tuple[str, ...]
     """Directories that a purge deletes."""
@@ -43,6 +45,7 @@ AGENT = Package(
     summary="Ships the logs of this host to logpost or to any Kafka.",
     unit="logpost-agent.service",
     units=("logpost-agent.service",),
+    presets=(),
     users=("logpost-agent",),
     data=("/var/lib/logpost/agent",),
     compression="xz",
@@ -53,6 +56,7 @@ BOX = Package(
     summary="A post office for logs: a Kafka-protocol broker, exactly-once indexing and search, in one box.",
     unit="logpost.service",
     units=("logpost.service", "logpost-broker.service", "logpost-web.service", "logpost-agent.service"),
+    presets=("80-logpost.preset",),
     users=("logpost", "logpost-agent"),
     data=("/var/lib/logpost",),
     compression="gzip",  # xz, in Go, takes minutes over the store's 0.5 GB
@@ -99,7 +103,7 @@ def layout(package: Package, version: str, *, tree: Path, staged: Path, agents: 
     """All entries. `staged` has the files that the build makes, under the paths that they are installed by; `agents`
     are the agent's packages, which the box keeps for other hosts to fetch."""
     root = PurePosixPath("/usr/lib/logpost")
-    share = PurePosixPath("/usr/share")
+    share, systemd = PurePosixPath("/usr/share"), PurePosixPath("/usr/lib/systemd")
     fetched = share / "logpost/agents"
     zsh = staged / "completions/logpost.zsh"
     return [
@@ -108,7 +112,8 @@ def layout(package: Package, version: str, *, tree: Path, staged: Path, agents: 
         Laid(None, PurePosixPath("/usr/bin/logpost"), "symlink", link="../lib/logpost/current/bin/logpost"),
         Laid(None, PurePosixPath("/etc/logpost"), "dir", 0o755),
         Laid(staged / "logpost.toml", PurePosixPath(CONFIGURATION), "config|noreplace", 0o640, READERS),
-        *(Laid(staged / "units" / unit, PurePosixPath("/usr/lib/systemd/system", unit)) for unit in package.units),
+        *(Laid(staged / "units" / unit, systemd / "system" / unit) for unit in package.units),
+        *(Laid(staged / "units" / preset, systemd / "system-preset" / preset) for preset in package.presets),
         Laid(staged / "man", share / "man/man1", "tree"),
         Laid(staged / "doc", share / "doc" / package.name, "tree"),
         Laid(staged / "completions/logpost.bash", share / "bash-completion/completions/logpost"),

@@ -10,6 +10,7 @@ from packages.recipe import CONFIGURATION, READERS, Package
 
 OUTSIDE = re.compile(
     r"/etc/logpost(/logpost\.toml)?|/usr/bin/logpost|/usr/lib/systemd/system/logpost(-[a-z]+)?\.service"
+    r"|/usr/lib/systemd/system-preset/80-logpost\.preset"
     r"|/usr/share/man/man1/logpost(-[a-z]+)?\.1\.gz|/usr/share/doc/{name}(/[A-Za-z.-]+)?"
     r"|/usr/share/(bash-completion/completions/logpost|fish/vendor_completions\.d/logpost\.fish)"
     r"|/usr/share/zsh/(vendor-completions|site-functions)/_logpost|/usr/share/logpost(/agents(/[\w.-]+)?)?"

@@ -34,7 +34,7 @@ def stage(package: Package, version: str, *, tree: Path, into: Path, epoch: int)
     for name in ("man", "completions", "doc", "units", "scripts"):
         (into / name).mkdir(parents=True)
     _stage_command_line(commands_of(tree), version, into, epoch)
-    for unit in package.units:
+    for unit in package.units + package.presets:
         shutil.copyfile(UNITS / unit, into / "units" / unit)
     shutil.copyfile(PACKAGING / "etc/logpost.toml", into / "logpost.toml")
     for page in [*ROOT.glob("docs/*.md"), ROOT / "CHANGELOG.md"]:

@@ -59,6 +59,7 @@ def of_format(package: Package, kind: Format) -> dict[str, object]:
 def test_the_paths_that_a_package_owns(package: Package, kind: Format) -> None:
     zsh = "/usr/share/zsh/vendor-completions/_logpost" if kind == "deb" else "/usr/share/zsh/site-functions/_logpost"
     units = {f"/usr/lib/systemd/system/{unit}" for unit in package.units}
+    units |= {f"/usr/lib/systemd/system-preset/{preset}" for preset in package.presets}
     expected = OWNED | units | {zsh, f"/usr/share/doc/{package.name}"}
     assert {entry["dst"] for entry in contents(package, kind)} == expected
 
@@ -136,6 +137,15 @@ def test_a_package_does_not_name_the_machine_that_built_it(package: Package) -> 
 def test_every_unit_of_a_package_is_there_and_none_is_forgotten() -> None:
     assert {path.name for path in (ROOT / "systemd").glob("*.service")} == set(BOX.units)
     assert set(AGENT.units) < set(BOX.units)
+
+
+def test_an_image_of_a_box_enables_one_unit_at_its_first_boot() -> None:
+    """Debian's presets enable whatever no file names."""
+    (preset,) = BOX.presets
+    lines = (ROOT / "systemd" / preset).read_text().splitlines()
+    assert {line for line in lines if not line.startswith("#")} == {
+        f"disable {unit}" for unit in BOX.units if unit != BOX.unit
+    }
 
 
 def test_scripts_are_those_in_the_folder() -> None:
