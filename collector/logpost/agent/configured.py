@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 from functools import partial
@@ -13,6 +14,7 @@ from logpost.agent.sources.journal.source import JournalSource
 from logpost.agent.sources.source import Begin
 from logpost.config import Config, FileSourceConfig, JournalSourceConfig
 from logpost.errors import ConfigError
+from logpost.systemd.journal import JOURNAL_STREAM
 
 FILE, JOURNAL = "file", "journal"
 LIVE = frozenset({"agent.source", "agent.max_line_bytes", "agent.poll_seconds", "agent.partial_line_seconds"})
@@ -68,7 +70,9 @@ def _file_sets(config: Config) -> list[FileSet]:
     data = config.data_directory()
     forbidden = [data / part for part in ("agent", "broker", "store")]
     if not agent.source:
-        return host_files(data, host=host(config), max_line_bytes=agent.max_line_bytes, forbidden=forbidden)
+        own, system = host_files(data, host=host(config), max_line_bytes=agent.max_line_bytes, forbidden=forbidden)
+        # Under systemd the journal has what logpost's parts say, with its level and its time.
+        return [system] if JOURNAL_STREAM in os.environ and _journals(config) else [own, system]
     return [
         FileSet(source, host=host(config), max_line_bytes=agent.max_line_bytes, forbidden=forbidden)
         for source in agent.source

@@ -13,11 +13,11 @@ OWN_LINES_PER_SECOND = 50
 """Logpost's own logs are shipped like any other; a part that says something for every line must not feed itself."""
 
 
-def host_files(data: Path, *, host: str, max_line_bytes: int, forbidden: Sequence[Path]) -> list[FileSet]:
-    """The sets of files; `data` is the data directory."""
+def host_files(data: Path, *, host: str, max_line_bytes: int, forbidden: Sequence[Path]) -> tuple[FileSet, FileSet]:
+    """What `logpost up` keeps of its parts' lines in the directory `data`, and the host's files."""
     own = FileSourceConfig(paths=(str(data.absolute() / "log" / "*.log"),), max_lines_per_second=OWN_LINES_PER_SECOND)
     system = FileSourceConfig(paths=SYSTEM_LOGS, start="end")
-    return [
+    return (
         FileSet(own, host=host, max_line_bytes=max_line_bytes, forbidden=forbidden, service_prefix="logpost-"),
         FileSet(system, host=host, max_line_bytes=max_line_bytes, forbidden=forbidden),
-    ]
+    )

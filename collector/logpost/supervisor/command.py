@@ -26,7 +26,7 @@ from logpost.supervisor.part import Part
 from logpost.supervisor.part_logs import PartLogs
 from logpost.supervisor.plan import BOOTSTRAP_SERVERS, PORTS, Plan, plan, port_in
 from logpost.supervisor.watch import START_SECONDS, WATCH_SECONDS
-from logpost.systemd.journal import Journal, entry_of_line, leads_to_journal
+from logpost.systemd.journal import JOURNAL_STREAM, Journal, entry_of_line, leads_to_journal
 from logpost.systemd.notices import Notices
 
 # One Ctrl-C may come twice: from the terminal, and passed on by the program that started us (make, timeout).
@@ -116,6 +116,8 @@ class _Appliance:
         if not self._plan.starts_broker:
             self._log.info("kafka.bootstrap_servers is %s: no broker is started here", self._plan.servers)
         environment = dict(self._plan.environment)
+        if self._journal is None:
+            environment.pop(JOURNAL_STREAM, None)  # of a session around; the agent believes that it is of its parts
         servers, address = self._plan.servers, ""
         for name, options in self._plan.parts:
             part = self._part(name, options, environment | ({BOOTSTRAP_SERVERS: servers} if servers else {}))

@@ -1,5 +1,7 @@
 """The sources that settings name, and which of them begin again with others."""
 
+import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -55,3 +57,25 @@ def test_only_what_differs_begins_again(
 def test_the_hosts_own_logs_give_way_to_configured_ones(tmp_path: Path) -> None:
     found = others(config(tmp_path, ""), config(tmp_path, FILE.format("/a")), host_logs=True)
     assert found["file"] is not None
+
+
+def log_files(config: Config) -> list[str]:
+    """Of the parts, those that are read where no source is configured."""
+    begin = sources(config, host_logs=True)["file"]
+    assert isinstance(begin, partial)
+    data = config.data_directory()
+    return [path for file_set in begin.args[0] for path in file_set.rules.find() if path.startswith(str(data))]
+
+
+@pytest.mark.skipif(shutil.which("journalctl") is None, reason="needs journalctl")
+def test_what_the_parts_say_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the journal where it goes there, else from the files of `logpost up`."""
+    log = tmp_path / "data" / "log" / "web.log"
+    log.parent.mkdir(parents=True)
+    log.touch()
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    assert log_files(config(tmp_path, "")) == [str(log)]
+    monkeypatch.setenv("JOURNAL_STREAM", "8:1234")
+    assert log_files(config(tmp_path, "")) == []
+    monkeypatch.setenv("PATH", str(tmp_path))  # without journalctl
+    assert log_files(config(tmp_path, "")) == [str(log)]

@@ -479,6 +479,29 @@ def test_a_web_without_its_broker_a_clock_that_is_wrong_and_a_part_that_is_stopp
         assert names(results, "store", "fail", "timed out, although the web runs"), shown(results)
 
 
+@pytest.mark.skipif(not IS_ROOT or shutil.which("setpriv") is None, reason="needs root and setpriv")
+def test_a_journal_that_the_agent_may_not_read_looks_empty_to_it(tmp_path: Path) -> None:
+    """Anybody may look into its directory."""
+    journal = tmp_path / "root" / "run" / "log" / "journal" / "0123" / "system.journal"
+    journal.parent.mkdir(parents=True)
+    journal.touch(0o640)
+    os.chown(journal, 0, SOMEBODY + 1)
+    file = tmp_path / "logpost.toml"
+    file.write_text('[[agent.source]]\ntype = "journal"\n')
+    for group, is_closed in ((SOMEBODY, True), (SOMEBODY + 1, False)):
+        somebody = ["setpriv", f"--reuid={SOMEBODY}", f"--regid={group}", "--clear-groups", "--bounding-set=-all"]
+        started = [*somebody, "sh", "-c", "echo there && exec sleep 600"]
+        with subprocess.Popen(started, stdout=subprocess.PIPE, text=True) as agent:
+            assert agent.stdout is not None
+            assert agent.stdout.readline() == "there\n"
+            machine = Machine(root=tmp_path / "root")
+            who = reader(machine, agent.pid, tmp_path, "")
+            found = sources(machine, load(file, {}).config, agent.pid, tmp_path, who)
+            results = list(judge_sources(list(found)))
+            agent.kill()
+        assert names(results, "sources", "fail", "may not read the journal") == is_closed, shown(results)
+
+
 @pytest.mark.skipif(not IS_ROOT or shutil.which("unshare") is None, reason="needs root and unshare")
 def test_a_log_that_the_unit_hides_from_the_agent(tmp_path: Path) -> None:
     """As ProtectHome= does: an empty directory lies over it, for the agent alone."""
