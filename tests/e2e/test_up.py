@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.appliance import await_condition
 from tests.support.processes import Part, free_port, run
+from tests.support.systemd import NotifySocket
 
 SECONDS = 60.0
 
@@ -201,3 +202,48 @@ def test_an_unknown_key_is_one_clear_line(tmp_path: Path) -> None:
     file.write_text("[web]\nprot = 1\n")
     ended = run("up", "--config", str(file))
     assert (ended.returncode, ended.stderr) == (2, f"logpost: {file}: unknown key web.prot: did you mean web.port?\n")
+
+
+JOURNALCTL = """#!/bin/sh
+env > "$ENVIRONMENT.new" && mv "$ENVIRONMENT.new" "$ENVIRONMENT" && exec sleep 600
+"""
+CANARY = "c4n4ry"
+OF_PYTHON_AND_SYSTEMD = ("PYTHON", "LD_", "NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_")
+
+
+def test_what_is_said_made_and_started_is_nobody_elses(tmp_path: Path) -> None:
+    """Whatever the umask is, no other user reads the lines; a program that a part starts has the environment of who
+    started `up`, and cannot speak for it; and no list of processes, log or metric shows a password."""
+    data, environment = tmp_path / "data", tmp_path / "environment"
+    fake = tmp_path / "bin" / "journalctl"
+    fake.parent.mkdir()
+    fake.write_text(JOURNALCTL)
+    fake.chmod(0o755)
+    metrics = free_port(), free_port()
+    settings = {
+        "broker.port": free_port(),
+        "broker.metrics_port": metrics[0],
+        "web.port": free_port(),
+        "agent.metrics_port": metrics[1],
+        "kafka.sasl_password": CANARY,
+    }
+    up = Part("up", "--data", str(data), settings=settings, inside=("sh", "-c", 'umask 0; exec "$@"', "sh"))
+    given = {name for name in up.environment if name.startswith(OF_PYTHON_AND_SYSTEMD)}
+    with NotifySocket(watch_seconds=120) as systemd:
+        up.environment |= systemd.environment | {"ENVIRONMENT": str(environment)}
+        up.environment["PATH"] = f"{fake.parent}:{up.environment['PATH']}"
+        with up.start(until="logpost is up: "):
+            await_condition(lambda: search(up, "service:logpost-broker") != [], "logpost's own logs", SECONDS)
+            await_condition(environment.exists, "journalctl runs", SECONDS)
+            commands = [command_of(pid) for pid in (up.process.pid, *children(up.process.pid))]
+            pages = [f"{page_address(up)}/metrics", *(f"http://localhost:{port}/metrics" for port in metrics)]
+            shown = [urllib.request.urlopen(page, timeout=60).read().decode() for page in pages]
+            open_to_others = [str(path) for path in (data, *data.rglob("*")) if path.lstat().st_mode & 0o007]
+    links = {str(path) for path in data.rglob("*") if path.is_symlink()}
+    assert (set(open_to_others) - links, len(commands)) == (set(), 4)
+    assert {one.pid for one in systemd.heard} == {up.process.pid}
+    names = {line.partition("=")[0] for line in environment.read_text().splitlines()}
+    assert {name for name in names if name.startswith(OF_PYTHON_AND_SYSTEMD)} == given
+    logs = [path.read_text() for path in (data / "log").glob("*.log")]
+    assert len(logs) == 4
+    assert CANARY not in "".join([*commands, *shown, *logs, *up.lines])

@@ -49,7 +49,7 @@ def plan(configuration: Loaded, config_file: Path | None, environment: Mapping[s
         parts.insert(0, ("broker", options))
     return Plan(
         parts=tuple(parts),
-        environment={**environment, "PYTHONUNBUFFERED": "1"},
+        environment=dict(environment),
         servers=servers,
         broker_host=broker_host,
         web_host=reachable_host(config.web.listen),

@@ -65,7 +65,10 @@ def snapshot(directory: Path) -> dict[str, tuple[int, int, int, int, int]]:
     return found
 
 
-@pytest.mark.parametrize("command", [["doctor"], ["status"], ["config", "check"], ["config", "print"]], ids=str)
+LOOKS = [["doctor"], ["status"], ["health"], ["config", "check"], ["config", "print"]]
+
+
+@pytest.mark.parametrize("command", LOOKS, ids=str)
 def test_a_box_that_is_stopped_stays_as_it_is(command: list[str], tmp_path: Path) -> None:
     """No lock is taken, no file made."""
     data = tmp_path / "data"
@@ -77,6 +80,22 @@ def test_a_box_that_is_stopped_stays_as_it_is(command: list[str], tmp_path: Path
     before = snapshot(tmp_path)
     assert main([*command, "--data", str(data)]) in (0, 1)
     assert snapshot(tmp_path) == before
+
+
+def test_a_box_that_runs_is_looked_at_and_no_more(box: Appliance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the parts themselves write meanwhile has other times, and the store has other files."""
+    options = settings(box, monkeypatch)
+
+    def kept() -> set[tuple[str, int, int]]:
+        found = snapshot(box.data).items()
+        return {(path, mode, owner) for path, (mode, owner, *_) in found if "/store/clickhouse/" not in path}
+
+    before = kept()
+    for command in LOOKS:
+        assert main([*command, *options]) == 0
+    assert kept() == before
+    assert all(part.process.poll() is None for part in (box.broker, box.web, box.agent))
+    assert main(["reload", *options]) == 0  # the sockets by which parts are asked are there, and theirs
 
 
 def unpacked(bundle: Path) -> dict[str, str]:
