@@ -36,7 +36,7 @@ logpost
   status             cli config controls installed processes redaction
                      scrape service                                         | clock socket thread
   backup             cli config errors installed progress service store_url | socket
-  supervisor         cli config errors reload service systemd                      | loop clock socket process
+  supervisor         cli config errors reload repeats service systemd              | loop clock socket process
   topics             cli config controls errors kafka                       | thread
   agent              agent.delivery agent.metrics agent.sources
                      agent.sources.file agent.sources.journal cli config
@@ -60,7 +60,7 @@ logpost
   config             errors units
   heap
   metrics_server     service                                                | thread socket
-  service            errors systemd                                         | clock thread socket process
+  service            errors repeats systemd                                 | clock thread socket process
   systemd                                                                   | clock thread socket
   store_url          errors
   query.filters      query
@@ -73,6 +73,7 @@ logpost
   progress                                                                  | clock
   controls
   said_once
+  repeats                                                                   | clock
   units
   authorities                                                               | socket
   ownership

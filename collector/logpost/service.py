@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TextIO
 
 from logpost.errors import ConfigError, InUseError, StartError
+from logpost.repeats import RepeatFilter
 from logpost.systemd.journal import Journal, JournalHandler, leads_to_journal
 from logpost.systemd.notices import Notices
 
@@ -58,6 +59,7 @@ def start_logging(component: str, level: str = "info", stream: TextIO | None = N
         handler = JournalHandler(Journal(), to_stderr)
     else:
         handler.setFormatter(LineFormatter())
+    handler.addFilter(RepeatFilter())
     # What ends a part because it hangs sends SIGQUIT: the part tells where, and ends. SIGABRT is the embedded store's.
     faulthandler.register(signal.SIGQUIT, STDERR, all_threads=True, chain=True)
     logging.basicConfig(handlers=[handler], force=True)

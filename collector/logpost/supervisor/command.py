@@ -21,6 +21,7 @@ from logpost.reload.changes import together
 from logpost.reload.command import DIRECTORIES
 from logpost.reload.control import PART_SECONDS, Answer, Control, asked
 from logpost.reload.reloader import Reloader
+from logpost.repeats import RepeatFilter
 from logpost.service import STDERR, DirectoryLock, LineFormatter, host_and_port, keep_private, on_hangup, start_logging
 from logpost.supervisor.part import Part
 from logpost.supervisor.part_logs import PartLogs
@@ -75,6 +76,7 @@ class _Appliance:
         )
         own_file = part_logs.file("up")
         own_file.setFormatter(LineFormatter())
+        own_file.addFilter(RepeatFilter())
         self._log.addHandler(own_file)
         self._stop = asyncio.Event()
         self._stop_asked = 0.0
