@@ -29,12 +29,12 @@ logpost
   doctor             checks cli config controls doctor.checks
                      doctor.gathering errors processes redaction scrape
                      service status supervisor                              | clock
+  status             cli config controls doctor.checks doctor.gathering
+                     installed processes redaction scrape service           | clock socket thread
   doctor.gathering   agent agent.delivery agent.sources.file authorities
                      config doctor.checks errors installed kafka processes
                      scrape service store_url                                      | clock socket thread
   doctor.checks
-  status             cli config controls installed processes redaction
-                     scrape service                                         | clock socket thread
   backup             cli config errors installed progress service store_url | socket
   supervisor         cli config errors reload repeats service systemd              | loop clock socket process
   topics             cli config controls errors kafka                       | thread

@@ -6,12 +6,15 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from logpost import scrape
 from logpost.config import Config
+from logpost.doctor.checks.sources import judge
+from logpost.doctor.gathering.machine import Machine
+from logpost.doctor.gathering.sources import reader, sources
 from logpost.installed import version
 from logpost.processes import PARTS, STOPPED, Process, process, running, started_at, unknown
 from logpost.redaction import redacted
@@ -71,6 +74,7 @@ def gather(config: Config, secrets: frozenset[str]) -> Status:
         hosts=_hosts(web),
         disk=_disk(data),
         errors=[Error(part=one.part, line=redacted(one.line, secrets)) for one in _errors(data)],
+        unread=[] if pids["agent"] is None else list(_unread(config, pids["agent"], data)),
         incomplete=[redacted(reason, secrets) for reason in _reasons(web)],
     )
 
@@ -148,6 +152,13 @@ def _hosts(web: str) -> list[Host]:
     except (scrape.UnansweredError, KeyError, TypeError):
         return []  # the part says that it does not answer
     return [Host(host=host, lines=count, last_seen=last[host]) for host, count in lines.items()]
+
+
+def _unread(config: Config, agent: int, data: Path) -> Iterator[str]:
+    """By an agent that runs, as the doctor says it."""
+    machine = Machine()
+    found = sources(machine, config, agent, data, reader(machine, agent, data, unit_user=""))
+    return (f"{one.detail} → {one.remedy}" for one in judge(list(found)) if one.state != "ok")
 
 
 def _reasons(web: str) -> list[str]:

@@ -74,7 +74,8 @@ class Error(msgspec.Struct, kw_only=True):
 
 
 class Status(msgspec.Struct, kw_only=True):
-    """`at`: RFC 3339. `incomplete`: why answers of the web lack lines."""
+    """`at`: RFC 3339. `unread`: what this host's agent is to read and cannot. `incomplete`: why answers of the web lack
+    lines."""
 
     version: str
     at: str
@@ -85,6 +86,7 @@ class Status(msgspec.Struct, kw_only=True):
     hosts: list[Host]
     disk: list[Disk]
     errors: list[Error]
+    unread: list[str] = []
     incomplete: list[str] = []
 
 
@@ -95,6 +97,8 @@ def screen(status: Status) -> Iterator[str]:
     yield from _table([_part(part) for part in status.parts])
     yield ""
     yield from _table([*_rates(status.rates), *_lag(status.lag)])
+    if status.unread:
+        yield from ("", *(f"not read    {one_line(reason)}" for reason in status.unread))
     if status.incomplete:
         yield from ("", *(f"incomplete  {one_line(reason)}" for reason in status.incomplete))
     if status.hosts:

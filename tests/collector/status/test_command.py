@@ -50,7 +50,9 @@ def test_of_a_box_that_runs(
         "2026-11-30T10:00:00Z INFO web: ready\n2026-11-30T10:00:01Z ERROR web: x\n"
     )
     found = status(box, monkeypatch, capsys)
-    assert found.keys() == {"version", "at", "data", "parts", "rates", "lag", "hosts", "disk", "errors", "incomplete"}
+    told = {"version", "at", "data", "parts", "rates", "lag", "hosts", "disk", "errors", "unread", "incomplete"}
+    assert found.keys() == told
+    assert found["unread"] == []
     parts = {part["part"]: part for part in found["parts"]}
     assert {name: part["state"] for name, part in parts.items()} == {
         "up": "not running",

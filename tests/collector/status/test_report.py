@@ -58,6 +58,7 @@ def test_the_screen_shows_what_is_wrong_and_no_controls() -> None:
         hosts=[Host(host=f"web-{number}", lines=number + 1, last_seen="11:59") for number in range(12)],
         disk=[Disk(path="/d/broker", used_bytes=2 * 10**9, free_bytes=10**10, total_bytes=10**11)],
         errors=[Error(part="web", line="ERROR web: \x1b[31mred")],
+        unread=["the journal → a group"],
         incomplete=["the broker is away"],
     )
     lines = list(screen(status))
@@ -66,6 +67,7 @@ def test_the_screen_shows_what_is_wrong_and_no_controls() -> None:
     assert "5,000 bytes, 99 s without an acknowledgement" in shown
     assert "g in t: 3 records" in shown
     assert "idle" not in shown
+    assert "not read    the journal → a group" in shown
     assert "incomplete  the broker is away" in shown
     assert "and 2 more hosts: --json has all" in shown
     assert "2.00 GB" in shown

@@ -9,7 +9,7 @@ import os
 import pwd
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,9 +52,14 @@ class Reader:
         shift = 6 if found.st_uid == self.user else 3 if found.st_gid in self.groups else 0
         return self.reads_all or bool(found.st_mode >> shift & wanted)
 
-    def denied(self, path: Path) -> Path | None:
-        """What keeps it from the file: the first directory above that it may not look into, or the file itself."""
-        closed = next((one for one in reversed(path.parents) if not self.may(one, LOOK_INTO)), None)
+    def denied(self, path: Path, listed: Collection[str] = ()) -> Path | None:
+        """What keeps it from the file: the first directory above that it may not look into, or list where it has to, or
+        the file itself. `listed`: in which directories it looks for names."""
+        above = reversed(path.parents)
+        closed = next(
+            (one for one in above if not self.may(one, LOOK_INTO) or (str(one) in listed and not self.may(one, READ))),
+            None,
+        )
         return closed if closed is not None else None if self.may(path, READ) else path
 
 
@@ -136,7 +141,8 @@ def _files(
         found.append(Path(path))
         if len(found) == MOST_FILES:
             break
-    denied = [why for path in found if (why := who.denied(path)) is not None]
+    denied = [why for path in found if (why := who.denied(path, rules.listed)) is not None]
+    denied += [why for path in rules.unlisted if (why := who.denied(Path(path))) is not None]
     denied += [] if found else [why for pattern in source.paths if (why := who.denied(_fixed(pattern))) is not None]
     return FilesFacts(
         key=key,

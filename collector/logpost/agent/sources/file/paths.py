@@ -25,15 +25,54 @@ class PathRules:
         self._exclude = tuple(_compiled(pattern) for pattern in exclude)
         self.directories: set[str] = set()
         """Directories in which the last look searched for names."""
+        self.listed: set[str] = set()
+        """Directories that the last look listed, or wanted to."""
+        self.unlisted: dict[str, OSError] = {}
+        """Of these, those that cannot be listed."""
         self._forbidden = tuple(f"{directory.absolute()}{os.sep}" for directory in forbidden)
 
     def find(self) -> Iterator[str]:
         """Paths that match now; a path that several patterns match comes several times."""
-        self.directories.clear()
+        for found in (self.directories, self.listed, self.unlisted):
+            found.clear()
         for root, below in self._globs:
-            for path in _matching(str(root), below, self.directories):
+            for path in self._matching(str(root), below):
                 if not path.endswith(COMPRESSED) and self.allows(path):
                     yield path
+
+    def _matching(self, directory: str, parts: Sequence[_Part]) -> Iterator[str]:
+        """Paths below `directory`. A directory that goes meanwhile, or cannot be listed, hides nothing but what is in
+        it (Path.glob ends there, until Python 3.13). `**` follows no symbolic links, as they may lead in circles."""
+        if not parts:
+            if os.path.lexists(directory):
+                yield directory
+            return
+        first, rest = parts[0], parts[1:]
+        if not rest:
+            self.directories.add(directory)
+        if isinstance(first, re.Pattern):
+            for entry in self._entries(directory):
+                if first.match(entry.name):
+                    yield from self._matching(entry.path, rest) if rest else (entry.path,)
+        elif first != "**":
+            yield from self._matching(f"{directory.rstrip(os.sep)}{os.sep}{first}", rest)
+        else:
+            below = [directory]
+            while below:  # directories may be nested deeper than calls
+                inner = below.pop()
+                yield from self._matching(inner, rest)
+                below += [entry.path for entry in self._entries(inner) if entry.is_dir(follow_symlinks=False)]
+
+    def _entries(self, directory: str) -> list[os.DirEntry[str]]:
+        self.listed.add(directory)
+        try:
+            with os.scandir(directory) as entries:
+                return list(entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            self.unlisted[directory] = error
+            return []
 
     def matches(self, path: str) -> bool:
         """A file of this name would be read."""
@@ -89,39 +128,6 @@ def _fixed_part(pattern: Path) -> tuple[Path, list[_Part]]:
     fixed = next((n for n, part in enumerate(parts) if _WILDCARD.search(part)), len(parts) - 1)
     below = [_compiled(part) if _WILDCARD.search(part) and part != "**" else part for part in parts[fixed:]]
     return Path(*parts[:fixed]), below
-
-
-def _matching(directory: str, parts: Sequence[_Part], directories: set[str]) -> Iterator[str]:
-    """Paths below `directory`. A directory that goes meanwhile, or cannot be listed, hides nothing but what is in it
-    (Path.glob ends there, until Python 3.13). `**` follows no symbolic links, as they may lead in circles.
-    `directories` gets those that files of the names may be in."""
-    if not parts:
-        if os.path.lexists(directory):
-            yield directory
-        return
-    first, rest = parts[0], parts[1:]
-    if not rest:
-        directories.add(directory)
-    if isinstance(first, re.Pattern):
-        for entry in _entries(directory):
-            if first.match(entry.name):
-                yield from _matching(entry.path, rest, directories) if rest else (entry.path,)
-    elif first != "**":
-        yield from _matching(f"{directory.rstrip(os.sep)}{os.sep}{first}", rest, directories)
-    else:
-        below = [directory]
-        while below:  # directories may be nested deeper than calls
-            inner = below.pop()
-            yield from _matching(inner, rest, directories)
-            below += [entry.path for entry in _entries(inner) if entry.is_dir(follow_symlinks=False)]
-
-
-def _entries(directory: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(directory) as entries:
-            return list(entries)
-    except OSError:
-        return []
 
 
 def glob_regex(pattern: str) -> str:

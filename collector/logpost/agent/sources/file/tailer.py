@@ -64,7 +64,7 @@ class Tailer:
         def stream(position: FilePosition, file_set: FileSet, now_ns: int) -> Stream:
             return file_set.stream(position, Acks(position.offset), sink, counts, now_ns)
 
-        reports = Reports()
+        self._reports = reports = Reports()
         self._known = KnownStreams(known)
         self._listings = Listings()
         self._rotated = RotatedFiles(counts)
@@ -118,6 +118,7 @@ class Tailer:
             for path in file_set.rules.find():
                 self._advance()
                 self._meeting.see(path, file_set, now, now_ns)
+        self._reports.unlisted({place: error for one in self._file_sets for place, error in one.rules.unlisted.items()})
         for reader in self._meeting.unseen():
             self._advance()
             self._reading.miss(reader)

@@ -39,6 +39,9 @@ LONGEST_RETRY_SECONDS = 30.0
 POLL_SECONDS = 0.2
 CURSOR_REFUSED = "Failed to seek to cursor"
 """What journalctl says of a cursor that no journal can have."""
+CLOSED = ("insufficient permissions", "not seeing messages from other users")
+"""What it says where it may not read the journal, or only what this user wrote."""
+REMEDY = "Add this user to group systemd-journal and restart the agent: see `logpost doctor`"
 LOST = "lost_entries"
 """The attribute of the first record behind entries that the journal deleted before they were read: how many."""
 
@@ -48,6 +51,13 @@ class _Ended:
     """journalctl has ended, after so many entries; `remark` is the last thing it said that is no entry."""
 
     entries: int
+    remark: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """journalctl says that it may not read all, and goes on with the rest."""
+
     remark: str
 
 
@@ -84,7 +94,7 @@ class JournalSource:
         self._log = logging.getLogger("agent")
         self._said = SaidOnce(self._log)
         """Of journalctl, until it prints entries."""
-        self._queue: queue.Queue[tuple[Entry | _Ended | _Gap, int]] = queue.Queue(QUEUED_LINES)
+        self._queue: queue.Queue[tuple[Entry | _Ended | _Gap | _Closed, int]] = queue.Queue(QUEUED_LINES)
         """With the bytes that they were printed in."""
         self._put_bytes = self._taken_bytes = 0
         """Each is changed by one thread only."""
@@ -132,6 +142,8 @@ class JournalSource:
                 return
             if isinstance(item, _Gap):
                 self._miss(item)
+            elif isinstance(item, _Closed):
+                self._said.warn(CLOSED, "only a part of the journal is read: %s %s", item.remark, REMEDY)
             else:
                 self._ship(item, now_ns)
 
@@ -222,6 +234,8 @@ class JournalSource:
                             self._put(entry, len(line))
                     elif line.strip():
                         remark = line.decode(errors="replace").strip()
+                        if CLOSED[1] in remark:
+                            self._put(_Closed(remark))
         except OSError as error:
             remark = str(error)
         self._put(_Ended(entries, remark))
@@ -234,7 +248,7 @@ class JournalSource:
             self._put(_Gap(read_to, cursor, lost))
         return cursor == read_to
 
-    def _put(self, item: Entry | _Ended | _Gap, size: int = 0) -> None:
+    def _put(self, item: Entry | _Ended | _Gap | _Closed, size: int = 0) -> None:
         while self.queued_bytes > QUEUED_BYTES and not self._stopped.wait(POLL_SECONDS):
             pass
         while not self._stopped.is_set():
@@ -261,4 +275,6 @@ class JournalSource:
             self._retry_seconds = min(2 * self._retry_seconds, LONGEST_RETRY_SECONDS)
         self._retry_at = now + self._retry_seconds
         said = end.remark or "without a word"
+        if CLOSED[0] in said:
+            said += f" {REMEDY}"
         self._said.warn(said, "journalctl ended (%s); started again in %g s", said, self._retry_seconds)

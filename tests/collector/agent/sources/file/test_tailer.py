@@ -13,6 +13,7 @@ import pytest
 
 from logpost.agent.sources.file.known import EXPIRY_SECONDS
 from logpost.agent.sources.file.reader import FileReader
+from logpost.agent.sources.file.reports import REMEDY
 from tests.collector.agent.harness import Host, append, lines_of, messages, numbered, range_of
 
 
@@ -337,6 +338,30 @@ def test_files_take_turns(host: Host, tmp_path: Path) -> None:
     assert len(messages(host)) < 20_000
 
 
+def test_a_directory_that_cannot_be_listed_is_reported_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host(tmp_path)
+    append(tmp_path / "a.log", "one\n")
+    real_scandir = os.scandir
+
+    def refusing(path: str) -> object:
+        if path == str(tmp_path):  # tests run as root too, whom no permission stops
+            raise PermissionError(13, "Permission denied")
+        return real_scandir(path)
+
+    for readings in (1, 2):
+        with monkeypatch.context() as failing:
+            failing.setattr(os, "scandir", refusing)
+            for _ in range(3):
+                host.read()
+        said = [record.message for record in caplog.records]
+        told = f"what is in {tmp_path} is not read: it cannot be listed: Permission denied{REMEDY}"
+        assert said == readings * [told]
+        host.read()
+    host.close()
+
+
 def test_a_file_that_cannot_be_read_is_reported_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,7 +381,7 @@ def test_a_file_that_cannot_be_read_is_reported_once(
             for _ in range(3):
                 host.read()
         said = [record.message for record in caplog.records]
-        assert said == readings * [f"{tmp_path}/a.log is not read: Permission denied"]
+        assert said == readings * [f"{tmp_path}/a.log is not read: Permission denied{REMEDY}"]
         host.read()
         append(tmp_path / "b.log", "more\n")  # takes the only place from a.log
         host.sleep(2)

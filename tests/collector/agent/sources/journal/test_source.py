@@ -21,7 +21,7 @@ from logpost.agent.delivery.positions import Place
 from logpost.agent.metrics.counts import Counts
 from logpost.agent.sources.journal.entry import decode, entries_between, read_entry, text
 from logpost.agent.sources.journal.position import JournalPosition
-from logpost.agent.sources.journal.source import QUEUED_BYTES, JournalSource
+from logpost.agent.sources.journal.source import QUEUED_BYTES, REMEDY, JournalSource
 from logpost.agent.sources.source import SourceContext
 from logpost.config import JournalSourceConfig
 from logpost.formats import Parsed
@@ -31,6 +31,12 @@ from tests.collector.agent.harness import START_NS, Topic, range_of
 REAL = shutil.which("journalctl")
 REMOTE = "/lib/systemd/systemd-journal-remote"
 """Writes journal files."""
+
+
+NOT_ALLOWED = "No journal files were opened due to insufficient permissions."
+HINT = """Hint: You are currently not seeing messages from other users and the system.
+      Users in groups 'adm', 'systemd-journal' can see all messages.
+      Pass -q to turn off this notice."""
 
 
 def plain(line: str, now_ns: int) -> Parsed:
@@ -104,6 +110,8 @@ with (here / "calls").open("a") as calls:
     calls.write(sys.argv[-1] + "\\n")
 if (here / "refuse").exists():
     sys.exit((here / "refuse").read_text())
+if (here / "hint").exists():
+    print((here / "hint").read_text(), file=sys.stderr, flush=True)
 option, _, place = sys.argv[-1].partition("=")
 shown = option == "--since"
 for line in (here / "entries").read_text().splitlines():
@@ -293,7 +301,7 @@ def test_journalctl_that_ends_is_started_again_where_it_was(
 
 @pytest.mark.parametrize(
     "reason",
-    ["No journal files were opened due to insufficient permissions.", "Failed to open journal: Input/output error"],
+    [NOT_ALLOWED, "Failed to open journal: Input/output error"],
 )
 def test_a_journal_that_cannot_be_opened_at_first_is_said_once_and_read_when_it_can(
     journald: Journald, reading: Start, caplog: pytest.LogCaptureFixture, reason: str
@@ -304,7 +312,8 @@ def test_a_journal_that_cannot_be_opened_at_first_is_said_once_and_read_when_it_
     journal.until(lambda: len(journald.calls()) > 3, now=math.inf)
     (journald.directory / "refuse").unlink()
     journal.count(2, now=math.inf)
-    assert [record.message for record in caplog.records] == [f"journalctl ended ({reason}); started again in 1 s"]
+    told = f"{reason} {REMEDY}" if reason == NOT_ALLOWED else reason
+    assert [record.message for record in caplog.records] == [f"journalctl ended ({told}); started again in 1 s"]
     assert set(journald.calls()) == {"--since=-1h"}
 
 
@@ -473,3 +482,13 @@ def test_what_the_journal_deleted_is_told_by_the_next_record(
     assert [record.message.partition(",")[0] for record in caplog.records] == (
         [f"the journal deleted {lost} entries before they were read"] if lost else []
     )
+
+
+def test_a_journal_of_which_the_agent_may_read_a_part_is_no_quiet_one(
+    journald: Journald, reading: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    journald.write(2)
+    (journald.directory / "hint").write_text(HINT)
+    reading().count(2)
+    [record] = caplog.records
+    assert HINT.splitlines()[0] in record.message and REMEDY in record.message
