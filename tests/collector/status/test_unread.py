@@ -35,9 +35,11 @@ def closed(directory: Path, mode: int) -> Path:
 
 
 def test_directories_that_cannot_be_listed_and_a_journal_without_its_group(tmp_path: Path) -> None:
-    unlisted, shut, journal = closed(tmp_path / "unlisted", 0o711), closed(tmp_path / "shut", 0o700), tmp_path / "root"
-    (journal / "var/log").mkdir(parents=True)
-    closed(journal / "var/log/journal", 0o750)
+    unlisted, shut = closed(tmp_path / "unlisted", 0o711), closed(tmp_path / "shut", 0o700)
+    journal = tmp_path / "root/var/log/journal/of-this-machine/system.journal"
+    journal.parent.mkdir(parents=True)
+    journal.touch(0o640)
+    os.chown(journal, SOMEBODY, SOMEBODY)
     toml = "".join(f'[[agent.source]]\ntype = "file"\npaths = ["{place}/*.log"]\n' for place in (unlisted, shut))
     config = tmp_path / "logpost.toml"
     config.write_text(toml)
@@ -50,7 +52,7 @@ def test_directories_that_cannot_be_listed_and_a_journal_without_its_group(tmp_p
         unread = json.loads(run("status", "--json", *options, environment=environment).stdout)["unread"]
         checks = json.loads(run("doctor", "--json", *options, environment=environment).stdout)["checks"]
         config.write_text('[[agent.source]]\ntype = "journal"\n')
-        machine, pid = Machine(root=journal), agent.process.pid
+        machine, pid = Machine(root=tmp_path / "root"), agent.process.pid
         who = reader(machine, pid, tmp_path, "")
         [of_journal] = judge(list(sources(machine, load(config, {}).config, pid, tmp_path, who)))
     told = [f"agent.source[{number}]: user root may not read {place}" for number, place in enumerate((unlisted, shut))]
