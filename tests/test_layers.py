@@ -26,23 +26,25 @@ logpost
   __init__           handler
   __main__           cli
   config_command     checks cli config redaction units
-  doctor             checks cli config controls doctor.checks
+  doctor             addresses checks cli config controls doctor.checks
                      doctor.gathering errors processes redaction scrape
-                     service status supervisor                              | clock
-  status             cli config controls doctor.checks doctor.gathering
-                     installed processes redaction scrape service           | clock socket thread
-  doctor.gathering   agent agent.delivery agent.sources.file authorities
-                     config doctor.checks errors installed kafka processes
-                     scrape service store_url                                      | clock socket thread
+                     status supervisor                                      | clock
+  status             addresses cli config controls doctor.checks
+                     doctor.gathering installed processes redaction scrape  | clock socket thread
+  doctor.gathering   addresses agent agent.delivery agent.sources.file
+                     authorities config doctor.checks errors installed
+                     kafka processes scrape service store_url               | clock socket thread
   doctor.checks
   backup             cli config errors installed progress service store_url | socket
-  supervisor         cli config errors reload repeats service systemd              | loop clock socket process
+  supervisor         addresses cli config errors reload repeats service
+                     systemd                                                | loop clock socket process
   topics             cli config controls errors kafka                       | thread
   agent              agent.delivery agent.metrics agent.sources
                      agent.sources.file agent.sources.journal cli config
                      errors heap reload said_once service systemd           | clock chance thread socket process
   reload             checks cli config errors processes service             | thread socket
-  checks             agent.sources.file config errors kafka service store_url
+  checks             addresses agent.sources.file config errors kafka service
+                     store_url
   agent.sources.file agent.delivery agent.metrics agent.sources
                      agent.stages config controls errors formats said_once  | clock thread
   agent.sources.journal
@@ -57,10 +59,10 @@ logpost
   scrape             errors
   cli                config errors installed ownership systemd              | process
   kafka              authorities config errors
-  config             errors units
+  config             addresses errors units
   heap
   metrics_server     service                                                | thread socket
-  service            errors repeats systemd                                 | clock thread socket process
+  service            addresses errors repeats systemd                       | clock thread socket process
   systemd                                                                   | clock thread socket
   store_url          errors
   query.filters      query
@@ -77,6 +79,7 @@ logpost
   units
   authorities                                                               | socket
   ownership
+  addresses
   errors
 
 logpost_broker

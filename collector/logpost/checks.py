@@ -7,13 +7,14 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 
+from logpost.addresses import WILDCARDS
 from logpost.agent.sources.file.file_set import zone
 from logpost.agent.sources.file.paths import PathRules
 from logpost.config import Config, FileSourceConfig, JournalSourceConfig, Loaded
 from logpost.errors import ConfigError
 from logpost.kafka import check_client
 from logpost.kafka import mistakes as kafka_mistakes
-from logpost.service import WILDCARDS, exposed
+from logpost.service import exposed
 from logpost.store_url import scheme_and_rest
 
 

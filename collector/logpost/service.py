@@ -21,13 +21,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from logpost.addresses import LOOPBACK, WILDCARDS
 from logpost.errors import ConfigError, InUseError, StartError
 from logpost.repeats import RepeatFilter
 from logpost.systemd.journal import Journal, JournalHandler, leads_to_journal
 from logpost.systemd.notices import Notices
 
-LOOPBACK = ("127.0.0.1", "::1")
-WILDCARDS = ("0.0.0.0", "::")
 DIRECTORY_MODE = 0o750
 FILE_MODE = 0o640
 STDERR = 2
@@ -263,16 +262,6 @@ def exposed(listen: str, *, insecure: bool, table: str) -> str:
 def reachable_host(listen: str, advertised: str = "") -> str:
     """Where clients connect to for what listens on `listen`: this machine's name for all its addresses."""
     return advertised or (socket.gethostname() if listen in WILDCARDS else listen)
-
-
-def local_url(listen: str, port: int) -> str:
-    """Where programs of this machine find what listens on `listen`:`port`."""
-    return f"http://{host_and_port('localhost' if listen in WILDCARDS else listen, port)}"
-
-
-def host_and_port(host: str, port: int) -> str:
-    """`[::1]:9092`, `localhost:9092`."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _bind_one(address: str, port: int) -> socket.socket:

@@ -429,3 +429,18 @@ def test_the_systems_directory_may_be_roots_with_ours_in_it(mode: int, is_writab
     printed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     tmp_path.chmod(0o755)
     assert printed == f"{is_writable}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "servers"),
+    [
+        ("", "localhost:9092"),
+        ('[broker]\nlisten = "127.0.0.2"\nport = 9099\n', "127.0.0.2:9099"),
+        ('[broker]\nlisten = "0.0.0.0"\nadvertised_host = "logs"\n', "localhost:9092"),
+        ('[broker]\nlisten = "::1"\n', "[::1]:9092"),
+        ("[broker]\nport = 0\n", "localhost:9092"),
+        ('[broker]\nport = 9099\n[kafka]\nbootstrap_servers = "localhost:9092"\n', "localhost:9092"),
+    ],
+)
+def test_who_names_no_broker_means_the_one_of_these_settings(tmp_path: Path, text: str, servers: str) -> None:
+    assert load(write(tmp_path, text), {}).config.kafka.bootstrap_servers == servers

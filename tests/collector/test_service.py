@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from logpost.errors import ConfigError, InUseError, StartError
-from logpost.service import DirectoryLock, bind, host_and_port, keep_private, local_url, on_stop
+from logpost.service import DirectoryLock, bind, keep_private, on_stop
 from logpost.systemd.notices import Notices
 from tests.support.processes import free_port
 
@@ -166,16 +166,6 @@ def test_a_directory_that_holds_other_things_is_left_alone(tmp_path: Path, umask
     (tmp_path / "broker").mkdir()
     keep_private(tmp_path, "broker")
     assert modes(tmp_path) == {tmp_path.name: "755", "home": "755", "broker": "750"}
-
-
-def test_an_address_of_ipv6_stands_in_brackets() -> None:
-    assert (host_and_port("::1", 80), host_and_port("localhost", 80)) == ("[::1]:80", "localhost:80")
-
-
-def test_programs_of_this_machine_find_what_listens() -> None:
-    listens = ("localhost", "0.0.0.0", "::", "127.0.0.2", "::1")
-    found = ["localhost:8", "localhost:8", "localhost:8", "127.0.0.2:8", "[::1]:8"]
-    assert [local_url(listen, 8) for listen in listens] == [f"http://{one}" for one in found]
 
 
 LOG_LINES = """

@@ -163,6 +163,25 @@ def test_the_parts_follow_the_addresses_that_are_set_and_say_the_real_ones(tmp_p
         assert open_to_others == []
 
 
+def test_commands_find_what_listens_on_other_addresses(tmp_path: Path) -> None:
+    """By the file that it was started with, where it names no broker."""
+    config, data = tmp_path / "logpost.toml", tmp_path / "data"
+    config.write_text(
+        f'data = "{data}"\n[agent]\nmetrics_port = 0\n'
+        f'[broker]\nlisten = "127.0.0.2"\nport = {free_port()}\nmetrics_port = {free_port()}\n'
+        f'[web]\nlisten = "127.0.0.3"\nport = {free_port()}\n'
+    )
+    options = ["--config", str(config)]
+    with Part("up", *options).start(until="logpost is up: "):
+        doctor = json.loads(run("doctor", "--json", *options).stdout)["checks"]
+        found = {one["check"]: one for one in doctor if one["check"] in ("ports", "broker", "groups", "store")}
+        assert {one["state"] for one in found.values()} == {"ok"}, found
+        parts = json.loads(run("status", "--json", *options).stdout)["parts"]
+        assert {part["state"] for part in parts} == {"running"}, parts
+        assert run("health", *options).returncode == 0
+        assert "logs" in run("topics", "list", *options).stdout
+
+
 def test_a_broker_that_advertises_an_address_that_leads_nowhere_is_one_clear_line(tmp_path: Path) -> None:
     ended = run(
         "up",

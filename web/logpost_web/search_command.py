@@ -22,11 +22,11 @@ from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
+from logpost.addresses import local_url
 from logpost.cli import Commands, add_parser, utf_8
 from logpost.config import Config
 from logpost.controls import visible
 from logpost.errors import LogpostError
-from logpost.service import local_url
 from logpost_web.errors import BadArgumentError
 from logpost_web.query.times import parse_duration
 from logpost_web.row_text import pointed, row_text, row_time, zone_name

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from logpost.addresses import local_url
 from logpost.cli import Commands, add_parser
 from logpost.config import Config
 from logpost.errors import InUseError, LogpostError
-from logpost.service import local_url
 
 POLL_SECONDS = 0.2
 CHECK_SECONDS = 24 * 3600.0

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from logpost.addresses import host_and_port, local_host
 from logpost.config.mistakes import nearest_name
 from logpost.config.tables import DEFAULTS, SHORT_KEYS, Config
 from logpost.config.tree import prune, spell_out
@@ -84,7 +85,19 @@ def load_with_mistakes(
         _set(tree, dotted, value)
         origins[dotted] = "command line"
     mistakes += [f"command line: {mistake}" for mistake in prune(tree, Config, strict=False)]
-    return Loaded(config=msgspec.convert(tree, Config, strict=False), origins=origins), mistakes
+    config = msgspec.convert(tree, Config, strict=False)
+    if "kafka.bootstrap_servers" not in origins:
+        config = _with_own_broker(config)
+    return Loaded(config=config, origins=origins), mistakes
+
+
+def _with_own_broker(config: Config) -> Config:
+    """Who names no broker means the one of these settings."""
+    broker = config.broker
+    if not broker.port:
+        return config  # which one it takes is known to nobody here
+    servers = host_and_port(local_host(broker.listen), broker.port)
+    return msgspec.structs.replace(config, kafka=msgspec.structs.replace(config.kafka, bootstrap_servers=servers))
 
 
 def _read_toml(file: Path) -> dict[str, object]:

@@ -15,11 +15,11 @@ from pathlib import Path
 import msgspec
 
 from logpost import scrape
+from logpost.addresses import local_url
 from logpost.config import Loaded, settings
 from logpost.errors import LogpostError
 from logpost.processes import PARTS
 from logpost.redaction import masked, redacted, redacted_json, secrets_in
-from logpost.service import local_url
 from logpost.status.gathering import gather, tail
 
 LOG_BYTES = 1024 * 1024
@@ -115,7 +115,7 @@ def _metrics(loaded: Loaded) -> Iterator[tuple[str, str]]:
     config = loaded.config
     for part, address in (
         ("web", f"{local_url(config.web.listen, config.web.port)}/metrics"),
-        ("broker", f"http://localhost:{config.broker.metrics_port}/metrics"),
+        ("broker", f"{local_url(config.broker.listen, config.broker.metrics_port)}/metrics"),
         ("agent", f"http://localhost:{config.agent.metrics_port}/metrics"),
     ):
         with contextlib.suppress(scrape.UnansweredError):

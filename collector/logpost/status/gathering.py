@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logpost import scrape
+from logpost.addresses import local_url
 from logpost.config import Config
 from logpost.doctor.checks.sources import judge
 from logpost.doctor.gathering.machine import Machine
@@ -18,7 +19,6 @@ from logpost.doctor.gathering.sources import reader, sources
 from logpost.installed import version
 from logpost.processes import PARTS, STOPPED, Process, process, running, started_at, unknown
 from logpost.redaction import redacted
-from logpost.service import local_url
 from logpost.status.report import Disk, Error, GroupLag, Host, Lag, Part, Rates, Status, last_errors, moment, rate
 
 BETWEEN_SECONDS = 1.0
@@ -81,9 +81,12 @@ def gather(config: Config, secrets: frozenset[str]) -> Status:
 
 def _look(config: Config, asked: frozenset[str]) -> Look:
     addresses = {"web": f"{local_url(config.web.listen, config.web.port)}/metrics"}
-    for part, port in (("agent", config.agent.metrics_port), ("broker", config.broker.metrics_port)):
+    for part, listen, port in (
+        ("agent", "localhost", config.agent.metrics_port),
+        ("broker", config.broker.listen, config.broker.metrics_port),
+    ):
         if port:
-            addresses[part] = f"http://localhost:{port}/metrics"
+            addresses[part] = f"{local_url(listen, port)}/metrics"
     metrics, silent, seconds = {}, {}, {}
     for part, address in addresses.items():
         if part not in asked:

@@ -7,9 +7,9 @@ import struct
 from collections.abc import Iterator
 
 from logpost import scrape
+from logpost.addresses import local_host, local_url
 from logpost.config import Config
 from logpost.processes import STOPPED, process, running, unknown
-from logpost.service import WILDCARDS, local_url
 
 ANSWER_SECONDS = 5.0
 WAITING_SECONDS = 60.0
@@ -41,7 +41,7 @@ def problems(config: Config, part: str = "") -> Iterator[str]:
 def _broker(config: Config) -> str:
     """Asked as a client would, since the kernel takes connections for a broker that hangs."""
     # Not by this host's name, which others use, and which may lead nowhere from here.
-    host, port = "localhost" if config.broker.listen in WILDCARDS else config.broker.listen, config.broker.port
+    host, port = local_host(config.broker.listen), config.broker.port
     if not port:
         return ""  # which port it took is known to nobody here
     try:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from logpost.addresses import host_and_port
 from logpost.cli import Commands, add_parser, loaded
 from logpost.config import Config, Loaded
 from logpost.errors import StartError
@@ -22,7 +23,7 @@ from logpost.reload.command import DIRECTORIES
 from logpost.reload.control import PART_SECONDS, Answer, Control, asked
 from logpost.reload.reloader import Reloader
 from logpost.repeats import RepeatFilter
-from logpost.service import STDERR, DirectoryLock, LineFormatter, host_and_port, keep_private, on_hangup, start_logging
+from logpost.service import STDERR, DirectoryLock, LineFormatter, keep_private, on_hangup, start_logging
 from logpost.supervisor.part import Part
 from logpost.supervisor.part_logs import PartLogs
 from logpost.supervisor.plan import BOOTSTRAP_SERVERS, PORTS, Plan, plan, port_in

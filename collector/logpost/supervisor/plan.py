@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from logpost.addresses import WILDCARDS, host_and_port
 from logpost.config import Loaded
-from logpost.service import WILDCARDS, host_and_port, reachable_host
+from logpost.service import reachable_host
 
 BOOTSTRAP_SERVERS = "LOGPOST_KAFKA_BOOTSTRAP_SERVERS"
 PORTS = {"broker": "LOGPOST_BROKER_PORT", "web": "LOGPOST_WEB_PORT"}

@@ -9,11 +9,11 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from logpost.addresses import LOOPBACK, WILDCARDS
 from logpost.config import Config
 from logpost.doctor.checks.ports import PortFacts
 from logpost.doctor.gathering.machine import Machine
 from logpost.processes import opened, process
-from logpost.service import LOOPBACK, WILDCARDS
 
 LISTEN = "0A"
 CAP_NET_BIND_SERVICE = 1 << 10
@@ -34,7 +34,7 @@ def ports(
     """`expected`: parts that this host is to run. `hidden`: those of which this user may not know whether they run."""
     places = {
         "broker.port": ("broker", config.broker.listen, config.broker.port),
-        "broker.metrics_port": ("broker", "localhost", config.broker.metrics_port),
+        "broker.metrics_port": ("broker", config.broker.listen, config.broker.metrics_port),
         "web.port": ("web", config.web.listen, config.web.port),
         "agent.metrics_port": ("agent", "localhost", config.agent.metrics_port),
     }

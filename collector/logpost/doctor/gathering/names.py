@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 
+from logpost.addresses import WILDCARDS
 from logpost.config import Config
 from logpost.doctor.checks.names import NameFacts
-from logpost.service import WILDCARDS, reachable_host
+from logpost.service import reachable_host
 
 
 def names(config: Config, *, has_broker: bool) -> Iterator[NameFacts]:

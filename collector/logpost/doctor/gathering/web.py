@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from logpost import scrape
+from logpost.addresses import local_url
 from logpost.config import Config
 from logpost.doctor.checks.store import StoreFacts
-from logpost.service import local_url
 
 ANSWER_SECONDS = 5.0
 
