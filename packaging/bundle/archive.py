@@ -30,19 +30,22 @@ def pack(tree: Path, name: str, path: Path, mtime: int) -> None:
         member.mtime = mtime
         return member
 
+    unfinished = path.with_name(f"{path.name}.unfinished")  # what is given away is whole
     with (
-        path.open("wb") as file,
-        gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=file, mtime=mtime) as packed,
+        unfinished.open("wb") as file,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=mtime) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         for member in [tree, *sorted(tree.rglob("*"))]:
             archive.add(member, str(Path(name) / member.relative_to(tree)), recursive=False, filter=anonymous)
+    unfinished.replace(path)
 
 
 def write_sums() -> Path:
     """`SHA256SUMS` of all files in the directory that is given away."""
     path = DIST / "SHA256SUMS"
-    path.write_text(sums(file for file in sorted(DIST.iterdir()) if file.is_file() and file != path))
+    given = (file for file in sorted(DIST.iterdir()) if file.suffix != ".unfinished" and file != path)
+    path.write_text(sums(given))
     return path
 
 
