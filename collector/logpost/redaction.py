@@ -20,19 +20,26 @@ SHORTEST = 3
 _SECRET_NAME = re.compile(r"pass(word|wd|phrase)?|secret|token|credential|api_?key|private_?key", re.IGNORECASE)
 _BEFORE_HOST = re.compile(r"(?<=://)(?!/).*@", re.DOTALL)
 _QUERY = re.compile(r"\?.*", re.DOTALL)
-_IN_TEXT = (
-    (re.compile(r"-----BEGIN [A-Z ]+-----.*?(-----END [A-Z ]+-----|\Z)", re.DOTALL), HIDDEN),
-    (re.compile(r"(?<=://)[^/?#\s\"']*@"), f"{HIDDEN}@"),
-    (re.compile(r"(://[^\s?\"']*\?)[^\s\"']*"), rf"\1{HIDDEN}"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]+"), rf"\1 {HIDDEN}"),
-    (
-        re.compile(
-            r"(?i)((?:\w|-)*(?:pass(?:word|wd|phrase)|secret|token|credential|api[_-]?key|authorization)\w*[\"']?\s*[=:]\s*)"
-            r"(\"[^\"]*\"|'[^']*'|[^\s,;&]+)"
-        ),
-        rf"\1{HIDDEN}",
-    ),
+_NAMES = (
+    r"(?<![\w-])[\w-]{0,64}(?:pass(?:word|wd|phrase)|pwd|secret|token|credential|api[_-]?key|private[_-]?key|session[_-]?id"
+    r"|signature)\w{0,64}|\b(?:auth|sig)\b"
 )
+_IN_TEXT = tuple(
+    (re.compile(pattern, re.IGNORECASE), instead)
+    for pattern, instead in (
+        (r"-----BEGIN [A-Z ]+-----[\s\S]*?(?:-----END [A-Z ]+-----|\Z)", HIDDEN),
+        (r"(?<=://)[^\s\"'<>]{0,1024}@", f"{HIDDEN}@"),
+        (r"(://[^\s?\"']{0,1024}\?)[^\s\"']*", rf"\1{HIDDEN}"),
+        (r"(?<![\w/])[^\s:@/\"']{1,64}:[^\s@/\"']{1,256}@(?=[\w\[])", f"{HIDDEN}@"),
+        (r"((?:cookie|authorization)\\?[\"']?\s*[=:]\s*\\?[\"']?)[^\n\"'\\]+", rf"\1{HIDDEN}"),
+        (r"\b(bearer|basic)\s+[a-z0-9._~+/=-]+", rf"\1 {HIDDEN}"),
+        (rf"((?:{_NAMES})\\?[\"']?\s*[=:]\s*)(\\?\"[^\"]*\"|'[^']*'|[^\s,;&]+)", rf"\1{HIDDEN}"),
+        (rf"(?=--)((?:{_NAMES})\s+)(?!-)\S+", rf"\1{HIDDEN}"),
+        (r"\beyJ[\w-]+\.[\w-]+\.[\w-]*|\b(?:gh[pousr]_|github_pat_|glpat-|xox[a-z]-|AKIA|ASIA)[\w-]{10,}", HIDDEN),
+    )
+)
+"""Tokens of others that are known by their look come last: JSON web tokens, GitHub's, GitLab's, Slack's, Amazon's."""
+_SEVERAL_LINES = re.compile(r"([\w.-]+)\s*=\s*(\"{3}|'{3})(.*?)\2", re.DOTALL)
 
 
 def masked(key: str, value: object) -> object:
@@ -72,6 +79,8 @@ def secrets_in(settings: Mapping[str, object], environment: Mapping[str, str], t
         if equals and _SECRET_NAME.search(name):
             found |= set(re.findall(r"[^\s\"',\[\]]+", value))
         found |= set(_of_address(line))
+    for name, _, value in _SEVERAL_LINES.findall(text):
+        found |= {line.strip() for line in value.splitlines() if _SECRET_NAME.search(name)}
     found |= {unquote(one) for one in found}  # of an address
     found |= {json.dumps(one)[1:-1] for one in found}  # as it stands in what is written as JSON
     return frozenset(one for one in found if len(one) >= SHORTEST)
