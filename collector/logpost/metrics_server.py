@@ -6,6 +6,7 @@ What prometheus_client starts instead looks twice a second, on each address, whe
 from __future__ import annotations
 
 import contextlib
+import re
 import select
 import socket
 import threading
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from logpost.service import bind
+from logpost.service import bind, is_address, is_loopback
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -27,7 +28,8 @@ PAUSE_SECONDS = 1.0
 def serve(registry: Callable[[], Collector], listen: str, port: int, *, setting: str) -> Callable[[], None]:
     """Answer scrapes on `listen`:`port`, of `localhost` on both addresses; returns what stops that. `registry` is
     called at the first scrape. Raises StartError, which names the `setting`, when the port is taken."""
-    scrapes = _Scrapes(bind(listen, port, insecure=True, setting=setting), registry)
+    listeners = bind(listen, port, insecure=True, setting=setting)
+    scrapes = _Scrapes(listeners, registry, is_local=all(is_loopback(each.getsockname()[0]) for each in listeners))
     thread = threading.Thread(target=scrapes.run, name="metrics", daemon=True)
     thread.start()
 
@@ -40,7 +42,11 @@ def serve(registry: Callable[[], Collector], listen: str, port: int, *, setting:
 
 
 class _Scrapes:
-    def __init__(self, listeners: Iterable[socket.socket], registry: Callable[[], Collector]) -> None:
+    def __init__(
+        self, listeners: Iterable[socket.socket], registry: Callable[[], Collector], *, is_local: bool
+    ) -> None:
+        """`is_local`: only programs of this host come, and browsers that a page of any site sends here."""
+        self._is_local = is_local
         self._listeners = {listener.fileno(): listener for listener in listeners}
         self._registry = registry
         self._ended, self._end = socket.socketpair()
@@ -76,7 +82,23 @@ class _Scrapes:
     def _handler(self) -> Callable[..., Any]:
         from prometheus_client import MetricsHandler  # and with it all that speaks HTTP: when somebody asks
 
-        return type("Handler", (MetricsHandler.factory(self._registry()),), {"timeout": REQUEST_SECONDS})
+        base: Any = MetricsHandler.factory(self._registry())
+        is_local = self._is_local
+
+        def do_get(handler: Any) -> None:
+            """A name that was pointed at this host is another site's: DNS rebinding."""
+            if is_local and not _is_own(handler.headers.get("Host", "localhost")):
+                handler.send_error(421, "this server answers to localhost")
+            else:
+                base.do_GET(handler)
+
+        return type("Handler", (base,), {"timeout": REQUEST_SECONDS, "do_GET": do_get})
+
+
+def _is_own(named: str) -> bool:
+    """Whether `Host` names no site: a page cannot have an address for its name."""
+    host = re.sub(r":[0-9]*\Z", "", named).strip("[]").removesuffix(".")
+    return host.lower() == "localhost" or is_address(host)
 
 
 def _polled(descriptors: Iterable[int]) -> select.poll:

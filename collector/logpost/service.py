@@ -249,9 +249,9 @@ def bind(listen: str, port: int, *, insecure: bool, setting: str) -> list[socket
 
 def exposed(listen: str, *, insecure: bool, table: str) -> str:
     """What is wrong with an address to listen on, before anything is bound; the empty text for nothing."""
-    if (":" in listen or not set(listen) - set("0123456789.")) and not _is_address(listen):
+    if (":" in listen or not set(listen) - set("0123456789.")) and not is_address(listen):
         return f"{table}.listen = {listen!r} is no address (the port is {table}.port)"
-    if insecure or listen == "localhost" or _is_loopback(listen):
+    if insecure or listen == "localhost" or is_loopback(listen):
         return ""
     return (
         f"{table}.listen = {listen!r} is not loopback and nothing authenticates clients: "
@@ -289,11 +289,11 @@ def _has_ipv6() -> bool:
     return True
 
 
-def _is_loopback(address: str) -> bool:
-    return _is_address(address) and ipaddress.ip_address(address).is_loopback
+def is_loopback(address: str) -> bool:
+    return is_address(address) and ipaddress.ip_address(address).is_loopback
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
     except ValueError:

@@ -1,5 +1,6 @@
 """Scrapes are answered beside each other, until the end."""
 
+import http.client
 import socket
 import subprocess
 import sys
@@ -46,6 +47,32 @@ def test_a_port_that_is_taken_is_named_and_can_be_served_afterwards(registry: Co
             serve(lambda: registry, "localhost", port, setting="a.metrics_port")
     stop = serve(lambda: registry, "localhost", port, setting="a.metrics_port")
     assert "\nanswers 42.0\n" in scrape(port)
+    stop()
+
+
+@pytest.mark.parametrize(
+    ("listen", "named", "status"),
+    [
+        ("127.0.0.1", "evil.example", 421),
+        ("localhost", "localhost.evil.example:9644", 421),
+        ("localhost", "", 421),
+        ("localhost", "LocalHost.:9644", 200),
+        ("127.0.0.1", "[::1]:9644", 200),
+        ("127.0.0.1", "127.0.0.1", 200),
+        ("0.0.0.0", "logs.example.org:9644", 200),
+    ],
+)
+def test_a_page_whose_name_is_pointed_here_reads_nothing(
+    listen: str, named: str, status: int, registry: CollectorRegistry
+) -> None:
+    """Where others may come the names are not known."""
+    port = free_port()
+    stop = serve(lambda: registry, listen, port, setting="a.metrics_port")
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("GET", "/metrics", headers={"Host": named})
+    answer = connection.getresponse()
+    assert (answer.status, b"answers 42.0" in answer.read()) == (status, status == 200)
+    connection.close()
     stop()
 
 

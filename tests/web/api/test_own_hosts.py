@@ -57,3 +57,27 @@ def test_the_machine_has_its_names_only_where_it_can_be_reached_by_them() -> Non
 )
 def test_hosts_of_headers(header: str, host: str) -> None:
     assert host_of(header) == host
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:1"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/store/rebuild", "/api/store/check"])
+def test_a_form_of_another_site_changes_nothing(address: str, path: str, headers: dict[str, str]) -> None:
+    """Another port of this host is another site as well."""
+    said = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    request = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n{said}Content-Length: 0\r\nConnection: close\r\n\r\n"
+    assert exchange(address, request)[0] == 403
+
+
+def test_a_page_of_ours_may_ask(address: str) -> None:
+    own = "Host: 127.0.0.1:8080\r\nOrigin: http://127.0.0.1:8080\r\nSec-Fetch-Site: same-origin\r\n"
+    request = f"POST /api/store/check HTTP/1.1\r\n{own}Content-Length: 0\r\nConnection: close\r\n\r\n"
+    assert exchange(address, request)[0] == 200

@@ -52,6 +52,10 @@ def _rebuild(request: Request, status: int) -> Response:
 
 
 def _refuse_other_sites(request: Request) -> None:
-    """A page elsewhere may send a form here, but not hide that it does."""
-    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+    """A page elsewhere may send a form here, but not hide that it does. Browsers leave `Sec-Fetch-Site` out where this
+    server is neither loopback nor HTTPS, and `Origin` never."""
+    headers = request.headers
+    origin = headers.get("origin")
+    is_other = origin is not None and origin.partition("://")[2] != headers.get("host", "")
+    if is_other or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         raise HTTPException(403, "another site may not ask for this")
