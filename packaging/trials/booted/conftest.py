@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bundle.places import DIST, version
-from packages.recipe import BOX
+from packages.recipe import BOX, Package
 from trials.booted.machine import Machine, installed
 
-NewMachine = Callable[..., Machine]
+
+def package_of(package: Package) -> Path:
+    path = DIST / f"{package.name}_{version()}_amd64.deb"
+    if os.geteuid() != 0:
+        pytest.skip("boots systemd: needs root")
+    if not path.exists():
+        pytest.skip("make package first")
+    return path
 
 
 @pytest.fixture(scope="session")
 def layers() -> list[Path]:
     """With the box installed, not started."""
-    if os.geteuid() != 0:
-        pytest.skip("boots systemd: needs root")
-    package = DIST / f"{BOX.name}_{version()}_amd64.deb"
-    if not package.exists():
-        pytest.skip("make package first")
-    return installed(package, os.environ.get("SUITE", "bookworm"))
+    return installed(package_of(BOX), os.environ.get("SUITE", "bookworm"))
 
 
 @pytest.fixture

@@ -12,13 +12,12 @@ HANG = "WatchdogSec=6s\nRestartSec=1s"
 BLOCK = "\nimport signal, threading\nsignal.signal(signal.SIGUSR2, lambda *_: threading.Event().wait())\n"
 EXHAUST = """
 used=$(systemctl show --property=MemoryCurrent --value logpost)
-systemctl set-property --runtime logpost MemoryMax=$((used + 67108864))
+systemctl set-property --runtime logpost MemoryMax=$((used + 33554432))
 group=$(sed -n 's/^[0-9]*:memory://p' /proc/$(systemctl show --property=MainPID --value logpost)/cgroup)
 echo 0 >/sys/fs/cgroup/memory$group/cgroup.procs
-echo -1000 >/proc/self/oom_score_adj
-exec timeout 20 perl -e '$x = "x" x (1 << 27); sleep 1'
+perl -e 'open my $zero, "<", "/dev/zero"; sysread $zero, my $room, 1 << 26; sleep 1'
 """
-"""Uses up the service's memory, as a process of its own that is the last to be killed."""
+"""Uses up the service's memory, by a process in it that is smaller than the web."""
 LINES = 100
 
 

@@ -12,6 +12,7 @@ from trials.booted.observing import drop_in, entries, listed, search, shown, unt
 UNITS = ["logpost-agent", "logpost-broker", "logpost-web"]
 READS_ALL = "AmbientCapabilities=CAP_DAC_READ_SEARCH\nCapabilityBoundingSet=CAP_DAC_READ_SEARCH"
 TIMES = 10
+END_SECONDS = 10.0
 LINES = 200
 ASKED = (
     "/api/search?q=level:error+took:%3E50+line&start=-1h&limit=50",
@@ -54,6 +55,19 @@ def test_the_agent_reads_the_journal_and_what_its_groups_may_read(parts: Machine
     parts.run("systemctl restart logpost-agent")
     seen = ["a closed file says quokka", *seen]
     until(lambda: sorted(search(parts, "quokka")) == seen, "a file of root's alone")
+
+
+def test_an_agent_whose_broker_is_away_ends_soon(parts: Machine) -> None:
+    write(parts, "/var/log/app.log", "it says wombat", owner="root:adm", mode="640")
+    until(lambda: search(parts, "wombat"), "a line")
+    parts.run(
+        "systemctl stop logpost-broker; for n in $(seq 1000); do echo quokka $n; done >>/var/log/app.log; sleep 1"
+    )
+    parts.run("systemctl stop logpost-agent", timeout=END_SECONDS)
+    assert [shown(parts, name, "logpost-agent") for name in ("Result", "ExecMainStatus")] == ["success", "0"]
+    parts.run("systemctl start logpost-broker logpost-agent")
+    until(lambda: len(search(parts, "quokka")) >= 1000, "all lines")
+    assert len(search(parts, "quokka")) == 1000
 
 
 def test_an_agent_without_the_group_of_the_journal_says_so(parts: Machine) -> None:
