@@ -7,19 +7,22 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from logpost.agent.agent import FLUSH_SECONDS
 from logpost.agent.command import LIVE as OF_AGENT
 from logpost.config import DEFAULTS
 from logpost_broker.broker import LIVE as OF_BROKER
 from logpost_web.server import LIVE as OF_WEB
+from tests.collector.agent.topic import TopicReader
 from tests.e2e.test_up import children, search
 from tests.support.appliance import await_condition
-from tests.support.processes import Part, free_port, run
+from tests.support.processes import Part, broker_part, free_port, run
 
 SECONDS = 120.0
 
@@ -114,22 +117,32 @@ def test_a_bad_file_is_refused_and_no_number_of_sighups_ends_anything(box: Box) 
     assert box.up.process.returncode == 0
 
 
-def test_a_start_is_not_ended_by_it(tmp_path: Path) -> None:
-    """From the moment on at which Python runs logpost."""
-    part = Part("broker", "--data", str(tmp_path), settings={"broker.port": free_port(), "broker.metrics_port": 0})
+@pytest.mark.parametrize("command", ["broker", "web", "agent", "up"])
+def test_no_moment_of_a_life_is_ended_by_it(command: str, tmp_path: Path) -> None:
+    """From the moment on at which Python runs logpost, to the end of the drain."""
+    box = Box(tmp_path)
+    settings = box.settings if command == "up" else box.settings | {"kafka.bootstrap_servers": "localhost:1"}
+    environment = Part(command, settings=settings).environment
     process = subprocess.Popen(
-        [sys.executable, "-m", "logpost", *part.arguments], env=part.environment, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "logpost", command, *box.options], env=environment, stderr=subprocess.PIPE, text=True
     )
     status = Path(f"/proc/{process.pid}/status")
     await_condition(lambda: catches_hangup(status), "the handler of SIGHUP", SECONDS, every=0.001)
-    for _ in range(50):
-        process.send_signal(signal.SIGHUP)
-        time.sleep(0.02)
+    over = threading.Event()
+
+    def hang_up() -> None:
+        while not over.wait(0.02):
+            process.send_signal(signal.SIGHUP)
+
+    hanging_up = threading.Thread(target=hang_up)
+    hanging_up.start()
     assert process.stderr is not None
-    assert "ready on" in next(line for line in process.stderr if "ready" in line)
+    assert next(line for line in process.stderr if ("logpost is up" if command == "up" else "ready") in line)
     process.terminate()
-    process.stderr.close()
-    assert process.wait(SECONDS) == 0
+    process.communicate(timeout=SECONDS)
+    over.set()
+    hanging_up.join()
+    assert process.returncode == 0
 
 
 def catches_hangup(status: Path) -> bool:
@@ -137,16 +150,26 @@ def catches_hangup(status: Path) -> bool:
     return bool(int(caught.split()[1], 16) & 1 << signal.SIGHUP - 1)
 
 
-def test_sources_change_while_the_broker_is_away_and_lines_wait(tmp_path: Path) -> None:
-    box = Box(tmp_path)
-    agent = Part("agent", *box.options, settings=box.settings | {"kafka.bootstrap_servers": "localhost:1"})
+def test_all_sources_change_while_the_broker_is_away_and_lines_are_on_their_way(tmp_path: Path) -> None:
+    box, broker = Box(tmp_path), broker_part(tmp_path / "broker")
+    agent = Part("agent", *box.options, settings=box.settings | {"kafka.bootstrap_servers": broker.servers})
     box.up = agent
-    box.write("one.log", *(f"line {number}" for number in range(1000)))
-    with agent.start():
+    with broker.start(), agent.start():
+        box.write("one.log", "sent")
+        topic = TopicReader(broker.servers)
+        topic.read_count(1)
+        broker.kill()
+        box.write("one.log", *(f"waits {number}" for number in range(1000)))
+        agent.await_line("is away; reading waits for it", SECONDS)
         box.configure("two.log")
-        box.write("two.log", "second")
+        box.write("two.log", "of the new source")
         status, printed, _ = box.reload("agent")
         assert (status, json.loads(printed)["applied"]) == (0, ["agent.source"])
+        assert FLUSH_SECONDS < 10
+        broker.start()
+        expected = {"sent", "of the new source", *(f"waits {number}" for number in range(1000))}
+        topic.read_until(lambda records: {record.message for record in records} == expected)
+        topic.close()
     status, _, said = box.reload("agent")
     assert (status, said) == (1, f"logpost: no agent runs on {tmp_path}/data: nothing to reload\n")
 
