@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import errno
+import io
 import os
 import signal
 import sys
@@ -129,10 +130,12 @@ def _failed(why: str, status: int = 1) -> int:
 
 def _open_streams() -> None:
     """A standard stream that the caller closed leads nowhere: else the next file that is opened gets its number, and
-    what is printed."""
+    what is printed. A terminal that does not have a character gets it as an escape."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # open to the end
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr
 
 
 def _write_no_more() -> None:

@@ -24,6 +24,11 @@ def one_line(text: str) -> str:
     return visible(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
+def encodable(text: str) -> str:
+    """Of a path that is no UTF-8 what can be written as text: `caf\\udce9`."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"

@@ -105,7 +105,7 @@ def _copy_file(origin: Path, copied: Path, found: os.stat_result, on_read: OnRea
     has_holes = found.st_blocks * 512 < found.st_size
     digest = hashlib.sha256()
     size = 0
-    with origin.open("rb", buffering=0) as reading, _made(copied) as writing:
+    with _read(origin) as reading, _made(copied) as writing:
         while chunk := reading.read(CHUNK_BYTES):
             digest.update(chunk)
             if has_holes and not any(chunk):
@@ -118,6 +118,11 @@ def _copy_file(origin: Path, copied: Path, found: os.stat_result, on_read: OnRea
     if size != found.st_size:
         raise BackupError(f"{origin} changed while it was copied: is the box stopped?")
     return digest.hexdigest()
+
+
+def _read(path: Path) -> io.FileIO:
+    """It was no link a moment ago, and must be none now."""
+    return io.FileIO(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
 
 
 def _made(path: Path) -> io.FileIO:
@@ -142,7 +147,7 @@ def _write(writing: io.FileIO, chunk: bytes) -> None:
 def sha256(file: Path, on_read: OnRead) -> str:
     """Raises OSError."""
     digest = hashlib.sha256()
-    with file.open("rb", buffering=0) as reading:
+    with _read(file) as reading:
         while chunk := reading.read(CHUNK_BYTES):
             digest.update(chunk)
             on_read(len(chunk))

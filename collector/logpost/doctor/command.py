@@ -44,7 +44,7 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
     file = _file(parsed)
     results = list(examine(Machine(), loaded, mistakes, file))
     if parsed.json:
-        sys.stdout.write(as_json(results) + "\n")
+        sys.stdout.buffer.write(as_json(results).encode() + b"\n")  # UTF-8, whatever the terminal has
     else:
         sys.stdout.writelines(line + "\n" for line in lines(results))
     if parsed.bundle is not None:

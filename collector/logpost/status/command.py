@@ -44,7 +44,7 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
 
     status = gather(config, secrets_in(settings(config), os.environ))
     if parsed.json:
-        sys.stdout.write(msgspec.json.encode(status).decode() + "\n")
+        sys.stdout.buffer.write(msgspec.json.encode(status) + b"\n")
     else:
         sys.stdout.writelines(line + "\n" for line in screen(status))
     return 0

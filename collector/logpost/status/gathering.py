@@ -13,6 +13,7 @@ from pathlib import Path
 from logpost import scrape
 from logpost.addresses import local_url
 from logpost.config import Config
+from logpost.controls import encodable
 from logpost.doctor.checks.sources import judge
 from logpost.doctor.gathering.machine import Machine
 from logpost.doctor.gathering.sources import reader, sources
@@ -67,7 +68,7 @@ def gather(config: Config, secrets: frozenset[str]) -> Status:
     return Status(
         version=version(),
         at=moment(time.time()),
-        data=str(data),
+        data=encodable(str(data)),
         parts=[_part(name, found.get(name), after, is_hidden=name in hidden) for name in pids],
         rates=_rates(before, after),
         lag=_lag(after),
@@ -178,7 +179,7 @@ def _disk(data: Path) -> list[Disk]:
             room = os.statvfs(path)
             found.append(
                 Disk(
-                    path=str(path),
+                    path=encodable(str(path)),
                     used_bytes=used_bytes(path),
                     free_bytes=room.f_bavail * room.f_frsize,
                     total_bytes=room.f_blocks * room.f_frsize,
@@ -210,8 +211,13 @@ def _errors(data: Path) -> list[Error]:
 
 def tail(file: Path, size_bytes: int) -> str:
     """Whole lines at its end. Raises OSError."""
-    with file.open("rb") as opened:
+    with open(file, "rb", opener=_opened) as opened:
         start = max(0, opened.seek(0, os.SEEK_END) - size_bytes)
         opened.seek(start)
         text = opened.read(size_bytes).decode(errors="replace")
     return text.partition("\n")[2] if start else text
+
+
+def _opened(path: str, flags: int) -> int:
+    """Root follows no link that the user of the logs has put there."""
+    return os.open(path, flags | os.O_NOFOLLOW)

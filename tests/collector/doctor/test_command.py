@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,6 +170,36 @@ def test_a_bundle_is_nobody_elses_who_was_there_first(tmp_path: Path) -> None:
     with waiting.open("rb") as kept:
         main(["doctor", "--data", str(tmp_path / "data"), "--bundle", str(tmp_path / "bundle.tar.gz")])
         assert ((tmp_path / "bundle.tar.gz").stat().st_uid, kept.read()) == (0, b"")
+
+
+def test_a_bundle_follows_no_link_of_the_logs(tmp_path: Path) -> None:
+    """Their user may put one there, and root makes the bundle."""
+    (tmp_path / "secret").write_text("canary\n")
+    (tmp_path / "data" / "log").mkdir(parents=True)
+    (tmp_path / "data" / "log" / "web.log").symlink_to(tmp_path / "secret")
+    main(["doctor", "--data", str(tmp_path / "data"), "--bundle", str(tmp_path / "bundle.tar.gz")])
+    assert "canary" not in "".join(unpacked(tmp_path / "bundle.tar.gz").values())
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_any_name_is_shown_on_any_terminal(encoding: str, tmp_path: Path) -> None:
+    data, file = tmp_path / os.fsdecode(b"caf\xe9-\xc3\xa9"), tmp_path / "logpost.toml"
+    (data / "agent").mkdir(parents=True)
+    file.write_text('[broker]\nport = 1\n[[agent.source]]\ntype = "file"\npaths = ["/é/*.log"]\n')
+    options = ["--config", str(file), "--data", str(data)]
+    for command in (["doctor"], ["doctor", "--json"], ["status", "--json"], ["doctor", "--bundle", f"{tmp_path}/b"]):
+        ended = subprocess.run(
+            [sys.executable, "-m", "logpost", *command, *options],
+            env=os.environ | {"PYTHONIOENCODING": encoding},
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        assert b"Traceback" not in ended.stderr, ended.stderr.decode()
+        if "--json" in command:
+            json.loads(ended.stdout.decode())
+    checks = json.loads(unpacked(tmp_path / "b")["doctor.json"])["checks"]
+    assert any("caf\\udce9-é" in one["detail"] for one in checks)
 
 
 def test_a_bundle_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

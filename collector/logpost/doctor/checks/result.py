@@ -19,14 +19,19 @@ class Result:
 
 
 def ok(check: str, detail: str) -> Result:
-    return Result(check, "ok", detail)
+    return Result(check, "ok", _text(detail))
 
 
 def warn(check: str, detail: str, remedy: str) -> Result:
     """It works now, but not as it should, or not for long."""
-    return Result(check, "warn", detail, remedy)
+    return Result(check, "warn", _text(detail), _text(remedy))
 
 
 def fail(check: str, detail: str, remedy: str) -> Result:
     """It does not work, or lines are lost."""
-    return Result(check, "fail", detail, remedy)
+    return Result(check, "fail", _text(detail), _text(remedy))
+
+
+def _text(words: str) -> str:
+    """A name of a file may be no text."""
+    return words.encode(errors="backslashreplace").decode()
