@@ -14,9 +14,6 @@ from logpost import scrape
 from logpost.addresses import local_url
 from logpost.config import Config
 from logpost.controls import encodable
-from logpost.doctor.checks.sources import judge
-from logpost.doctor.gathering.machine import Machine
-from logpost.doctor.gathering.sources import reader, sources
 from logpost.installed import version
 from logpost.processes import PARTS, STOPPED, Process, process, running, started_at, unknown
 from logpost.redaction import redacted
@@ -160,6 +157,11 @@ def _hosts(web: str) -> list[Host]:
 
 def _unread(config: Config, agent: int, data: Path) -> Iterator[str]:
     """By an agent that runs, as the doctor says it."""
+    # What an agent reads with, where one runs only.
+    from logpost.doctor.checks.sources import judge
+    from logpost.doctor.gathering.machine import Machine
+    from logpost.doctor.gathering.sources import reader, sources
+
     machine = Machine()
     found = sources(machine, config, agent, data, reader(machine, agent, data, unit_user=""))
     return (f"{one.detail} → {one.remedy}" for one in judge(list(found)) if one.state != "ok")
