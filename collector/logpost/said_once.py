@@ -18,6 +18,9 @@ class SaidOnce:
         """Whether it was said, which it is unless it was before. `text` and `arguments`: as `logging` takes them."""
         return self._say(logging.WARNING, of, text, *arguments)
 
+    def info(self, of: Hashable, text: str, *arguments: object) -> bool:
+        return self._say(logging.INFO, of, text, *arguments)
+
     def error(self, of: Hashable, text: str, *arguments: object) -> bool:
         return self._say(logging.ERROR, of, text, *arguments)
 

@@ -444,3 +444,12 @@ def test_the_systems_directory_may_be_roots_with_ours_in_it(mode: int, is_writab
 )
 def test_who_names_no_broker_means_the_one_of_these_settings(tmp_path: Path, text: str, servers: str) -> None:
     assert load(write(tmp_path, text), {}).config.kafka.bootstrap_servers == servers
+
+
+def test_who_may_not_read_the_file_is_told_who_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(ConfigError, match="Permission denied: run this as root, or as a member of its group"):
+        load(tmp_path / "logpost.toml", {})

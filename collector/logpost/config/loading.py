@@ -104,7 +104,8 @@ def _read_toml(file: Path) -> dict[str, object]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors put a byte order mark before it
     except OSError as error:
-        raise ConfigError(f"cannot read the configuration {file}: {error.strerror}") from error
+        remedy = ": run this as root, or as a member of its group" if isinstance(error, PermissionError) else ""
+        raise ConfigError(f"cannot read the configuration {file}: {error.strerror}{remedy}") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{file} is not UTF-8 (line {line}): save it as UTF-8") from error

@@ -11,6 +11,9 @@ from logpost.said_once import SaidOnce
 
 REMEDY = "; let a group of this user read it (adm reads most logs), or see `logpost doctor`"
 
+KEPT_FOR_ROOT = "/var/log/private"
+"""systemd makes it on every host, for services whose users come and go; mostly it is empty."""
+
 
 class Reports:
     """Used by one thread."""
@@ -31,7 +34,8 @@ class Reports:
         """All directories that a look at names could not list."""
         for directory, error in directories.items():
             told = as_one_line(Path(directory)), error.strerror, _remedy(error)
-            self._said.warn(directory, "what is in %s is not read: it cannot be listed: %s%s", *told)
+            say = self._said.info if directory == KEPT_FOR_ROOT else self._said.warn
+            say(directory, "what is in %s is not read: it cannot be listed: %s%s", *told)
         for directory in self._unlisted - directories.keys():
             self._said.over(directory)
         self._unlisted = set(directories)

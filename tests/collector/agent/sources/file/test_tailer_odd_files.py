@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from logpost.agent.sources.file.reports import Reports
 from tests.collector.agent.harness import Host
 
 TEBIBYTE = 1 << 40
@@ -133,3 +135,11 @@ def test_a_line_waits_for_its_newline(tmp_path: Path) -> None:
     host.sleep(61)
     assert messages(host)[1:] == ["never ended"]
     host.close()
+
+
+def test_what_systemd_keeps_for_root_on_every_host_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    denied = PermissionError(13, "Permission denied")
+    with caplog.at_level(logging.INFO):
+        Reports().unlisted({"/var/log/private": denied, "/var/log/app": denied})
+    told = [(record.levelname, record.message.split()[3]) for record in caplog.records]
+    assert told == [("INFO", "/var/log/private"), ("WARNING", "/var/log/app")]
