@@ -10,7 +10,7 @@ from functools import partial
 from logpost.agent import configured
 from logpost.agent.agent import Agent
 from logpost.agent.delivery.positions import Host
-from logpost.agent.machine import is_name_of_container, machine_id
+from logpost.agent.machine import machine_id, passing_name
 from logpost.agent.metrics import server
 from logpost.agent.metrics.counts import Counts
 from logpost.cli import Commands, add_parser, loaded
@@ -65,5 +65,5 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
 
 def _warn_of_a_name_that_goes(config: Config, log: logging.Logger) -> None:
     name = socket.gethostname()
-    if not config.agent.hostname and is_name_of_container(name):
-        log.warning("records are of host %s, the id of this container: set agent.hostname to a name that stays", name)
+    if not config.agent.hostname and (of := passing_name(name)):
+        log.warning("records are of host %s, the name of %s: set agent.hostname to a name that stays", name, of)

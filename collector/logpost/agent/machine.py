@@ -26,11 +26,16 @@ def machine_id(files: Iterable[Path] = FILES) -> str:
 CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv", "/run/systemd/container")
 IN_KUBERNETES = "KUBERNETES_SERVICE_HOST"
 _CONTAINER_ID = re.compile(r"[0-9a-f]{12}\Z")
+_POD = re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}\Z")
+"""Kubernetes ends names that it makes so; those of a StatefulSet stay, and end otherwise."""
 
 
-def is_name_of_container(
+def passing_name(
     name: str, marks: Iterable[Path] = tuple(map(Path, CONTAINER_MARKS)), environment: Mapping[str, str] = os.environ
-) -> bool:
-    """Whether a host's name is the id of the container that this runs in: the next one has another."""
-    is_id = _CONTAINER_ID.match(name) is not None
-    return is_id and (IN_KUBERNETES in environment or any(mark.exists() for mark in marks))
+) -> str:
+    """Whose name a host's name is, where that is the container in which this runs: the next one has another. Empty for
+    a name that stays."""
+    if IN_KUBERNETES in environment and _POD.search(name):
+        return "this pod"
+    is_container = IN_KUBERNETES in environment or any(mark.exists() for mark in marks)
+    return "this container" if is_container and _CONTAINER_ID.match(name) else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from logpost.agent.machine import is_name_of_container, machine_id
+from logpost.agent.machine import machine_id, passing_name
 
 
 def test_a_machine_is_known_by_a_hash_of_its_id(tmp_path: Path) -> None:
@@ -25,23 +25,32 @@ def test_a_machine_is_known_by_a_hash_of_its_id(tmp_path: Path) -> None:
     assert machine_id([first]) not in ("", made)
 
 
+KUBERNETES = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+
+
 @pytest.mark.parametrize(
-    ("name", "is_marked", "environment", "is_of_container"),
+    ("name", "is_marked", "environment", "of"),
     [
-        ("0123456789ab", True, {}, True),
-        ("0123456789ab", False, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, True),
-        ("0123456789ab", False, {}, False),
-        ("web-1", True, {}, False),
-        ("0123456789abc", True, {}, False),
+        ("0123456789ab", True, {}, "this container"),
+        ("0123456789ab", False, KUBERNETES, "this container"),
+        ("0123456789ab", False, {}, ""),
+        ("web-1", True, {}, ""),
+        ("0123456789abc", True, {}, ""),
+        ("agent-x7k2q", False, KUBERNETES, "this pod"),  # of a DaemonSet
+        ("shop-7d9f8c6b5d-2xb8z", True, KUBERNETES, "this pod"),  # of a Deployment
+        ("shop-7d9f8c6b5d-2xb8z", True, {}, ""),
+        ("agent-0", False, KUBERNETES, ""),  # of a StatefulSet
+        ("ip-10-0-0-17", False, KUBERNETES, ""),  # a node's, with hostNetwork
+        ("pool-node-alpha", False, KUBERNETES, ""),
     ],
 )
 def test_the_id_of_a_container_is_no_name_that_stays(
-    name: str, is_marked: bool, environment: dict[str, str], is_of_container: bool, tmp_path: Path
+    name: str, is_marked: bool, environment: dict[str, str], of: str, tmp_path: Path
 ) -> None:
     mark = tmp_path / ".dockerenv"
     if is_marked:
         mark.touch()
-    assert is_name_of_container(name, [mark], environment) == is_of_container
+    assert passing_name(name, [mark], environment) == of
 
 
 @pytest.mark.skipif(
@@ -62,5 +71,5 @@ def test_an_agent_in_a_container_without_a_name_says_so_once(setting: str, tmp_p
                 break
         agent.terminate()
         agent.communicate(timeout=60)
-    warned = [line for line in said if "0123456789ab, the id of this container: set agent.hostname" in line]
+    warned = [line for line in said if "0123456789ab, the name of this container: set agent.hostname" in line]
     assert len(warned) == (0 if setting else 1), said

@@ -164,7 +164,7 @@ def sick_host(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
         ("inodes", "fail", "3 of 1,000 inodes are free"),
         ("memory", "fail", "2 processes were killed for memory"),
         ("memory", "warn", "its limit has 1,074 MB for all parts"),
-        ("host name", "warn", "0123456789ab, the id of this container"),
+        ("host name", "warn", "0123456789ab, the name of this container"),
         ("names", "fail", "kafka.bootstrap_servers: nowhere.invalid has no address"),
         ("authorities", "fail", "has no certificate in PEM form"),
         ("agent", "fail", "positions.json are damaged"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import confluent_kafka
 
 from logpost import authorities, scrape
-from logpost.agent.machine import CONTAINER_MARKS, is_name_of_container
+from logpost.agent.machine import CONTAINER_MARKS, passing_name
 from logpost.config import Config, KafkaConfig
 from logpost.doctor.checks.authorities import AuthoritiesFacts
 from logpost.doctor.checks.host_name import HostNameFacts
@@ -22,7 +22,7 @@ from logpost.installed import entry_points, imported, version
 def host_name(machine: Machine, config: Config) -> HostNameFacts:
     name = machine.host_name()
     marks = [machine.root / mark.lstrip("/") for mark in CONTAINER_MARKS]
-    return HostNameFacts(name=name, setting=config.agent.hostname, is_of_container=is_name_of_container(name, marks))
+    return HostNameFacts(name=name, setting=config.agent.hostname, passes_with=passing_name(name, marks))
 
 
 def trusted(config: KafkaConfig) -> AuthoritiesFacts:

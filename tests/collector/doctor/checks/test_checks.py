@@ -178,12 +178,14 @@ WEB = store.StoreFacts(address="http://localhost:8080", has_web=True)
             "journalctl is not installed",
         ),
         (
-            host_name.judge(host_name.HostNameFacts(name="localhost", setting="", is_of_container=False)),
+            host_name.judge(host_name.HostNameFacts(name="localhost", setting="", passes_with="")),
             "warn",
             "this host is called localhost",
         ),
         (
-            host_name.judge(host_name.HostNameFacts(name="0123456789ab", setting="web-1", is_of_container=True)),
+            host_name.judge(
+                host_name.HostNameFacts(name="0123456789ab", setting="web-1", passes_with="this container")
+            ),
             "ok",
             "web-1",
         ),
