@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import socket
 from collections.abc import Callable
+from functools import partial
+from types import FrameType
 
 import uvicorn
 from prometheus_client import REGISTRY
@@ -30,6 +33,8 @@ from logpost_web.http.own_hosts import machine_names, own_hosts
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.store.store import Store
 
+TICK_SECONDS = 1.0
+"""How often answers get another `Date`."""
 DRAIN_SECONDS = 5
 """How long answers that are under way may take at the end."""
 GC_THRESHOLD = 50_000
@@ -132,6 +137,7 @@ class _Server(uvicorn.Server):
         self._log = log
         self._host = host
         self._notices = notices
+        self._wake: Callable[[], object] = lambda: None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -140,10 +146,21 @@ class _Server(uvicorn.Server):
         self._log.info("%s", ready)
         self._notices.ready(ready)
 
-    async def on_tick(self, counter: int) -> bool:
-        """Called by the loop, ten times a second."""
-        self._notices.turn()
-        return await super().on_tick(counter)
+    async def main_loop(self) -> None:
+        """uvicorn's own looks ten times a second whether it is to stop."""
+        loop, asked = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = partial(loop.call_soon_threadsafe, asked.set)
+        while not await self.on_tick(0):
+            self._notices.turn()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), min(TICK_SECONDS, self._notices.turn_seconds))
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self.stop()
 
     def stop(self) -> None:
+        """Any thread."""
         self.should_exit = True
+        with contextlib.suppress(RuntimeError):  # its loop has ended already
+            self._wake()

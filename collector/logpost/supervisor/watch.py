@@ -15,7 +15,7 @@ DRAIN_SECONDS = 30.0
 """How long a part that ends may take without a word."""
 WATCH_SECONDS = 60.0
 """After which silence a part that runs is taken for hung, unless systemd's `WatchdogSec=` says otherwise."""
-LONGEST_LOOK_SECONDS = 1.0
+LONGEST_LOOK_SECONDS = 5.0
 
 
 class Watch:

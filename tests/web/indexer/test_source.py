@@ -1,10 +1,11 @@
 """The identity of the store's member of the group, and what it asks."""
 
+import threading
 import time
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, Producer
 
 from logpost.config import Config, KafkaConfig
 from logpost_broker import Broker
@@ -22,6 +23,25 @@ def test_an_identity_that_was_damaged_is_made_again(tmp_path: Path, content: byt
     made = identity(tmp_path)
     assert made.startswith("indexer-")
     assert identity(tmp_path) == made
+
+
+def test_a_long_wait_ends_with_the_first_message(tmp_path: Path, broker: Broker) -> None:
+    config = Config(kafka=KafkaConfig(bootstrap_servers=broker.bootstrap_servers))
+    mine = Source(config, tmp_path, lambda keys: dict.fromkeys(keys, 0))
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers})
+    try:
+        mine.subscribe()
+        while len(mine.ends) < config.kafka.partitions:
+            mine.consume(1, 0.1)
+        started = time.monotonic()
+        threading.Timer(0.5, producer.produce, ("logs", b"a line")).start()
+        found: list[bytes | None] = []
+        while not found:
+            found += [message.value for message in mine.consume(100, 0.1, 300.0)]
+        assert found == [b"a line"]
+        assert time.monotonic() - started < 120
+    finally:
+        mine.close()
 
 
 def test_another_with_its_identity_is_noticed_whatever_comes_with_the_news(tmp_path: Path, broker: Broker) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from functools import cached_property
 from typing import Any, TypeVar
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
@@ -33,7 +34,12 @@ class Cluster:
     """Used by one thread at a time."""
 
     def __init__(self, config: KafkaConfig) -> None:
-        self._admin = AdminClient({**client_settings(config, "logpost-exporter"), "log_level": 0})
+        self._config = config
+
+    @cached_property
+    def _admin(self) -> AdminClient:
+        """Its threads and its connection are made when somebody asks."""
+        return AdminClient({**client_settings(self._config, "logpost-exporter"), "log_level": 0})
 
     def snapshot(self) -> Snapshot:
         """Blocks up to SNAPSHOT_SECONDS. Raises ClusterUnavailableError."""

@@ -23,6 +23,7 @@ from logpost_web.indexer.intake import Intake
 from logpost_web.indexer.mending import Mending
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.progress import Pause, Progress
+from logpost_web.indexer.received import Received
 from logpost_web.indexer.source import FencedError, Source
 from logpost_web.indexer.tries import CALL_SECONDS, RETRY_SECONDS, Tries
 from logpost_web.store import rebuild
@@ -31,6 +32,9 @@ from logpost_web.store.store import Store
 
 CONSUME_ROWS = 10_000
 CONSUME_SECONDS = 0.1
+QUIET_SECONDS = 5.0
+"""When nothing has come for so long, it waits longer for the next message, but not for those behind it."""
+QUIET_CONSUME_SECONDS = 0.5
 FENCED_SECONDS = 60.0
 """Fenced a second time within this time, it leaves its place in the group to the other consumer."""
 
@@ -53,7 +57,7 @@ class Indexer:
         self._rebuild_wanted = threading.Event()
         self._source = Source(config, store.directory, self._begin)
         self.failure = ""
-        self._last_insert = self._fenced_until = 0.0
+        self._last_insert = self._fenced_until = self._received_at = 0.0
         self._progress = Progress()
         self._stopping = threading.Event()
         self._tries = Tries(self._stopping, self._mend, self._pause, self._loop)
@@ -91,7 +95,7 @@ class Indexer:
         return reading.manifest.topic_id_at(offset) if reading else ""
 
     def progress(self) -> Progress:
-        """Any thread; at most about CONSUME_SECONDS old."""
+        """Any thread; at most about QUIET_CONSUME_SECONDS old."""
         return self._progress
 
     def _run(self) -> None:
@@ -148,13 +152,20 @@ class Indexer:
             self._rebuild_wanted.clear()
             self._mended = False
             self._publish_progress()
-        room = max(1, min(CONSUME_ROWS, self._intake.block.room))
-        messages = self._source.consume(room, CONSUME_SECONDS)
-        self._intake.take(messages, int(time.time()))
+        self._intake.take(self._messages(), int(time.time()))
         self._intake.passage.clear_the_way(time.monotonic())
         if self._intake.block.is_full or time.monotonic() - self._last_insert >= self._config.block_seconds:
             self._flush()
         self._publish_progress()
+
+    def _messages(self) -> list[Received]:
+        block, now = self._intake.block, time.monotonic()
+        is_quiet = not block.rows and now - self._received_at >= QUIET_SECONDS
+        room = max(1, min(CONSUME_ROWS, block.room))
+        messages = self._source.consume(room, CONSUME_SECONDS, QUIET_CONSUME_SECONDS if is_quiet else 0.0)
+        if messages:
+            self._received_at = now
+        return messages
 
     def _flush(self) -> None:
         """Insert the block, account for it, then commit."""

@@ -32,6 +32,9 @@ from logpost_web.indexer.topics import REQUEST_SECONDS, Topics
 SESSION_TIMEOUT_MS = 10_000
 QUEUED_KILOBYTES = 32 * 1024
 """What librdkafka fetches ahead at most."""
+FETCH_WAIT_MS = 250
+"""How long the broker may wait for records before it says that there are none, which is how the end of a partition
+becomes known. Records are sent at once."""
 REACH_SECONDS = 0.5
 """How long the first contact may take before it is tried again; a drain waits for it."""
 CLOSE_SECONDS = 5.0
@@ -112,7 +115,7 @@ class Source:
             "enable.partition.eof": True,
             "topic.metadata.refresh.interval.ms": 1000,
             "queued.max.messages.kbytes": QUEUED_KILOBYTES,
-            "fetch.wait.max.ms": 100,
+            "fetch.wait.max.ms": FETCH_WAIT_MS,
             "error_cb": self._on_error,
             "on_commit": self._on_commit,
         }
@@ -170,10 +173,12 @@ class Source:
             on_lost=self._on_revoke,
         )
 
-    def consume(self, limit: int, seconds: float) -> list[Received]:
-        """Up to `limit` messages; waits at most `seconds` for them. Raises FencedError, and KafkaException when the
-        client cannot go on for another reason."""
-        messages = self._consumer.consume(limit, seconds)
+    def consume(self, limit: int, seconds: float, first_seconds: float = 0.0) -> list[Received]:
+        """Up to `limit` messages, which come within `first_seconds` for the first and `seconds` for the others. Raises
+        FencedError, and KafkaException when the client cannot go on for another reason."""
+        messages = self._consumer.consume(1, first_seconds) if first_seconds else []
+        if messages or not first_seconds:
+            messages += self._consumer.consume(limit - len(messages), seconds)
         if self.away or self._rebalanced:  # not all may be looked at below, and what is fatal is said once
             for message in messages:
                 _raise_if_fatal(message.error())

@@ -25,6 +25,8 @@ from logpost_web.store.temporary import TemporaryFiles
 OPEN_TRIES = 10
 OPEN_PAUSE_SECONDS = 1.0
 """A store that vanished while it was open is made again; the removal may not be through with it."""
+MEMORY_LOOK_MS = 250
+"""How often the engine looks how much memory the process has; its default is 50."""
 TEMPORARY = "tmp"
 NEW = "`logpost store rebuild` keeps it aside, and the next start fills a new store from the topics"
 REMEDY = f"what the engine wrote to stderr says why; if files are damaged, {NEW}"
@@ -185,7 +187,10 @@ def _target(config: StoreConfig, path: Path | None) -> dict[str, Any]:
     """Arguments of `clickhouse_connect.get_client`."""
     settings = {"max_memory_usage": config.max_memory_bytes}
     if path is not None:
-        options = {"max_server_memory_usage": config.max_memory_bytes}
+        options = {
+            "max_server_memory_usage": config.max_memory_bytes,
+            "memory_worker_period_ms": MEMORY_LOOK_MS,
+        }
         return {"interface": "chdb", "path": str(path), "settings": settings, "chdb_options": options}
     scheme, rest = scheme_and_rest(config.url)
     return {"dsn": f"clickhousedb://{rest}", "secure": scheme == "clickhouses" or ":8443" in rest}
