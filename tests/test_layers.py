@@ -35,7 +35,7 @@ logpost
                      authorities config doctor.checks errors installed
                      kafka processes scrape service store_url               | clock socket thread
   doctor.checks
-  backup             cli config errors installed progress service store_url | socket
+  backup             cli config errors installed progress service store_url | socket process
   supervisor         addresses cli config errors reload repeats service
                      systemd                                                | loop clock socket process
   topics             cli config controls errors kafka                       | thread

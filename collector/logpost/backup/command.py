@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def run_backup(parsed: argparse.Namespace, config: Config) -> int:
     """Raises LogpostError."""
     from logpost.backup.saving import save
 
+    _end_in_order()
     data = config.data_directory()
     try:
         made = save(data, parsed.directory, sys.stderr)
@@ -45,7 +47,15 @@ def run_restore(parsed: argparse.Namespace, config: Config) -> int:
     """Raises LogpostError."""
     from logpost.backup.restoring import restore
 
+    _end_in_order()
     data = config.data_directory()
     made = restore(parsed.directory, data, sys.stderr)
     sys.stdout.write(f"{data} is as it was on {made.host} at {made.made}, {made.size_bytes:,} bytes\n")
     return 0
+
+
+def _end_in_order() -> None:
+    """What ends this, such as a connection that is lost, leaves no half of it behind."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))

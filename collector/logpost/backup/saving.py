@@ -54,6 +54,8 @@ def _check(data: Path, target: Path) -> None:
     if target.exists() and not target.is_dir():
         raise BackupError(f"{target} is no directory")
     if target.is_dir() and (there := {path.name for path in target.iterdir()}):
+        if there <= {CONTENT, f"{NAME}.new"}:
+            raise BackupError(f"{target} has a backup that was interrupted: remove it, or name a new directory")
         said = "has a backup already" if NAME in there else "is not empty"
         raise BackupError(f"{target} {said}: name a new directory")
 

@@ -51,6 +51,7 @@ class Control:
             with _address(directory) as address:
                 self._listener.bind(address)
             self._listener.listen(8)
+            self._inode = (directory / NAME).stat().st_ino
         except OSError as error:
             self._listener.close()
             raise StartError(f"cannot make the socket {directory / NAME}: {error.strerror}") from error
@@ -62,7 +63,8 @@ class Control:
         self._thread.join(REQUEST_SECONDS)
         self._listener.close()
         with contextlib.suppress(OSError):
-            (self._directory / NAME).unlink()
+            if (self._directory / NAME).stat().st_ino == self._inode:  # not that of the next process
+                (self._directory / NAME).unlink()
 
     def _serve(self) -> None:
         while True:

@@ -105,6 +105,8 @@ def test_backups_that_cannot_be_made(data: Path, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").write_text("")
     assert "is not empty: name a new directory" in refusal("backup", tmp_path / "full", data=data)
+    (tmp_path / "half" / "data").mkdir(parents=True)
+    assert "was interrupted: remove it" in refusal("backup", tmp_path / "half", data=data)
     assert "is no directory" in refusal("backup", tmp_path / "full" / "x", data=data)
     lock = DirectoryLock(data / "broker")
     said = refusal("backup", tmp_path / "backup", data=data)
@@ -190,6 +192,28 @@ def test_a_backup_that_fails_leaves_nothing(data: Path, tmp_path: Path) -> None:
     ended = with_small_files("backup", tmp_path / "backup", "--data", data)
     assert (ended.returncode, "a b ü.bin to" in ended.stderr, ended.stderr.count("\n")) == (1, True, 1)
     assert list((tmp_path / "backup").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_what_is_told_to_end_leaves_nothing(number: signal.Signals, backup: Path, data: Path, tmp_path: Path) -> None:
+    """Told so by itself at the first chunk of a file."""
+    for arguments, made in (
+        (["backup", str(tmp_path / "other"), "--data", str(data)], tmp_path / "other" / "data"),
+        (["restore", str(backup), "--data", str(tmp_path / "new")], tmp_path / "new"),
+    ):
+        script = f"""
+import os, sys
+from logpost.cli import main
+def end(event, given):
+    if event == "open" and str(given[0]).startswith({str(made)!r}) and given[2] & os.O_WRONLY:
+        os.kill(os.getpid(), {int(number)})
+sys.addaudithook(end)
+sys.exit(main({arguments!r}))
+"""
+        ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+        assert (ended.returncode, ended.stderr) == (128 + number, "")
+    assert list((tmp_path / "other").iterdir()) == []
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_restore_that_fails_leaves_no_data_as_before(backup: Path, tmp_path: Path) -> None:

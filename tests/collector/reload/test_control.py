@@ -42,6 +42,14 @@ def test_the_socket_of_one_that_was_killed_is_no_part(directory: Path) -> None:
     control.close()
 
 
+def test_the_end_of_one_takes_nothing_from_the_next(directory: Path) -> None:
+    before = Control(directory, lambda: DONE)
+    after = Control(directory, lambda: DONE)
+    before.close()
+    assert ask(directory) == DONE
+    after.close()
+
+
 def test_a_directory_that_is_not_there_is_no_part(tmp_path: Path) -> None:
     assert ask(tmp_path / "nothing") is None
 
