@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from logpost.agent.agent import AWAY_SECONDS, DRAIN_SECONDS
+from logpost.systemd.notices import TURNS_A_WATCH
 from logpost_broker.broker import EMBEDDED, Broker
 from tests.broker.api.conftest import produce_values
 from tests.broker.wire_client import WireClient
@@ -227,15 +228,26 @@ def name_without_address(host: Host) -> Outage:
 
 @contextmanager
 def disk_full(host: Host) -> Outage:
+    with small_disk(host, "256k") as fill:
+        yield "No space left on device", fill().unlink
+
+
+@contextmanager
+def small_disk(host: Host, size: str) -> Iterator[Callable[[], Path]]:
+    """At the data directory; returns what fills it, which returns the file to remove."""
     data = host.directory / "data"
     data.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", data], check=True)
-    filling = data / "filling"
-    with filling.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(4096))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", data], check=True)
+
+    def fill() -> Path:
+        filling = data / "filling"
+        with filling.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        return filling
+
     try:
-        yield "No space left on device", filling.unlink
+        yield fill
     finally:
         subprocess.run(["umount", data], check=True)
 
@@ -264,3 +276,24 @@ def test_what_cannot_start_says_one_line_each_time_and_is_tried_again_until_it_c
         assert 2 <= len(said) <= len(unit.lives) and all(words in line for line in said)
         end()
         unit.await_ready(3)
+
+
+@needs_mounts
+def test_who_waits_for_room_on_the_disk_is_not_taken_for_hung(host: Host) -> None:
+    host.settings["kafka_bootstrap_servers"] = f"localhost:{host.broker_port}"
+    host.config.write_text(host.config.read_text().replace("app.log", "*.log"))
+    with small_disk(host, "256m") as fill, ExitStack() as started:
+        units = [started.enter_context(host.unit(f"logpost-{name}")) for name in ("broker", "web", "agent")]
+        host.write(range(10))
+        host.await_lines(10)
+        filling = fill()
+        host.write(range(10, 20))
+        (host.directory / "new.log").write_text("first of a file\n")  # the agent saves its place before it reads it
+        for notices, heard in [(unit.notices, len(unit.notices.heard)) for unit in units]:
+            for _ in range(2 * TURNS_A_WATCH):
+                heard = notices.heard.index(notices.await_notice("WATCHDOG", after=heard)) + 1
+        filling.unlink()
+        host.await_lines(20)
+        assert [len(unit.lives) for unit in units] == [1, 1, 1]
+        for unit in reversed(units):
+            assert unit.stop().status == 0
