@@ -61,7 +61,8 @@ def examine(machine: Machine, loaded: Loaded, mistakes: Sequence[str], file: Pat
     yield from names_check.judge(list(names.names(config, has_broker="broker" in expected)))
     yield from authorities.judge(host.trusted(config.kafka))
     is_stopped = "broker" in expected and not hidden and not any(running.values())
-    yield from _of_the_broker(loaded, running, is_stopped=is_stopped)
+    own = kafka.own_metrics(config) if running["broker"] or "broker" in hidden else {}
+    yield from _of_the_broker(loaded, running, own, is_stopped=is_stopped)
     of_store = web.store(config, has_web=running["web"] is not None) if _has_web(running, expected) else None
     if of_store is not None:
         yield from store.judge(of_store)
@@ -126,8 +127,10 @@ def _part(machine: Machine, name: str, pid: int | None, hidden: Container[str]) 
     )
 
 
-def _of_the_broker(loaded: Loaded, running: Mapping[str, int | None], *, is_stopped: bool) -> Iterator[Result]:
-    found = kafka.kafka(loaded.config, is_box_stopped=is_stopped)
+def _of_the_broker(
+    loaded: Loaded, running: Mapping[str, int | None], own: Mapping[str, float], *, is_stopped: bool
+) -> Iterator[Result]:
+    found = kafka.kafka(loaded.config, own, is_box_stopped=is_stopped)
     yield from broker.judge(found.broker)
     if found.topic is not None:
         yield from topic.judge(found.topic)

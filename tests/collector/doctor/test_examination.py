@@ -378,6 +378,26 @@ def test_faults_of_topics_and_groups(odd_topics: list[Result], check: str, state
     assert any(one.check == "broker" and one.state == "ok" for one in odd_topics)
 
 
+def test_a_broker_whose_disk_has_lost_bytes(tmp_path: Path) -> None:
+    data, port = tmp_path / "data", free_port()
+    config = BrokerConfig(port=0, metrics_port=port)
+    with Broker(config, data / "broker") as broker:
+        producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "compression.type": "none"})
+        for value in ("first", "second", "third"):
+            producer.produce("letters", value, partition=0)
+            assert producer.flush(60) == 0
+    file = data / "broker" / "letters-0" / "00000000000000000000.log"
+    file.write_bytes(file.read_bytes().replace(b"second", b"sec0nd"))
+    with Broker(config, data / "broker") as broker:
+        settings = {"bootstrap.servers": broker.bootstrap_servers, "group.id": "reader"}
+        with contextlib.closing(Consumer(settings)) as consumer:
+            consumer.assign([TopicPartition("letters", 0, 0)])
+            assert len(consumer.consume(2, 60)) == 2
+        toml = f'[kafka]\nbootstrap_servers = "{broker.bootstrap_servers}"\n[broker]\nmetrics_port = {port}\n'
+        results = doctor(toml, data, tmp_path / "logpost.toml")
+    assert names(results, "broker", "fail", "bytes of its topics are damaged"), shown(results)
+
+
 def test_a_broker_that_sends_its_clients_where_they_cannot_come(tmp_path: Path) -> None:
     config = BrokerConfig(port=0, metrics_port=0, advertised_host="nowhere.invalid")
     with Broker(config, tmp_path / "broker") as broker:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from logpost.doctor.checks.result import Result, fail, ok, warn
@@ -28,16 +28,34 @@ REMEDIES: dict[str, str] = {
 class BrokerFacts:
     """`cause` is empty when it answered; else `text` is what the client said. `nodes`: the addresses that it gives its
     clients, and why each cannot be reached (empty: it can). `is_box_stopped`: it would be a part that does not run
-    here, like all others."""
+    here, like all others. `metrics`: of `logpost_broker_*`, by the rest of the name, of one that runs here."""
 
     servers: str
     cause: Cause = ""
     text: str = ""
     nodes: Mapping[str, str]
     is_box_stopped: bool = False
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+OF_METRICS = (
+    (
+        "offline_partitions",
+        "partitions are out of use, since a write or sync failed",
+        "see its log and `dmesg` for the disk, then restart it",
+    ),
+    (
+        "damaged_bytes",
+        "bytes of its topics are damaged, and passed over",
+        "`logpost broker verify` names them; restore a backup if they matter: docs/operate.md",
+    ),
+)
 
 
 def judge(facts: BrokerFacts) -> Iterator[Result]:
+    for name, what, remedy in OF_METRICS:
+        if count := facts.metrics.get(name, 0.0):
+            yield fail(CHECK, f"{count:,.0f} {what}", remedy)
     if facts.cause:
         says = f"{facts.servers} cannot be used ({facts.cause}): {facts.text}"
         judged = warn if facts.cause == "away" and facts.is_box_stopped else fail

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, OffsetSpec, ResourceType
 
+from logpost import scrape
+from logpost.addresses import local_url
 from logpost.config import Config
 from logpost.doctor.checks.broker import BrokerFacts, Cause
 from logpost.doctor.checks.groups import GroupFacts
@@ -20,6 +22,7 @@ from logpost.doctor.checks.topic import TopicFacts
 from logpost.errors import ConfigError
 from logpost.kafka import MAX_MESSAGE_BYTES, client_settings
 
+PREFIX = "logpost_broker_"
 ANSWER_SECONDS = 5.0
 """For the first answer, and for a connection."""
 ALL_SECONDS = 30.0
@@ -81,7 +84,19 @@ class _Complaints:
             self.cause, self.text = cause, text.partition(" (after ")[0]
 
 
-def kafka(config: Config, *, is_box_stopped: bool) -> KafkaFacts:
+def own_metrics(config: Config) -> dict[str, float]:
+    """Of a broker that runs here, by the name without PREFIX; nothing where it serves none."""
+    if not config.broker.metrics_port:
+        return {}
+    address = f"{local_url(config.broker.listen, config.broker.metrics_port)}/metrics"
+    try:
+        found = scrape.samples(address, ANSWER_SECONDS)
+    except scrape.UnansweredError:
+        return {}
+    return {name.removeprefix(PREFIX): scrape.total(found, name) for name in found if name.startswith(PREFIX)}
+
+
+def kafka(config: Config, metrics: Mapping[str, float], *, is_box_stopped: bool) -> KafkaFacts:
     """Blocks for ANSWER_SECONDS and ALL_SECONDS at most."""
     servers = config.kafka.bootstrap_servers
     complaints = _Complaints()
@@ -91,14 +106,18 @@ def kafka(config: Config, *, is_box_stopped: bool) -> KafkaFacts:
         settings: dict[str, Any] = {**client_settings(config.kafka, "logpost-doctor"), "error_cb": complaints}
         admin = AdminClient(settings, logger=quiet)
     except (ConfigError, KafkaException) as error:
-        return KafkaFacts(broker=BrokerFacts(servers=servers, cause="other", text=_said(error), nodes={}))
+        return KafkaFacts(
+            broker=BrokerFacts(servers=servers, metrics=metrics, cause="other", text=_said(error), nodes={})
+        )
     metadata = _metadata(admin, complaints)
     if metadata is None:
         cause, text = complaints.cause or "away", complaints.text or "it does not answer"
-        facts = BrokerFacts(servers=servers, cause=cause, text=text, nodes={}, is_box_stopped=is_box_stopped)
+        facts = BrokerFacts(
+            servers=servers, metrics=metrics, cause=cause, text=text, nodes={}, is_box_stopped=is_box_stopped
+        )
         return KafkaFacts(broker=facts)
     nodes = {f"{one.host}:{one.port}": _why_unreachable(str(one.host), one.port) for one in metadata.brokers.values()}
-    broker = BrokerFacts(servers=servers, nodes=nodes)
+    broker = BrokerFacts(servers=servers, metrics=metrics, nodes=nodes)
     if any(nodes.values()):
         return KafkaFacts(broker=broker)  # what else is asked goes there
     asking = _Asking(admin, time.monotonic() + ALL_SECONDS)
