@@ -31,11 +31,17 @@ def mended(path: Path) -> str:
 
 
 def refused(directory: Path) -> Path | None:
-    """A file below that this process may not read, or a directory that it may not change; None where there is none."""
+    """A file below that this process may not read, or a directory that it may not change; None where there is none. A
+    disk that is read-only is another thing."""
     for place, folders, files in os.walk(directory):
         for name in (*folders, *files):
             path = os.path.join(place, name)  # noqa: PTH118 - a store has tens of thousands of files
-            needed = os.R_OK | os.W_OK | os.X_OK if name in folders else os.R_OK
-            if not os.access(path, needed) and os.path.lexists(path):
+            if not _is_usable(path, is_folder=name in folders) and os.path.exists(path):  # noqa: PTH110 - or links
                 return Path(path)
     return None
+
+
+def _is_usable(path: str, *, is_folder: bool) -> bool:
+    if not is_folder:
+        return os.access(path, os.R_OK)
+    return os.access(path, os.R_OK | os.X_OK) and (os.access(path, os.W_OK) or os.stat(path).st_uid == os.geteuid())  # noqa: PTH116

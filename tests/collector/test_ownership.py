@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import urllib.error
 from pathlib import Path
 
@@ -18,6 +20,9 @@ from tests.web.indexer.test_away import Box
 SOMEBODY = 54_321
 AS_ANY_USER = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 """Runs a command without root's right to read everything."""
+PROGRAM = (
+    "import sys; from pathlib import Path; from logpost.ownership import refused; print(refused(Path(sys.argv[1])))"
+)
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, and setpriv of util-linux"
 )
@@ -48,7 +53,18 @@ def test_nothing_is_said_of_what_is_ours(tmp_path: Path) -> None:
     assert mended(tmp_path / "x") == ""
     assert remedy(PermissionError(13, "Permission denied", str(tmp_path / "x"))) == ""
     assert remedy(FileNotFoundError(2, "No such file", str(tmp_path / "x"))) == remedy(None) == ""
+    (tmp_path / "link").symlink_to("nowhere")  # as the engine's lead to what was removed
     assert refused(tmp_path) is None
+
+
+@needs_root
+def test_a_directory_that_may_not_be_changed_is_one_of_another_user(tmp_path: Path) -> None:
+    (tmp_path / "ours").mkdir(mode=0o500)
+    (tmp_path / "theirs").mkdir()
+    command = [*AS_ANY_USER, sys.executable, "-c", PROGRAM, str(tmp_path)]
+    assert subprocess.check_output(command, text=True) == "None\n"
+    os.chown(tmp_path / "theirs", SOMEBODY, SOMEBODY)
+    assert subprocess.check_output(command, text=True) == f"{tmp_path}/theirs\n"
 
 
 @pytest.fixture(scope="module")
