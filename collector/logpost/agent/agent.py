@@ -253,14 +253,16 @@ class Agent:
             return
         self._log.warning("these positions are of %s: new streams begin where they end", " and ".join(originals))
         try:
-            self._positions.save(self._cursors())
+            with self._notices.waiting_for_disk():
+                self._positions.save(self._cursors())
         except OSError as error:
             raise StartError(f"cannot write the agent's positions {self._positions.path}: {error.strerror}") from error
 
     def _save(self) -> bool:
         """What cannot be saved is said once, and tried again."""
         try:
-            self._positions.save(self._cursors())
+            with self._notices.waiting_for_disk():
+                self._positions.save(self._cursors())
         except OSError as error:
             self._said.error("positions", "%s cannot be written: %s", self._positions.path, error.strerror)
             return False

@@ -50,8 +50,9 @@ class Watch:
         if "READY" in notice:
             self.is_ready = True
             self._allow(self.watch_seconds)
-        if "EXTEND_TIMEOUT_USEC" in notice:
-            self._allow(int(notice["EXTEND_TIMEOUT_USEC"]) / 1e6)
+        for name in ("EXTEND_TIMEOUT_USEC", "WATCHDOG_USEC"):
+            if name in notice:
+                self._allow(int(notice[name]) / 1e6)
         if "WATCHDOG" in notice:
             self._silent = 0.0
 

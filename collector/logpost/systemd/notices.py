@@ -12,7 +12,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 
 SUPERVISOR_FD = "LOGPOST_INTERNAL_SUPERVISOR_FD"
 """A socket whose other end the supervisor holds as long as it lives."""
@@ -23,6 +23,8 @@ VARIABLES = (SUPERVISOR_FD, NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID)
 TURNS_A_WATCH = 4
 """How often a turn is said in the time after which the listener takes a part for hung."""
 LONGEST_NOTICE = 64 * 1024
+DISK_SECONDS = 600.0
+"""How long one call may wait for the disk: a sync while others write all that it takes."""
 
 
 class Loop:
@@ -104,6 +106,18 @@ class Notices:
         if now >= self._due and not any(loop.is_late(now) for loop in self._loops):
             self._due = now + self.turn_seconds
             self._say("WATCHDOG=1")
+
+    @contextlib.contextmanager
+    def waiting_for_disk(self) -> Iterator[None]:
+        """Around a call of the main loop that does nothing but that."""
+        if math.isfinite(self.watch_seconds):
+            self._say(f"WATCHDOG_USEC={int(max(DISK_SECONDS, self.watch_seconds) * 1e6)}\nWATCHDOG=1")
+            try:
+                yield
+            finally:
+                self._say(f"WATCHDOG_USEC={int(self.watch_seconds * 1e6)}\nWATCHDOG=1")
+        else:
+            yield
 
     def close(self) -> None:
         """Say nothing more."""

@@ -56,6 +56,16 @@ def test_a_start_may_take_longer_and_as_long_as_it_gets_on() -> None:
     assert time.silent_for(12) > 60
 
 
+def test_a_call_may_wait_for_the_disk_and_what_comes_after_it_may_not() -> None:
+    time = Time()
+    time.watch.hear(READY)
+    time.watch.hear({"WATCHDOG_USEC": "600000000", "WATCHDOG": "1"})
+    assert time.silent_for(599) == 0
+    time.watch.hear({"WATCHDOG_USEC": "60000000", "WATCHDOG": "1"})
+    assert time.silent_for(59) == 0
+    assert time.silent_for(3) > 60
+
+
 def test_a_drain_may_take_its_time_too() -> None:
     time = Time(watch_seconds=5)
     time.watch.hear(READY)

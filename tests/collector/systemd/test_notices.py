@@ -150,3 +150,11 @@ def test_what_a_part_starts_speaks_not_for_it() -> None:
             check=True,
         ).stdout
     assert "NOTIFY_SOCKET" not in printed and "WATCHDOG" not in printed
+
+
+def test_a_call_that_waits_for_the_disk_may_take_longer(listener: Listener) -> None:
+    with listener.notices.waiting_for_disk():
+        assert listener.heard() == [{"WATCHDOG_USEC": "600000000", "WATCHDOG": "1"}]
+    assert listener.heard() == [{"WATCHDOG_USEC": "20000000", "WATCHDOG": "1"}]
+    with Notices().waiting_for_disk():
+        pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from logpost.agent.sources.source import HandedOver, SourceContext
 from logpost.config import AgentConfig, Config, KafkaConfig
 from logpost.errors import StartError
 from logpost.record import Record, Src
+from logpost.systemd.notices import Notices
 from logpost_broker import Broker
 from tests.collector.agent.topic import TopicReader
 
@@ -79,7 +81,8 @@ def test_a_source_of_any_kind_is_read_saved_and_ended(tmp_path: Path, broker: Br
         begun.append(Numbers(place, context))
         return begun[0]
 
-    agent = Agent(config, {"numbers": begin}, tmp_path, Counts())
+    notices, listener = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    agent = Agent(config, {"numbers": begin}, tmp_path, Counts(), notices=Notices(notices, watch_seconds=60))
     running = threading.Thread(target=agent.run)
     running.start()
     topic = TopicReader(broker.bootstrap_servers)
@@ -89,6 +92,10 @@ def test_a_source_of_any_kind_is_read_saved_and_ended(tmp_path: Path, broker: Br
         agent.stop()
         running.join()
         topic.close()
+    notices.close()
+    with listener:
+        said = [notice for notice in iter(lambda: listener.recv(65536), b"") if b"WATCHDOG_USEC" in notice]
+    assert said[-2:] == [b"WATCHDOG_USEC=600000000\nWATCHDOG=1", b"WATCHDOG_USEC=60000000\nWATCHDOG=1"]
     assert sorted(int(record.message) for record in records) == [4, 5, 6, 7, 8, 9]
     assert (begun[0].looks > 0, begun[0].finished, begun[0].closed) == (True, True, True)
     saved = PositionsFile(tmp_path / "positions.json")
