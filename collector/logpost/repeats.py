@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-AT_ONCE = {logging.WARNING: 10, logging.INFO: 30}
+AT_ONCE = {logging.WARNING: 20, logging.INFO: 30}
 """Lines of one kind at once, by the level that they have at least."""
 AGAIN_SECONDS = 900.0
 """After so long one more may be said."""
