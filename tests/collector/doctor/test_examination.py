@@ -398,6 +398,12 @@ def test_a_broker_whose_disk_has_lost_bytes(tmp_path: Path) -> None:
     assert names(results, "broker", "fail", "bytes of its topics are damaged"), shown(results)
 
 
+def test_a_topic_that_is_not_there(tmp_path: Path, shared_broker: Broker) -> None:
+    toml = f'[kafka]\nbootstrap_servers = "{shared_broker.bootstrap_servers}"\ntopic = "doctor-none"\n'
+    results = doctor(toml, tmp_path / "data", tmp_path / "logpost.toml")
+    assert names(results, "topic", "warn", "there is no topic doctor-none"), shown(results)
+
+
 def test_a_broker_that_sends_its_clients_where_they_cannot_come(tmp_path: Path) -> None:
     config = BrokerConfig(port=0, metrics_port=0, advertised_host="nowhere.invalid")
     with Broker(config, tmp_path / "broker") as broker:

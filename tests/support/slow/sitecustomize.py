@@ -1,6 +1,6 @@
 """Each Python that has this folder in its PYTHONPATH starts logpost slowly: each log that the broker recovers, and the
-store that the web opens, take SLOW_SECONDS of work first. Where the file STUCK is there, it is removed, and the next of
-them never ends. Who listens hears within SLOW_ALLOWED seconds that a start gets on.
+store that the web opens, take SLOW_SECONDS first. Where the file STUCK is there, it is removed, and
+one of them never ends. Who listens hears within SLOW_ALLOWED seconds that a start gets on.
 """
 
 import os
@@ -13,21 +13,30 @@ from types import ModuleType
 from typing import Any
 
 ALLOWED_SECONDS = float(os.environ["SLOW_ALLOWED"])
+SLOW_SECONDS = float(os.environ["SLOW_SECONDS"])
 
 
-def work() -> None:
+def compute() -> None:
     begun = time.monotonic()
-    while time.monotonic() - begun < float(os.environ["SLOW_SECONDS"]):
+    while time.monotonic() - begun < SLOW_SECONDS:
         sum(range(10_000))
+
+
+def wait() -> None:
+    threading.Event().wait(SLOW_SECONDS)
+
+
+def may_stick() -> None:
     stuck = Path(os.environ["STUCK"])
     if stuck.exists():
         stuck.unlink()
         threading.Event().wait()
 
 
-def slowly(call: Callable[..., Any]) -> Callable[..., Any]:
+def slowly(call: Callable[..., Any], spend: Callable[[], None]) -> Callable[..., Any]:
     def slow(*arguments: Any, **named: Any) -> Any:
-        work()
+        may_stick()
+        spend()
         return call(*arguments, **named)
 
     return slow
@@ -41,9 +50,9 @@ def change(module: ModuleType) -> None:
         case "logpost_broker.broker":
             module.ADVANCE_SECONDS = ALLOWED_SECONDS  # type: ignore[attr-defined]
         case "logpost_broker.partitions.directory":
-            module.recover = slowly(module.recover)  # type: ignore[attr-defined]
+            module.recover = slowly(module.recover, wait)  # type: ignore[attr-defined]
         case "logpost_web.store.store":
-            module.Store.open = slowly(module.Store.open)
+            module.Store.open = slowly(module.Store.open, compute)
 
 
 load = SourceFileLoader.exec_module
