@@ -7,6 +7,8 @@ it again when it has its lock; and here locks are looked for when it stands: one
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
@@ -41,7 +43,6 @@ def restore(backup: Path, data: Path, terminal: TextIO) -> Listing:
             with contextlib.suppress(PermissionError):  # somebody else's, who lets us write there
                 tree.finish(data, (listing.directory,), owner)
             tree.sync_all(data)
-        _move(beside, data)
     return listing
 
 
@@ -97,31 +98,46 @@ def _check_content(content: Path, listing: Listing, found: Mapping[str, int], on
 
 @contextlib.contextmanager
 def _closed(data: Path) -> Iterator[Path]:
-    """No part starts from now on; gives an empty directory in which the data is put together. What fails inside leaves
-    no data, as before."""
+    """No part starts from now on, and no other restore; gives an empty directory in which the data is put together, and
+    which is moved to its place at the end. What fails inside leaves no data, as before."""
     is_new = not data.exists()
     data.mkdir(parents=True, mode=DIRECTORY_MODE, exist_ok=True)
     beside = data / RESTORING
     was_interrupted = beside.exists()
     beside.mkdir(mode=0o700, exist_ok=True)
     tree.sync(data)
-    try:
-        _check_target(data, was_interrupted=was_interrupted)  # a box may have started in the meantime
-    except BaseException:
-        if not was_interrupted:
-            beside.rmdir()
-        raise
-    tree.remove(data, KEPT)
-    tree.remove(beside)
-    try:
-        yield beside
-    except BaseException:
+    with _held(beside):
+        try:
+            _check_target(data, was_interrupted=was_interrupted)  # a box may have started in the meantime
+        except BaseException:
+            if not was_interrupted:
+                beside.rmdir()
+            raise
+        tree.remove(data, KEPT)
         tree.remove(beside)
-        beside.rmdir()
-        if is_new:
-            with contextlib.suppress(OSError):
-                data.rmdir()
-        raise
+        try:
+            yield beside
+        except BaseException:
+            tree.remove(beside)
+            beside.rmdir()
+            if is_new:
+                with contextlib.suppress(OSError):
+                    data.rmdir()
+            raise
+        _move(beside, data)
+
+
+@contextlib.contextmanager
+def _held(beside: Path) -> Iterator[None]:
+    descriptor = os.open(beside, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BackupError(f"another restore goes on in {beside.parent}") from error
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _copy(content: Path, listing: Listing, beside: Path, on_read: Callable[[int], None]) -> None:

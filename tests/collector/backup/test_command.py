@@ -4,6 +4,7 @@ for a box."""
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import json
 import os
@@ -274,6 +275,17 @@ def test_a_restore_that_is_killed_is_no_box_until_it_is_done_again(tmp_path: Pat
         assert tree(new) == before
         shutil.rmtree(new)
     assert steps > 20
+
+
+def test_one_restore_at_a_time(backup: Path, tmp_path: Path) -> None:
+    restoring = tmp_path / "new" / "restoring"
+    restoring.mkdir(parents=True)
+    other = os.open(restoring, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    (restoring / "half").mkdir()
+    assert "another restore goes on in" in refusal("restore", backup, data=tmp_path / "new")
+    os.close(other)
+    assert logpost("restore", backup, data=tmp_path / "new") == (0, "")
 
 
 def test_a_box_that_starts_while_a_backup_is_checked_keeps_its_data(backup: Path, tmp_path: Path) -> None:
