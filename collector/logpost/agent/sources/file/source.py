@@ -8,16 +8,13 @@ from collections.abc import Sequence
 import msgspec
 
 from logpost.agent.delivery.positions import Place
+from logpost.agent.sources.file import pace
 from logpost.agent.sources.file.deleted import TICK_SECONDS, DeletedFiles
 from logpost.agent.sources.file.file_set import FileSet
 from logpost.agent.sources.file.position import FilePosition
 from logpost.agent.sources.file.tailer import Tailer
 from logpost.agent.sources.file.watch import Watch
 from logpost.agent.sources.source import HandedOver, SourceContext
-
-SCAN_GAP_SECONDS = 0.05
-REST_SHARE = 20
-"""Between scans passes at least this many times what the last one took."""
 
 
 class FileSource:
@@ -102,13 +99,14 @@ class FileSource:
         self._watch.close()
 
     def _scan(self, now: float, now_ns: int) -> None:
-        begun = time.monotonic()
+        begun, cpu_begun = time.monotonic(), time.thread_time()
         for file_set in self._file_sets:
             self._watch.add(file_set.rules.watched())
         self._tailer.scan(now, now_ns)
-        end = time.monotonic()
-        self._earliest_scan = end + max(SCAN_GAP_SECONDS, REST_SHARE * (end - begun))
-        self._scan_due = max(end + self._poll_seconds, self._earliest_scan)
+        end, cpu_seconds = time.monotonic(), time.thread_time() - cpu_begun
+        self._earliest_scan = end + pace.rest(end - begun)
+        is_watched = self._watch.hears_all
+        self._scan_due = end + pace.pause(self._poll_seconds, end - begun, cpu_seconds, is_watched=is_watched)
 
 
 def _encoded(positions: Sequence[FilePosition]) -> msgspec.Raw:

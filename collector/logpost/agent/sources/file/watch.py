@@ -66,6 +66,7 @@ class Watch(FileSystemEventHandler):
         self._watches: dict[tuple[Path, bool], ObservedWatch] = {}
         self._said = SaidOnce(logging.getLogger("agent"))
         self._observer = self._started()
+        self._unheard: set[tuple[Path, bool]] = set()
 
     def _started(self) -> BaseObserver | None:
         """None where other programs of this user have all that the system gives it (fs.inotify.max_user_instances)."""
@@ -77,24 +78,38 @@ class Watch(FileSystemEventHandler):
         observer.start()
         return observer
 
+    @property
+    def hears_all(self) -> bool:
+        """Of what happens in the directories that were added, on this host."""
+        return self._observer is not None and not self._unheard
+
     def add(self, directories: Iterable[tuple[Path, bool]]) -> None:
         """Watch these (directory, with all below it) too, those that exist."""
         if self._observer is None:
             return
-        for directory, recursive in directories:
-            # The whole file system is too much to watch; polling finds what changes there.
-            if (directory, recursive) in self._watches or directory == ROOT:
+        for watched in directories:
+            if watched in self._watches:
                 continue
-            try:
-                if not directory.is_dir():
-                    continue
-                self._watches[directory, recursive] = self._observer.schedule(
+            self._unheard.add(watched)
+            if self._is_heard(self._observer, *watched):
+                self._unheard.remove(watched)
+
+    def _is_heard(self, observer: BaseObserver, directory: Path, recursive: bool) -> bool:
+        """From now on, or it is not there and has nothing to be heard."""
+        if directory == ROOT:  # too much to watch; polling finds what changes there
+            return False
+        try:
+            if directory.is_dir():
+                self._watches[directory, recursive] = observer.schedule(
                     self, str(directory), recursive=recursive, event_filter=WATCHED_EVENTS
                 )
-            except OSError as error:
-                self._said.warn("watches", "%s is not watched, only polled: %s", directory, error.strerror)
-            except RecursionError:  # of Python before 3.12, in thousands of levels
-                self._said.warn("watches", "%s is not watched, only polled: it is nested too deep", directory)
+        except OSError as error:
+            self._said.warn("watches", "%s is not watched, only polled: %s", directory, error.strerror)
+            return False
+        except RecursionError:  # of Python before 3.12, in thousands of levels
+            self._said.warn("watches", "%s is not watched, only polled: it is nested too deep", directory)
+            return False
+        return True
 
     def take(self) -> Seen:
         """What happened since the last call."""

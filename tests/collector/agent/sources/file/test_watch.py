@@ -76,6 +76,15 @@ def test_a_directory_that_comes_later_is_watched_then(watching: Watching, tmp_pa
     assert watching.wait().names
 
 
+def test_it_knows_whether_it_hears_all(watching: Watching, tmp_path: Path) -> None:
+    """Else files are looked at as often as was asked for, however many there are."""
+    assert watching.watch.hears_all
+    watching.watch.add([(tmp_path, True), (tmp_path / "none", False)])
+    assert watching.watch.hears_all, "where nothing is there is nothing to hear"
+    watching.watch.add([(Path("/"), True)])
+    assert not watching.watch.hears_all
+
+
 def test_many_directories_take_one_instance_of_the_system(watching: Watching, tmp_path: Path) -> None:
     before = instances()
     for number in range(30):
