@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -43,7 +44,8 @@ class Host:
 
     def run(self, script: str, *, status: int | None = 0, timeout: float = 300) -> str:
         """What a shell script prints, run as root in the tree, with nothing on its standard input."""
-        inside = f"ip link set lo up && mount -t proc proc {self.tree}/proc && exec chroot {self.tree} sh -e"
+        mounts = f"mount -t proc proc {self.tree}/proc && mount --rbind /sys {self.tree}/sys"
+        inside = f"ip link set lo up && {mounts} && exec chroot {self.tree} sh -e"
         done = subprocess.run(
             [*ISOLATED, "sh", "-c", f'{inside} -c "$1"', "sh", script],
             stdin=subprocess.DEVNULL,
@@ -77,3 +79,10 @@ class Host:
 
     def is_enabled(self, unit: str) -> bool:
         return self.file(f"/etc/systemd/system/multi-user.target.wants/{unit}").is_symlink()
+
+
+def directories_left(said: str) -> list[str]:
+    """Directories that dpkg says it could not remove. Where `/lib` is a link and all others own the units' directory by
+    that path (Debian 11, Ubuntu 20.04), it says so of that."""
+    found = re.findall(r"directory '(.*)' not empty", said)
+    return [path for path in found if path not in ("/usr/lib/systemd/system", "/usr/lib/systemd")]
