@@ -12,7 +12,7 @@ import pytest
 
 from bundle.places import BUILD, DIST, version
 from packages.build import build
-from packages.recipe import AGENT, BOX, Package
+from packages.recipe import AGENT, BOX, Format, Package
 from trials.conftest import NewHost
 from trials.hosts import Host, directories_left
 
@@ -85,7 +85,12 @@ def lay(host: Host, package: Package) -> str:
 
 
 def lay_next(host: Host, package: Package, directory: Path) -> str:
-    """Put a package of the same tree there that says to be of a newer version; the box without the agent's packages."""
+    made = next_version(package, directory, "deb")
+    return f"/packages/{made.replace(host.file('/packages') / made.name).name}"
+
+
+def next_version(package: Package, directory: Path, kind: Format) -> Path:
+    """A package of the same tree that says to be of a newer version; the box without the agent's packages."""
     tree = directory / "next"
     subprocess.run(["cp", "-al", BUILD / "tree" / f"{package.tree}-amd64", tree], check=True)
     (metadata,) = tree.glob("lib/python*/site-packages/logpost-*.dist-info/METADATA")
@@ -93,9 +98,9 @@ def lay_next(host: Host, package: Package, directory: Path) -> str:
     metadata.unlink()
     metadata.write_text(told.replace(f"\nVersion: {version()}\n", f"\nVersion: {NEXT}\n"))
     metadata.parent.rename(metadata.parent.with_name(f"logpost-{NEXT}.dist-info"))
-    into = host.file("/packages")
-    (made,) = build(replace(package, compression="none"), "amd64", NEXT, tree=tree, into=into, formats=("deb",))
-    return f"/packages/{made.name}"
+    quick = replace(package, compression="none" if kind == "deb" else "gzip")
+    (made,) = build(quick, "amd64", NEXT, tree=tree, into=directory, formats=(kind,))
+    return made
 
 
 def test_no_line_is_lost_by_an_upgrade_of_the_box(real: Host, tmp_path: Path) -> None:
