@@ -11,7 +11,8 @@ from bundle.places import BUILD
 from bundle.steps import BuildError, run
 
 BASES = BUILD / "trials"
-SYSTEMCTL = Path(__file__).with_name("systemctl")
+SYSTEMCTL = Path(__file__).with_name("systemctl").read_bytes()
+"""Read once: an edit while trials run changes none of them."""
 ISOLATED = ("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc")
 
 
@@ -38,7 +39,8 @@ class Host:
         (tree / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
         (tree / "etc/dpkg/dpkg.cfg.d/trial").write_text("force-unsafe-io\n")
         if booted:
-            shutil.copy(SYSTEMCTL, tree / "usr/bin/systemctl")
+            (tree / "usr/bin/systemctl").write_bytes(SYSTEMCTL)
+            (tree / "usr/bin/systemctl").chmod(0o755)
             for directory in ("run/systemd/system", "run/stub/active"):
                 (tree / directory).mkdir(parents=True)
 
