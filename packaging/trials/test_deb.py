@@ -65,6 +65,18 @@ def test_settings_stay_as_the_administrator_left_them(package: Package, made: Ma
     assert as_edited(one)
 
 
+def test_a_drop_in_stays_and_is_in_force(package: Package, made: Made, host: NewHost) -> None:
+    one = host(booted=True)
+    one.install(made(package, OLD))
+    drop_in = one.file(f"/etc/systemd/system/{package.unit}.d/override.conf")
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Service]\nMemoryMax=1G\n")
+    one.calls()
+    one.install(made(package, NEW))
+    assert drop_in.read_text() == "[Service]\nMemoryMax=1G\n"
+    assert one.calls()[0] == "daemon-reload"
+
+
 def test_settings_are_read_by_the_services_and_nobody_else(package: Package, made: Made, host: NewHost) -> None:
     one = host(booted=True)
     for version in (OLD, NEW):

@@ -3,6 +3,7 @@ change from the agent to the box. Takes minutes; skipped where `make package` ha
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from dataclasses import replace
@@ -184,6 +185,22 @@ def test_the_box_goes_on_where_the_agent_was(real: Host) -> None:
         timeout=1800,
     )
     assert said.splitlines()[-3:] == [ALL, "logpost", "/var/lib/logpost/agent/positions.json"], said
+
+
+def test_as_installed_it_runs_and_keeps_only_what_the_hosts_programs_wrote(host: NewHost) -> None:
+    one = host(booted=True)
+    one.file("/run/stub/real").touch()
+    box = lay(one, BOX)
+    said = one.run(
+        f"""dpkg -i {box} >/dev/null 2>&1; ls /run/stub/active; cat /run/stub/{BOX.unit}.log | grep -v ' INFO ' || true
+        until logpost search '"logpost is up"' >/dev/null 2>&1; do sleep 0.2; done
+        logpost search --json --limit 1000000 >/found 2>/dev/null; systemctl stop {BOX.unit}""",
+        timeout=600,
+    )
+    assert said == f"{BOX.unit}\n"
+    rows = [json.loads(line) for line in one.file("/found").read_text().splitlines()]
+    assert rows
+    assert [row for row in rows if row["message"] not in one.file(row["file"]).read_text()] == []
 
 
 def test_what_cannot_start_says_so_in_a_line_and_all_is_there_afterwards(real: Host, tmp_path: Path) -> None:
