@@ -19,7 +19,8 @@ from typing import TextIO
 import msgspec
 
 from logpost.backup import owners, tree
-from logpost.backup.listing import CONTENT, FORMAT, NAME, BackupError, Listing
+from logpost.backup.listing import CONTENT, FORMAT, NAME, BackupError, Entry, Listing
+from logpost.errors import InUseError
 from logpost.installed import version
 from logpost.progress import Progress
 from logpost.service import PARTS, RESTORING, hold
@@ -31,13 +32,15 @@ def save(data: Path, target: Path, terminal: TextIO) -> Listing:
     """Make `target` a backup of `data`. What is there of one that fails is removed. Raises BackupError, InUseError,
     OSError."""
     _check(data, target)
-    with stopped(data):
+    with stopped(data) as check:
         found = list(tree.walk(data, ORDER))
         check_room(target, tree.room_bytes(one for _, one in found))
         target.mkdir(parents=True, exist_ok=True)
         try:
             with Progress(sum(one.st_size for _, one in found), terminal) as progress:
-                return _copy(data, target, [path for path, _ in found], progress.add)
+                entries = _copy(data, target / CONTENT, [path for path, _ in found], progress.add)
+            check()
+            return _written(target, data, entries)
         except BaseException:
             tree.remove(target)
             raise
@@ -61,16 +64,26 @@ def _check(data: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def stopped(data: Path) -> Iterator[None]:
+def stopped(data: Path) -> Iterator[Callable[[], None]]:
     """No part runs in the meantime. Makes no file, so that root leaves none that another user's part could not write.
-    Raises InUseError where one runs."""
+    Raises InUseError where one runs; what it gives does so when one has started where there was no lock to hold."""
+    without: list[Path] = []
+
+    def check() -> None:
+        for directory in without:
+            if (directory / tree.LOCK).exists():
+                raise InUseError(f"{directory} has been started meanwhile: stop it first")
+
     with contextlib.ExitStack() as held:
         for part in ORDER:
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 descriptor = _opened(data / part / tree.LOCK)
-                held.callback(os.close, descriptor)
-                hold(descriptor, data / part)
-        yield
+            except FileNotFoundError:
+                without.append(data / part)
+                continue
+            held.callback(os.close, descriptor)
+            hold(descriptor, data / part)
+        yield check
 
 
 def _opened(lock: Path) -> int:
@@ -91,10 +104,15 @@ def check_room(directory: Path, size_bytes: int) -> None:
         raise BackupError(f"{directory} has room for {free:,} bytes, and {size_bytes:,} are needed")
 
 
-def _copy(data: Path, target: Path, paths: Sequence[str], on_read: Callable[[int], None]) -> Listing:
-    content = target / CONTENT
+def _copy(data: Path, content: Path, paths: Sequence[str], on_read: Callable[[int], None]) -> tuple[Entry, ...]:
     content.mkdir(mode=0o700)
     entries = tuple(tree.copy(data, path, content, on_read) for path in paths)
+    tree.sync_all(content)
+    return entries
+
+
+def _written(target: Path, data: Path, entries: tuple[Entry, ...]) -> Listing:
+    """The list of what was copied, now on the disk too."""
     directory = tree.entry("", data.stat())
     listing = Listing(
         format=FORMAT,
@@ -106,7 +124,6 @@ def _copy(data: Path, target: Path, paths: Sequence[str], on_read: Callable[[int
         directory=directory,
         entries=entries,
     )
-    tree.sync_all(target)
     made = target / f"{NAME}.new"
     tree.write(made, msgspec.json.format(msgspec.json.encode(listing)) + b"\n")
     tree.sync(made)

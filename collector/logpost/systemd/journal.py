@@ -95,7 +95,11 @@ class JournalHandler(logging.Handler):
         self._otherwise = otherwise
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 - the contract of logging: who says something goes on
+            self.handleError(record)
+            return
         if record.exc_info:
             message += "\n" + logging.Formatter().formatException(record.exc_info)
         if not self._journal.send(entry(record.levelno, record.name, message)):

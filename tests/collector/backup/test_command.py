@@ -277,6 +277,27 @@ def test_a_restore_that_is_killed_is_no_box_until_it_is_done_again(tmp_path: Pat
     assert steps > 20
 
 
+def test_a_part_that_starts_without_a_lock_to_hold_spoils_the_backup(data: Path, tmp_path: Path) -> None:
+    """As after a restore, which makes no locks."""
+    (data / "broker" / "lock").unlink()
+    script = f"""
+import sys
+from pathlib import Path
+from logpost.cli import main
+from logpost.service import DirectoryLock
+box = []
+def begin(event, given):
+    if event == "open" and str(given[0]).endswith("positions.json") and not box:
+        box.append(None)
+        box[0] = DirectoryLock(Path({str(data)!r}) / "broker")
+sys.addaudithook(begin)
+sys.exit(main(["backup", {str(tmp_path / "backup")!r}, "--data", {str(data)!r}]))
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, "broker has been started meanwhile" in ended.stderr) == (1, True), ended.stderr
+    assert list((tmp_path / "backup").iterdir()) == []
+
+
 def test_one_restore_at_a_time(backup: Path, tmp_path: Path) -> None:
     restoring = tmp_path / "new" / "restoring"
     restoring.mkdir(parents=True)

@@ -91,6 +91,13 @@ def test_what_the_journal_does_not_take_goes_to_stderr_with_its_priority(
     assert prefixed(logging.INFO, "one") == "<6>one"
 
 
+def test_what_does_not_fit_its_format_stops_nobody(
+    journal: socket.socket, handler: JournalHandler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler.handle(logging.makeLogRecord({"msg": "%d", "args": ("x",)}))
+    assert "TypeError" in capsys.readouterr().err
+
+
 def test_a_value_may_have_lines_and_equals_signs() -> None:
     fields = {"MESSAGE": "a=b\n\nPRIORITY=0\n", "LOGGER": "x=y"}
     assert decoded(encoded(fields)) == fields
