@@ -38,6 +38,7 @@ class Life:
     status: int | None = None
     is_ready: bool = False
     is_stopping: bool = False
+    watch_seconds: float = math.inf
     deadline: float = math.inf
 
 
@@ -133,7 +134,7 @@ class StartedUnit:
             process = subprocess.Popen(
                 self._command, env=environment, stdin=subprocess.DEVNULL, stderr=log, start_new_session=True
             )
-        life = Life(process.pid, time.monotonic())
+        life = Life(process.pid, time.monotonic(), watch_seconds=self.seconds("WatchdogSec"))
         life.deadline = life.began + self.seconds("TimeoutStartSec")
         with self._changed:
             self.lives.append(life)
@@ -174,10 +175,11 @@ class StartedUnit:
         if "READY" in one.fields and not life.is_stopping:
             with self._changed:
                 life.is_ready = True
-                life.deadline = one.at + self.seconds("WatchdogSec")
                 self._changed.notify_all()
-        if "WATCHDOG" in one.fields and life.is_ready and not life.is_stopping:
-            life.deadline = max(life.deadline, one.at + self.seconds("WatchdogSec"))
+        if "WATCHDOG_USEC" in one.fields:
+            life.watch_seconds = int(one.fields["WATCHDOG_USEC"]) / 1e6
+        if one.fields.keys() & {"READY", "WATCHDOG", "WATCHDOG_USEC"} and life.is_ready and not life.is_stopping:
+            life.deadline = one.at + life.watch_seconds
         if "EXTEND_TIMEOUT_USEC" in one.fields:
             life.deadline = max(life.deadline, one.at + int(one.fields["EXTEND_TIMEOUT_USEC"]) / 1e6)
 
