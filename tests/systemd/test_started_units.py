@@ -180,6 +180,15 @@ def test_a_start_that_gets_on_is_waited_for_and_one_that_does_not_is_ended(
         assert {text.partition(":")[0] for text in told} == {status}
 
 
+def test_a_part_of_the_box_that_hangs_while_it_starts_is_ended_and_the_box_is_started_again(host: Host) -> None:
+    start_slowly(host, 0.1).touch()
+    with host.unit("logpost") as box:
+        life = box.await_end()
+        assert (life.why, life.status) == ("", 1)
+        assert "logpost: broker said nothing for" in box.said()
+        box.await_ready(2)
+
+
 def test_an_agent_whose_broker_is_away_stops_soon_and_the_next_one_goes_on_where_it_was(host: Host) -> None:
     host.write(range(10))
     host.settings["kafka_bootstrap_servers"] = f"localhost:{host.broker_port}"
