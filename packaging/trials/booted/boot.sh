@@ -2,13 +2,18 @@
 # boot.sh GROUP ROOT LOWER UPPER WORK: boots the systemd of a tree of Debian as the first process of a machine of its own,
 # which has no network but its loopback. What it writes goes to UPPER.
 set -e
+# Of version 1 there is one for each of some controllers, of version 2 one, which may be /sys/fs/cgroup itself.
+hierarchies() { while read -r _ place type options _; do
+    case "$type $place" in cgroup*" /sys/fs/cgroup"*) echo "$place $type $options" ;; esac
+done </proc/self/mounts; }
+
 if [ -z "$MACHINE" ]; then
-    for hierarchy in /sys/fs/cgroup/*/; do
-        mkdir -p "$hierarchy$1"
+    hierarchies | while read -r place _; do
+        mkdir -p "$place/$1"
         for file in cpuset.cpus cpuset.mems; do
-            [ ! -e "$hierarchy$1/$file" ] || cat "$hierarchy$file" >"$hierarchy$1/$file"
+            [ ! -e "$place/$file" ] || cat "$place/$file" >"$place/$1/$file"
         done
-        echo $$ >"$hierarchy$1/cgroup.procs"
+        echo $$ >"$place/$1/cgroup.procs"
     done
     export MACHINE="$1"
     exec unshare --mount --pid --net --uts --ipc --cgroup --fork --kill-child -- "$0" "$@"
@@ -36,15 +41,11 @@ ln -s fd/1 dev/stdout
 ln -s fd/2 dev/stderr
 
 # The host's hierarchies of control groups, each from this machine's group on.
-mount -t tmpfs -o mode=755 tmpfs sys/fs/cgroup
-while read -r _ place type options _; do
-    case "$place" in
-        /sys/fs/cgroup/*) ;;
-        *) continue ;;
-    esac
-    mkdir ".$place"
+[ -e /sys/fs/cgroup/cgroup.procs ] || mount -t tmpfs -o mode=755 tmpfs sys/fs/cgroup
+hierarchies | while read -r place type options; do
+    mkdir -p ".$place"
     mount -t "$type" -o "${options#*,relatime,}" cgroup ".$place"
-done </proc/self/mounts
+done
 
 hostname machine
 mkdir oldroot

@@ -110,7 +110,7 @@ class Machine:
 
     def remove(self) -> None:
         self.cut_power()
-        for hierarchy in CONTROL_GROUPS.iterdir():
+        for hierarchy in (CONTROL_GROUPS, *CONTROL_GROUPS.iterdir()):
             for group, _, _ in os.walk(hierarchy / self._group, topdown=False):
                 _remove_group(Path(group))
 

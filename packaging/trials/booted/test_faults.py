@@ -13,8 +13,10 @@ BLOCK = "\nimport signal, threading\nsignal.signal(signal.SIGUSR2, lambda *_: th
 EXHAUST = """
 used=$(systemctl show --property=MemoryCurrent --value logpost)
 systemctl set-property --runtime logpost MemoryMax=$((used + 33554432))
-group=$(sed -n 's/^[0-9]*:memory://p' /proc/$(systemctl show --property=MainPID --value logpost)/cgroup)
-echo 0 >/sys/fs/cgroup/memory$group/cgroup.procs
+groups=/proc/$(systemctl show --property=MainPID --value logpost)/cgroup
+place=/sys/fs/cgroup/memory$(sed -n 's/^[0-9]*:memory://p' $groups)
+[ -e $place/cgroup.procs ] || place=/sys/fs/cgroup$(sed -n 's/^0:://p' $groups)
+echo 0 >$place/cgroup.procs
 perl -e 'open my $zero, "<", "/dev/zero"; sysread $zero, my $room, 1 << 26; sleep 1'
 """
 """Uses up the service's memory, by a process in it that is smaller than the web."""
