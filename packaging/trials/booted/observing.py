@@ -22,7 +22,7 @@ def until(holds: Callable[[], object], what: str, seconds: float = SECONDS) -> N
 
 def search(machine: Machine, query: str) -> list[str]:
     """The messages that are found; none while nothing answers."""
-    found = machine.run(f"logpost search '{query}' --json --limit 100000 2>/dev/null", status=None)
+    found = machine.run(f"logpost search '{query}' --json --limit 1000000 2>/dev/null", status=None)
     return [json.loads(line)["message"] for line in found.splitlines()]
 
 
