@@ -80,7 +80,7 @@ def keep_private(data: Path, part: str) -> None:
     older release made in `part` of it is set right. Raises StartError for root in the directory of another user."""
     os.umask(0o777 & ~DIRECTORY_MODE)
     directory = data / part
-    _refuse_root(directory)
+    refuse_root(directory)
     with contextlib.suppress(OSError):  # who may not look at it is told so when it is locked
         if directory.is_dir() and directory.stat().st_mode & 0o7777 & ~DIRECTORY_MODE:
             for path in directory.rglob("*"):
@@ -152,8 +152,6 @@ class DirectoryLock:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._refuse_restore()
-        if not (directory / "lock").exists():
-            _refuse_root(directory)  # before it makes one
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -163,7 +161,6 @@ class DirectoryLock:
         try:
             hold(self._fd, directory)
             self._refuse_restore()  # one that began meanwhile, and saw no lock
-            _refuse_root(directory)  # not before: who only asks whether it runs is told so
         except StartError:
             os.close(self._fd)
             raise
@@ -197,9 +194,11 @@ def hold(lock: int, directory: Path) -> None:
         os.ftruncate(lock, written)
 
 
-def _refuse_root(directory: Path) -> None:
-    """What root made there its owner could not write."""
+def refuse_root(directory: Path) -> None:
+    """What root made there its owner could not write; nor the directory itself, in another user's data. Raises
+    StartError."""
     with contextlib.suppress(OSError):
+        directory = directory if directory.exists() else directory.parent
         owner = directory.stat().st_uid
         if os.geteuid() == 0 and owner != 0:
             name = _user(owner)

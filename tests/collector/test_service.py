@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from logpost.errors import ConfigError, InUseError, StartError
+from logpost.errors import ConfigError, StartError
 from logpost.service import DirectoryLock, bind, keep_private, on_stop
 from logpost.systemd.notices import Notices
-from tests.support.processes import free_port
+from tests.support.processes import free_port, run
 
 
 def test_a_directory_is_held_by_one_process(tmp_path: Path) -> None:
@@ -59,24 +59,17 @@ def test_root_leaves_nothing_in_a_directory_of_another_user(tmp_path: Path, umas
     name = pwd.getpwuid(65_534).pw_name
     with pytest.raises(StartError, match=rf"agent belongs to {name}, not to root: `runuser -u {name} -- logpost"):
         keep_private(tmp_path, "agent")
-    with pytest.raises(StartError, match="belongs to"):
-        DirectoryLock(directory)
     assert list(directory.iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-def test_root_opens_no_store_of_another_user_and_may_ask_who_has_it(tmp_path: Path) -> None:
-    """As `logpost store check` does: the engine would leave files of root in it."""
-    directory = tmp_path / "store"
-    held = DirectoryLock(directory)
-    os.chown(directory, 65_534, 65_534)
-    with pytest.raises(InUseError):
-        DirectoryLock(directory)
-    held.release()
-    with pytest.raises(StartError, match="belongs to"):
-        DirectoryLock(directory)
-    with pytest.raises(StartError, match="belongs to"):
-        DirectoryLock(directory)  # the one before has let go of it
+@pytest.mark.parametrize("command", [["agent", "--host-logs"], ["broker"], ["web"], ["up"]])
+def test_root_begins_nothing_in_a_data_directory_of_another_user(command: list[str], tmp_path: Path) -> None:
+    os.chown(tmp_path, 65_534, 65_534)
+    ended = run(*command, "--data", str(tmp_path))
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+    assert f"{tmp_path} belongs to " in ended.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -49,7 +49,8 @@ def test_check_and_rebuild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
             damage(box)
             assert through_web(box, "check", "--json") == 1
             assert json.loads(capsys.readouterr().out)["damaged"]
-            await_condition(lambda: through_web(box, "check") == 0, "it is mended", 60)
+            await_condition(lambda: through_web(box, "check") == 0, "nothing is damaged any more", 60)
+            await_condition(lambda: box.total() == 100, "it is mended", 60)  # sound it is before all rows are back
         damage(box)
         answer = store(box, "check")
         assert answer.returncode == 1

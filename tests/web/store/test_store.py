@@ -1,6 +1,7 @@
 """The embedded store: opened once, by one process, and true to its table."""
 
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from logpost.config import StoreConfig
-from logpost.errors import ConfigError, StartError
+from logpost.errors import ConfigError, InUseError, StartError
+from logpost.service import DirectoryLock
 from logpost_web.store import rebuild
 from logpost_web.store.errors import QueryError
 from logpost_web.store.schema import (
@@ -295,3 +297,21 @@ def test_rows_that_cannot_be_laid_before_the_engine_can_be_inserted_again(store:
     temporary.mkdir()
     insert(store, {"Body": "a line"})
     assert store.query("SELECT count() FROM otel_logs").rows == [(1,)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_opens_no_store_of_another_user_and_is_told_who_has_it(tmp_path: Path) -> None:
+    """As `logpost store check` would: the engine would leave files of root in it."""
+    directory = tmp_path / "store"
+    held = DirectoryLock(directory)
+    os.chown(directory, 65_534, 65_534)
+    with pytest.raises(InUseError):
+        Store.open(StoreConfig(), directory)
+    held.release()
+    for _ in range(2):  # the first try has let go of it
+        with pytest.raises(StartError, match=f"{directory} belongs to"):
+            Store.open(StoreConfig(), directory)
+    (directory / "lock").unlink()
+    with pytest.raises(StartError, match=f"{directory} belongs to"):
+        Store.open(StoreConfig(), directory)
+    assert list(directory.iterdir()) == []

@@ -13,7 +13,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from logpost.config import StoreConfig
 from logpost.errors import StartError
-from logpost.service import DirectoryLock
+from logpost.service import DirectoryLock, refuse_root
 from logpost.store_url import scheme_and_rest
 from logpost_web.store import embedded, layout
 from logpost_web.store.errors import GONE, QueryError, UnopenedError, first_line
@@ -45,8 +45,11 @@ class Store(Statements):
         Raises StartError when the store cannot be opened, ConfigError for a URL that is neither chdb nor clickhouse.
         """
         path = embedded.embedded_path(config, directory)
+        if not (directory / "lock").exists():
+            refuse_root(directory)
         lock = DirectoryLock(directory)
         try:
+            refuse_root(directory)  # not before: who only asks whether it is in use is told so
             return cls(_target(config, path), path, lock)
         except BaseException:
             lock.release()
