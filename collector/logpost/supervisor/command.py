@@ -28,7 +28,7 @@ from logpost.supervisor.part import Part
 from logpost.supervisor.part_logs import PartLogs
 from logpost.supervisor.plan import BOOTSTRAP_SERVERS, PORTS, Plan, plan, port_in
 from logpost.supervisor.watch import START_SECONDS, WATCH_SECONDS
-from logpost.systemd.journal import JOURNAL_STREAM, Journal, entry_of_line, leads_to_journal
+from logpost.systemd.journal import JOURNAL_STREAM, Journal, Lines, leads_to_journal
 from logpost.systemd.notices import Notices
 
 # One Ctrl-C may come twice: from the terminal, and passed on by the program that started us (make, timeout).
@@ -67,6 +67,7 @@ class _Appliance:
         self._notices = notices
         self._watch_seconds = notices.watch_seconds if math.isfinite(notices.watch_seconds) else WATCH_SECONDS
         self._journal = Journal() if leads_to_journal(STDERR) else None
+        self._lines: dict[str, Lines] = {}
         self._up = ""
         """What it said when all parts were ready."""
         self._part_logs = part_logs
@@ -187,7 +188,8 @@ class _Appliance:
                 part.kill()
 
     def _heard(self, part: str, line: str) -> None:
-        if self._journal is None or not self._journal.send(entry_of_line(part, line)):
+        lines = self._lines.setdefault(part, Lines(part))
+        if self._journal is None or not self._journal.send(lines.entry(line)):
             with contextlib.suppress(OSError):  # a pipe that nobody reads any more, a full disk: the file has it too
                 sys.stderr.write(f"{line}\n")
         self._part_logs.write(part, line)

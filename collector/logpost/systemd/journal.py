@@ -14,6 +14,7 @@ SOCKET = "/run/systemd/journal/socket"
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 _LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z (DEBUG|INFO|WARNING|ERROR|CRITICAL) ([\w.]+): (.*)", re.DOTALL)
 _ERROR_LINE = "logpost: "
+_TRACEBACK = "Traceback (most recent call last):"
 
 
 def leads_to_journal(descriptor: int, environment: Mapping[str, str] = os.environ) -> bool:
@@ -55,16 +56,28 @@ def priority(level: int) -> int:
     return next((number for least, number in _PRIORITIES if level >= least), 7)
 
 
-def entry_of_line(part: str, line: str) -> dict[str, str]:
-    """Of a line that a part has written to its stderr, as `LineFormatter` or something else wrote it."""
-    found = _LINE.fullmatch(line)
-    if found is not None:
-        return entry(getattr(logging, found[1]), found[2], found[3]) | {
-            "SYSLOG_IDENTIFIER": f"logpost-{part}",
-            "LOGPOST_PART": part,
-        }
-    level = logging.ERROR if line.startswith(_ERROR_LINE) else logging.INFO
-    return entry(level, part, line.removeprefix(_ERROR_LINE))
+class Lines:
+    """Those that a part writes to its stderr, by `LineFormatter` or in another way, one by one."""
+
+    def __init__(self, part: str) -> None:
+        self._part = part
+        self._in_traceback = False
+
+    def entry(self, line: str) -> dict[str, str]:
+        found = _LINE.fullmatch(line)
+        if found is not None:
+            self._in_traceback = False
+            own = {"SYSLOG_IDENTIFIER": f"logpost-{self._part}", "LOGPOST_PART": self._part}
+            return entry(getattr(logging, found[1]), found[2], found[3]) | own
+        is_error = self._is_of_traceback(line) or line.startswith(_ERROR_LINE)
+        return entry(logging.ERROR if is_error else logging.INFO, self._part, line.removeprefix(_ERROR_LINE))
+
+    def _is_of_traceback(self, line: str) -> bool:
+        """It ends with the first line that is not indented, which says what was raised."""
+        was, self._in_traceback = self._in_traceback, line == _TRACEBACK
+        if was and not self._in_traceback:
+            self._in_traceback = line[:1] in ("", " ")
+        return was or self._in_traceback
 
 
 class Journal:

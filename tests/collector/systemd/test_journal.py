@@ -14,8 +14,8 @@ import pytest
 from logpost.systemd.journal import (
     Journal,
     JournalHandler,
+    Lines,
     encoded,
-    entry_of_line,
     leads_to_journal,
     prefixed,
 )
@@ -109,11 +109,11 @@ def test_a_value_may_have_lines_and_equals_signs() -> None:
         ("2026-11-30T10:51:07.123Z WARNING indexer: a: b", "4", "indexer", "a: b"),
         ("2026-11-30T10:51:07.123Z ERROR web: x", "3", "web", "x"),
         ("logpost: cannot listen", "3", "web", "cannot listen"),
-        ("Traceback (most recent call last):", "6", "web", "Traceback (most recent call last):"),
+        ("Traceback (most recent call last):", "3", "web", "Traceback (most recent call last):"),
     ],
 )
 def test_a_line_of_a_part_is_an_entry_of_that_part(line: str, priority: str, logger: str, message: str) -> None:
-    fields = entry_of_line("web", line)
+    fields = Lines("web").entry(line)
     assert (fields["PRIORITY"], fields["LOGGER"], fields["MESSAGE"]) == (priority, logger, message)
     assert (fields["LOGPOST_PART"], fields["SYSLOG_IDENTIFIER"]) == ("web", "logpost-web")
 
@@ -125,3 +125,19 @@ def test_only_the_very_stream_that_systemd_connected_leads_to_the_journal(tmp_pa
         assert leads_to_journal(stream.fileno(), environment)
         assert not leads_to_journal(other.fileno(), environment)
         assert not leads_to_journal(stream.fileno(), {})
+
+
+def test_a_traceback_has_the_priority_of_an_error_to_its_end() -> None:
+    lines = Lines("web")
+    told = {
+        "2026-11-30T12:00:00.000Z WARNING web: before": "4",
+        "something else": "6",
+        "Traceback (most recent call last):": "3",
+        '  File "x.py", line 1, in <module>': "3",
+        "    f()": "3",
+        "ValueError: why": "3",
+        "": "6",
+        "of the engine": "6",
+        "During handling of the above exception, another exception occurred:": "6",
+    }
+    assert {line: lines.entry(line)["PRIORITY"] for line in told} == told
