@@ -10,13 +10,16 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from logpost.config import KafkaConfig
 from logpost_web.indexer.account import RETENTION
 from logpost_web.indexer.batches import Batch, read_batches, unexplained, unreadable
 from logpost_web.indexer.planner import PartitionKey
-from logpost_web.indexer.raw_log import Fetched, fetch
 from logpost_web.indexer.reading import Reading
+
+if TYPE_CHECKING:
+    from logpost_web.indexer.raw_log import Fetched
 
 STALL_SECONDS = 3.0
 """The indexer looks at a partition that has more and gives nothing for this long."""
@@ -79,7 +82,7 @@ class Obstacles:
     def at(self, key: PartitionKey, offset: int, said: str) -> Span | None:
         """What cannot be read at `offset`, where the client stands; None when it can. `said`: by the client, if
         anything. What the topic has no more of, or not yet, is no obstacle."""
-        found = fetch(self._config, key, offset)
+        found = _fetch(self._config, key, offset)
         if found.error == CORRUPT_MESSAGE:
             return offset, self._next_served(key, offset), "the broker does not give them out: they are damaged"
         batches = list(read_batches(found.data)) if not found.error else []
@@ -107,14 +110,14 @@ class Obstacles:
         return high
 
     def _is_corrupt(self, key: PartitionKey, offset: int) -> bool:
-        return fetch(self._config, key, offset).error == CORRUPT_MESSAGE
+        return _fetch(self._config, key, offset).error == CORRUPT_MESSAGE
 
     def find_overfull(self, key: PartitionKey, offset: int) -> bool:
         """Whether the batch before `offset` holds more records than it says: the client went on behind `offset` with
         the wrong ones. It is then to be read again, without that batch."""
         if offset <= 0:
             return False
-        batches = read_batches(fetch(self._config, key, offset - 1).data)
+        batches = read_batches(_fetch(self._config, key, offset - 1).data)
         batch = next((one for one in batches if one.start < offset <= one.end), None)
         if batch is None or not batch.fault():
             return False
@@ -130,7 +133,7 @@ class Obstacles:
 
     def _explain(self, key: PartitionKey, gaps: list[tuple[int, int]], is_compacted: bool) -> Iterable[Span]:
         start, end = gaps[0][0], gaps[-1][1]
-        found = fetch(self._config, key, start)
+        found = _fetch(self._config, key, start)
         if found.error == OUT_OF_RANGE:
             return [(*gap, RETENTION) for gap in gaps]
         ends = [gap_end for _, gap_end in gaps]
@@ -160,4 +163,11 @@ class Obstacles:
             if at >= end or at == start:
                 return
             start = at
-            found = fetch(self._config, key, start)
+            found = _fetch(self._config, key, start)
+
+
+def _fetch(config: KafkaConfig, partition: PartitionKey, offset: int) -> Fetched:
+    """As `raw_log.fetch`, whose client is loaded when it is needed: on most boxes never."""
+    from logpost_web.indexer import raw_log
+
+    return raw_log.fetch(config, partition, offset)
