@@ -11,6 +11,7 @@ import ipaddress
 import logging
 import os
 import pwd
+import queue
 import signal
 import socket
 import stat
@@ -126,15 +127,26 @@ def on_hangup(reload: Callable[[], object], stop: Callable[[], object]) -> None:
     """Call `reload`, in a thread, on SIGHUP; `stop` where the terminal is gone that this process was started in. Who
     starts it with SIGHUP ignored (`nohup`) wants it to be."""
     terminal = next((fd for fd in (0, 1, 2) if os.isatty(fd)), None)
+    asked = queue.SimpleQueue[None]()  # which a signal may interrupt, and use again
 
     def hung_up(*_: object) -> None:
         if terminal is not None and not os.isatty(terminal):
             stop()
         else:
-            threading.Thread(target=reload, name="reload", daemon=True).start()
+            asked.put(None)
 
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        threading.Thread(target=_reload_when, args=(asked, reload), name="reload", daemon=True).start()
         signal.signal(signal.SIGHUP, hung_up)
+
+
+def _reload_when(asked: queue.SimpleQueue[None], reload: Callable[[], object]) -> None:
+    """Any number of times that it is asked during one reload is one more."""
+    while True:
+        asked.get()
+        while not asked.empty():
+            asked.get()
+        reload()
 
 
 def _await_end_of(supervisor: socket.socket, stop: Callable[[], None]) -> None:

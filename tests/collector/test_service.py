@@ -161,6 +161,32 @@ def test_a_directory_that_holds_other_things_is_left_alone(tmp_path: Path, umask
     assert modes(tmp_path) == {tmp_path.name: "755", "home": "755", "broker": "750"}
 
 
+def test_any_number_of_hangups_is_one_more_reload() -> None:
+    script = """
+import os, signal, threading, time
+from logpost.service import on_hangup
+begun, may_end, count = threading.Event(), threading.Event(), []
+def reload():
+    count.append(None)
+    begun.set()
+    may_end.wait()
+on_hangup(reload, lambda: None)
+for _ in range(1000):
+    os.kill(os.getpid(), signal.SIGHUP)
+begun.wait()
+assert threading.active_count() == 2, threading.enumerate()
+before = len(count)
+os.kill(os.getpid(), signal.SIGHUP)
+os.kill(os.getpid(), signal.SIGHUP)
+may_end.set()
+while len(count) == before:
+    time.sleep(0.001)
+print(before, len(count))
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (said.stdout, said.stderr) == ("1 2\n", "")
+
+
 LOG_LINES = """
 import logging
 from logpost.cli import main

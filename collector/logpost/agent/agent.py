@@ -227,6 +227,8 @@ class Agent:
 
     def _begin_again(self, name: str, begin: Begin | None) -> None:
         place = self._positions.place(name)
+        if (left := self._left.get(name)) is not None:
+            place = dataclasses.replace(place, cursor=left)
         before = self._sources.pop(name, None)
         if before is not None:
             handed_over = before.hand_over(int(time.time()))
@@ -234,11 +236,12 @@ class Agent:
                 place = dataclasses.replace(place, cursor=handed_over.cursor)
             if handed_over.rest is not None:
                 self._rests.append(handed_over.rest)
+        if place.cursor is not None:
+            self._left[name] = place.cursor  # also where the next cannot begin
         if begin is not None:
             self._sources[name] = begin(place, self._context)
             self._begin_new_streams([place])
-        elif place.cursor is not None:
-            self._left[name] = place.cursor
+            self._left.pop(name, None)
 
     def _cursors(self) -> dict[str, msgspec.Raw]:
         now_s = int(time.time())

@@ -128,6 +128,54 @@ def test_another_source_goes_on_where_the_one_before_stood(tmp_path: Path, broke
         agent.reconfigure(config, {})
 
 
+def test_a_source_that_is_configured_again_goes_on_where_it_was_left(
+    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before that was saved."""
+    monkeypatch.setattr("logpost.agent.agent.SAVE_SECONDS", 1000.0)
+    config = Config(kafka=KafkaConfig(bootstrap_servers=broker.bootstrap_servers), agent=AgentConfig())
+    begun: list[int] = []
+
+    def begin(place: Place, context: SourceContext) -> Numbers:
+        begun.append(place.read(int) or 0)
+        return Numbers(place, context)
+
+    agent = Agent(config, {"numbers": begin}, tmp_path, Counts())
+    running = threading.Thread(target=agent.run)
+    running.start()
+    topic = TopicReader(broker.bootstrap_servers)
+    try:
+        topic.read_count(10)
+        agent.reconfigure(config, {"numbers": None, "more": Numbers})
+        agent.reconfigure(config, {"numbers": begin})
+    finally:
+        agent.stop()
+        running.join()
+        topic.close()
+    assert begun == [0, 10]
+
+
+def test_a_source_that_cannot_begin_again_loses_no_position(tmp_path: Path, broker: Broker) -> None:
+    config = Config(kafka=KafkaConfig(bootstrap_servers=broker.bootstrap_servers), agent=AgentConfig())
+
+    def refuse(place: Place, context: SourceContext) -> Numbers:
+        raise StartError("it cannot begin")
+
+    agent = Agent(config, {"numbers": Numbers, "more": Numbers}, tmp_path, Counts())
+    running = threading.Thread(target=agent.run)
+    running.start()
+    topic = TopicReader(broker.bootstrap_servers)
+    try:
+        topic.read_count(20)
+        with pytest.raises(StartError, match="it cannot begin"):
+            agent.reconfigure(config, {"numbers": refuse})
+    finally:
+        agent.stop()
+        running.join()
+        topic.close()
+    assert PositionsFile(tmp_path / "positions.json").place("numbers").read(int) == 10
+
+
 def test_settings_that_come_too_late_never_hold(
     tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
