@@ -42,7 +42,7 @@ begin_to_write() {{
     until [ "$(cat /var/log/app/app.log 2>/dev/null | wc -l)" -ge 2000 ]; do sleep 0.1; done
 }}
 
-found() {{ "$1" search '"of many"' --json --limit 1000000 2>/dev/null >/found; wc -l </found; }}
+found() {{ "$1" search '"of many"' --json --limit 1000000 2>/dev/null >/found || true; wc -l </found; }}
 
 # The writer has ended: how many lines are found, and how many different ones.
 count() {{
@@ -136,7 +136,7 @@ def test_no_line_is_lost_by_an_upgrade_of_the_box(real: Host, tmp_path: Path) ->
     ], said
     assert lines[9:14] == ["loaded from 1", ALL, "mixed up:", "readable by nobody: 0", "written:"], said
     assert directories_left(said) == []
-    assert lines[-2:] == [
+    assert [line for line in lines if not line.startswith("dpkg: ")][-2:] == [
         f"{BOX.name}: /var/lib/logpost deleted; users and groups (logpost logpost-agent) stay",
         "nothing is left",
     ]
