@@ -18,6 +18,7 @@ from packages.staging import stage
 NFPM = "github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2"
 TOOL = BUILD / "tools" / "nfpm"
 TREES = BUILD / "tree"
+STAGE = BUILD / "stage"
 
 
 def build_all(version: str, into: Path = DIST) -> list[Path]:
@@ -37,7 +38,7 @@ def _trees(package: Package) -> list[tuple[str, Path]]:
 def with_sums(files: Sequence[Path]) -> list[Path]:
     """The files by name, wherever they lie, and one with their checksums."""
     files = sorted(files, key=lambda file: file.name)
-    listed = BUILD / "stage" / "agents" / "SHA256SUMS"
+    listed = STAGE / "agents" / "SHA256SUMS"
     listed.parent.mkdir(parents=True, exist_ok=True)
     listed.write_text(sums(files))
     return [*files, listed]
@@ -52,9 +53,11 @@ def build(
     into: Path = DIST,
     formats: Sequence[Format] = FORMATS,
     agents: Sequence[Path] = (),
+    stage_in: Path = STAGE,
 ) -> list[Path]:
-    """The packages that were made. The same tree, version and SOURCE_DATE_EPOCH give the same bytes."""
-    staged = BUILD / "stage" / f"{package.name}-{arch}"
+    """The packages that were made. The same tree, version and SOURCE_DATE_EPOCH give the same bytes. Two at once need
+    a directory each to `stage_in`."""
+    staged = stage_in / f"{package.name}-{arch}"
     stage(package, version, tree=tree, into=staged, epoch=epoch())
     time = datetime.datetime.fromtimestamp(epoch(), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     entries = layout(package, version, tree=tree, staged=staged, agents=agents)

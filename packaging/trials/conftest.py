@@ -45,7 +45,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     for package, commands in ((AGENT, "agent"), (BOX, "agent up")):
         for version in (OLD, NEW, NEWER):
             tree = toy_tree(directory / "trees" / package.name / version, version, commands.split())
-            build(package, "amd64", version, tree=tree, into=directory / package.name / version)
+            into = directory / package.name / version
+            build(package, "amd64", version, tree=tree, into=into, stage_in=directory / "stage")
     return Made(directory)
 
 

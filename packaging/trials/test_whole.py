@@ -100,7 +100,8 @@ def next_version(package: Package, directory: Path, kind: Format) -> Path:
     metadata.write_text(told.replace(f"\nVersion: {version()}\n", f"\nVersion: {NEXT}\n"))
     metadata.parent.rename(metadata.parent.with_name(f"logpost-{NEXT}.dist-info"))
     quick = replace(package, compression="none" if kind == "deb" else "gzip")
-    (made,) = build(quick, "amd64", NEXT, tree=tree, into=directory, formats=(kind,))
+    stage = directory / "stage"
+    (made,) = build(quick, "amd64", NEXT, tree=tree, into=directory / "made", formats=(kind,), stage_in=stage)
     return made
 
 

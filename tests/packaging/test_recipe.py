@@ -116,7 +116,7 @@ def test_the_box_holds_the_agents_packages() -> None:
 
 def test_the_box_is_the_same_wherever_the_agents_packages_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`check` makes them a second time in another directory than the archives'."""
-    monkeypatch.setattr(build, "BUILD", tmp_path)
+    monkeypatch.setattr(build, "STAGE", tmp_path)
     sums = []
     for directories in (("dist", "dist"), ("dist", "again")):
         places = zip(directories, ("b.tar.gz", "a.deb"), strict=True)
