@@ -203,8 +203,9 @@ def test_what_is_told_to_end_leaves_nothing(number: signal.Signals, backup: Path
         (["restore", str(backup), "--data", str(tmp_path / "new")], tmp_path / "new"),
     ):
         script = f"""
-import os, sys
+import os, signal, sys
 from logpost.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have what runs in the background ignore it
 def end(event, given):
     if event == "open" and str(given[0]).startswith({str(made)!r}) and given[2] & os.O_WRONLY:
         os.kill(os.getpid(), {int(number)})
