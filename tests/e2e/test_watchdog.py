@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_up import children, command_of, kill_and_await_parts, search
-from tests.support.appliance import await_condition
+from tests.support.appliance import await_condition, await_saved
 from tests.support.processes import Part, free_port
 from tests.support.systemd import NotifySocket
 
@@ -61,6 +61,7 @@ def test_parts_that_hang_are_killed_and_come_back_and_nothing_is_lost(tmp_path: 
     write(log, range(10))
     with part("up", tmp_path, systemd).start(until="logpost is up: ") as up:
         assert systemd.await_notice("READY").fields["STATUS"].startswith("logpost is up: http://localhost:")
+        await_saved(tmp_path / "data", log)
         agent, web, broker = (part_of(up, name) for name in ("agent", "web", "broker"))
         os.kill(agent, signal.SIGSTOP)
         os.kill(web, signal.SIGUSR1)

@@ -111,3 +111,9 @@ def await_condition(condition: Callable[[], bool], what: str, seconds: float, ev
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(every)
+
+
+def await_saved(data: Path, log: Path) -> None:
+    """Until all of the log is acknowledged, and that is on the disk: while an agent waits for it, it may be silent."""
+    positions, end = data / "agent" / "positions.json", f'"offset":{log.stat().st_size},'
+    await_condition(lambda: positions.exists() and end in positions.read_text(), "positions", SEARCHABLE_SECONDS)

@@ -25,7 +25,7 @@ from logpost_broker.broker import EMBEDDED, Broker
 from tests.broker.api.conftest import produce_values
 from tests.broker.wire_client import WireClient
 from tests.collector.agent.topic import TopicReader
-from tests.support.appliance import await_condition
+from tests.support.appliance import await_condition, await_saved
 from tests.support.processes import free_port
 from tests.support.started_unit import StartedUnit
 from tests.support.systemd import lives
@@ -120,6 +120,7 @@ def test_parts_that_hang_alone_are_killed_and_come_back_and_nothing_is_lost(host
         for unit in units:
             unit.await_ready(1)
         host.await_lines(10)
+        await_saved(host.directory / "data", host.directory / "app.log")
         for unit in units:
             os.kill(unit.lives[0].pid, signal.SIGUSR2)
         host.write(range(10, 20))
