@@ -75,7 +75,7 @@ logpost
   progress                                                                  | clock
   controls
   said_once
-  repeats                                                                   | clock
+  repeats                                                                   | clock thread
   units
   authorities                                                               | socket
   ownership

@@ -4,6 +4,7 @@ is shipped to. The clock is given."""
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -30,15 +31,19 @@ class _Kind:
 
 
 class Repeats:
-    """Of one process. `clock`: seconds, never back."""
+    """Of one process, any thread. `clock`: seconds, never back."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._kinds: OrderedDict[Hashable, _Kind] = OrderedDict()
+        self._lock = threading.RLock()  # a signal may come in the middle, and be said
 
     def left_out(self, kind: Hashable, at_once: int) -> int | None:
         """Before one of a kind is said: how many were left out since the last that was, None to leave this out too."""
-        now = self._clock()
+        with self._lock:
+            return self._left_out(kind, at_once, self._clock())
+
+    def _left_out(self, kind: Hashable, at_once: int, now: float) -> int | None:
         found = self._kinds.pop(kind, None) or _Kind(at_once, now)
         self._kinds[kind] = found
         if len(self._kinds) > MOST_KINDS:

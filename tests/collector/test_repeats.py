@@ -6,6 +6,7 @@ import logging
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -124,6 +125,20 @@ def test_two_handlers_say_the_same() -> None:
         log.warning("again")
     assert said[0] == said[1]
     assert len(said[0]) < 30
+
+
+def test_threads_share_what_may_be_said(hour: Hour) -> None:
+    def say() -> None:
+        for _ in range(1_000):
+            hour.log.warning("one of many")
+
+    threads = [threading.Thread(target=say) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(hour.said) == 20 + 3
+    assert sum("(1,000 more" in line for line in hour.said) == 1
 
 
 PROGRAM = """
