@@ -51,6 +51,16 @@ def running(data: Path, proc: Path = PROC) -> dict[str, int | None]:
     return {part: holder(data / directory / "lock", proc) for part, directory in PARTS.items()}
 
 
+def used(data: Path) -> frozenset[str]:
+    """Parts that have run here, now or before, as far as this user may know."""
+    found = set()
+    for part, directory in PARTS.items():
+        with contextlib.suppress(OSError):
+            if (data / directory / "lock").exists():
+                found.add(part)
+    return frozenset(found)
+
+
 def unknown(data: Path) -> frozenset[str]:
     """Parts of which this user may not know whether they run."""
     found = set()

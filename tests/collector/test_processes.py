@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from logpost.processes import holder, opened, process, running, started_at, user_name
+from logpost.processes import holder, opened, process, running, started_at, unknown, used, user_name
 from logpost.service import DirectoryLock
 
 
@@ -17,6 +17,7 @@ def test_who_holds_a_lock_is_known_until_it_is_released(tmp_path: Path) -> None:
     assert running(tmp_path) == {"up": None, "broker": None, "web": None, "agent": None}
     lock = DirectoryLock(tmp_path / "store")
     assert running(tmp_path) == {"up": None, "broker": None, "web": os.getpid(), "agent": None}
+    assert (used(tmp_path), unknown(tmp_path)) == ({"web"}, frozenset())
     lock.release()
     assert holder(tmp_path / "store" / "lock") is None  # the number in it is that of a process that lives
 

@@ -48,8 +48,10 @@ def examine(machine: Machine, loaded: Loaded, mistakes: Sequence[str], file: Pat
     yield from configuration.judge(_configuration(loaded, mistakes, file, who))
     yield from versions.judge(host.versions(config))
     hidden = processes.unknown(directory)
-    wanted = expected | hidden
-    of_parts = [_part(machine, name, pid, hidden) for name, pid in running.items() if name in wanted or pid]
+    used = processes.used(directory)
+    # A supervisor starts what is expected: with another Kafka no broker, although one may have run before.
+    wanted = expected | hidden | (frozenset() if running["up"] else used)
+    of_parts = [_part(machine, name, pid, hidden, used) for name, pid in running.items() if name in wanted or pid]
     yield from parts.judge(of_parts, restored=data.restored(directory))
     yield from ports.judge(listeners.ports(machine, config, running, expected, hidden))
     yield from rights.judge(list(data.directories(directory)))
@@ -115,10 +117,12 @@ def _configuration(
     )
 
 
-def _part(machine: Machine, name: str, pid: int | None, hidden: Container[str]) -> parts.PartFacts:
+def _part(
+    machine: Machine, name: str, pid: int | None, hidden: Container[str], used: Container[str]
+) -> parts.PartFacts:
     found = processes.process(pid, machine.proc) if pid is not None else None
     if found is None:
-        return parts.PartFacts(name=name, pid=None, is_hidden=name in hidden)
+        return parts.PartFacts(name=name, pid=None, is_hidden=name in hidden, was_used=name in used)
     return parts.PartFacts(
         name=name,
         pid=pid,

@@ -15,13 +15,14 @@ SUPERVISOR = "up"
 class PartFacts:
     """`pid`: the process that holds the part's directory, None where the part does not run. `is_stopped`: by a signal
     or a debugger. `is_older`: it was started before the files of this release were installed. `is_hidden`: this user
-    may not know whether it runs."""
+    may not know whether it runs. `was_used`: it has run here before."""
 
     name: str
     pid: int | None
     is_stopped: bool = False
     is_older: bool = False
     is_hidden: bool = False
+    was_used: bool = False
 
 
 def judge(parts: Sequence[PartFacts], *, restored: str = "") -> Iterator[Result]:
@@ -40,6 +41,8 @@ def judge(parts: Sequence[PartFacts], *, restored: str = "") -> Iterator[Result]
         found.append(warn(CHECK, f"whether {', '.join(hidden)} run is not for this user to know", "run this as root"))
     if any(part.name == SUPERVISOR for part in running):
         found += _missing(parts)
+    elif running:
+        found += _over(parts)
     if not running and not found:
         found.append(
             warn(CHECK, "no part of logpost runs here", "start it: `systemctl start logpost`, or `logpost up`")
@@ -67,4 +70,16 @@ def _missing(parts: Sequence[PartFacts]) -> Iterator[Result]:
                 CHECK,
                 f"{part.name} does not run, although `logpost up` does",
                 f"read why: the last lines of log/{part.name}.log and log/up.log of the data directory",
+            )
+
+
+def _over(parts: Sequence[PartFacts]) -> Iterator[Result]:
+    """Where each part is a unit of its own."""
+    for part in parts:
+        if part.pid is None and part.was_used and not part.is_hidden and part.name != SUPERVISOR:
+            yield warn(
+                CHECK,
+                f"{part.name} has run here and does not now, while others do",
+                f"start it (`systemctl start logpost-{part.name}`; `systemctl status` says why it ended), or move away "
+                "what it has left in the data directory",
             )

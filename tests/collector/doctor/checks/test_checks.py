@@ -218,6 +218,14 @@ def test_a_fact_is_judged(judged: Iterator[Result], state: str, words: str) -> N
     assert all(bool(one.remedy) == (one.state != "ok") for one in results)
 
 
+def test_a_part_that_is_over_while_others_run() -> None:
+    broker_runs, web_ran = parts.PartFacts(name="broker", pid=7), parts.PartFacts(name="web", pid=None, was_used=True)
+    [over, good] = parts.judge([broker_runs, web_ran, parts.PartFacts(name="agent", pid=None)])
+    assert (over.state, over.detail) == ("warn", "web has run here and does not now, while others do")
+    assert good.state == "ok"
+    assert [one.detail for one in parts.judge([web_ran])] == ["no part of logpost runs here"]
+
+
 def test_a_part_that_listens_elsewhere() -> None:
     running = replace(PORT, port=8080, part_pids=frozenset({7}))
     [found] = ports.judge([running])
