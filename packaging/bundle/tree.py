@@ -67,21 +67,24 @@ def _files(top: Path) -> Iterator[Path]:
 
 
 def _write_metadata(kind: str, packages: Path) -> None:
-    """What importlib.metadata reads: the version, and the commands that are in this tree."""
+    """What importlib.metadata reads: the version, and the entry points that are in this tree."""
     table = project()
     metadata = packages / f"logpost-{version()}.dist-info"
     metadata.mkdir()
     head = {"Metadata-Version": "2.4", "Name": "logpost", "Version": version(), "Summary": table["description"]}
     (metadata / "METADATA").write_text("".join(f"{name}: {value}\n" for name, value in head.items()))
-    lines = ["[logpost.commands]"]
-    lines += [f"{name} = {place}" for name, place in _commands(table) if _has(kind, name, place)]
-    (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n")
+    (metadata / "entry_points.txt").write_text(entry_points(kind))
 
 
-def _commands(table: Mapping[str, object]) -> list[tuple[str, str]]:
-    groups = table["entry-points"]
+def entry_points(kind: str) -> str:
+    """Those that logpost itself looks for, as `entry_points.txt` has them."""
+    groups = project()["entry-points"]
     assert isinstance(groups, dict)
-    return sorted(groups["logpost.commands"].items())
+    lines = []
+    for group in sorted(name for name in groups if name.startswith("logpost.")):
+        lines.append(f"[{group}]")
+        lines += [f"{name} = {place}" for name, place in sorted(groups[group].items()) if _has(kind, name, place)]
+    return "\n".join(lines) + "\n"
 
 
 def _has(kind: str, name: str, place: str) -> bool:
