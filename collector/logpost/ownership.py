@@ -22,12 +22,21 @@ def remedy(error: BaseException | None) -> str:
 def mended(path: Path) -> str:
     """As `remedy`, of what keeps us from `path`: itself, or a directory on the way to it."""
     for one in (path, *path.parents):
+        if _is_closed(one) and str(one) in os.environ.get("STATE_DIRECTORY", ""):
+            return f": the user of the unit may not look into {one}; as root: chmod 755 {shlex.quote(str(one))}"
         with contextlib.suppress(OSError):
             found, ours = one.lstat(), one.parent.stat().st_uid
             if found.st_uid != ours and ours == os.geteuid():
                 whole = " -R" if stat.S_ISDIR(found.st_mode) else ""
                 return f": {one} belongs to another user; as root: chown{whole} {ours} {shlex.quote(str(one))}"
     return ""
+
+
+def _is_closed(path: Path) -> bool:
+    try:
+        return path.is_dir() and not os.access(path, os.X_OK)
+    except OSError:
+        return False
 
 
 def refused(directory: Path) -> Path | None:

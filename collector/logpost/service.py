@@ -29,6 +29,8 @@ from logpost.systemd.journal import Journal, JournalHandler, leads_to_journal
 from logpost.systemd.notices import Notices
 
 DIRECTORY_MODE = 0o750
+SYSTEM_DATA = Path("/var/lib/logpost")
+"""Where units keep theirs."""
 FILE_MODE = 0o640
 STDERR = 2
 LOGGERS = ("up", "broker", "web", "indexer", "exporter", "agent", "kafka")
@@ -87,8 +89,21 @@ def keep_private(data: Path, part: str) -> None:
             for path in directory.rglob("*"):
                 restrict(path)
             restrict(directory)  # last: a start that was interrupted here looks again
+        if open_to_units(data):
+            return
         if data.is_dir() and {path.name for path in data.iterdir()} <= PARTS and _is_of_one_user(data):
             restrict(data)
+
+
+def open_to_units(data: Path) -> bool:
+    """Let root make the data directory of this system as systemd does, or set it right: its parts are of users whom
+    units have, so everybody may look into it, and into no part. Returns whether it is that one. Raises OSError."""
+    if os.geteuid() != 0 or data != SYSTEM_DATA:
+        return False
+    data.mkdir(parents=True, exist_ok=True)
+    if data.stat().st_uid == 0:
+        data.chmod(0o755)
+    return True
 
 
 def _is_of_one_user(data: Path) -> bool:

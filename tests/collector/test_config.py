@@ -453,3 +453,10 @@ def test_who_may_not_read_the_file_is_told_who_may(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(Path, "read_text", refuse)
     with pytest.raises(ConfigError, match="Permission denied: run this as root, or as a member of its group"):
         load(tmp_path / "logpost.toml", {})
+
+
+def test_under_a_unit_the_data_is_where_its_directories_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where its user cannot look into what is above them: that is to be said, and no other place taken."""
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/logpost/broker:/var/lib/logpost/store")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert load(None, {}).config.data_directory() == Path("/var/lib/logpost")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from logpost import service
 from logpost.errors import ConfigError, StartError
 from logpost.service import DirectoryLock, bind, keep_private, on_stop
 from logpost.systemd.notices import Notices
@@ -138,6 +139,20 @@ def test_what_is_made_in_the_data_directory_is_not_for_others(tmp_path: Path, um
     keep_private(tmp_path / "data", "broker")
     DirectoryLock(tmp_path / "data" / "broker").release()
     assert modes(tmp_path / "data") == {"data": "750", "broker": "750", "lock": "640"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_makes_the_directory_of_the_units_as_systemd_does(
+    tmp_path: Path, umask: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else no unit could start there, since their users are not root."""
+    data = tmp_path / "data"
+    monkeypatch.setattr(service, "SYSTEM_DATA", data)
+    for _ in range(2):
+        keep_private(data, "broker")
+        DirectoryLock(data / "broker").release()
+        assert modes(data) == {"data": "755", "broker": "750", "lock": "640"}
+        data.chmod(0o750)
 
 
 def test_what_an_older_release_made_is_set_right(tmp_path: Path, umask: None) -> None:

@@ -18,7 +18,7 @@ from logpost.backup.listing import CONTENT, NAME, BackupError, Listing, differen
 from logpost.backup.saving import check_room, stopped
 from logpost.installed import version
 from logpost.progress import Progress
-from logpost.service import DIRECTORY_MODE, RESTORING
+from logpost.service import DIRECTORY_MODE, RESTORING, open_to_units
 
 MOST_NAMED = 3
 """Differences between a backup and its list that one line names."""
@@ -101,6 +101,7 @@ def _closed(data: Path) -> Iterator[Path]:
     """No part starts from now on, and no other restore; gives an empty directory in which the data is put together, and
     which is moved to its place at the end. What fails inside leaves no data, as before."""
     is_new = not data.exists()
+    open_to_units(data)
     data.mkdir(parents=True, mode=DIRECTORY_MODE, exist_ok=True)
     beside = data / RESTORING
     was_interrupted = beside.exists()

@@ -232,7 +232,8 @@ class Config(Table, frozen=True):
 
 def default_data_directory() -> Path:
     system = Path("/var/lib/logpost")
-    if _is_writable(system):
+    is_of_unit = os.environ.get("STATE_DIRECTORY", "").startswith(f"{system}/")
+    if is_of_unit or _is_writable(system):
         return system
     state = os.environ.get("XDG_STATE_HOME")
     return (Path(state) if state else Path.home() / ".local" / "state") / "logpost"

@@ -85,3 +85,20 @@ def test_systemd_has_nothing_to_say_of_the_units(machine: Machine) -> None:
     exposures = {words[0]: float(words[1]) for words in judged if words[0].startswith("logpost")}
     assert set(exposures) == set(BOX.units)
     assert max(exposures.values()) <= EXPOSURE
+
+
+def test_root_may_have_run_it_by_hand_before_and_restored_it_since(machine: Machine) -> None:
+    """Both make the data directory, in which the unit then starts."""
+    masked = machine.changes / "etc/systemd/system/logpost.service"
+    masked.parent.mkdir(parents=True)
+    masked.symlink_to("/dev/null")
+    machine.boot()
+    machine.run("timeout --signal=INT 20 logpost up & sleep 10; ls /var/lib/logpost/store; wait")
+    machine.run(f"rm /etc/systemd/system/{BOX.unit}; systemctl daemon-reload; systemctl start logpost")
+    write(machine, "/var/log/app.log", "quokka", owner="root:adm", mode="640")
+    until(lambda: search(machine, "quokka") == ["quokka"], "a line")
+    machine.run("systemctl stop logpost; logpost backup /root/backup; mv /var/lib/logpost /root/before")
+    machine.run("logpost restore /root/backup; systemctl start logpost")
+    until(lambda: search(machine, "quokka") == ["quokka"], "the line, restored")
+    machine.run("systemctl stop logpost; chmod 750 /var/lib/logpost; systemctl start logpost", status=1)
+    assert "as root: chmod 755 /var/lib/logpost" in entries(machine, "--priority=err")[-1]["MESSAGE"]
