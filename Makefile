@@ -66,7 +66,7 @@ package: $(VENV)/installed-dev
 	$(BUNDLE) sums
 	$(BIN)/python -m pytest tests/packaging
 
-# Installs, upgrades and removes packages of a toy tree in trees of Debian: as root, ten minutes.
+# Installs, upgrades and removes packages in trees of Debian, and boots them: as root, twenty minutes.
 package-trials: $(VENV)/installed-dev
 	@.ci/system-packages package
 	$(BIN)/python -m pytest packaging/trials

@@ -34,7 +34,7 @@ logpost
   doctor.gathering   addresses agent agent.delivery agent.sources.file
                      authorities config doctor.checks errors installed
                      kafka processes scrape service store_url               | clock socket thread
-  doctor.checks
+  doctor.checks      controls
   backup             cli config errors installed progress service store_url | socket process
   supervisor         addresses cli config errors reload repeats service
                      systemd                                                | loop clock socket process

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from logpost.controls import encodable
+
 State = Literal["ok", "warn", "fail"]
 
 
@@ -19,19 +21,14 @@ class Result:
 
 
 def ok(check: str, detail: str) -> Result:
-    return Result(check, "ok", _text(detail))
+    return Result(check, "ok", encodable(detail))
 
 
 def warn(check: str, detail: str, remedy: str) -> Result:
     """It works now, but not as it should, or not for long."""
-    return Result(check, "warn", _text(detail), _text(remedy))
+    return Result(check, "warn", encodable(detail), encodable(remedy))
 
 
 def fail(check: str, detail: str, remedy: str) -> Result:
     """It does not work, or lines are lost."""
-    return Result(check, "fail", _text(detail), _text(remedy))
-
-
-def _text(words: str) -> str:
-    """A name of a file may be no text."""
-    return words.encode(errors="backslashreplace").decode()
+    return Result(check, "fail", encodable(detail), encodable(remedy))
