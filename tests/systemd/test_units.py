@@ -116,6 +116,14 @@ def test_what_reads_logs_keeps_its_groups_and_capabilities_and_sees_homes_and_tm
     assert "ProcSubset" not in found, "journalctl reads /proc/sys/kernel/random/boot_id"
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "logpost"])
+def test_a_part_and_the_box_run_one_after_the_other(name: str) -> None:
+    """Without an order the one that is stopped still has data and ports when the other starts."""
+    found = settings(UNITS / f"{name}.service")
+    assert found["Unit.Conflicts"] == ["logpost.service"]
+    assert "logpost.service" in found["Unit.After"][0].split()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_it_waits_for_the_network_and_does_not_require_it(name: str) -> None:
     found = settings(UNITS / f"{name}.service")

@@ -45,6 +45,19 @@ def test_the_parts_take_the_place_of_the_box(parts: Machine) -> None:
     assert owners.splitlines() == ["logpost-agent 750", "logpost 750", "logpost 750"]
 
 
+def test_one_ends_before_the_other_starts(machine: Machine) -> None:
+    machine.boot()
+    write(machine, "/var/log/app.log", "begun", owner="root:adm", mode="640")
+    until(lambda: search(machine, "begun"), "the log is read")
+    for starts in ("logpost-broker logpost-web logpost-agent", "logpost"):
+        write(machine, "/var/log/app.log", f"quokka before {starts}")
+        machine.run(f"systemctl start {starts}")
+    assert listed(machine) == ["logpost.service"]
+    until(lambda: len(search(machine, "quokka")) >= 2, "both lines")
+    assert len(search(machine, "quokka")) == 2
+    assert [entry["MESSAGE"] for name in ("logpost", *UNITS) for entry in entries(machine, "-p warning", name)] == []
+
+
 def test_the_agent_reads_the_journal_and_what_its_groups_may_read(parts: Machine) -> None:
     write(parts, "/var/log/open.log", "an open file says quokka", owner="root:adm", mode="640")
     write(parts, "/var/log/closed.log", "a closed file says quokka", owner="root:root", mode="600")
