@@ -106,6 +106,12 @@ def test_an_agent_that_has_nothing_to_do_sleeps(tmp_path: Path, logs: Path, brok
         topic.read_count(3)
 
 
+def test_an_agent_that_waits_for_its_broker_sleeps(tmp_path: Path, logs: Path) -> None:
+    (logs / "a.log").write_text("one\n")
+    with configured(tmp_path, f"localhost:{free_port()}") as agent:
+        await_condition(partial(sleeps, agent.process.pid), "its loop sleeps", 120, every=0)
+
+
 def sleeps(pid: int, seconds: float = 0.7) -> bool:
     """Whether the first thread did not wake up for so long."""
     before = wakeups(pid)
