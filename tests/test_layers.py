@@ -33,18 +33,18 @@ logpost
                      doctor.gathering installed processes redaction scrape  | clock socket thread
   doctor.gathering   addresses agent agent.delivery agent.sources.file
                      authorities config doctor.checks errors installed
-                     kafka processes scrape service store_url               | clock socket thread
+                     kafka listening processes scrape service store_url     | clock socket thread
   doctor.checks      controls
   backup             cli config errors installed progress service store_url | socket process
-  supervisor         addresses cli config errors reload repeats service
-                     systemd                                                | loop clock socket process
+  supervisor         addresses cli config errors listening reload repeats
+                     service systemd                                        | loop clock socket process
   topics             cli config controls errors kafka                       | thread
   agent              agent.delivery agent.metrics agent.sources
                      agent.sources.file agent.sources.journal cli config
                      errors heap reload said_once service systemd           | clock chance thread socket process
   reload             checks cli config errors processes service             | thread socket
-  checks             addresses agent.sources.file config errors kafka service
-                     store_url
+  checks             addresses agent.sources.file config errors kafka
+                     listening store_url
   agent.sources.file agent.delivery agent.metrics agent.sources
                      agent.stages config controls errors formats said_once  | clock thread
   agent.sources.journal
@@ -61,8 +61,9 @@ logpost
   kafka              authorities config errors
   config             addresses errors units
   heap
-  metrics_server     service                                                | thread socket
-  service            addresses errors repeats systemd                       | clock thread socket process
+  metrics_server     listening                                              | thread socket
+  listening          addresses errors                                       | socket
+  service            errors repeats systemd                                 | clock thread socket process
   systemd                                                                   | clock thread socket
   store_url          errors
   query.filters      query

@@ -16,7 +16,8 @@ from types import TracebackType
 from logpost.addresses import host_and_port
 from logpost.config import BrokerConfig
 from logpost.errors import StartError
-from logpost.service import DirectoryLock, bind, reachable_host
+from logpost.listening import bind, reachable_host
+from logpost.service import DirectoryLock
 from logpost.systemd.notices import Notices
 from logpost_broker.log.files import Files
 from logpost_broker.node import Node

@@ -14,7 +14,7 @@ from logpost.config import Config, FileSourceConfig, JournalSourceConfig, Loaded
 from logpost.errors import ConfigError
 from logpost.kafka import check_client
 from logpost.kafka import mistakes as kafka_mistakes
-from logpost.service import exposed
+from logpost.listening import exposed
 from logpost.store_url import scheme_and_rest
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from logpost.service import bind, is_address, is_loopback
+from logpost.listening import bind, is_address, is_loopback
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector

@@ -18,9 +18,10 @@ from starlette.types import ASGIApp
 from logpost.addresses import host_and_port
 from logpost.config import Config, Loaded
 from logpost.errors import LogpostError
+from logpost.listening import bind, reachable_host
 from logpost.reload.control import Control
 from logpost.reload.reloader import Reloader
-from logpost.service import bind, keep_private, on_hangup, on_stop, reachable_host, start_logging
+from logpost.service import keep_private, on_hangup, on_stop, start_logging
 from logpost.systemd.notices import Notices
 from logpost.systemd.working import working
 from logpost_web.api.queries import Queries

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from logpost.addresses import WILDCARDS, host_and_port
 from logpost.config import Loaded
-from logpost.service import reachable_host
+from logpost.listening import reachable_host
 
 BOOTSTRAP_SERVERS = "LOGPOST_KAFKA_BOOTSTRAP_SERVERS"
 PORTS = {"broker": "LOGPOST_BROKER_PORT", "web": "LOGPOST_WEB_PORT"}

@@ -21,7 +21,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from logpost.config import Config, KafkaConfig
-from logpost.service import bind
+from logpost.listening import bind
 from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
 from logpost_web.app import create_app

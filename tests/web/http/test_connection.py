@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from logpost.service import bind
+from logpost.listening import bind
 from logpost_web.http.connection import connection_class, connection_limit
 from tests.support.appliance import await_condition
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from logpost.addresses import WILDCARDS
 from logpost.config import Config
 from logpost.doctor.checks.names import NameFacts
-from logpost.service import reachable_host
+from logpost.listening import reachable_host
 
 
 def names(config: Config, *, has_broker: bool) -> Iterator[NameFacts]:
