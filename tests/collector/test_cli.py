@@ -40,7 +40,8 @@ def test_a_command_loads_no_code_of_others(arguments: list[str], none: str, tmp_
 def test_a_command_that_is_unknown_is_told_which_there_are() -> None:
     done = run([*LOGPOST, "serve"])
     assert done.returncode == 2
-    assert "invalid choice: 'serve' (choose from 'agent', 'backup', 'broker', " in done.stderr
+    said = done.stderr.replace("'", "")  # some releases of Python quote them all
+    assert "invalid choice: serve (choose from agent, backup, broker, " in said
 
 
 def test_a_reader_that_goes_away_ends_it_in_order() -> None:

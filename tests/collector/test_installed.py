@@ -32,7 +32,7 @@ def test_what_an_entry_point_names() -> None:
     assert installed.imported("logpost.installed:imported") is installed.imported
 
 
-def test_an_installation_that_is_no_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_installation_that_is_no_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in an archive, which only importlib.metadata looks into."""
     monkeypatch.setattr(installed, "SUFFIX", ".none")
     test_version()

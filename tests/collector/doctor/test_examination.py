@@ -257,9 +257,9 @@ def test_before_the_first_start_the_user_of_the_unit_counts(tmp_path: Path) -> N
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root gives files away")
 def test_settings_that_who_starts_with_them_may_not_read() -> None:
-    """In a directory of its own: nobody but root may look into that of a test."""
+    """In a directory that all may look into: nobody but root may look into that of a test."""
     nobody = pwd.getpwnam("nobody")
-    with tempfile.TemporaryDirectory() as open_to_all:
+    with tempfile.TemporaryDirectory(dir="/tmp") as open_to_all:
         data, file = Path(open_to_all, "data"), Path(open_to_all, "logpost.toml")
         data.parent.chmod(0o755)
         for path in (data, data / "agent"):

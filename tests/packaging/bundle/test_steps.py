@@ -44,6 +44,8 @@ def test_a_step_that_failed_is_not_done(tmp_path: Path, times: list[str]) -> Non
 
 @pytest.fixture
 def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where they are written. The time is given: git does not know it everywhere."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
     monkeypatch.setattr(steps, "LOGS", tmp_path / "log")
     return tmp_path / "log"
 
@@ -62,7 +64,6 @@ def test_a_command_that_is_missing_says_how_to_have_it(tmp_path: Path, logs: Pat
 
 def test_flags_of_the_builder_reach_no_compiler(tmp_path: Path, logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CFLAGS", "-march=native")
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
     steps.run(["env"], cwd=tmp_path, log="env.log", environment={"CC": "cc"})
     said = (logs / "env.log").read_text().splitlines()
     assert not any(line.startswith("CFLAGS=") for line in said)
