@@ -32,6 +32,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench.search
 	$(BIN)/python -m bench.growth
 	$(BIN)/python -m bench.recovery
+	$(BIN)/python -m bench.stopping
 	$(BIN)/python -m bench.embedding
 	$(BIN)/python -m bench.idle --seconds 120
 	$(BIN)/python -m pytest --timeout 0 tests/e2e/test_kill.py --lines $(LINES)

@@ -22,8 +22,11 @@ from logpost_broker import Broker
 from tests.test_layers import PACKAGES, ROOMS, modules, package_of
 
 ROOT = Path(__file__).parent.parent
+FOLDERS = ("bench", "packaging")
+"""Each with a page of its own."""
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md"), ROOT / "bench" / "README.md"]
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")]
+    + [ROOT / folder / "README.md" for folder in FOLDERS]
 )
 PAGES_OF_TODAY = [page for page in PAGES if page.name != "CHANGELOG.md" and page.parent.name != "decisions"]
 README = (ROOT / "README.md").read_text()
