@@ -52,6 +52,7 @@ class Part:
         for key, value in (settings or {}).items():
             self.environment["LOGPOST_" + key.replace(".", "_").upper()] = str(value)
         self.lines: list[str] = []
+        self._is_silent = False
         self._changed = threading.Condition()
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -72,7 +73,7 @@ class Part:
 
     def start(self, until: str = "ready", seconds: float = READY_SECONDS) -> Part:
         """Start and await the line that contains `until`."""
-        self.lines = []
+        self.lines, self._is_silent = [], False
         self._process = subprocess.Popen(
             [*self.inside, sys.executable, "-m", "logpost", *self.arguments],
             env=self.environment,
@@ -99,7 +100,8 @@ class Part:
                 self._changed.notify_all()
         stderr.close()
         with self._changed:
-            self.lines.append("")  # the end: wakes waiters
+            self.lines.append("")
+            self._is_silent = True  # not to be known by the empty line: a part that tells where it hangs has some
             self._changed.notify_all()
 
     def await_line(self, text: str, seconds: float = READY_SECONDS, *, after: int = 0) -> str:
@@ -111,8 +113,7 @@ class Part:
                 found = next((line for line in self.lines[after:] if text in line), None)
                 if found is not None:
                     return found
-                ended = bool(self.lines) and self.lines[-1] == ""
-                if ended or not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                if self._is_silent or not self._changed.wait(max(0.0, deadline - time.monotonic())):
                     shown = "\n".join(self.lines[-50:])
                     raise AssertionError(f"{self.arguments}: no line with {text!r}; said:\n{shown}")
 
