@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,19 +39,26 @@ def ten(word: str) -> list[str]:
     return [f"{word} {number}" for number in range(10)]
 
 
-def test_a_host_set_back_to_a_snapshot_loses_no_line(appliance: Appliance, tmp_path: Path, log: Path) -> None:
-    appliance.await_total(10)
+@contextmanager
+def set_back_afterwards(appliance: Appliance, log: Path, kept: Path) -> Iterator[None]:
+    """The agent runs meanwhile; behind it, it is stopped, and its directory and its log are as they were before."""
     assert appliance.agent.stop() == 0
     agent = appliance.data / "agent"
-    shutil.copytree(agent, tmp_path / "snapshot")
-    snapshot = log.read_bytes()
+    shutil.copytree(agent, kept)
+    content = log.read_bytes()
     appliance.agent.start()
-    write(log, "middle")
-    appliance.await_total(20)
+    yield
     assert appliance.agent.stop() == 0
     shutil.rmtree(agent)
-    (tmp_path / "snapshot").rename(agent)
-    log.write_bytes(snapshot)
+    kept.rename(agent)
+    log.write_bytes(content)
+
+
+def test_a_host_set_back_to_a_snapshot_loses_no_line(appliance: Appliance, tmp_path: Path, log: Path) -> None:
+    appliance.await_total(10)
+    with set_back_afterwards(appliance, log, tmp_path / "snapshot"):
+        write(log, "middle")
+        appliance.await_total(20)
     write(log, "after!")
     appliance.agent.start()
     appliance.await_total(30)
@@ -61,17 +69,9 @@ def test_a_host_set_back_to_a_snapshot_loses_no_line(appliance: Appliance, tmp_p
 def test_a_copy_of_a_host_is_another_host(appliance: Appliance, tmp_path: Path, log: Path) -> None:
     """Of an image with the same machine id: both write the same bytes at the same place of the same log."""
     appliance.await_total(10)
-    assert appliance.agent.stop() == 0
-    agent = appliance.data / "agent"
-    shutil.copytree(agent, tmp_path / "image")
-    image = log.read_bytes()
-    appliance.agent.start()
-    write(log, "after!")
-    appliance.await_total(20)
-    assert appliance.agent.stop() == 0
-    shutil.rmtree(agent)
-    (tmp_path / "image").rename(agent)
-    log.write_bytes(image)
+    with set_back_afterwards(appliance, log, tmp_path / "image"):
+        write(log, "after!")
+        appliance.await_total(20)
     write(log, "after!")
     appliance.agent.environment["LOGPOST_AGENT_HOSTNAME"] = "web-2"
     appliance.agent.start()
