@@ -44,7 +44,7 @@ logpost
                      errors heap reload said_once service systemd           | clock chance thread socket process
   reload             checks cli config errors processes service             | thread socket
   checks             addresses agent.sources.file config errors kafka
-                     listening store_url
+                     listening query query.filters store_url
   agent.sources.file agent.delivery agent.metrics agent.sources
                      agent.stages config controls errors formats said_once  | clock thread
   agent.sources.journal

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from logpost.addresses import WILDCARDS
 from logpost.agent.sources.file.file_set import zone
 from logpost.agent.sources.file.paths import PathRules
-from logpost.config import Config, FileSourceConfig, JournalSourceConfig, Loaded
+from logpost.config import Config, FileSourceConfig, JournalSourceConfig, Loaded, StoreConfig
 from logpost.errors import ConfigError
 from logpost.kafka import check_client
 from logpost.kafka import mistakes as kafka_mistakes
 from logpost.listening import exposed
+from logpost.query.errors import QuerySyntaxError
 from logpost.store_url import scheme_and_rest
 
 
@@ -37,8 +38,7 @@ def _mistakes(config: Config) -> Iterator[tuple[str, str]]:
     yield from unusable.items()
     if not unusable and (mistake := _raised(lambda: check_client(config.kafka))):
         yield "kafka.security_protocol", mistake
-    if mistake := _raised(lambda: re.compile(config.store.topics)):
-        yield "store.topics", f"store.topics: {mistake}"
+    yield from _of_store(config.store)
     for key, check in (
         ("data", config.data_directory),
         ("store.url", lambda: scheme_and_rest(config.store.url)),
@@ -53,6 +53,14 @@ def _mistakes(config: Config) -> Iterator[tuple[str, str]]:
             yield from (("agent.source", mistake) for mistake in _of_files(source, f"agent.source[{place}]"))
     if journals > 1:
         yield "agent.source", 'agent.source: only one source can have type = "journal"'
+
+
+def _of_store(store: StoreConfig) -> Iterator[tuple[str, str]]:
+    if mistake := _raised(lambda: re.compile(store.topics)):
+        yield "store.topics", f"store.topics: {mistake}"
+    for place, rule in enumerate(store.retention):
+        if mistake := _of_query(rule.query):
+            yield "store.retention", f"store.retention[{place}].query: {mistake}"
 
 
 def _shared_ports(loaded: Loaded) -> Iterator[tuple[str, str]]:
@@ -78,6 +86,17 @@ def _of_files(source: FileSourceConfig, key: str) -> Iterator[str]:
                 yield f"{key}.{name}[{place}]: {mistake}"
     if source.timezone and (mistake := _raised(lambda: zone(source.timezone))):
         yield f"{key}.timezone: {mistake}"
+
+
+def _of_query(query: str) -> str:
+    from logpost.query.filters.match import compile_match  # takes a grammar to read, for those who have a rule
+    from logpost.query.syntax import parse
+
+    try:
+        compile_match(parse(query))
+    except QuerySyntaxError as error:
+        return str(error)
+    return "" if query.strip() else "an empty query matches everything: that is what store.keep is for"
 
 
 def _raised(check: Callable[[], object]) -> str:

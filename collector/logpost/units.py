@@ -25,6 +25,40 @@ _EXPECTED_DURATION = 'a duration such as "14d", "1h30m" or "90s"'
 _LONGEST = 40
 """Characters; a longer text is no number that anyone means."""
 
+
+def _pattern() -> str:
+    names = {unit: [unit] for unit in _MS}
+    for word, unit in _WORDS.items():
+        names[unit].append(f"(?i:{word})")
+    number = r"[0-9]+(?:\.[0-9]+)?"
+    parts = (
+        rf"(?:{number} ?(?:{'|'.join(names[unit])}) *)?" for unit in sorted(_MS, key=_MS.__getitem__, reverse=True)
+    )
+    return rf"^(?=[^1-9]*[1-9])(?=.{{2,{_LONGEST}}}\Z) *{''.join(parts)}\Z"
+
+
+DURATION = _pattern()
+"""What matches is a duration longer than 0."""
+SHARE_OR_SIZE = (
+    rf"^(?=[^1-9]*[1-9])(?=.{{1,{_LONGEST}}}\Z) *(?:(?:100|[0-9]{{1,2}}(?:\.[0-9]+)?) ?%|[0-9]+(?:\.[0-9]+)?"
+    rf" ?(?i:{'|'.join(_BYTES)})|[0-9]+) *\Z"
+)
+"""What matches is a share of a disk, or a size in bytes, above 0."""
+
+
+def milliseconds(text: str) -> int:
+    """Of a duration, at least 1. Raises ValueError."""
+    return max(int(parse(text, "ms")), 1)
+
+
+def share_or_size(value: int | str, of: int) -> int:
+    """Bytes: `value` is a size, or a share of `of` bytes. Raises ValueError."""
+    text = str(value).strip()
+    if text.endswith("%"):
+        return int(of * Fraction(text[:-1].strip()) / 100)
+    return int(text) if text.isdecimal() else int(parse(text, "bytes"))
+
+
 UNITS = {"ms": Fraction(1), "seconds": Fraction(1000), "minutes": Fraction(60_000), "bytes": Fraction(1)}
 """Last word of a setting's name → its unit, in milliseconds or bytes."""
 

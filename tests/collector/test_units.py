@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logpost.units import UNITS, parse, written
+from logpost.units import DURATION, SHARE_OR_SIZE, UNITS, milliseconds, parse, share_or_size, written
 
 
 @pytest.mark.parametrize(
@@ -103,3 +104,31 @@ def test_a_unit_counts_the_same_in_every_setting(count: int, unit: str, between:
 )
 def test_the_shortest_text(value: Fraction, unit: str, text: str) -> None:
     assert written(Fraction(value), unit) == text
+
+
+@pytest.mark.parametrize("text", ["14d", "1h30m", "1h 30m", "2 weeks", "0.5s", "250 ms", "10 MIN", "1w2d", "0d1h"])
+def test_a_pattern_knows_the_durations(text: str) -> None:
+    assert re.search(DURATION, text)
+    assert milliseconds(text) == parse(text, "ms")
+
+
+@pytest.mark.parametrize("text", ["", "0", "0d", "14", "1m1h", "1s1s", "5GB", "-1d", "14D", "9" * 50 + "s", "1d\n"])
+def test_what_is_no_duration_above_0_does_not_match(text: str) -> None:
+    assert not re.search(DURATION, text)
+
+
+@given(st.text("0123456789. smhdwMGiBbytes-", max_size=12))
+def test_what_matches_can_be_read(text: str) -> None:
+    if re.search(DURATION, text):
+        assert milliseconds(text) >= 1
+    if re.search(SHARE_OR_SIZE, text):
+        assert share_or_size(text, 10**12) >= 0
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [("70%", 700), ("12.5 %", 125), ("100%", 1000), ("50GB", 50 * 10**9), ("1 KiB", 1024), ("300", 300), (300, 300)],
+)
+def test_a_share_of_a_disk_or_a_size(value: int | str, size: int) -> None:
+    assert re.search(SHARE_OR_SIZE, str(value))
+    assert share_or_size(value, 1000) == size

@@ -22,6 +22,9 @@ from logpost.errors import ConfigError
 
 SYSTEM_FILE = Path("/etc/logpost/logpost.toml")
 ENVIRONMENT_PREFIX = "LOGPOST_"
+_ARRAYS = {key for key, default in DEFAULTS.items() if isinstance(default, tuple)}
+"""Arrays of tables, which no variable sets."""
+_TEXTS = [key for key in (*DEFAULTS, *SHORT_KEYS) if key not in _ARRAYS]
 _KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT(_.+)?)\Z|_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?\Z")
 _KUBERNETES_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
@@ -120,8 +123,7 @@ def _key_of(variable: str, text: str) -> str | None:
         return None
     if is_made_by_kubernetes(variable, text):
         return None
-    found = next((key for key in (*DEFAULTS, *SHORT_KEYS) if _variable(key) == variable), "")
-    return "" if found == "agent.source" else found
+    return next((key for key in _TEXTS if _variable(key) == variable), "")
 
 
 def _variable(key: str) -> str:
@@ -129,8 +131,8 @@ def _variable(key: str) -> str:
 
 
 def _meant(variable: str) -> str:
-    names = {_variable(key).lower(): key for key in (*DEFAULTS, *SHORT_KEYS) if key != "agent.source"}
-    nearest = nearest_name(variable, names) if variable != _variable("agent.source") else ""
+    names = {_variable(key).lower(): key for key in _TEXTS}
+    nearest = nearest_name(variable, names) if variable not in map(_variable, _ARRAYS) else ""
     return f" (did you mean {_variable(names[nearest])}?)" if nearest else ""
 
 

@@ -15,6 +15,7 @@ import msgspec
 from logpost.config.tree import short_keys
 from logpost.config.types import (
     INT64_MAX,
+    Duration,
     Host,
     HttpUrl,
     Listen,
@@ -24,6 +25,7 @@ from logpost.config.types import (
     Positive,
     Seconds,
     Servers,
+    ShareOrSize,
     Text,
     TopicName,
     TopicOrPattern,
@@ -175,6 +177,13 @@ class AgentConfig(Table, frozen=True):
     """Prometheus metrics of the agent; 0 turns them off."""
 
 
+class RetentionConfig(Table, frozen=True):
+    """`[[store.retention]]`: how long rows are kept for which this is the first rule whose query they match."""
+
+    query: Text
+    keep: Duration
+
+
 class StoreConfig(Table, frozen=True):
     """`[store]`: the search store and the indexer that fills it."""
 
@@ -192,6 +201,11 @@ class StoreConfig(Table, frozen=True):
     """What is longer is cut in the row, which says so; the topic has the whole."""
     max_memory_bytes: Positive = 2048 * MIB
     """Most that the embedded store may use."""
+    keep: Duration = "14d"
+    """How long rows are kept after they arrived, unless a rule of `retention` says otherwise."""
+    max_bytes: ShareOrSize = "70%"
+    """Most that store and topics together may take of the file system of the data directory; the oldest go first."""
+    retention: tuple[RetentionConfig, ...] = ()
 
 
 class WebConfig(Table, frozen=True):

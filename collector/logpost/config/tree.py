@@ -23,8 +23,8 @@ def short_keys(defaults: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
     """`broker.retention` → `broker.retention_ms`, for each key that ends in a unit; several where a size and a duration
     share the name."""
     short: dict[str, tuple[str, ...]] = {}
-    for key in defaults:
-        if _UNIT.search(key):
+    for key, default in defaults.items():
+        if _UNIT.search(key) and not isinstance(default, str):  # which takes a unit as it is
             name = _UNIT.sub("", key)
             short[name] = (*short.get(name, ()), key)
     return short
@@ -84,7 +84,7 @@ def _pruned(tree: Tree, kind: type[msgspec.Struct], prefix: str, strict: bool) -
     for name, value in list(tree.items()):
         key = f"{prefix}{name}"
         if name not in types:
-            yield unknown(key, (*types, *(_UNIT.sub("", known) for known in types)))
+            yield unknown(key, (*types, *(short for known in types if (short := _UNIT.sub("", known)) != name)))
             del tree[name]
         elif isinstance(value, dict) and isinstance(types[name], type) and issubclass(types[name], msgspec.Struct):
             yield from _pruned(value, types[name], f"{key}.", strict)
@@ -104,25 +104,28 @@ def _pruned(tree: Tree, kind: type[msgspec.Struct], prefix: str, strict: bool) -
 
 
 def _tables(kind: object) -> dict[str, type[msgspec.Struct]]:
-    """Tag → table, for an array of tagged tables."""
+    """Tag → table, for an array of tables; with one that has no tag, that table alone."""
     inner = typing.get_args(kind)[:1]
     tables = (typing.get_args(inner[0]) or inner) if inner else ()
     return {
-        str(table.__struct_config__.tag): table
+        str(table.__struct_config__.tag or ""): table
         for table in tables
         if isinstance(table, type) and issubclass(table, msgspec.Struct)
     }
 
 
 def _of_item(item: object, tables: Mapping[str, type[msgspec.Struct]], key: str) -> list[str]:
-    kind = tables.get(str(item.get("type"))) if isinstance(item, dict) else None
+    kind = tables.get("" if "" in tables else str(item.get("type"))) if isinstance(item, dict) else None
     if isinstance(item, dict) and kind is not None:
         mistakes = prune(
-            {name: value for name, value in item.items() if name != "type"}, kind, strict=True, prefix=f"{key}."
+            {name: value for name, value in item.items() if name != "type" or "" in tables},
+            kind,
+            strict=True,
+            prefix=f"{key}.",
         )
         if mistakes:
             return mistakes
-    mistake = of_tag(item, tables, key) or of_value(
+    mistake = ("" if "" in tables else of_tag(item, tables, key)) or of_value(
         item,
         typing.Union[tuple(tables.values())],  # noqa: UP007 - of types known only now
         key,

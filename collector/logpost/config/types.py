@@ -6,9 +6,23 @@ from typing import Annotated
 
 import msgspec
 
+from logpost.units import DURATION, SHARE_OR_SIZE
+
 INT64_MAX = 2**63 - 1
 """The largest number that Kafka's protocol has room for."""
 
+Duration = Annotated[
+    str, msgspec.Meta(pattern=DURATION, description='a duration longer than 0, such as "14d", "1h30m" or "90s"')
+]
+ShareOrSize = (
+    Annotated[int, msgspec.Meta(ge=1, le=INT64_MAX)]
+    | Annotated[
+        str,
+        msgspec.Meta(
+            pattern=SHARE_OR_SIZE, description='a share of the file system such as "70%", or a size such as "50GB"'
+        ),
+    ]
+)
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=INT64_MAX)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
