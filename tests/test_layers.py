@@ -137,7 +137,8 @@ logpost_web
   exporter           cluster                                                | clock thread
   cluster                                                                   | clock thread
   http               errors                                                 | loop socket thread
-  indexer            store time_limits                                      | loop clock thread socket
+  indexer            retention store time_limits                                      | loop clock thread socket
+  retention
   store              query                                                  | clock thread socket
   query              errors time_limits
   row_text
@@ -156,7 +157,7 @@ logpost_broker.api fetch log_dirs produce share_fetch
 logpost_broker.log compression unpacking
 logpost_broker.metadata metadata_file
 logpost_web.store gate embedded store
-logpost_web.indexer indexer probe raw_log received source topics tries
+logpost_web.indexer indexer probe raw_log received retaining source topics tries
 logpost_web.api services
 logpost_web.http cancellation connection own_hosts places
 logpost.agent agent command configured wake

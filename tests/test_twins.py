@@ -173,6 +173,7 @@ logpost_web.indexer
   test_put_back                       divergence
   test_poison                         obstacles passage raw_log unpacking
   test_refill                         beginning lives
+  test_retaining                      dropping retention_memory retention_state
 logpost_web.pages
   test_templates                      search_page
   ../api/test_packages                packages_page
@@ -188,6 +189,7 @@ logpost_web.store
   ../indexer/test_mending             parts
   ../indexer/test_put_back            check
   ../indexer/test_rebuilding          manifest_table
+  ../indexer/test_retaining           disk retained
   ../indexer/test_row                 row
   ../indexer/test_refill              doubles
   ../indexer/test_stepped_over        stepped_over_table

@@ -50,6 +50,9 @@ LIVE = frozenset(
         "store.block_seconds",
         "store.max_message_bytes",
         "store.max_attributes_bytes",
+        "store.keep",
+        "store.max_bytes",
+        "store.retention",
     }
 )
 """Settings that hold without a restart."""

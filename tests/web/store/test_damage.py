@@ -7,7 +7,7 @@ import pytest
 from logpost_web.store.damage import is_damage, names_no_part, part_in
 from logpost_web.store.gate import Gate
 
-PART = "/data/store/357/357f79b4-9cbf-4572-80ba-688062ffd16b/20231114_100_105_2"
+PART = "/data/store/357/357f79b4-9cbf-4572-80ba-688062ffd16b/2147483649-4988882400000_100_105_2"
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ PART = "/data/store/357/357f79b4-9cbf-4572-80ba-688062ffd16b/20231114_100_105_2"
 )
 def test_errors_of_a_damaged_part_name_it(code: int, message: str) -> None:
     assert is_damage(code, message)
-    assert part_in(message) == "20231114_100_105_2"
+    assert part_in(message) == "2147483649-4988882400000_100_105_2"
 
 
 @pytest.mark.parametrize(

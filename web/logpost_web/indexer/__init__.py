@@ -7,5 +7,6 @@
   drops what the store has. `block_writer.py` inserts the block, `account.py` accounts for it in the manifest. Only then
   offsets are committed.
 - What cannot be read, `passage.py` steps over; `raw_log.py` and `batches.py` look at the log itself for where it ends.
+- `placing.py` says which unit of retention a row goes to; `retaining.py` looks what is due, and `dropping.py` drops it.
 - `mending.py` finds damage while the store is open, `rebuilding.py` fills a store again.
 """

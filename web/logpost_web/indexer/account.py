@@ -6,6 +6,8 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+import msgspec
+
 from logpost.config import KafkaConfig
 from logpost_web.indexer import metrics
 from logpost_web.indexer.beginning import begin, save
@@ -17,7 +19,7 @@ from logpost_web.indexer.reading import Bounds, Reading
 from logpost_web.indexer.rebuilding import copy_rest, say_lost
 from logpost_web.indexer.received import Received
 from logpost_web.indexer.stepped_over import SteppedOverRecords
-from logpost_web.store.manifest_table import CHUNK
+from logpost_web.store.manifest_table import CHUNK, Chunk, ChunkKey
 from logpost_web.store.row import Row
 from logpost_web.store.store import Store
 
@@ -38,6 +40,7 @@ class Account:
         self.stepped_over = SteppedOverRecords(store)
         self._to_commit: set[PartitionKey] = set()
         self._kept: Counter[tuple[str, int, str, int]] = Counter()
+        self._left_out: Counter[tuple[str, int, str, int]] = Counter()
         self._last: dict[PartitionKey, Received] = {}
         self._until_ns: dict[PartitionKey, int] = {}
         self._until_then_ns: dict[PartitionKey, int] = {}
@@ -69,6 +72,7 @@ class Account:
         self.readings = {}
         self._to_commit.clear()
         self._kept.clear()
+        self._left_out.clear()
         self._last.clear()
 
     def look_at(self, message: Received) -> None:
@@ -78,6 +82,26 @@ class Account:
     def keep(self, rows: Iterable[Row]) -> None:
         """These rows are in the store before the block is closed."""
         self._kept.update((row.topic, row.partition, row.topic_id, row.offset // CHUNK) for row in rows)
+
+    def leave_out(self, rows: Iterable[Row]) -> None:
+        """These are past their time: the store does not lack them."""
+        self._left_out.update((row.topic, row.partition, row.topic_id, row.offset // CHUNK) for row in rows)
+
+    def lines(self, chunks: Iterable[ChunkKey]) -> list[Chunk]:
+        """Copies of the manifest's lines of those chunks that are read here."""
+        found = []
+        for topic, topic_id, partition, number in chunks:
+            reading = self.readings.get((topic, partition))
+            chunk = reading.manifest.chunk(topic_id, number) if reading else None
+            if chunk is not None:
+                found.append(msgspec.structs.replace(chunk))
+        return found
+
+    def drop(self, chunks: Mapping[ChunkKey, int]) -> None:
+        """Retention dropped so many rows of each chunk, and has written that down."""
+        for (topic, topic_id, partition, number), rows in chunks.items():
+            if (topic, partition) in self.readings:
+                self.readings[topic, partition].manifest.drop(topic_id, number, rows)
 
     def is_open(self) -> bool:
         """Whether something was looked at since the last block was closed."""
@@ -94,8 +118,11 @@ class Account:
                 last = None if message is None else Last(message.offset, mark(message))
                 reading.account(kept[key], last)
                 self._to_commit.add(key)
+        for (topic, partition, topic_id, chunk), rows in self._left_out.items():
+            self.readings[topic, partition].manifest.need_not(topic_id, chunk, rows)
         self._until_ns.update((key, message.timestamp_ns) for key, message in self._last.items())
         self._kept.clear()
+        self._left_out.clear()
         self._last.clear()
 
     def save(self) -> None:

@@ -7,7 +7,8 @@ and that one goes in with all its attributes as one text. A row that fails even 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from logpost_web.indexer import metrics
 from logpost_web.indexer.attributes import is_refused
@@ -17,11 +18,32 @@ from logpost_web.store.row import Row, encode
 from logpost_web.store.store import Store
 from logpost_web.store.stored import stored_offsets
 
+MAX_UNITS = 50
+"""Table partitions that one insert makes parts in; ClickHouse refuses more than 100."""
+
 
 def write(store: Store, rows: Sequence[Row]) -> None:
     """Insert all rows. Raises QueryError when the store fails; the rows before the failure are then in the store."""
+    for some in _within_units(rows):
+        _write(store, some)
+
+
+def _within_units(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """The rows of a topic that is read again may have come over months."""
     if not rows:
         return
+    if len({(row.retention_class, row.retention_unit) for row in rows}) <= MAX_UNITS:
+        yield rows
+        return
+    units: dict[tuple[int, int], list[Row]] = defaultdict(list)
+    for row in rows:
+        units[row.retention_class, row.retention_unit].append(row)
+    every = list(units.values())
+    for start in range(0, len(every), MAX_UNITS):
+        yield [row for unit in every[start : start + MAX_UNITS] for row in unit]
+
+
+def _write(store: Store, rows: Sequence[Row]) -> None:
     try:
         store.insert(encode(rows))
     except QueryError as error:

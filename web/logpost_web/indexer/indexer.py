@@ -24,6 +24,8 @@ from logpost_web.indexer.mending import Mending
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.progress import Pause, Progress
 from logpost_web.indexer.received import Received
+from logpost_web.indexer.retaining import Retaining
+from logpost_web.indexer.retention_state import RetentionState
 from logpost_web.indexer.source import FencedError, Source
 from logpost_web.indexer.tries import CALL_SECONDS, RETRY_SECONDS, Tries
 from logpost_web.store import rebuild
@@ -55,17 +57,19 @@ class Indexer:
         self._mended = False
         self._is_rebuilding = False
         self._rebuild_wanted = threading.Event()
+        self._retaining = Retaining(config.store, store, self._account)
         self._source = Source(config, store.directory, self._begin)
         self.failure = ""
         self._last_insert = self._fenced_until = self._received_at = 0.0
         self._progress = Progress()
         self._stopping = threading.Event()
-        self._tries = Tries(self._stopping, self._mend, self._pause, self._loop)
-        self._intake = Intake(config, store, self._source, self._account, self._tries)
+        self._tries = Tries(self._stopping, self._help, self._pause, self._loop)
+        self._intake = Intake(config, store, self._source, self._account, self._tries, self._retaining.placing)
         self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
 
     def reconfigure(self, config: StoreConfig) -> None:
         """Sizes and limits hold from the next messages on. Any thread."""
+        self._retaining.reconfigure(config)
         self._config = config
         self._intake.reconfigure(config)
 
@@ -94,6 +98,11 @@ class Indexer:
         reading = self._account.readings.get(partition)
         return reading.manifest.topic_id_at(offset) if reading else ""
 
+    @property
+    def retention(self) -> RetentionState:
+        """Any thread."""
+        return self._retaining.state
+
     def progress(self) -> Progress:
         """Any thread; at most about QUIET_CONSUME_SECONDS old."""
         return self._progress
@@ -101,6 +110,7 @@ class Indexer:
     def _run(self) -> None:
         try:
             self._tries.until_done(self._mending.say_broken)
+            self._tries.until_done(self._retaining.settle)
             self._await_broker()
             while not self._stopping.is_set():
                 try:
@@ -136,12 +146,15 @@ class Indexer:
             except KafkaException as error:
                 why = self._source.cause() or error.args[0].str()
                 said.warn("broker", "waiting for the broker at %s: %s", self._servers, why)
+                self._retain()
                 self._stopping.wait(RETRY_SECONDS)
             else:
                 return
 
     def _step(self) -> None:
         self._mend()
+        if not self._account.is_open():
+            self._retain()
         if self._rebuild_wanted.is_set() and not self._mended:
             self._say_damage("the store is being rebuilt")
             self._mended = self._tries.until_done(self._store.begin_rebuild)
@@ -174,7 +187,7 @@ class Indexer:
         self._last_insert = time.monotonic()
         if not self._tries.until_done(self._check_topics) or not self._tries.until_done(self._intake.block.insert):
             return
-        if not self._intake.passage.explain_gaps():
+        if not self._intake.passage.explain_gaps() or not self._tries.until_done(self._retaining.settle):
             return
         self._account.close_block()
         if self._tries.until_done(self._account.save):
@@ -196,6 +209,17 @@ class Indexer:
         except QueryError as error:
             log.warning("cannot look at the store: %s", error)
         self._loop.turned()
+
+    def _retain(self) -> None:
+        """Drop what is due."""
+        self._loop.turned(CALL_SECONDS)
+        self._retaining.look(time.clock_gettime(time.CLOCK_BOOTTIME), time.time_ns() // 1_000_000)
+        self._loop.turned()
+
+    def _help(self) -> None:
+        """Something failed: for damage, perhaps, or for want of room."""
+        self._mend()
+        self._retain()
 
     def _look_for_rebuild(self) -> None:
         self._is_rebuilding = rebuild.is_running(self._store)
@@ -221,6 +245,8 @@ class Indexer:
         inserted comes again, to the member that has its partition now."""
         self._intake.forget()
         begins: dict[PartitionKey, int] = {}
+        if partitions and not self._tries.until_done(self._retaining.settle):
+            return None
         if partitions and not self._tries.until_done(
             lambda: begins.update(self._account.begin(self._source.bounds(partitions), self._source.topics.ids))
         ):

@@ -13,6 +13,7 @@ from logpost_web.indexer.limits import Limits
 from logpost_web.indexer.lines import Lines
 from logpost_web.indexer.lives import Lives
 from logpost_web.indexer.passage import Passage
+from logpost_web.indexer.placing import Placing
 from logpost_web.indexer.planner import PartitionKey, Plan, Planner
 from logpost_web.indexer.reading import Reading
 from logpost_web.indexer.received import Received
@@ -22,14 +23,17 @@ from logpost_web.indexer.tries import Tries
 from logpost_web.store.intervals import IntervalSet
 from logpost_web.store.row import Row
 from logpost_web.store.store import Store
-from logpost_web.store.stored import stored_lines, stored_offsets, stored_ranges
+from logpost_web.store.stored import newest_arrival, stored_lines, stored_offsets, stored_ranges
 
 
 class Intake:
     """Used by the indexer's thread."""
 
-    def __init__(self, config: Config, store: Store, source: Source, account: Account, tries: Tries) -> None:
+    def __init__(
+        self, config: Config, store: Store, source: Source, account: Account, tries: Tries, placing: Placing
+    ) -> None:
         self._store = store
+        self._placing = placing
         self._source = source
         self._account = account
         self._tries = tries
@@ -69,6 +73,7 @@ class Intake:
             position = Position(*key, reading.manifest.topic_id_at(offset), offset, timestamp_ns, size)
             rows.append(row := to_row(value, position, now, self._limits))
             length = len(value or b"")
+            self._placing.place(row, key, timestamp_ns, length)
             if length > self._least and is_cut(row):
                 metrics.TRUNCATED.inc()
             self.block.bytes += length
@@ -84,6 +89,8 @@ class Intake:
                 self._source.seek(key, reading.position)
 
     def _learn_partition(self, key: PartitionKey, offset: int) -> None:
+        topic_id = self._account.readings[key].manifest.topic_id_at(max(offset - 1, 0))
+        self._placing.learn(key, newest_arrival(self._store, *key, topic_id, offset) * 1000)
         stored = IntervalSet()
         for life, end in self._account.readings[key].manifest.lives:
             begin = max(offset, life.begin)
@@ -102,13 +109,27 @@ class Intake:
         plan = self._planner.plan(rows)
         if plan.suspects and not self._retried_or_given_up(partial(self._settle, plan)):
             return False
-        self.block.add(plan.rows)
-        self._account.keep(plan.rows)
+        kept = plan.rows if not self._placing.has_past else self._without_past(plan.rows)
+        self.block.add(kept)
+        self._account.keep(kept)
         self._account.keep(plan.known)
         metrics.KNOWN_OFFSETS.inc(len(plan.known))
         metrics.KNOWN_RANGES.inc(plan.known_ranges)
         self._lives.tell(plan.conflicts)
         return True
+
+    def _without_past(self, rows: Sequence[Row]) -> list[Row]:
+        """What retention has dropped, or would drop at once, does not come again."""
+        self._placing.has_past = False
+        kept: list[Row] = []
+        past: list[Row] = []
+        for row in rows:
+            is_read_again = row.offset < self._account.readings[row.topic, row.partition].refilled_at
+            is_past = self._placing.is_past(row) or (is_read_again and self._placing.is_below_floor(row))
+            (past if is_past else kept).append(row)
+        metrics.PAST.inc(len(past))
+        self._account.leave_out(past)
+        return kept
 
     def _settle(self, plan: Plan) -> None:
         """Compare what is known already with what the store and the block have there."""

@@ -55,6 +55,18 @@ def kafka_id(topic_id: str) -> str:
     return topic_id.partition("@")[0]
 
 
+def dropped(chunk: Chunk, rows: int) -> None:
+    """Count `rows` rows out, which retention drops."""
+    if chunk.lacks:
+        # Those of them that were not read again yet do not come any more either.
+        chunk.lacks = max(chunk.lacks - rows, 0)
+        chunk.rows = max(chunk.rows - rows, 0)
+    else:
+        # Below 0 where rows are in the store that are not counted yet.
+        chunk.rows -= rows
+    chunk.version += 1
+
+
 class Manifest:
     """Of one partition of one topic. `chunks`: those of all its lives."""
 
@@ -228,6 +240,23 @@ class Manifest:
     def leave(self, chunk: Chunk, rows: int) -> None:
         """How many rows are left at overtaken offsets of `chunk`; until it is settled."""
         self._left[chunk.topic_id, chunk.number] = rows
+
+    def need_not(self, topic_id: str, number: int, rows: int) -> None:
+        """Of what a chunk lacks, `rows` are past their time and do not come again."""
+        chunk = self._chunks.get((topic_id, number))
+        if chunk is not None and chunk.lacks:
+            chunk.lacks = max(chunk.lacks - rows, chunk.rows)
+            self._change(chunk)
+
+    def chunk(self, topic_id: str, number: int) -> Chunk | None:
+        return self._chunks.get((topic_id, number))
+
+    def drop(self, topic_id: str, number: int, rows: int) -> None:
+        """Retention dropped `rows` rows of a chunk."""
+        chunk = self._chunks.get((topic_id, number))
+        if chunk is not None:
+            dropped(chunk, rows)
+            self._changed[chunk.topic_id, chunk.number] = chunk
 
     @property
     def lacks_below(self) -> int:

@@ -17,8 +17,19 @@ FAILURES = Counter("logpost_indexer_failures", "Tries that the store or the brok
 DAMAGE = Counter("logpost_indexer_store_damage", "Damage of the store that was found, by what it is.", ["what"])
 STORE_LACKS = Counter("logpost_indexer_store_lacks_rows", "Rows that the store once had, and a look did not find.")
 STORE_LOST = Counter("logpost_indexer_store_lost_rows", "Rows that the store lost and that the topic has no more.")
+PAST = Counter("logpost_indexer_past_rows", "Records left out because they are older than rows of their kind are kept.")
 LIVES = Counter("logpost_indexer_topic_lives", "Partitions whose log was put back: offsets that are stored came again.")
 REFILL = Gauge("logpost_indexer_refill_records", "Records that the store lacks and had, and that are read again.")
+RETENTION_ROWS = Counter("logpost_retention_dropped_rows", "Rows that retention dropped, by why.", ["why"])
+RETENTION_BYTES = Counter("logpost_retention_dropped_bytes", "What whole units took that retention dropped.", ["why"])
+RETENTION_FAILURES = Counter("logpost_retention_failures", "Looks of retention at which something failed.")
+RETENTION_LOOKED = Gauge("logpost_retention_last_look_timestamp_seconds", "When retention last looked at the store.")
+RETENTION_DUE = Gauge("logpost_retention_due", "Units of the store, or parts of them, that are to be dropped now.")
+STORE_BYTES = Gauge("logpost_store_allocated_bytes", "What the store's directory takes of its disk.")
+STORE_MAX_BYTES = Gauge("logpost_store_max_bytes", "What store and topics may take of the disk: store.max_bytes.")
+DAYS_LEFT = Gauge(
+    "logpost_store_days_left", "Days until the oldest must go for room, at the rate of the last day; +Inf without any."
+)
 INSERT_SECONDS = Histogram("logpost_indexer_insert_seconds", "Time to insert a block.")
 BEHIND = Gauge("logpost_indexer_behind_records", "Records in the topics that are not in the store yet.")
 STEPPED_OVER = Counter(

@@ -28,10 +28,13 @@ class Row(
         "stream_to": "StreamTo",
         "message_bytes": LOGS.message_bytes,
         "words": "Words",
+        "arrived_at": "ArrivedAt",
+        "retention_class": "RetentionClass",
+        "retention_unit": "RetentionUnit",
     },
 ):
-    """`ts`: RFC 3339, to the nanosecond. `indexed_at`: Unix seconds. `stream_from`, `stream_to`: the bytes of the
-    stream. The rest as `schema` describes its column."""
+    """`ts`: RFC 3339, to the nanosecond. `indexed_at`, `arrived_at`: Unix seconds. `stream_from`, `stream_to`: the
+    bytes of the stream. The rest as `schema` describes its column."""
 
     ts: str
     message: str
@@ -54,6 +57,9 @@ class Row(
     stream_to: int = 0
     message_bytes: int = 0
     words: str = ""
+    arrived_at: int = 0
+    retention_class: int = 0
+    retention_unit: int = 0
 
 
 _encoder = msgspec.json.Encoder()

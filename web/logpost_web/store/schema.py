@@ -8,13 +8,16 @@ Which expressions its skip indexes serve:
 The primary key begins with the time, because pages ask for the newest rows of all services; (Topic, Partition,
 Offset) makes the order total, so that a cursor never skips. The 128 most frequent attributes are columns of their own,
 the rest share one: each such column costs files, and a program that invents a name per line would use them up (measured
-with 1024, the default: 80 s to insert 20,000 rows, and "too many open files"). Table partitions follow arrival and not
-the time of the event: retention then drops whole parts, and logs of last year are welcome in one block.
+with 1024, the default: 80 s to insert 20,000 rows, and "too many open files"). Table partitions are the units of
+retention (`logpost_web.retention`), which follow arrival and not the time of the event: whole parts go, and logs of
+last year are welcome in one block.
 
 - `BodyBytes`: bytes of the message before it was cut (`store.max_message_bytes`); 0 where Body is all of it.
 - `LogAttributesText`: the attributes as JSON text where LogAttributes would not give the same back, else empty.
 - `Words`: the normal form of the message (`logpost.query.words`); empty for most messages, which are plain ASCII
   and whose normal form is `lower(Body)`.
+- `ArrivedAt`: when the record came to its topic. `RetentionClass`, `RetentionUnit`: numbers of the class and the unit
+  that the row lies in. Rows from elsewhere that name none are of no class, and in the unit of their day.
 - `ResourceAttributes`, `ScopeAttributes`: always empty; as ALIAS they cost an insert and a part's files nothing.
 
 The table's comment names the version of the layout in which all its rows are written; `Store.version` reads it. A table
@@ -23,6 +26,7 @@ rows are written as this version writes them.
 
 - 1 (no comment): texts among the attributes that look like a time or a number were stored as one.
 - 2: attributes are stored as they were sent; messages that are not plain ASCII have `Words`.
+- 3: table partitions are units of retention, by the time when records came to the topic. It was that of indexing.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ SEARCHED_TEXT = "if(empty(Words), lower(Body), Words)"
 """The normal form of a message. One expression: not every server answers an OR of two columns from their indexes. And
 `empty`, because the optimizer makes that of `Words = ''` and then knows the index no more."""
 
-VERSION = 2
+VERSION = 3
 """Of the layout that this release writes. It grows when rows that are in stores already would be written otherwise."""
 FIRST_VERSION = 1
 """Of a table whose comment names none."""
@@ -70,6 +74,9 @@ TOLERANT = (
 1 GiB. And a block is small: where its checksum is wrong the engine tries which flipped bit would explain that, for a
 time that grows with the square of the block (4.3 s with 1 MiB, the default, 0.1 s with this; 4 % more disk)."""
 
+UNIT_OF_THE_DAY = "(intDiv(toUnixTimestamp(ArrivedAt), 86400) * 2400 + 24) * 100000"
+"""`logpost_web.retention.units.Unit.number` of 24 hours."""
+
 CREATE_TABLE = f"""
 CREATE TABLE IF NOT EXISTS otel_logs (
     Timestamp DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
@@ -101,13 +108,16 @@ CREATE TABLE IF NOT EXISTS otel_logs (
     StreamTo UInt64 CODEC(Delta(8), ZSTD(1)),
     IndexedAt DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
     Words String CODEC(ZSTD(1)),
+    ArrivedAt DateTime('UTC') DEFAULT if(IndexedAt = 0, now(), IndexedAt) CODEC(Delta(4), ZSTD(1)),
+    RetentionClass UInt32 CODEC(ZSTD(1)),
+    RetentionUnit UInt64 DEFAULT {UNIT_OF_THE_DAY} CODEC(ZSTD(1)),
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_stream_id StreamId TYPE bloom_filter(0.001) GRANULARITY 1,
     INDEX idx_offset Offset TYPE minmax GRANULARITY 1,
     INDEX {WORDS_INDEX}
 )
 ENGINE = MergeTree
-PARTITION BY toDate(IndexedAt)
+PARTITION BY (RetentionClass, RetentionUnit)
 ORDER BY (Timestamp, Topic, Partition, Offset)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, {TOLERANT}
 COMMENT '{version_comment(VERSION)}'

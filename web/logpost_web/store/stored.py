@@ -17,6 +17,8 @@ from logpost_web.store.store import Store
 
 SORTED_ROWS = 2_000_000
 """Rows that one statement sorts, about 100 MB; a chunk has at most half as many."""
+NEAR = 65_536
+"""Offsets that are looked at for what came before."""
 IDS_A_STATEMENT = 1000
 """Parameters travel in the address of a request when the store is a server."""
 PLACES_A_STATEMENT = 1000
@@ -97,6 +99,17 @@ def stored_offsets(store: Store, topic: str, partition: int, topic_id: str, from
     """Offsets from `from_offset` on that the store has. Raises QueryError."""
     parameters = {"topic": topic, "topic_id": topic_id, "partition": partition, "from": from_offset}
     return IntervalSet((start, end) for _, start, end in _intervals(store, _OFFSETS, parameters))
+
+
+def newest_arrival(store: Store, topic: str, partition: int, topic_id: str, before: int) -> int:
+    """When the newest of the rows arrived that stand within NEAR offsets before offset `before`, in Unix seconds; 0
+    without any. Raises QueryError."""
+    found = store.query(
+        "SELECT toUnixTimestamp(max(ArrivedAt)) FROM otel_logs WHERE Topic = {topic:String} AND TopicId = {id:String}"
+        " AND Partition = {partition:Int32} AND Offset >= {from:Int64} AND Offset < {before:Int64}",
+        {"topic": topic, "id": topic_id, "partition": partition, "from": before - NEAR, "before": before},
+    )
+    return int(found.rows[0][0])
 
 
 def stored_ranges(store: Store, stream_ids: Collection[str]) -> dict[str, IntervalSet]:

@@ -1,0 +1,76 @@
+"""When a row arrived, whichever time its producer says, and where it goes."""
+
+import json
+
+from logpost_web.indexer.placing import Placing
+from logpost_web.indexer.row import Position, to_row
+from logpost_web.retention.rules import Rule, Rules
+from logpost_web.retention.units import DAY_MS, HOUR_MS, Unit
+from logpost_web.store.row import Row
+
+KEY = ("logs", 0)
+NOW_MS = 20_000 * DAY_MS + HOUR_MS // 2
+RULES = Rules([Rule("status:>=500", 90 * DAY_MS), Rule("level:debug", 3 * DAY_MS)], 14 * DAY_MS)
+
+
+def placing(rules: Rules = RULES) -> Placing:
+    made = Placing(rules, 10**9)
+    made.now_ms = NOW_MS
+    return made
+
+
+def placed(by: Placing, arrived_ms: int, **fields: object) -> Row:
+    record = json.dumps({"ts": "2026-11-22T10:51:07Z", "message": "m", **fields}).encode()
+    row = to_row(record, Position(*KEY, "T", 0, arrived_ms * 1_000_000), 0)
+    by.place(row, KEY, arrived_ms * 1_000_000, len(record))
+    return row
+
+
+def test_a_row_arrived_after_those_before_it_and_not_in_the_future() -> None:
+    """Producers may give a record the time of its event, or that of a wrong clock."""
+    by = placing()
+    times = [NOW_MS - HOUR_MS, NOW_MS - 400 * DAY_MS, -5, NOW_MS - HOUR_MS + 7000, NOW_MS + 40 * DAY_MS, NOW_MS - 1]
+    arrived = [placed(by, at).arrived_at * 1000 - NOW_MS for at in times]
+    assert arrived == [-HOUR_MS, -HOUR_MS, -HOUR_MS, -HOUR_MS + 7000, 0, 0]
+    assert not by.has_past
+
+
+def test_without_what_came_before_the_oldest_is_past_its_time() -> None:
+    by = placing()
+    assert by.is_past(placed(by, NOW_MS - 400 * DAY_MS))
+    assert by.has_past
+    by.learn(KEY, NOW_MS - DAY_MS)
+    assert not by.is_past(placed(by, NOW_MS - 400 * DAY_MS))
+
+
+def test_a_row_goes_to_the_class_of_its_rule_and_a_unit_of_its_time() -> None:
+    by = placing()
+    rows = [
+        placed(by, NOW_MS, level="debug", attrs={"status": 502}),
+        placed(by, NOW_MS, level="debug", attrs={"status": 200}),
+        placed(by, NOW_MS, level="info"),
+    ]
+    assert tuple(row.retention_class for row in rows) == RULES.classes
+    assert [Unit.numbered(row.retention_unit).hours for row in rows] == [24, 1, 24]
+    first = NOW_MS // HOUR_MS
+    assert [Unit.numbered(row.retention_unit).first for row in rows] == [first - first % 24, first, first - first % 24]
+
+
+def test_new_rules_hold_from_the_next_row_on() -> None:
+    by = placing(Rules([], 14 * DAY_MS))
+    before = placed(by, NOW_MS, level="debug")
+    by.hold(RULES)
+    after = placed(by, NOW_MS, level="debug")
+    assert (before.retention_class, after.retention_class) == (0, RULES.classes[1])
+    assert not by.is_past(before)
+
+
+def test_attributes_that_are_no_object_match_no_rule_about_them() -> None:
+    by = placing()
+    assert placed(by, NOW_MS, attrs=[1]).retention_class == RULES.classes[2]
+
+
+def test_while_the_time_is_not_known_nothing_is_past() -> None:
+    by = Placing(RULES, 10**9)
+    placed(by, NOW_MS - 4000 * DAY_MS)
+    assert not by.has_past

@@ -1,0 +1,216 @@
+"""Retention on a real store: what is due goes, and the account knows it, however it was interrupted."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from logpost.config import KafkaConfig, RetentionConfig, StoreConfig
+from logpost_web.indexer.account import Account
+from logpost_web.indexer.block_writer import write
+from logpost_web.indexer.dropping import Dropping
+from logpost_web.indexer.manifest import Manifest
+from logpost_web.indexer.reading import Bounds, Reading
+from logpost_web.indexer.received import Received
+from logpost_web.indexer.retaining import Retaining
+from logpost_web.indexer.retention_memory import FILE, Memory, MemoryFile, Pending
+from logpost_web.indexer.row import Position, to_row
+from logpost_web.retention.plan import SETTING, WAIT_MS
+from logpost_web.retention.units import DAY_MS, HOUR_MS
+from logpost_web.store import manifest_table, retained
+from logpost_web.store.errors import QueryError
+from logpost_web.store.manifest_table import CHUNK
+from logpost_web.store.retained import Chosen
+from logpost_web.store.store import Store
+
+KEY = ("logs", 0)
+NOW_MS = 20_000 * DAY_MS + 12 * HOUR_MS
+
+
+class Box:
+    """A store, its account and its retention, at a time of the test's own."""
+
+    def __init__(self, store: Store, config: StoreConfig) -> None:
+        self.store = store
+        (store.directory / FILE).unlink(missing_ok=True)
+        store.command("TRUNCATE TABLE otel_logs")
+        store.command("TRUNCATE TABLE otel_logs_manifest")
+        self.account = Account(store, KafkaConfig())
+        bounds = Bounds(topic_id="T", committed=0, start=0, end=10**9)
+        self.account.readings[KEY] = Reading(Manifest(*KEY, "T"), bounds)
+        self.config = config
+        self.retaining = Retaining(config, store, self.account)
+        self.now_ms = NOW_MS
+        self.passed = 0.0
+        self.offset = 0
+
+    def look(self, later_ms: int = 0, passed_ms: int | None = None) -> None:
+        """`later_ms`: by the clock; `passed_ms`: really."""
+        self.now_ms += later_ms
+        self.passed += 60 + (max(later_ms, 0) if passed_ms is None else passed_ms) / 1000
+        self.retaining.look(self.passed, self.now_ms)
+        assert self.retaining.state.error == ""
+
+    def index(self, text: str, arrived_ms: int, count: int = 10) -> None:
+        """Lines as the indexer takes them."""
+        rows = []
+        for _ in range(count):
+            value = json.dumps({"ts": "2026-11-22T10:51:07Z", "message": text, "level": text.split()[0]}).encode()
+            row = to_row(value, Position(*KEY, "T", self.offset, arrived_ms * 1_000_000), 0)
+            self.retaining.placing.place(row, KEY, arrived_ms * 1_000_000, len(value))
+            rows.append(row)
+            self.account.look_at(Received(KEY, self.offset, arrived_ms * 1_000_000, value))
+            self.offset += 1
+        self.account.readings[KEY].position = self.offset
+        write(self.store, rows)
+        self.account.keep(rows)
+        self.account.close_block()
+        self.account.save()
+
+    def texts(self) -> list[str]:
+        return [text for (text,) in self.store.query("SELECT DISTINCT Body FROM otel_logs ORDER BY Body").rows]
+
+    def assert_accounted(self) -> None:
+        """The manifest, also that in the store, says what the store has."""
+        found = {key: rows for key, (rows, _) in manifest_table.count_rows(self.store, CHUNK).items()}
+        assert {line.key: line.rows for line in manifest_table.read(self.store) if line.rows} == found
+        chunks = self.account.readings[KEY].manifest.chunks()
+        assert {chunk.key: chunk.rows for chunk in chunks if chunk.rows} == found
+
+
+def test_what_is_older_than_it_is_kept_goes_and_is_counted_out(store: Store) -> None:
+    box = Box(store, StoreConfig(keep="14d"))
+    box.look()
+    for days in (3, 2, 0):
+        box.index(f"info {days} days", NOW_MS - days * DAY_MS)
+    box.look(10 * DAY_MS)
+    assert box.texts() == ["info 0 days", "info 2 days", "info 3 days"]
+    box.look(int(1.6 * DAY_MS))
+    assert box.texts() == ["info 0 days", "info 2 days"]
+    box.assert_accounted()
+    state = box.retaining.state
+    assert (state.dropped.rows, state.dropped.last_ms, state.due, state.waiting) == (10, box.now_ms, 0, None)
+    box.look(20 * DAY_MS)
+    assert box.texts() == []
+    box.assert_accounted()
+
+
+def test_rows_of_a_rule_lie_apart_and_go_by_its_time(store: Store) -> None:
+    rules = (RetentionConfig(query="level:debug", keep="1h"),)
+    box = Box(store, StoreConfig(keep="14d", retention=rules))
+    box.look()
+    box.index("debug words", NOW_MS)
+    box.index("info words", NOW_MS)
+    box.look()
+    assert {one.query: one.rows for one in box.retaining.state.classes} == {"level:debug": 10, "": 10}
+    box.look(2 * HOUR_MS)
+    assert box.texts() == ["info words"]
+    box.assert_accounted()
+
+
+def test_a_new_rule_holds_for_rows_that_are_there_and_gives_their_room_back(store: Store) -> None:
+    box = Box(store, StoreConfig(keep="14d"))
+    box.look()
+    box.index("debug words", NOW_MS, 500)
+    box.index("info words", NOW_MS)
+    box.retaining.reconfigure(StoreConfig(retention=(RetentionConfig(query="level:debug", keep="1h"),)))
+    box.look(3 * HOUR_MS)
+    waiting = box.retaining.state.waiting
+    assert waiting is not None
+    assert (waiting.why, waiting.rows, waiting.until_ms) == (SETTING, 510, box.now_ms + WAIT_MS)
+    assert box.texts() == ["debug words", "info words"]
+    box.look(WAIT_MS)
+    assert box.texts() == ["info words"]
+    assert box.retaining.state.waiting is None
+    assert store.query("SELECT sum(rows) FROM system.parts WHERE active AND table = 'otel_logs'").rows == [(10,)]
+    box.assert_accounted()
+
+
+def test_a_setting_that_is_set_back_within_the_wait_deletes_nothing(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    box = Box(store, StoreConfig(keep="14d"))
+    box.look()
+    box.index("info words", NOW_MS)
+    box.retaining.reconfigure(StoreConfig(keep="1d"))
+    with caplog.at_level(logging.WARNING):
+        box.look(5 * DAY_MS)
+    assert "up to 10 rows" in caplog.text
+    box.retaining.reconfigure(StoreConfig(keep="14d"))
+    box.look(WAIT_MS)
+    assert box.texts() == ["info words"]
+
+
+def test_a_clock_forty_days_ahead_deletes_nothing(store: Store) -> None:
+    box = Box(store, StoreConfig(keep="14d"))
+    box.look()
+    box.index("info words", NOW_MS)
+    for at in (40 * DAY_MS, HOUR_MS):
+        box.look(at, passed_ms=0)
+        assert box.texts() == ["info words"]
+        assert box.retaining.state.waiting is not None
+    box.index("info later", box.now_ms)
+    box.look(-40 * DAY_MS, passed_ms=0)
+    box.look(int(14.6 * DAY_MS))
+    assert box.texts() == []
+
+
+def test_the_oldest_go_for_room(store: Store) -> None:
+    box = Box(store, StoreConfig(keep="14d", max_bytes="100%"))
+    box.look()
+    for days in (3, 2, 1, 0):
+        box.index(f"info {days} days", NOW_MS - days * DAY_MS, 200)
+    box.look()
+    used = box.retaining.state.used.store
+    box.retaining.reconfigure(StoreConfig(keep="14d", max_bytes=used - 1))
+    box.look()
+    assert len(box.texts()) == 4
+    box.look(WAIT_MS)
+    assert box.texts() == ["info 0 days", "info 1 days", "info 2 days"]
+    box.assert_accounted()
+    box.retaining.reconfigure(StoreConfig(keep="14d", max_bytes=1))
+    box.look()
+    box.look(WAIT_MS)
+    assert box.texts() == ["info 0 days"]
+
+
+@pytest.mark.parametrize("done", ["nothing", "a part", "everything"])
+def test_what_was_interrupted_is_counted_out_as_far_as_it_went(store: Store, done: str) -> None:
+    box = Box(store, StoreConfig())
+    box.look()
+    box.index("info words", NOW_MS, 10)
+    [unit] = retained.units(store)
+    chosen = Chosen(unit.of_class, unit.number)
+    file = MemoryFile(store.directory)
+    counted = retained.count(store, chosen)
+    [line] = box.account.lines(counted.chunks)
+    file.memory.pending = Pending(*chosen, [(line, counted.rows)])
+    file.save()
+    gone = {"nothing": 0, "a part": 4, "everything": 10}[done]
+    store.command(f"DELETE FROM otel_logs WHERE Offset < {gone}")
+    for _ in range(2):  # and killed once more before the last step
+        dropping = Dropping(store, Account(store, KafkaConfig()), MemoryFile(store.directory))
+        dropping.settle()
+        [line] = manifest_table.read(store)
+        assert line.rows == 10 - gone
+        file.save()
+    dropping.settle()
+
+
+def test_it_drops_what_the_engine_takes_for_too_large(store: Store) -> None:
+    box = Box(store, StoreConfig())
+    box.index("info words", NOW_MS, 1000)
+    [unit] = retained.units(store)
+    limit = "SETTINGS max_partition_size_to_drop = 1"
+    with pytest.raises(QueryError, match="was not dropped"):
+        store.command(f"ALTER TABLE otel_logs DROP PARTITION ({unit.of_class}, {unit.number}) {limit}")
+    retained.drop(store, Chosen(unit.of_class, unit.number))
+    assert retained.units(store) == []
+
+
+def test_a_memory_that_cannot_be_read_is_as_none(store: Store) -> None:
+    (store.directory / FILE).write_text("{")
+    assert MemoryFile(store.directory).memory == Memory()
+    (store.directory / FILE).unlink()

@@ -1,0 +1,44 @@
+"""A clock that leapt makes nothing expired; a box that was off is believed."""
+
+from logpost_web.retention.clock import RetentionClock
+from logpost_web.retention.units import DAY_MS, HOUR_MS
+
+T = 1_796_000_000_000
+MINUTE = 60_000
+
+
+def test_it_follows_the_clock_of_the_box() -> None:
+    clock = RetentionClock()
+    assert [clock.read(T + at, 5 + at) for at in (0, MINUTE, HOUR_MS)] == [T, T + MINUTE, T + HOUR_MS]
+    assert clock.ahead_ms == 0
+
+
+def test_a_start_with_a_clock_forty_days_ahead_is_not_believed_until_it_is_right_again() -> None:
+    clock = RetentionClock(latest_ms=T)
+    assert clock.read(T + 40 * DAY_MS, 0) == T
+    assert clock.ahead_ms == 40 * DAY_MS
+    assert clock.read(T + 40 * DAY_MS + MINUTE, MINUTE) == T + MINUTE  # time passes all the same
+    assert clock.read(T + 2 * MINUTE, 2 * MINUTE) == T + 2 * MINUTE
+    assert clock.ahead_ms == 0
+
+
+def test_a_clock_that_is_set_forward_while_it_runs_is_not_believed() -> None:
+    clock = RetentionClock(latest_ms=T)
+    clock.read(T, 0)
+    assert clock.read(T + 2 * DAY_MS, MINUTE) == T + MINUTE
+    assert clock.ahead_ms == 2 * DAY_MS - MINUTE
+
+
+def test_a_box_that_was_off_or_slept_for_twenty_days_is_believed() -> None:
+    clock = RetentionClock(latest_ms=T)
+    assert clock.read(T + 20 * DAY_MS, 0) == T + 20 * DAY_MS
+    assert clock.read(T + 40 * DAY_MS, 20 * DAY_MS) == T + 40 * DAY_MS
+
+
+def test_a_clock_that_went_back_is_followed_and_forgets_nothing() -> None:
+    """A start before NTP: first 1970, then right."""
+    clock = RetentionClock(latest_ms=T)
+    assert clock.read(1000, 0) == 1000
+    assert clock.latest_ms == T
+    assert clock.read(T + HOUR_MS, MINUTE) == T + HOUR_MS
+    assert clock.ahead_ms == 0

@@ -1,0 +1,71 @@
+"""Dropping rows so that the store's account of itself knows it.
+
+Before rows go, it is written down which, and how many of each chunk. Killed at any step, or when the engine fails
+halfway, those that are not there any more are counted out: a row that was dropped is never taken for one that was lost,
+and is not read from the topic again.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from logpost_web.indexer.account import Account
+from logpost_web.indexer.manifest import dropped
+from logpost_web.indexer.retention_memory import MemoryFile, Pending
+from logpost_web.store import manifest_table, retained
+from logpost_web.store.errors import QueryError
+from logpost_web.store.manifest_table import Chunk
+from logpost_web.store.retained import Chosen, Counted
+from logpost_web.store.store import Store
+
+
+class Dropping:
+    """Used by the indexer's thread. Methods raise QueryError."""
+
+    def __init__(self, store: Store, account: Account, file: MemoryFile) -> None:
+        self._store = store
+        self._account = account
+        self._file = file
+
+    def drop(self, chosen: Chosen, counted: Counted) -> None:
+        """`counted`: its rows now."""
+        self._account.stepped_over.save()
+        lines = {line.key: line for line in manifest_table.read(self._store) if line.key in counted.chunks}
+        lines |= {line.key: line for line in self._account.lines(counted.chunks)}
+        chunks = [(line, counted.chunks[key]) for key, line in lines.items()]
+        self._file.memory.pending = Pending(*chosen, chunks)
+        self._save()
+        try:
+            retained.drop(self._store, chosen)
+        except QueryError:
+            self._file.release_reserve()  # it may want room
+            self.settle()
+            raise
+        self.settle()
+
+    def settle(self) -> None:
+        """Count out what is not there any more of what was to be dropped; nothing where that is done. To be called
+        before anything else is accounted for."""
+        pending = self._file.memory.pending
+        if pending is None:
+            return
+        chosen = Chosen(pending.of_class, pending.number, pending.before, pending.query)
+        left = retained.count(self._store, chosen).chunks
+        gone = {line.key: rows - left.get(line.key, 0) for line, rows in pending.chunks}
+        lines = [_without(line, gone[line.key]) for line, _ in pending.chunks]
+        manifest_table.write(self._store, lines)
+        self._account.drop(gone)
+        self._file.memory.pending = None
+        self._save()
+
+    def _save(self) -> None:
+        try:
+            self._file.save()
+        except OSError as error:
+            raise QueryError(f"cannot write down what is to be dropped: {error.strerror}") from error
+
+
+def _without(line: Chunk, rows: int) -> Chunk:
+    after = msgspec.structs.replace(line)
+    dropped(after, rows)
+    return after

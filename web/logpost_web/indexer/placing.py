@@ -1,0 +1,86 @@
+"""Which class and unit of the store each row goes to, and which rows are past their time. Pure.
+
+A row arrived at the time of its Kafka record. Producers say that time, and some say that of the event: but a record
+arrived after the one that stands before it, and not in the future.
+"""
+
+from __future__ import annotations
+
+from logpost.formats.json_text import read_json
+from logpost.query.filters.event import Event
+from logpost_web.indexer.planner import PartitionKey
+from logpost_web.retention.rules import Rules
+from logpost_web.retention.units import Units, span
+from logpost_web.store.row import Row
+
+AHEAD_MS = 60_000
+"""Clocks of two hosts may differ by as much."""
+
+
+class Placing:
+    """For one thread."""
+
+    def __init__(self, rules: Rules, piece_bytes: int) -> None:
+        self.units = Units(piece_bytes)
+        self.now_ms = 0
+        """Of retention's clock; 0 while it is not known, and then nothing is past."""
+        self.floor_ms = 0
+        """What arrived before had to go for room."""
+        self.has_past = False
+        """Whether a row was past its time since this was cleared."""
+        self._newest: dict[PartitionKey, int] = {}
+        self.hold(rules)
+
+    def hold(self, rules: Rules) -> None:
+        """These rules hold from the next row on."""
+        self.rules = rules
+        self._keep_of = dict(zip(rules.classes, rules.keeps, strict=True))
+        self._places = [(number, span(keep)) for number, keep in zip(rules.classes, rules.keeps, strict=True)]
+
+    def learn(self, key: PartitionKey, newest_ms: int) -> None:
+        """When the last record arrived before the next that is read; 0 where nobody knows."""
+        self._newest[key] = newest_ms
+
+    def place(self, row: Row, key: PartitionKey, timestamp_ns: int, size: int) -> None:
+        """Write into `row` when it arrived, its class and its unit. `size`: of the record's value."""
+        arrived = max(timestamp_ns // 1_000_000, 0)
+        if self.now_ms and arrived > self.now_ms + AHEAD_MS:
+            arrived = self.now_ms
+        newest = self._newest.get(key, 0)
+        if arrived < newest:
+            arrived = newest
+        else:
+            self._newest[key] = arrived
+        of_class, hours = self._places[self._rule_of(row) if len(self._places) > 1 else 0]
+        row.arrived_at = arrived // 1000
+        row.retention_class = of_class
+        row.retention_unit = self.units.place(of_class, hours, arrived, size)
+        if self.is_past(row) or row.arrived_at * 1000 < self.floor_ms:
+            self.has_past = True
+
+    def is_past(self, row: Row) -> bool:
+        """Whether it would be dropped as soon as it is stored."""
+        keep = self._keep_of.get(row.retention_class)
+        return keep is not None and row.arrived_at * 1000 + keep <= self.now_ms
+
+    def is_below_floor(self, row: Row) -> bool:
+        """Whether rows that arrived when it did had to go for room."""
+        return row.arrived_at * 1000 < self.floor_ms
+
+    def _rule_of(self, row: Row) -> int:
+        attributes = (read_json(bytes(row.attrs).decode(errors="replace")) or {}) if self.rules.needs_attributes else {}
+        return self.rules.rule_of(
+            Event(
+                message=row.message,
+                service=row.service,
+                host=row.host,
+                level=row.level,
+                trace_id=row.trace_id,
+                span_id=row.span_id,
+                file=row.file,
+                topic=row.topic,
+                partition=row.partition,
+                offset=row.offset,
+                attrs=attributes,
+            )
+        )

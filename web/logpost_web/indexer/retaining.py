@@ -1,0 +1,251 @@
+"""Retention at work: looks at the store and its disk, and drops what the plan says."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from logpost.config import StoreConfig
+from logpost.said_once import SaidOnce
+from logpost.units import milliseconds, share_or_size
+from logpost_web.indexer import metrics
+from logpost_web.indexer.account import Account
+from logpost_web.indexer.dropping import Dropping
+from logpost_web.indexer.manifest import ENDLESS
+from logpost_web.indexer.placing import Placing
+from logpost_web.indexer.retention_memory import MemoryFile, SavedLimits
+from logpost_web.indexer.retention_state import RetentionState, Waiting, class_sizes
+from logpost_web.retention.clock import RetentionClock
+from logpost_web.retention.plan import (
+    CLOCK,
+    SIZE,
+    Drop,
+    Limits,
+    Plan,
+    Stored,
+    Trimmed,
+    Used,
+    days_left,
+    oldest_ms,
+    plan,
+)
+from logpost_web.retention.rules import Rule, Rules
+from logpost_web.retention.units import Unit
+from logpost_web.store import retained
+from logpost_web.store.disk import allocated, file_system
+from logpost_web.store.errors import QueryError
+from logpost_web.store.retained import Chosen
+from logpost_web.store.store import Store
+
+LOOK_SECONDS = 10.0
+MEASURING = 20
+"""All files are looked at for what they take; the pause after it is so many times as long,"""
+FAR_SECONDS = 60.0
+"""and at least this while there is room."""
+NEAR = 0.9
+"""Of `store.max_bytes`: above, there is not much room."""
+PIECES = 8
+"""A unit's records are at most this part of `store.max_bytes`; in the store they are smaller yet."""
+
+log = logging.getLogger("retention")
+
+
+class Seen(NamedTuple):
+    units: list[Stored]
+    used: Used
+    limits: Limits
+    disk_bytes: int
+
+
+class Retaining:
+    """Used by the indexer's thread, but for `reconfigure` and `state`."""
+
+    def __init__(
+        self,
+        config: StoreConfig,
+        store: Store,
+        account: Account,
+        topics_bytes: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """`topics_bytes`: what the topics take of the same disk. Raises QuerySyntaxError."""
+        self._store = store
+        self._topics_bytes = topics_bytes
+        self._file = MemoryFile(store.directory)
+        self._dropping = Dropping(store, account, self._file)
+        self._clock = RetentionClock(self._file.memory.latest_ms)
+        self._trimmed = Trimmed()
+        self._said = SaidOnce(log)
+        self._next_look = self._next_measure = float("-inf")
+        self._allocated = 0
+        self.reconfigure(config)
+        saved = self._file.memory.in_force
+        self._in_force = saved.limits() if saved else None
+        self.placing = Placing(self._in_force.rules if self._in_force else self._rules, ENDLESS)
+        self.placing.floor_ms = self._file.memory.floor_ms
+        self.state = RetentionState()
+
+    def reconfigure(self, config: StoreConfig) -> None:
+        """Any thread. Raises QuerySyntaxError."""
+        self._rules = Rules(
+            [Rule(one.query, milliseconds(one.keep)) for one in config.retention], milliseconds(config.keep)
+        )
+        self._max_bytes = config.max_bytes
+        self._next_look = float("-inf")
+
+    def settle(self) -> None:
+        """Go on with what a process that was killed, or a store that failed, left halfway. Raises QueryError."""
+        self._dropping.settle()
+
+    def look(self, now: float, wall_ms: int) -> None:
+        """Drop what is due. `now`: seconds of a clock that never goes back, `wall_ms`: Unix milliseconds. What the
+        store or the disk says against it is told in `state`, and it is tried again."""
+        if now < self._next_look or not self._store.is_embedded:
+            return
+        self._next_look = now + LOOK_SECONDS
+        try:
+            self._look(now, wall_ms)
+        except (QueryError, OSError) as error:
+            metrics.RETENTION_FAILURES.inc()
+            self._said.error("failure", "what is due could not be dropped, trying again: %s", error)
+            self.state = dataclasses.replace(self.state, error=str(error))
+        else:
+            self._said.over("failure")
+            self.state = dataclasses.replace(self.state, error="")
+
+    def _look(self, now: float, wall_ms: int) -> None:
+        memory = self._file.memory
+        self.settle()
+        now_ms = self._clock.read(wall_ms, int(now * 1000))
+        seen = self._seen(now)
+        wanted = SavedLimits.of(seen.limits)
+        if memory.wanted != wanted:
+            memory.wanted, memory.changed_ms = wanted, now_ms
+        planned = plan(seen.units, seen.limits, self._in_force, memory.changed_ms, now_ms, seen.used)
+        self._hold(planned, seen, now_ms)
+        due = [drop for drop in planned.drops if not self._trimmed.is_done(drop)]
+        self._tell(seen, planned, len(due), now_ms)
+        try:
+            self._drop_all(due, planned, now_ms)
+        finally:
+            self._trimmed.keep_only(seen.units)
+            memory.latest_ms = self._clock.latest_ms
+            self._file.save_if_changed()
+            self._file.keep_reserve()
+        if due:
+            self._next_measure = now
+            self._tell(self._seen(now), planned, 0, now_ms)
+
+    def _seen(self, now: float) -> Seen:
+        """Raises QueryError, OSError."""
+        directory = self._store.directory
+        disk = file_system(directory)
+        max_bytes = share_or_size(self._max_bytes, disk.size)
+        if now >= self._next_measure:
+            began = time.monotonic()
+            self._allocated = allocated(directory)
+            took = time.monotonic() - began
+            is_near = self._allocated + self._topics_bytes() > NEAR * max_bytes
+            self._next_measure = now + max(took * MEASURING, 0 if is_near else FAR_SECONDS)
+        used = Used(self._allocated, self._topics_bytes(), disk.share)
+        found = retained.units(self._store)
+        # Files take whole blocks, and what is no unit goes with them.
+        ratio = used.store / max(sum(one.bytes for one in found), 1)
+        units = [Stored(one.of_class, Unit.numbered(one.number), one.rows, int(one.bytes * ratio)) for one in found]
+        return Seen(units, used, Limits(self._rules, max_bytes), disk.size)
+
+    def _hold(self, planned: Plan, seen: Seen, now_ms: int) -> None:
+        """What is in force holds for the rows that come, too."""
+        self.placing.units.learn((one.of_class, one.unit) for one in seen.units)
+        self.placing.units.piece_bytes = max((planned.in_force or seen.limits).max_bytes // PIECES, 1)
+        if planned.in_force is not None:
+            self._in_force = planned.in_force
+            self._file.memory.in_force = SavedLimits.of(planned.in_force)
+            self.placing.now_ms = now_ms
+            if planned.in_force.rules != self.placing.rules:
+                self.placing.hold(planned.in_force.rules)
+
+    def _drop_all(self, due: Sequence[Drop], planned: Plan, now_ms: int) -> None:
+        """One that fails stops no other. Raises the first QueryError."""
+        failed: QueryError | None = None
+        for drop in due:
+            try:
+                self._drop(drop, planned, now_ms)
+            except QueryError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
+
+    def _drop(self, drop: Drop, planned: Plan, now_ms: int) -> None:
+        unit = drop.stored.unit
+        query = planned.in_force.rules.query(drop.rule) if drop.rule is not None and planned.in_force else ""
+        chosen = Chosen(drop.stored.of_class, unit.number, None if drop.is_whole else drop.before_ms // 1000, query)
+        counted = retained.count(self._store, chosen)
+        if drop.why == SIZE:
+            memory = self._file.memory
+            memory.floor_ms = self.placing.floor_ms = max(memory.floor_ms, counted.newest * 1000)
+        if counted.rows or drop.is_whole:
+            self._dropping.drop(chosen, counted)
+            size = drop.stored.bytes if drop.is_whole else 0
+            metrics.RETENTION_ROWS.labels(drop.why).inc(counted.rows)
+            metrics.RETENTION_BYTES.labels(drop.why).inc(size)
+            self.state = dataclasses.replace(
+                self.state, dropped=self.state.dropped.and_then(counted.rows, size, now_ms)
+            )
+            span = f"{_written(unit.start_ms)} to {_written(unit.end_ms)}"
+            log.info("dropped %d rows of those that arrived from %s (by %s)", counted.rows, span, drop.why)
+        if not drop.is_whole:
+            self._trimmed.did(drop)
+
+    def _tell(self, seen: Seen, planned: Plan, due: int, now_ms: int) -> None:
+        left = days_left(seen.units, seen.limits.max_bytes, seen.used, now_ms)
+        self.state = dataclasses.replace(
+            self.state,
+            looked_ms=now_ms,
+            used=seen.used,
+            max_bytes=seen.limits.max_bytes,
+            disk_bytes=seen.disk_bytes,
+            classes=class_sizes(seen.units, seen.limits.rules),
+            oldest_ms=oldest_ms(seen.units),
+            days_left=left,
+            waiting=self._waiting(seen, planned, now_ms),
+            due=due,
+            due_since_ms=(self.state.due_since_ms or now_ms) if due else 0,
+        )
+        metrics.RETENTION_LOOKED.set(now_ms / 1000)
+        metrics.STORE_BYTES.set(seen.used.store)
+        metrics.STORE_MAX_BYTES.set(seen.limits.max_bytes)
+        metrics.RETENTION_DUE.set(due)
+        metrics.DAYS_LEFT.set(float("inf") if left is None else left)
+
+    def _waiting(self, seen: Seen, planned: Plan, now_ms: int) -> Waiting | None:
+        found, why, until_ms = planned.waiting, planned.why, planned.until_ms
+        if not found and self._clock.ahead_ms:
+            then_ms = now_ms + self._clock.ahead_ms
+            there = plan(seen.units, seen.limits, seen.limits, 0, then_ms, seen.used).drops
+            found, why, until_ms = tuple(one for one in there if one not in planned.drops), CLOCK, 0
+        if not found:
+            return None
+        waiting = Waiting(
+            why=why,
+            rows=sum(one.stored.rows for one in found),
+            bytes=sum(one.stored.bytes for one in found),
+            oldest_ms=min(one.stored.unit.start_ms for one in found),
+            until_ms=until_ms,
+        )
+        self._said.warn(
+            (why, until_ms),
+            "up to %d rows (%d bytes, the oldest of %s) would be deleted, and are not %s: %s",
+            waiting.rows,
+            waiting.bytes,
+            _written(waiting.oldest_ms),
+            f"before {_written(until_ms)}" if until_ms else "as long as that is so",
+            why,
+        )
+        return waiting
+
+
+def _written(ms: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(ms // 1000))

@@ -1,0 +1,126 @@
+"""What retention must know after a start: a small file beside the store."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from pathlib import Path
+
+import msgspec
+
+from logpost.query.errors import QuerySyntaxError
+from logpost_web.retention.plan import Limits
+from logpost_web.retention.rules import Rule, Rules
+from logpost_web.store.manifest_table import Chunk
+
+FILE = "retention.json"
+RESERVE_FILE = "retention-reserve"
+SAVE_MS = 60_000
+RESERVE_BYTES = 4 * 1024 * 1024
+"""Kept back, so that a full disk has room to write down what is dropped, and to drop it."""
+
+log = logging.getLogger("retention")
+
+
+class SavedLimits(msgspec.Struct, frozen=True):
+    queries: list[tuple[str, int]]
+    keep_ms: int
+    max_bytes: int
+
+    @classmethod
+    def of(cls, limits: Limits) -> SavedLimits:
+        rules = limits.rules
+        return cls([(rule.query, rule.keep_ms) for rule in rules.rules], rules.keeps[-1], limits.max_bytes)
+
+    def limits(self) -> Limits | None:
+        """None where another release wrote queries that this one cannot read."""
+        with contextlib.suppress(QuerySyntaxError):
+            return Limits(Rules([Rule(*one) for one in self.queries], self.keep_ms), self.max_bytes)
+        return None
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """Rows that are being dropped, as `retained.Chosen`. `chunks`: lines of the manifest as they were before, and how
+    many rows of each were to go."""
+
+    of_class: int
+    number: int
+    before: int | None
+    query: str
+    chunks: list[tuple[Chunk, int]]
+
+
+class Memory(msgspec.Struct):
+    """`latest_ms`: of the RetentionClock. `changed_ms`: since when `wanted` is as it is, which may be more than what is
+    `in_force`. `floor_ms`: what arrived before had to go for room."""
+
+    latest_ms: int = 0
+    in_force: SavedLimits | None = None
+    wanted: SavedLimits | None = None
+    changed_ms: int = 0
+    floor_ms: int = 0
+    pending: Pending | None = None
+
+
+class MemoryFile:
+    """Methods raise OSError."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = directory / FILE
+        self._reserve = directory / RESERVE_FILE
+        self.memory = self._load()
+        self._saved = msgspec.structs.replace(self.memory)
+
+    def _load(self) -> Memory:
+        """A file that cannot be read is as none: what is due then waits as after a change of settings."""
+        try:
+            return msgspec.json.decode(self._file.read_bytes(), type=Memory)
+        except FileNotFoundError:
+            return Memory()
+        except (OSError, msgspec.MsgspecError) as error:
+            log.warning("%s cannot be read: what is due waits as after a change of settings: %s", self._file, error)
+            return Memory()
+
+    def save_if_changed(self) -> None:
+        """The time alone is a change when a minute passed."""
+        passed = self.memory.latest_ms - self._saved.latest_ms
+        if passed >= SAVE_MS or msgspec.structs.replace(self._saved, latest_ms=self.memory.latest_ms) != self.memory:
+            self.save()
+
+    def save(self) -> None:
+        """Durable when it returns. A full disk takes it from the reserve."""
+        try:
+            self._write()
+        except OSError:
+            self.release_reserve()
+            self._write()
+        self._saved = msgspec.structs.replace(self.memory)
+
+    def _write(self) -> None:
+        new = self._file.with_suffix(".new")
+        with new.open("wb") as file:
+            file.write(msgspec.json.encode(self.memory))
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._file)
+        directory = os.open(self._file.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def release_reserve(self) -> None:
+        """Give its room to who needs it to make more."""
+        self._reserve.unlink(missing_ok=True)
+
+    def keep_reserve(self) -> None:
+        """Nothing happens where there is no room for it."""
+        if self._reserve.exists():
+            return
+        try:
+            with self._reserve.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self.release_reserve()

@@ -1,0 +1,87 @@
+"""Units: the rows of one class that arrived in one span of time, or a piece of them. A table partition each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+SPANS = (24, 6, 1)
+"""Hours of arrival that a unit may stand for."""
+UNITS_KEPT = 14
+"""A class has at least so many units, so that what is not due yet holds back little."""
+MAX_PIECE = 99_999
+MAX_OPEN = 10_000
+"""Units whose pieces are remembered; of those forgotten the last piece goes on."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unit:
+    """Rows that arrived in the `hours` hours from hour `first` (since 1970) on; the `piece`-th part of them."""
+
+    first: int
+    hours: int
+    piece: int = 0
+
+    @classmethod
+    def numbered(cls, number: int) -> Unit:
+        rest, piece = divmod(number, MAX_PIECE + 1)
+        return cls(*divmod(rest, 100), piece)
+
+    @property
+    def number(self) -> int:
+        """In the store, and in the name of its parts."""
+        return (self.first * 100 + self.hours) * (MAX_PIECE + 1) + self.piece
+
+    @property
+    def start_ms(self) -> int:
+        """Unix milliseconds; no row of it arrived before."""
+        return self.first * HOUR_MS
+
+    @property
+    def end_ms(self) -> int:
+        """All rows of it arrived before."""
+        return (self.first + self.hours) * HOUR_MS
+
+
+def span(keep_ms: int) -> int:
+    """Hours of the units of a class that is kept for so long."""
+    return next((hours for hours in SPANS if hours * HOUR_MS * UNITS_KEPT <= keep_ms), SPANS[-1])
+
+
+@dataclass(slots=True)
+class _Open:
+    piece: int
+    bytes: int
+
+
+class Units:
+    """Which unit the next row goes to: pieces of `piece_bytes`, so that one huge hour is many units."""
+
+    def __init__(self, piece_bytes: int) -> None:
+        self.piece_bytes = piece_bytes
+        self._open: dict[tuple[int, int, int], _Open] = {}
+
+    def learn(self, stored: Iterable[tuple[int, Unit]]) -> None:
+        """Units of the store, with their classes: their last pieces go on."""
+        for of_class, unit in stored:
+            place = (of_class, unit.first, unit.hours)
+            known = self._open.setdefault(place, _Open(0, 0))
+            known.piece = max(known.piece, unit.piece)
+
+    def place(self, of_class: int, hours: int, arrived_ms: int, size: int) -> int:
+        """The number of the unit of a row that has `size` bytes."""
+        first = arrived_ms // HOUR_MS
+        first -= first % hours
+        place = (of_class, first, hours)
+        known = self._open.get(place)
+        if known is None:
+            known = self._open[place] = _Open(0, 0)
+            while len(self._open) > MAX_OPEN:
+                del self._open[next(iter(self._open))]
+        elif known.bytes >= self.piece_bytes and known.piece < MAX_PIECE:
+            known.piece += 1
+            known.bytes = 0
+        known.bytes += size
+        return (first * 100 + hours) * (MAX_PIECE + 1) + known.piece

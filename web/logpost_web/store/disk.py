@@ -1,0 +1,56 @@
+"""What the store takes of its disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+BLOCK = 512
+"""Bytes that `st_blocks` counts in."""
+
+
+class FileSystem(NamedTuple):
+    """In bytes. `free`: for those who are not root."""
+
+    size: int
+    free: int
+
+    @property
+    def share(self) -> float:
+        """What is taken, from 0 to 1."""
+        return 1 - self.free / self.size if self.size else 0.0
+
+
+def file_system(directory: Path) -> FileSystem:
+    """Raises OSError."""
+    found = os.statvfs(directory)
+    return FileSystem(
+        (found.f_blocks - found.f_bfree + found.f_bavail) * found.f_frsize, found.f_bavail * found.f_frsize
+    )
+
+
+def allocated(directory: Path) -> int:
+    """Bytes of all blocks of its files and directories, each file once however many names it has. What vanishes
+    meanwhile counts nothing."""
+    total = 0
+    seen: set[int] = set()
+    left = [directory]
+    while left:
+        try:
+            entries = list(os.scandir(left.pop()))
+        except OSError:
+            continue
+        for entry in entries:
+            try:
+                found = entry.stat(follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(Path(entry.path))
+            except OSError:
+                continue
+            if found.st_nlink > 1 and not entry.is_dir(follow_symlinks=False):
+                if found.st_ino in seen:
+                    continue
+                seen.add(found.st_ino)
+            total += found.st_blocks * BLOCK
+    return total

@@ -1,0 +1,101 @@
+"""Units of the table `otel_logs`, a table partition each: what they hold, and how they go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from logpost.query.syntax import parse
+from logpost_web.query.condition import compile_condition
+from logpost_web.store.columns import LOGS
+from logpost_web.store.manifest_table import CHUNK, ChunkKey
+from logpost_web.store.schema import TABLE
+from logpost_web.store.store import Store
+
+# The engine refuses to drop more than 50 GB by default, and a unit is what retention means to drop.
+_ANY_SIZE = "SETTINGS max_partition_size_to_drop = 0, max_table_size_to_drop = 0"
+
+
+class StoredUnit(NamedTuple):
+    """`bytes`: of its files. `rows`: with those that are marked as deleted, until a merge."""
+
+    of_class: int
+    number: int
+    rows: int
+    bytes: int
+
+
+def units(store: Store) -> list[StoredUnit]:
+    """Raises QueryError."""
+    found = store.query(
+        "SELECT partition_id, sum(rows), sum(bytes_on_disk) FROM system.parts"
+        " WHERE database = currentDatabase() AND active AND table = {table:String} GROUP BY 1",
+        {"table": TABLE},
+    )
+    return [StoredUnit(*_numbers(name), rows, size) for name, rows, size in found.rows]
+
+
+def _numbers(partition_id: str) -> tuple[int, int]:
+    """Of class and unit."""
+    of_class, _, number = partition_id.partition("-")
+    return int(of_class), int(number)
+
+
+class Chosen(NamedTuple):
+    """Rows of one unit: all, or those that arrived before `before` (Unix seconds) and match `query`."""
+
+    of_class: int
+    number: int
+    before: int | None = None
+    query: str = ""
+
+    def condition(self) -> tuple[str, Mapping[str, object]]:
+        """With the parameters that it names."""
+        parameters: dict[str, object] = {}
+        clauses = [f"RetentionClass = {self.of_class}", f"RetentionUnit = {self.number}"]
+        if self.before is not None:
+            clauses.append(f"ArrivedAt < toDateTime({self.before}, 'UTC')")
+        if self.query:
+            matches = compile_condition(parse(self.query), LOGS)
+            clauses.append(matches.sql)
+            parameters.update(matches.parameters)
+        return " AND ".join(clauses), parameters
+
+
+class Counted(NamedTuple):
+    """`chunks`: rows of each chunk of offsets; `newest`: the last arrival of a row, in Unix seconds, 0 without any."""
+
+    chunks: dict[ChunkKey, int]
+    newest: int
+
+    @property
+    def rows(self) -> int:
+        return sum(self.chunks.values())
+
+
+def count(store: Store, chosen: Chosen) -> Counted:
+    """Raises QueryError."""
+    condition, parameters = chosen.condition()
+    found = store.query(
+        "SELECT Topic, TopicId, Partition, intDiv(Offset, {chunk:Int64}), count(), toUnixTimestamp(max(ArrivedAt))"
+        f" FROM {TABLE} WHERE {condition} GROUP BY 1, 2, 3, 4",
+        {**parameters, "chunk": CHUNK},
+    )
+    return Counted(
+        {(topic, topic_id, partition, chunk): rows for topic, topic_id, partition, chunk, rows, _ in found.rows},
+        max((newest for *_, newest in found.rows), default=0),
+    )
+
+
+def drop(store: Store, chosen: Chosen) -> None:
+    """Afterwards they are gone, and where that is a whole unit or needs a query, so is their room. It may be called
+    again. Raises QueryError."""
+    partition = f"({chosen.of_class}, {chosen.number})"
+    if chosen.before is None:
+        store.command(f"ALTER TABLE {TABLE} DROP PARTITION {partition} {_ANY_SIZE}")
+        return
+    condition, parameters = chosen.condition()
+    store.command(f"DELETE FROM {TABLE} IN PARTITION {partition} WHERE {condition}", parameters)
+    if chosen.query:
+        # Of a unit's hours the others go soon; what a rule takes out may be most of a unit that stays for days.
+        store.command(f"ALTER TABLE {TABLE} APPLY DELETED MASK IN PARTITION {partition} SETTINGS mutations_sync = 1")
