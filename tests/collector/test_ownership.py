@@ -94,8 +94,8 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Box:
         ("broker", "broker/metadata.json"),  # and so every file that is read at each start
         ("broker", "broker/__consumer_offsets-0/*.log"),
         ("web", "store/clickhouse"),
-        ("web", "store/clickhouse/store/*/*/2*_*"),
-        ("web", "store/clickhouse/store/*/*/2*_*/columns.txt"),
+        ("web", "store/clickhouse/store/*/*/0-*_*"),
+        ("web", "store/clickhouse/store/*/*/0-*_*/columns.txt"),
     ],
 )
 def test_a_part_that_may_not_read_its_data_says_what_mends_it_and_touches_nothing(
@@ -131,7 +131,7 @@ def test_a_partition_that_may_not_be_read_is_named_and_the_others_are_served(sto
 @needs_root
 def test_a_store_of_which_a_file_may_not_be_read_any_more_keeps_all_rows(stopped: Box) -> None:
     """Damage would be set aside, and filled again from the topic, which may have its records no more."""
-    [path] = stopped.data.glob("store/clickhouse/store/*/*/2*_*/data.bin")
+    [path] = stopped.data.glob("store/clickhouse/store/*/*/0-*_*/data.bin")
     with stopped.broker.start(), stopped.web.start():
         stopped.await_total(30, 60)
         give_away(path)

@@ -24,7 +24,7 @@ def through_web(box: Box, *arguments: str) -> int:
 
 
 def damage(box: Box) -> None:
-    for file in (box.data / "store").glob("clickhouse/store/*/*/2*_*/data.bin"):
+    for file in (box.data / "store").glob("clickhouse/store/*/*/0-*_*/data.bin"):
         content = bytearray(file.read_bytes())
         content[::50] = bytes(255 - byte for byte in content[::50])
         file.write_bytes(content)

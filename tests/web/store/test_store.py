@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -16,10 +17,13 @@ import pytest
 from logpost.config import StoreConfig
 from logpost.errors import ConfigError, InUseError, StartError
 from logpost.service import DirectoryLock
+from logpost_web.retention.units import Unit
 from logpost_web.store import rebuild
 from logpost_web.store.errors import QueryError
+from logpost_web.store.retained import units
 from logpost_web.store.schema import (
     ADDED_COLUMNS,
+    CREATE_TABLE,
     SEARCHED_TEXT,
     VERSION,
     version_comment,
@@ -91,7 +95,7 @@ def test_a_store_with_many_broken_parts_opens_and_serves_the_rest(tmp_path: Path
     for number in range(110):
         insert(store, {"Body": "x" * 1000, "Offset": number, "IndexedAt": 1})
     store.close()
-    files = sorted(tmp_path.glob("clickhouse/store/*/*/1*_*/data.bin"))
+    files = sorted(tmp_path.glob("clickhouse/store/*/*/0-*_*/data.bin"))
     assert len(files) == 110
     for file in files[:-1]:
         file.write_bytes(file.read_bytes()[:-10])
@@ -252,6 +256,51 @@ def test_a_table_of_an_older_layout_is_noticed_and_taken_along(tmp_path: Path) -
     assert store.query("SELECT Body FROM otel_logs ORDER BY Offset").rows == [("old",), ("new",)]
     assert not rebuild.is_running(store)
     store.close()
+
+
+def as_of_layout_2(store: Store) -> None:
+    """The table as it was made before retention."""
+    made = re.sub(r"^    (?:ArrivedAt|Retention).*\n", "", CREATE_TABLE, flags=re.MULTILINE)
+    made = re.sub(r"PARTITION BY .*", "PARTITION BY toDate(IndexedAt)", made)
+    store.command("DROP TABLE otel_logs SYNC")
+    store.command(made.replace(version_comment(VERSION), version_comment(2)))
+
+
+def test_rows_from_before_retention_go_to_the_units_of_the_days_when_they_were_indexed(tmp_path: Path) -> None:
+    store = Store.open(StoreConfig(), tmp_path)
+    as_of_layout_2(store)
+    days = 120  # of a quiet topic
+    store.command(
+        "INSERT INTO otel_logs (Body, Offset, IndexedAt) SELECT 'x', number, (20000 + number) * 86400 + 5"
+        f" FROM numbers({days}) SETTINGS max_partitions_per_insert_block = 0"
+    )
+    store.close()
+
+    store = Store.open(StoreConfig(), tmp_path)
+    assert store.version == VERSION
+    assert rebuild.copy(store, ("", "", 0, 0), 65_536, days) == days
+    found = {unit.number: (unit.of_class, unit.rows) for unit in units(store)}
+    assert found == {Unit((20_000 + one) * 24, 24).number: (0, 1) for one in range(days)}
+    assert store.query("SELECT countIf(ArrivedAt != IndexedAt) FROM otel_logs").rows == [(0,)]
+    store.close()
+
+
+def test_a_rebuild_for_an_older_layout_begins_again_with_all_rows(tmp_path: Path) -> None:
+    store = Store.open(StoreConfig(), tmp_path)
+    as_of_layout_2(store)
+    store.command("INSERT INTO otel_logs (Offset, Body) VALUES (1, 'old'), (2, 'old')")
+    store.command("RENAME TABLE otel_logs TO otel_logs_before")
+    store.command("CREATE TABLE otel_logs AS otel_logs_before COMMENT 'logpost layout 2'")
+    store.command("INSERT INTO otel_logs (Offset, Body) VALUES (2, 'again'), (3, 'new')")
+    store.close()
+
+    for _ in range(2):
+        store = Store.open(StoreConfig(), tmp_path)
+        assert store.version == VERSION
+        assert store.query("SELECT count() FROM otel_logs").rows == [(0,)]
+        before = "SELECT Offset, Body FROM otel_logs_before ORDER BY Offset"
+        assert store.query(before).rows == [(1, "old"), (2, "old"), (3, "new")]
+        store.close()
 
 
 def contents(directory: Path) -> dict[Path, bytes]:

@@ -17,6 +17,9 @@ from logpost_web.store.schema import (
 )
 from logpost_web.store.statements import Statements
 
+COPIED_OFFSETS = 65_536
+"""In one statement."""
+
 
 def create(statements: Statements) -> None:
     """The tables that are not there yet. Raises QueryError."""
@@ -50,8 +53,9 @@ def has_table(statements: Statements, table: str) -> bool:
 
 def begin_rebuild(statements: Statements) -> None:
     """Put the rows aside and begin an empty table, which the indexer fills: see `rebuild.py`. Nothing happens where
-    that is under way. Raises QueryError."""
-    if has_table(statements, BEFORE):
+    that is under way, unless it is for an older layout. Raises QueryError."""
+    is_running = has_table(statements, BEFORE)
+    if is_running and version(statements) >= VERSION:
         return
     # By the manifest it lacks all its rows now; its last records still tell whether the log is the one they are of. One
     # block: it is written or it is not.
@@ -59,8 +63,43 @@ def begin_rebuild(statements: Statements) -> None:
         f"INSERT INTO {MANIFEST} SELECT Topic, TopicId, Partition, Chunk, Start, Start, 0,"
         f" greatest(Lacks, Rows + Lost), Lost, LastOffset, LastMark, Version + 1 FROM {MANIFEST} FINAL"
     )
-    statements.command(f"RENAME TABLE {TABLE} TO {BEFORE}")
+    if is_running:
+        _put_with_those_of_before(statements)
+        statements.command(f"DROP TABLE {TABLE} SYNC")
+    else:
+        statements.command(f"RENAME TABLE {TABLE} TO {BEFORE}")
     statements.command(CREATE_TABLE)
+
+
+def shared_columns(statements: Statements) -> list[str]:
+    """Those that the table and the one of before both keep. Raises QueryError."""
+    found = statements.query(
+        "SELECT name FROM system.columns WHERE database = currentDatabase() AND table IN ({one:String}, {other:String})"
+        " AND default_kind NOT IN ('ALIAS', 'MATERIALIZED') GROUP BY name HAVING count() = 2 ORDER BY name",
+        {"one": TABLE, "other": BEFORE},
+    )
+    return [name for (name,) in found.rows]
+
+
+def _put_with_those_of_before(statements: Statements) -> None:
+    """The rows of a rebuild that was under way, so far as the rows of before are not the same. Once more after a crash
+    it adds nothing."""
+    columns = ", ".join(shared_columns(statements))
+    size = {"size": COPIED_OFFSETS}
+    chunks = statements.query(
+        f"SELECT DISTINCT Topic, TopicId, Partition, intDiv(Offset, {{size:Int64}}) FROM {TABLE}", size
+    )
+    within = (
+        "Topic = {topic:String} AND TopicId = {id:String} AND Partition = {partition:Int32}"
+        " AND intDiv(Offset, {size:Int64}) = {chunk:Int64}"
+    )
+    for topic, topic_id, partition, chunk in chunks.rows:
+        statements.command(
+            f"INSERT INTO {BEFORE} ({columns}) SELECT {columns} FROM {TABLE} WHERE {within}"
+            f" AND Offset NOT IN (SELECT Offset FROM {BEFORE} WHERE {within})"
+            " SETTINGS max_partitions_per_insert_block = 0",
+            {"topic": topic, "id": topic_id, "partition": partition, "chunk": chunk, **size},
+        )
 
 
 def _replace_indexes(statements: Statements) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from logpost_web.store import manifest_table
+from logpost_web.store.layout import shared_columns
 from logpost_web.store.manifest_table import WITHIN, ChunkKey, within
 from logpost_web.store.schema import BEFORE, TABLE
 from logpost_web.store.store import Store
@@ -24,7 +25,7 @@ def copy(store: Store, chunk: ChunkKey, size: int, below: int) -> int:
     many offsets below it have a row then. Raises QueryError."""
     topic, topic_id, partition, number = chunk
     start, end = number * size, min((number + 1) * size, below)
-    columns = ", ".join(_columns(store))
+    columns = ", ".join(shared_columns(store))
     store.command(
         f"INSERT INTO {TABLE} ({columns}) SELECT {columns} FROM {BEFORE} WHERE {WITHIN}"
         f" AND Offset NOT IN (SELECT Offset FROM {TABLE} WHERE {WITHIN})"
@@ -60,13 +61,3 @@ def offsets(store: Store, table: str, size: int) -> dict[ChunkKey, Offsets]:
 def end(store: Store) -> None:
     """Forget the rows of before. Raises QueryError."""
     store.command(f"DROP TABLE IF EXISTS {BEFORE} SYNC")
-
-
-def _columns(store: Store) -> list[str]:
-    """The columns that both tables keep."""
-    found = store.query(
-        "SELECT name FROM system.columns WHERE database = currentDatabase() AND table IN ({one:String}, {other:String})"
-        " AND default_kind NOT IN ('ALIAS', 'MATERIALIZED') GROUP BY name HAVING count() = 2 ORDER BY name",
-        {"one": TABLE, "other": BEFORE},
-    )
-    return [name for (name,) in found.rows]
