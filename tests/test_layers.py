@@ -131,7 +131,7 @@ logpost_web
   server             api app cluster exporter http indexer store            | loop socket
   app                api http pages
   search_command     errors query row_text
-  store_command      store                                                  | socket
+  store_command      stats_text store                                                  | socket
   api                cluster http indexer query store                       | clock
   pages              query
   exporter           cluster                                                | clock thread
@@ -142,6 +142,7 @@ logpost_web
   store              query                                                  | clock thread socket
   query              errors time_limits
   row_text
+  stats_text
   time_limits
   errors
 """

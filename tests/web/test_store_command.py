@@ -43,6 +43,9 @@ def test_check_and_rebuild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
             box.await_total(100, 60)
             assert through_web(box, "check") == 0
             capsys.readouterr()
+            assert through_web(box, "stats") == 0
+            assert capsys.readouterr().out.startswith("100 rows in ")
+            capsys.readouterr()
             assert through_web(box, "rebuild", "--json") == 0
             assert json.loads(capsys.readouterr().out)["state"] == "done"
             assert box.total() == 100
@@ -51,6 +54,7 @@ def test_check_and_rebuild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
             assert json.loads(capsys.readouterr().out)["damaged"]
             await_condition(lambda: through_web(box, "check") == 0, "nothing is damaged any more", 60)
             await_condition(lambda: box.total() == 100, "it is mended", 60)  # sound it is before all rows are back
+        assert json.loads(store(box, "stats", "--json").stdout)["contents"]["rows"] == 100
         damage(box)
         answer = store(box, "check")
         assert answer.returncode == 1

@@ -20,6 +20,8 @@ from logpost.addresses import local_url
 from logpost.cli import Commands, add_parser
 from logpost.config import Config
 from logpost.errors import InUseError, LogpostError
+from logpost.units import share_or_size
+from logpost_web.stats_text import stats_lines
 
 POLL_SECONDS = 0.2
 CHECK_SECONDS = 24 * 3600.0
@@ -27,10 +29,13 @@ CHECK_SECONDS = 24 * 3600.0
 
 
 def add_command(commands: Commands) -> None:
-    parser = add_parser(commands, "store", _no_action, "Check the search store, or fill it again from the topics.")
+    parser = add_parser(
+        commands, "store", _no_action, "Check the search store, say what it holds, or fill it again from the topics."
+    )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, run, summary in (
         ("check", run_check, "Read all of the store; damaged parts are set aside and filled again."),
+        ("stats", run_stats, "What the store holds, what that takes of the disk, and what retention does."),
         ("rebuild", run_rebuild, "Fill the store again; rows that the topics no longer have are kept."),
     ):
         action = add_parser(actions, name, run, summary, nested=True)
@@ -52,6 +57,12 @@ def run_check(parsed: argparse.Namespace, config: Config) -> int:
         lines.append(f"{doubled:,} rows are there more than once: the next start of logpost web keeps one of each")
     _show(parsed, found, lines)
     return 1 if damaged or lacking or doubled else 0
+
+
+def run_stats(parsed: argparse.Namespace, config: Config) -> int:
+    found = _on_store(config, _stats_stopped, lambda: _ask(config, "GET", "/api/store/stats"))
+    _show(parsed, found, list(stats_lines(found)))
+    return 0
 
 
 def run_rebuild(parsed: argparse.Namespace, config: Config) -> int:
@@ -91,6 +102,28 @@ def _check_stopped(config: Config, directory: Path) -> dict[str, Any]:
         return dict(msgspec.to_builtins(found))
     finally:
         store.close()
+
+
+def _stats_stopped(config: Config, directory: Path) -> dict[str, Any]:
+    """Without what only a web that runs knows."""
+    import msgspec
+
+    from logpost_web.store.disk import allocated, file_system
+    from logpost_web.store.stats import read
+    from logpost_web.store.store import Store
+
+    store = Store.open(config.store, directory)
+    try:
+        found = read(store)
+    finally:
+        store.close()
+    size = file_system(directory).size
+    return {
+        "allocated_bytes": allocated(directory),
+        "max_bytes": share_or_size(config.store.max_bytes, size),
+        "disk_bytes": size,
+        "contents": msgspec.to_builtins(found),
+    }
 
 
 def _rebuild_stopped(config: Config, directory: Path) -> dict[str, Any]:
