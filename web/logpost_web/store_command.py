@@ -114,12 +114,12 @@ def _stats_stopped(config: Config, directory: Path) -> dict[str, Any]:
 
     store = Store.open(config.store, directory)
     try:
-        found = read(store)
+        found, place = read(store), store.place
     finally:
         store.close()
-    size = file_system(directory).size
+    size = file_system(place).size
     return {
-        "allocated_bytes": allocated(directory),
+        "allocated_bytes": allocated(directory) if place.is_relative_to(directory) else allocated(place),
         "max_bytes": share_or_size(config.store.max_bytes, size),
         "disk_bytes": size,
         "contents": msgspec.to_builtins(found),

@@ -6,7 +6,9 @@ import contextlib
 import errno
 import json
 import os
+import signal
 import subprocess
+import time
 import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.support.appliance import await_condition
 from tests.web.indexer.test_away import Box
@@ -73,10 +76,11 @@ def complete(box: Box) -> dict[str, Any]:
     return found
 
 
-def send(box: Box, texts: list[str]) -> None:
+def send(box: Box, texts: list[str], hours_ago: int = 0) -> None:
     producer = Producer({"bootstrap.servers": box.bootstrap_servers})
+    at_ms = int(time.time() * 1000) - hours_ago * 3_600_000
     for number, text in enumerate(texts):
-        producer.produce("logs", text.encode(), partition=number % 3)
+        producer.produce("logs", text.encode(), partition=number % 3, timestamp=at_ms)
     assert producer.flush(SECONDS) == 0
 
 
@@ -104,3 +108,52 @@ def test_a_disk_that_takes_nothing_for_a_while_loses_nothing(tmp_path: Path, dis
             assert complete(box)["paused"] is None
             assert sorted(row["message"] for row in box.rows()) == sorted(sent)
         assert box.web.process.poll() is None
+
+
+@pytest.fixture
+def store_disk(tmp_path: Path) -> Iterator[Path]:
+    """All of `store/` is on a small one."""
+    directory = tmp_path / "data" / "store"
+    directory.mkdir(parents=True)
+    mount("-t", "tmpfs", "-o", "size=64m", "tmpfs", directory)
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", directory], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system takes root")
+def test_retention_makes_room_on_a_disk_that_is_full_to_the_last_byte(tmp_path: Path, store_disk: Path) -> None:
+    """Somebody else's file took it. What a setting deletes does not wait then."""
+    file = tmp_path / "logpost.toml"
+    file.write_text('[store]\nkeep = "14d"\n')
+    box = Box(tmp_path)
+    box.web.arguments = (*box.web.arguments, "--config", str(file))
+    old = [f"old {number} {os.urandom(500).hex()}" for number in range(3000)]
+    new = [f"new {number}" for number in range(100)]
+    with box.broker.start():
+        # The web would make one that takes no time but the broker's.
+        admin = AdminClient({"bootstrap.servers": box.bootstrap_servers})
+        topic = NewTopic("logs", 3, config={"message.timestamp.type": "CreateTime"})
+        admin.create_topics([topic])["logs"].result()
+        with box.web.start():
+            box.await_ready()
+            send(box, old, hours_ago=80)
+            box.await_total(len(old), SECONDS)
+            reserve = store_disk / "clickhouse" / "retention-reserve"
+            await_condition(reserve.exists, "there is a reserve", SECONDS)
+            with full(store_disk):
+                send(box, new)
+                await_condition(lambda: complete(box)["paused"] is not None, "nothing is indexed", SECONDS)
+                file.write_text('[store]\nkeep = "1d"\n')
+                box.web.process.send_signal(signal.SIGHUP)
+                await_condition(lambda: box.total() == len(new), "the old rows are gone, the new are there", SECONDS)
+                assert complete(box)["paused"] is None
+            await_condition(reserve.exists, "there is a reserve again", SECONDS)
+            assert [row["message"] for row in box.rows() if row["message"] not in new] == []
+            assert box.get("/api/store/stats")["retention"]["error"] == ""
+            box.web.stop()
+            box.web.start()
+            box.await_ready()
+            assert box.total() == len(new)
+            assert complete(box)["dropped"] == []

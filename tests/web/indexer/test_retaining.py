@@ -183,7 +183,7 @@ def test_what_was_interrupted_is_counted_out_as_far_as_it_went(store: Store, don
     box.index("info words", NOW_MS, 10)
     [unit] = retained.units(store)
     chosen = Chosen(unit.of_class, unit.number)
-    file = MemoryFile(store.directory)
+    file = MemoryFile(store.directory, store.place)
     counted = retained.count(store, chosen)
     [line] = box.account.lines(counted.chunks)
     file.memory.pending = Pending(*chosen, [(line, counted.rows)])
@@ -191,7 +191,7 @@ def test_what_was_interrupted_is_counted_out_as_far_as_it_went(store: Store, don
     gone = {"nothing": 0, "a part": 4, "everything": 10}[done]
     store.command(f"DELETE FROM otel_logs WHERE Offset < {gone}")
     for _ in range(2):  # and killed once more before the last step
-        dropping = Dropping(store, Account(store, KafkaConfig()), MemoryFile(store.directory))
+        dropping = Dropping(store, Account(store, KafkaConfig()), MemoryFile(store.directory, store.place))
         dropping.settle()
         [line] = manifest_table.read(store)
         assert line.rows == 10 - gone
@@ -212,5 +212,5 @@ def test_it_drops_what_the_engine_takes_for_too_large(store: Store) -> None:
 
 def test_a_memory_that_cannot_be_read_is_as_none(store: Store) -> None:
     (store.directory / FILE).write_text("{")
-    assert MemoryFile(store.directory).memory == Memory()
+    assert MemoryFile(store.directory, store.place).memory == Memory()
     (store.directory / FILE).unlink()

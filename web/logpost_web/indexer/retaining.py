@@ -73,13 +73,13 @@ class Retaining:
         """`topics_bytes`: what the topics take of the same disk. Raises QuerySyntaxError."""
         self._store = store
         self._topics_bytes = topics_bytes
-        self._file = MemoryFile(store.directory)
+        self._file = MemoryFile(store.directory, store.place)
         self._dropping = Dropping(store, account, self._file)
         self._clock = RetentionClock(self._file.memory.latest_ms)
         self._trimmed = Trimmed()
         self._said = SaidOnce(log)
         self._next_look = self._next_measure = float("-inf")
-        self._allocated = 0
+        self._allocated = self._of_files = 0
         self.reconfigure(config)
         saved = self._file.memory.in_force
         self._in_force = saved.limits() if saved else None
@@ -140,19 +140,21 @@ class Retaining:
 
     def _seen(self, now: float) -> Seen:
         """Raises QueryError, OSError."""
-        directory = self._store.directory
-        disk = file_system(directory)
+        place, directory = self._store.place, self._store.directory
+        disk = file_system(place)
+        found = retained.units(self._store)
+        of_files = sum(one.bytes for one in found)
         max_bytes = share_or_size(self._max_bytes, disk.size)
         if now >= self._next_measure:
             began = time.monotonic()
-            self._allocated = allocated(directory)
+            self._allocated = allocated(directory) if place.is_relative_to(directory) else allocated(place)
+            self._of_files = of_files
             took = time.monotonic() - began
             is_near = self._allocated + self._topics_bytes() > NEAR * max_bytes
             self._next_measure = now + max(took * MEASURING, 0 if is_near else FAR_SECONDS)
-        used = Used(self._allocated, self._topics_bytes(), disk.share)
-        found = retained.units(self._store)
+        used = Used(max(self._allocated + of_files - self._of_files, 0), self._topics_bytes(), disk.share)
         # Files take whole blocks, and what is no unit goes with them.
-        ratio = used.store / max(sum(one.bytes for one in found), 1)
+        ratio = max(used.store / max(of_files, 1), 1.0)
         units = [Stored(one.of_class, Unit.numbered(one.number), one.rows, int(one.bytes * ratio)) for one in found]
         return Seen(units, used, Limits(self._rules, max_bytes), disk.size)
 

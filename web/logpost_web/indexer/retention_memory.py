@@ -66,9 +66,10 @@ class Memory(msgspec.Struct):
 class MemoryFile:
     """Methods raise OSError."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, place: Path) -> None:
+        """`directory`: of the file; `place`: a directory on the disk of the rows."""
         self._file = directory / FILE
-        self._reserve = directory / RESERVE_FILE
+        self._reserve = place / RESERVE_FILE
         self.memory = self._load()
         self._saved = msgspec.structs.replace(self.memory)
 

@@ -30,12 +30,12 @@ def file_system(directory: Path) -> FileSystem:
     )
 
 
-def allocated(directory: Path) -> int:
-    """Bytes of all blocks of its files and directories, each file once however many names it has. What vanishes
+def allocated(*directories: Path) -> int:
+    """Bytes of all blocks of their files and directories, each file once however many names it has. What vanishes
     meanwhile counts nothing."""
     total = 0
     seen: set[int] = set()
-    left = [directory]
+    left = [*directories]
     while left:
         try:
             entries = list(os.scandir(left.pop()))

@@ -102,7 +102,12 @@ class Store(Statements):
 
     def problems(self) -> Iterator[str]:
         """Why nothing more can be stored in its directory, which may be on a disk of its own; see `room.problems`."""
-        return problems(self._path if self._path is not None and self._path.is_dir() else self.directory)
+        return problems(self.place)
+
+    @property
+    def place(self) -> Path:
+        """A directory on the disk that its rows take."""
+        return self._path if self._path is not None and self._path.is_dir() else self.directory
 
     def begin_rebuild(self) -> None:
         """Put the rows aside and begin an empty table: see `layout.begin_rebuild`. Blocks. Raises QueryError."""
