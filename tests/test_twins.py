@@ -174,6 +174,7 @@ logpost_web.indexer
   test_poison                         obstacles passage raw_log unpacking
   test_refill                         beginning lives
   test_retaining                      dropping retention_memory retention_state
+  test_topic_room                     log_sizes
 logpost_web.pages
   test_templates                      search_page
   ../api/test_packages                packages_page

@@ -5,7 +5,7 @@ import json
 from logpost_web.indexer.placing import Placing
 from logpost_web.indexer.row import Position, to_row
 from logpost_web.retention.rules import Rule, Rules
-from logpost_web.retention.units import DAY_MS, HOUR_MS, Unit
+from logpost_web.retention.units import DAY_MS, HOUR_MS, Unit, number_in_store
 from logpost_web.store.row import Row
 
 KEY = ("logs", 0)
@@ -15,7 +15,7 @@ RULES = Rules([Rule("status:>=500", 90 * DAY_MS), Rule("level:debug", 3 * DAY_MS
 
 def placing(rules: Rules = RULES) -> Placing:
     made = Placing(rules, 10**9)
-    made.now_ms = NOW_MS
+    made.tell(now_ms=NOW_MS)
     return made
 
 
@@ -51,9 +51,13 @@ def test_a_row_goes_to_the_class_of_its_rule_and_a_unit_of_its_time() -> None:
         placed(by, NOW_MS, level="info"),
     ]
     assert tuple(row.retention_class for row in rows) == RULES.classes
-    assert [Unit.numbered(row.retention_unit).hours for row in rows] == [24, 1, 24]
+    units = [Unit.numbered(number_in_store(row.retention_unit, row.arrived_at * 1000)) for row in rows]
     first = NOW_MS // HOUR_MS
-    assert [Unit.numbered(row.retention_unit).first for row in rows] == [first - first % 24, first, first - first % 24]
+    assert [(unit.first, unit.hours) for unit in units] == [
+        (first - first % 24, 24),
+        (first, 1),
+        (first - first % 24, 24),
+    ]
 
 
 def test_new_rules_hold_from_the_next_row_on() -> None:

@@ -4,9 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logpost_web.retention.units import DAY_MS, HOUR_MS, MAX_OPEN, MAX_PIECE, Unit, Units, span
+from logpost_web.retention.units import DAY_MS, HOUR_MS, MAX_OPEN, MAX_PIECE, Unit, Units, number_in_store, span
 
 NOW_MS = 1_796_000_000_000
+
+
+def number_of(units: Units, of_class: int, hours: int, arrived_ms: int, size: int = 10) -> Unit:
+    return Unit.numbered(number_in_store(units.open(of_class, hours, arrived_ms, size).in_row, arrived_ms))
 
 
 @given(st.integers(0, 2_000_000), st.sampled_from([1, 6, 24]), st.integers(0, MAX_PIECE))
@@ -18,7 +22,7 @@ def test_a_number_says_which_unit_it_is(first: int, hours: int, piece: int) -> N
 
 @given(st.integers(0, 4_000_000_000_000), st.sampled_from([1, 6, 24]))
 def test_a_row_lies_in_the_span_of_its_unit(arrived_ms: int, hours: int) -> None:
-    unit = Unit.numbered(Units(100).place(0, hours, arrived_ms, 10))
+    unit = number_of(Units(100), 0, hours, arrived_ms)
     assert unit.start_ms <= arrived_ms < unit.end_ms
     assert unit.first % hours == 0
 
@@ -30,21 +34,21 @@ def test_what_is_kept_shorter_lies_in_shorter_units(keep: int, hours: int) -> No
 
 def test_a_huge_hour_is_many_units() -> None:
     units = Units(piece_bytes=1000)
-    pieces = [Unit.numbered(units.place(7, 1, NOW_MS, 100)).piece for _ in range(35)]
+    pieces = [number_of(units, 7, 1, NOW_MS, 100).piece for _ in range(35)]
     assert pieces == sorted(pieces)
     assert [pieces.count(piece) for piece in range(4)] == [10, 10, 10, 5]
-    assert Unit.numbered(units.place(8, 1, NOW_MS, 100)).piece == 0
+    assert number_of(units, 8, 1, NOW_MS, 100).piece == 0
 
 
 def test_after_a_start_the_last_piece_goes_on() -> None:
     units = Units(piece_bytes=1000)
     first = NOW_MS // HOUR_MS
     units.learn([(7, Unit(first, 1, 3)), (7, Unit(first, 1, 2)), (7, Unit(first - 1, 1, 9))])
-    assert Unit.numbered(units.place(7, 1, NOW_MS, 100)) == Unit(first, 1, 3)
+    assert number_of(units, 7, 1, NOW_MS, 100) == Unit(first, 1, 3)
 
 
 def test_units_that_are_remembered_have_a_bound() -> None:
     units = Units(piece_bytes=1000)
     for hour in range(MAX_OPEN + 10):
-        units.place(0, 1, hour * HOUR_MS, 1)
+        units.open(0, 1, hour * HOUR_MS, 1)
     assert len(units._open) == MAX_OPEN

@@ -18,6 +18,7 @@ from logpost_web.store.row import Row, encode
 from logpost_web.store.store import Store
 from logpost_web.store.stored import stored_offsets
 
+DAY = 86_400
 MAX_UNITS = 50
 """Table partitions that one insert makes parts in; ClickHouse refuses more than 100."""
 
@@ -32,12 +33,12 @@ def _within_units(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
     """The rows of a topic that is read again may have come over months."""
     if not rows:
         return
-    if len({(row.retention_class, row.retention_unit) for row in rows}) <= MAX_UNITS:
+    if len({(row.retention_class, row.retention_unit or row.arrived_at // DAY) for row in rows}) <= MAX_UNITS:
         yield rows
         return
     units: dict[tuple[int, int], list[Row]] = defaultdict(list)
     for row in rows:
-        units[row.retention_class, row.retention_unit].append(row)
+        units[row.retention_class, row.retention_unit or row.arrived_at // DAY].append(row)
     every = list(units.values())
     for start in range(0, len(every), MAX_UNITS):
         yield [row for unit in every[start : start + MAX_UNITS] for row in unit]

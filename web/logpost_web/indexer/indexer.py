@@ -27,6 +27,7 @@ from logpost_web.indexer.received import Received
 from logpost_web.indexer.retaining import Retaining
 from logpost_web.indexer.retention_state import RetentionState
 from logpost_web.indexer.source import FencedError, Source
+from logpost_web.indexer.topic_room import TopicRoom
 from logpost_web.indexer.tries import CALL_SECONDS, RETRY_SECONDS, Tries
 from logpost_web.store import rebuild
 from logpost_web.store.errors import QueryError
@@ -59,6 +60,7 @@ class Indexer:
         self._rebuild_wanted = threading.Event()
         self._retaining = Retaining(config.store, store, self._account)
         self._source = Source(config, store.directory, self._begin)
+        self._retaining.topics = TopicRoom(config, self._source)
         self.failure = ""
         self._last_insert = self._fenced_until = self._received_at = 0.0
         self._progress = Progress()

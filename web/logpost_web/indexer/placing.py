@@ -10,9 +10,10 @@ from logpost.formats.json_text import read_json
 from logpost.query.filters.event import Event
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.retention.rules import Rules
-from logpost_web.retention.units import Units, span
+from logpost_web.retention.units import Opened, Units, span
 from logpost_web.store.row import Row
 
+ENDLESS = 2**62
 AHEAD_MS = 60_000
 """Clocks of two hosts may differ by as much."""
 
@@ -22,20 +23,32 @@ class Placing:
 
     def __init__(self, rules: Rules, piece_bytes: int) -> None:
         self.units = Units(piece_bytes)
-        self.now_ms = 0
-        """Of retention's clock; 0 while it is not known, and then nothing is past."""
-        self.floor_ms = 0
-        """What arrived before had to go for room."""
         self.has_past = False
         """Whether a row was past its time since this was cleared."""
+        self._now_ms = self._floor_ms = 0
         self._newest: dict[PartitionKey, int] = {}
         self.hold(rules)
+
+    @property
+    def floor_ms(self) -> int:
+        """What arrived before had to go for room."""
+        return self._floor_ms
+
+    def tell(self, *, now_ms: int | None = None, floor_ms: int | None = None) -> None:
+        """`now_ms`: of retention's clock; while it is 0 it is not known, and nothing is past its time."""
+        self._now_ms = self._now_ms if now_ms is None else now_ms
+        self._floor_ms = self._floor_ms if floor_ms is None else floor_ms
+        self._latest_ms = self._now_ms + AHEAD_MS if self._now_ms else ENDLESS
+        # What arrived since then is past nothing.
+        self._doubtful_ms = max(self._now_ms - min(self.rules.keeps) + 1000, self._floor_ms)
 
     def hold(self, rules: Rules) -> None:
         """These rules hold from the next row on."""
         self.rules = rules
         self._keep_of = dict(zip(rules.classes, rules.keeps, strict=True))
         self._places = [(number, span(keep)) for number, keep in zip(rules.classes, rules.keeps, strict=True)]
+        self._open = Opened(0, 0, 0, 0)
+        self.tell()
 
     def learn(self, key: PartitionKey, newest_ms: int) -> None:
         """When the last record arrived before the next that is read; 0 where nobody knows."""
@@ -43,29 +56,40 @@ class Placing:
 
     def place(self, row: Row, key: PartitionKey, timestamp_ns: int, size: int) -> None:
         """Write into `row` when it arrived, its class and its unit. `size`: of the record's value."""
-        arrived = max(timestamp_ns // 1_000_000, 0)
-        if self.now_ms and arrived > self.now_ms + AHEAD_MS:
-            arrived = self.now_ms
+        arrived = timestamp_ns // 1_000_000
         newest = self._newest.get(key, 0)
-        if arrived < newest:
-            arrived = newest
-        else:
+        if newest <= arrived <= self._latest_ms:
             self._newest[key] = arrived
-        of_class, hours = self._places[self._rule_of(row) if len(self._places) > 1 else 0]
+        else:
+            arrived = self._corrected(key, arrived, newest)
         row.arrived_at = arrived // 1000
-        row.retention_class = of_class
-        row.retention_unit = self.units.place(of_class, hours, arrived, size)
-        if self.is_past(row) or row.arrived_at * 1000 < self.floor_ms:
+        if len(self._places) > 1:
+            of_class, hours = self._places[self._rule_of(row)]
+            row.retention_class = of_class
+            row.retention_unit = self.units.open(of_class, hours, arrived, size).in_row
+        else:
+            opened = self._open
+            if not opened.start_ms <= arrived < opened.end_ms or opened.room <= 0:
+                opened = self._open = self.units.open(*self._places[0], arrived, 0)
+            opened.room -= size
+            row.retention_unit = opened.in_row
+        if arrived < self._doubtful_ms and (self.is_past(row) or self.is_below_floor(row)):
             self.has_past = True
+
+    def _corrected(self, key: PartitionKey, arrived: int, newest: int) -> int:
+        if arrived > self._latest_ms:
+            arrived = max(self._now_ms, newest)
+            self._newest[key] = arrived
+        return max(arrived, newest)
 
     def is_past(self, row: Row) -> bool:
         """Whether it would be dropped as soon as it is stored."""
         keep = self._keep_of.get(row.retention_class)
-        return keep is not None and row.arrived_at * 1000 + keep <= self.now_ms
+        return keep is not None and row.arrived_at * 1000 + keep <= self._now_ms
 
     def is_below_floor(self, row: Row) -> bool:
         """Whether rows that arrived when it did had to go for room."""
-        return row.arrived_at * 1000 < self.floor_ms
+        return row.arrived_at * 1000 < self._floor_ms
 
     def _rule_of(self, row: Row) -> int:
         attributes = (read_json(bytes(row.attrs).decode(errors="replace")) or {}) if self.rules.needs_attributes else {}

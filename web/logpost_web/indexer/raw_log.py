@@ -6,8 +6,10 @@ librdkafka shows no batches. aiokafka's client signs in as it does, and gives ou
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
+from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from aiokafka.client import AIOKafkaClient
@@ -44,8 +46,9 @@ def fetch(config: KafkaConfig, partition: PartitionKey, offset: int) -> Fetched:
         raise KafkaException(KafkaError(KafkaError._TRANSPORT, f"{type(error).__name__}: {error}")) from error
 
 
-async def _fetch(config: KafkaConfig, partition: PartitionKey, offset: int) -> Fetched:
-    topic, number = partition
+@contextlib.asynccontextmanager
+async def log_client(config: KafkaConfig) -> AsyncIterator[AIOKafkaClient]:
+    """One that knows the cluster."""
     secure = config.security_protocol.endswith("SSL")
     client = AIOKafkaClient(
         bootstrap_servers=config.bootstrap_servers,
@@ -58,13 +61,19 @@ async def _fetch(config: KafkaConfig, partition: PartitionKey, offset: int) -> F
     )
     try:
         await client.bootstrap()
+        yield client
+    finally:
+        await client.close()
+
+
+async def _fetch(config: KafkaConfig, partition: PartitionKey, offset: int) -> Fetched:
+    topic, number = partition
+    async with log_client(config) as client:
         await client.add_topic(topic)
         leader = client.cluster.leader_for_partition(TopicPartition(topic, number))
         if leader is None or leader < 0:
             raise TimeoutError(f"{topic}-{number} has no leader")
         request = FetchRequest(WAIT_MS, 1, FETCH_BYTES, 0, [(topic, [(number, offset, FETCH_BYTES)])])
         answer = await client.send(leader, request)
-    finally:
-        await client.close()
     [(_, [found])] = answer.topics
     return Fetched(error=found[1], end=found[2], data=bytes(found[-1] or b""))

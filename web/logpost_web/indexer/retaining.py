@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from logpost.config import StoreConfig
@@ -18,6 +18,7 @@ from logpost_web.indexer.manifest import ENDLESS
 from logpost_web.indexer.placing import Placing
 from logpost_web.indexer.retention_memory import MemoryFile, SavedLimits
 from logpost_web.indexer.retention_state import RetentionState, Waiting, class_sizes
+from logpost_web.indexer.topic_room import TopicRoom
 from logpost_web.retention.clock import RetentionClock
 from logpost_web.retention.plan import (
     CLOCK,
@@ -30,6 +31,7 @@ from logpost_web.retention.plan import (
     Used,
     days_left,
     oldest_ms,
+    over,
     plan,
 )
 from logpost_web.retention.rules import Rule, Rules
@@ -68,11 +70,11 @@ class Retaining:
         config: StoreConfig,
         store: Store,
         account: Account,
-        topics_bytes: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`topics_bytes`: what the topics take of the same disk. Raises QuerySyntaxError."""
+        """Raises QuerySyntaxError."""
         self._store = store
-        self._topics_bytes = topics_bytes
+        self._account = account
+        self.topics: TopicRoom | None = None
         self._file = MemoryFile(store.directory, store.place)
         self._dropping = Dropping(store, account, self._file)
         self._clock = RetentionClock(self._file.memory.latest_ms)
@@ -84,7 +86,7 @@ class Retaining:
         saved = self._file.memory.in_force
         self._in_force = saved.limits() if saved else None
         self.placing = Placing(self._in_force.rules if self._in_force else self._rules, ENDLESS)
-        self.placing.floor_ms = self._file.memory.floor_ms
+        self.placing.tell(floor_ms=self._file.memory.floor_ms)
         self.state = RetentionState()
 
     def reconfigure(self, config: StoreConfig) -> None:
@@ -127,6 +129,9 @@ class Retaining:
         self._hold(planned, seen, now_ms)
         due = [drop for drop in planned.drops if not self._trimmed.is_done(drop)]
         self._tell(seen, planned, len(due), now_ms)
+        if self.topics is not None and planned.in_force is not None:
+            share = over(planned.in_force.max_bytes, seen.used)
+            self.topics.trim(now, share, planned.in_force.max_bytes, self._account.readings)
         try:
             self._drop_all(due, planned, now_ms)
         finally:
@@ -142,6 +147,7 @@ class Retaining:
         """Raises QueryError, OSError."""
         place, directory = self._store.place, self._store.directory
         disk = file_system(place)
+        topics_bytes = self._topics_bytes(now)
         found = retained.units(self._store)
         of_files = sum(one.bytes for one in found)
         max_bytes = share_or_size(self._max_bytes, disk.size)
@@ -150,13 +156,19 @@ class Retaining:
             self._allocated = allocated(directory) if place.is_relative_to(directory) else allocated(place)
             self._of_files = of_files
             took = time.monotonic() - began
-            is_near = self._allocated + self._topics_bytes() > NEAR * max_bytes
+            is_near = self._allocated + topics_bytes > NEAR * max_bytes
             self._next_measure = now + max(took * MEASURING, 0 if is_near else FAR_SECONDS)
-        used = Used(max(self._allocated + of_files - self._of_files, 0), self._topics_bytes(), disk.share)
+        used = Used(max(self._allocated + of_files - self._of_files, 0), topics_bytes, disk.share)
         # Files take whole blocks, and what is no unit goes with them.
         ratio = max(used.store / max(of_files, 1), 1.0)
         units = [Stored(one.of_class, Unit.numbered(one.number), one.rows, int(one.bytes * ratio)) for one in found]
         return Seen(units, used, Limits(self._rules, max_bytes), disk.size)
+
+    def _topics_bytes(self, now: float) -> int:
+        if self.topics is None:
+            return 0
+        self.topics.look(now, self._account.readings)
+        return self.topics.bytes
 
     def _hold(self, planned: Plan, seen: Seen, now_ms: int) -> None:
         """What is in force holds for the rows that come, too."""
@@ -165,7 +177,7 @@ class Retaining:
         if planned.in_force is not None:
             self._in_force = planned.in_force
             self._file.memory.in_force = SavedLimits.of(planned.in_force)
-            self.placing.now_ms = now_ms
+            self.placing.tell(now_ms=now_ms)
             if planned.in_force.rules != self.placing.rules:
                 self.placing.hold(planned.in_force.rules)
 
@@ -187,7 +199,8 @@ class Retaining:
         counted = retained.count(self._store, chosen)
         if drop.why == SIZE:
             memory = self._file.memory
-            memory.floor_ms = self.placing.floor_ms = max(memory.floor_ms, counted.newest * 1000)
+            memory.floor_ms = max(memory.floor_ms, counted.newest * 1000)
+            self.placing.tell(floor_ms=memory.floor_ms)
         if counted.rows or drop.is_whole:
             self._dropping.drop(chosen, counted)
             size = drop.stored.bytes if drop.is_whole else 0

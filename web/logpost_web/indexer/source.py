@@ -238,6 +238,12 @@ class Source:
         name. The client itself goes on at its old offset in the new topic. Raises KafkaException."""
         return self.topics.ids(list(self._topic_ids)) != self._topic_ids
 
+    def committed(self, partitions: Collection[PartitionKey]) -> dict[PartitionKey, int]:
+        """What the group has committed, 0 for nothing. Raises KafkaException."""
+        asked = [TopicPartition(*key) for key in partitions]
+        found = self._consumer.committed(asked, timeout=REQUEST_SECONDS) if asked else []
+        return {(one.topic, one.partition): max(one.offset, 0) for one in found}
+
     def bounds(self, partitions: Collection[PartitionKey]) -> dict[PartitionKey, Bounds]:
         """What the broker has of them now. Raises KafkaException."""
         self._topic_ids = self.topics.ids(sorted({topic for topic, _ in partitions}))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, OffsetSpec
 
 from logpost_web.indexer.planner import PartitionKey
 
 REQUEST_SECONDS = 5.0
+SEGMENT = "segment.bytes"
 EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # the library's
 LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library's
 
@@ -65,6 +66,28 @@ class Topics:
         """Offsets [start, end) that the broker has of it. Raises KafkaException."""
         asked = [TopicPartition(*partition)]
         return self.starts(asked)[partition], self.ends(asked)[partition]
+
+    def starts_of(self, partitions: Collection[PartitionKey]) -> dict[PartitionKey, int]:
+        """Raises KafkaException."""
+        return self.starts([TopicPartition(*key) for key in partitions])
+
+    def delete_before(self, offsets: Mapping[PartitionKey, int]) -> None:
+        """Delete the records before these offsets. Raises KafkaException."""
+        if offsets:
+            asked = [TopicPartition(*key, offset) for key, offset in offsets.items()]
+            for future in self._admin.delete_records(asked, request_timeout=REQUEST_SECONDS).values():
+                outcome(future)
+
+    def limit_segments(self, topics: Collection[str], size: int) -> None:
+        """Segments of these topics are at most `size` bytes from now on. Raises KafkaException."""
+        asked = [ConfigResource(ConfigResource.Type.TOPIC, one) for one in topics]
+        described = self._admin.describe_configs(asked, request_timeout=REQUEST_SECONDS) if asked else {}
+        larger = [one.name for one, future in described.items() if int(outcome(future)[SEGMENT].value) > size]
+        change = ConfigEntry(SEGMENT, str(size), incremental_operation=AlterConfigOpType.SET)
+        changes = [ConfigResource(ConfigResource.Type.TOPIC, one, incremental_configs=[change]) for one in larger]
+        if changes:
+            for future in self._admin.incremental_alter_configs(changes, request_timeout=REQUEST_SECONDS).values():
+                outcome(future)
 
     def are_compacted(self, topics: Collection[str]) -> dict[str, bool]:
         """Whether records of these topics go where newer ones have their key. Raises KafkaException."""

@@ -12,6 +12,8 @@ WAIT_MS = 600_000
 """How long what a changed setting, or a smaller disk, would delete is kept."""
 FULL = 0.95
 """Of the file system: above, nothing waits."""
+TARGET = 0.95
+"""Of the limit: what topics are trimmed to."""
 AGE = "age"
 SIZE = "size"
 SETTING = "a setting was changed, or the disk is smaller"
@@ -146,14 +148,22 @@ def _by_age(stored: Stored, rules: Rules, now_ms: int) -> Iterator[Drop]:
 
 
 def _by_size(units: Sequence[Stored], max_bytes: int, used: Used, freed: int) -> Iterator[Drop]:
-    """The newest unit stays: rows come to it."""
+    """The newest unit stays: rows come to it. Topics, which give their room back later, press the store down to half of
+    its limit at most."""
     ratio = 1 + used.topics / used.store if used.store else 1.0  # what is trimmed here is trimmed from the topics
-    left = used.store + used.topics - freed * ratio
+    store, topics = float(used.store - freed), used.topics - freed * (ratio - 1)
     for stored in sorted(units, key=_age)[:-1]:
-        if left <= max_bytes:
+        if store + topics <= max_bytes or (topics and store <= max_bytes / 2):
             return
         yield Drop(stored, SIZE)
-        left -= stored.bytes * ratio
+        store -= stored.bytes
+        topics -= stored.bytes * (ratio - 1)
+
+
+def over(max_bytes: int, used: Used) -> float:
+    """Which share of what store and topics take is above TARGET of their limit, once they are above the limit."""
+    total = used.store + used.topics
+    return 1 - TARGET * max_bytes / total if total > max_bytes else 0.0
 
 
 def oldest_ms(units: Iterable[Stored]) -> int:

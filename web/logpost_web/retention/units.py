@@ -51,9 +51,15 @@ def span(keep_ms: int) -> int:
 
 
 @dataclass(slots=True)
-class _Open:
-    piece: int
-    bytes: int
+class Opened:
+    """A unit that rows come to. `room`: bytes that it still takes. `in_row`: its number; 0 for the first piece of a
+    day, which the store knows by the row's time."""
+
+    start_ms: int
+    end_ms: int
+    in_row: int
+    room: int
+    piece: int = 0
 
 
 class Units:
@@ -61,27 +67,41 @@ class Units:
 
     def __init__(self, piece_bytes: int) -> None:
         self.piece_bytes = piece_bytes
-        self._open: dict[tuple[int, int, int], _Open] = {}
+        self._open: dict[tuple[int, int, int], Opened] = {}
 
     def learn(self, stored: Iterable[tuple[int, Unit]]) -> None:
         """Units of the store, with their classes: their last pieces go on."""
         for of_class, unit in stored:
             place = (of_class, unit.first, unit.hours)
-            known = self._open.setdefault(place, _Open(0, 0))
-            known.piece = max(known.piece, unit.piece)
+            known = self._open.get(place)
+            if known is None or known.piece < unit.piece:
+                self._open[place] = self._opened(unit)
+        self._trim()
 
-    def place(self, of_class: int, hours: int, arrived_ms: int, size: int) -> int:
-        """The number of the unit of a row that has `size` bytes."""
+    def open(self, of_class: int, hours: int, arrived_ms: int, size: int) -> Opened:
+        """The unit of a row that has `size` bytes."""
         first = arrived_ms // HOUR_MS
         first -= first % hours
         place = (of_class, first, hours)
         known = self._open.get(place)
         if known is None:
-            known = self._open[place] = _Open(0, 0)
-            while len(self._open) > MAX_OPEN:
-                del self._open[next(iter(self._open))]
-        elif known.bytes >= self.piece_bytes and known.piece < MAX_PIECE:
-            known.piece += 1
-            known.bytes = 0
-        known.bytes += size
-        return (first * 100 + hours) * (MAX_PIECE + 1) + known.piece
+            known = self._open[place] = self._opened(Unit(first, hours))
+            self._trim()
+        elif known.room <= 0 and known.piece < MAX_PIECE:
+            known = self._open[place] = self._opened(Unit(first, hours, known.piece + 1))
+        known.room -= size
+        return known
+
+    def _opened(self, unit: Unit) -> Opened:
+        in_row = 0 if (unit.hours, unit.piece) == (SPANS[0], 0) else unit.number
+        return Opened(unit.start_ms, unit.end_ms, in_row, self.piece_bytes, unit.piece)
+
+    def _trim(self) -> None:
+        while len(self._open) > MAX_OPEN:
+            del self._open[next(iter(self._open))]
+
+
+def number_in_store(in_row: int, arrived_ms: int) -> int:
+    """The number of a row's unit, which has `in_row`."""
+    first = arrived_ms // HOUR_MS
+    return in_row or Unit(first - first % SPANS[0], SPANS[0]).number

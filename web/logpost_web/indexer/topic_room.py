@@ -1,0 +1,86 @@
+"""What the topics take of this box's disk, and how they give it back.
+
+Only topics of the broker that keeps its logs in this box's data directory: those of another Kafka are its operator's.
+Records go that the store has, the oldest of each partition first, never past what the group has committed. The broker
+frees whole segments, so those of topics that are large for their disk are made smaller.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from confluent_kafka import KafkaException
+
+from logpost.config import MIB, Config
+from logpost.listening import is_loopback
+from logpost_web.indexer.log_sizes import log_sizes
+from logpost_web.indexer.planner import PartitionKey
+from logpost_web.indexer.reading import Reading
+from logpost_web.indexer.source import Source
+
+LOOK_SECONDS = 60.0
+TRIM_SECONDS = 150.0
+"""The broker keeps the files of a segment for a minute after it went (`file.delete.delay.ms`)."""
+SEGMENTS = 32
+"""Of `store.max_bytes`, those of all partitions are each at most this part."""
+
+log = logging.getLogger("retention")
+
+
+class TopicRoom:
+    """Used by the indexer's thread."""
+
+    def __init__(self, config: Config, source: Source) -> None:
+        self._config = config
+        self._source = source
+        self._directory = config.data_directory() / "broker"
+        self._next_look = self._next_trim = float("-inf")
+        self.bytes = 0
+        """At the last look."""
+
+    def look(self, now: float, partitions: Mapping[PartitionKey, Reading]) -> None:
+        """`now`: seconds of a clock that never goes back."""
+        if now < self._next_look or not partitions or self._source.away or not _is_local(self._config):
+            return
+        self._next_look = now + LOOK_SECONDS
+        try:
+            found = log_sizes(self._config.kafka, partitions)
+        except KafkaException as error:
+            log.debug("the broker does not say what topics take: %s", error)
+            return
+        is_own = [one.resolve() for one in found.directories] == [self._directory.resolve()]
+        self.bytes = sum(found.sizes.values()) if is_own else 0
+
+    def trim(self, now: float, share: float, max_bytes: int, readings: Mapping[PartitionKey, Reading]) -> None:
+        """Delete this share of the records, which is what they are over their limit."""
+        if not self.bytes or share <= 0 or now < self._next_trim:
+            return
+        self._next_trim = now + TRIM_SECONDS
+        whole = {key: reading for key, reading in readings.items() if not reading.refilled_at}
+        try:
+            segment = max(max_bytes // (SEGMENTS * max(len(readings), 1)), MIB)
+            self._source.topics.limit_segments({topic for topic, _ in readings}, segment)
+            compacted = self._source.topics.are_compacted({topic for topic, _ in readings})
+            whole = {key: reading for key, reading in whole.items() if not compacted[key[0]]}
+            committed = self._source.committed(whole)
+            starts = self._source.topics.starts_of(whole)
+            ends = {key: min(committed[key], reading.indexed) for key, reading in whole.items()}
+            offsets = {key: trimmed_to(starts[key], end, share) for key, end in ends.items()}
+            self._source.topics.delete_before({key: to for key, to in offsets.items() if to > starts[key]})
+        except KafkaException as error:
+            log.warning("the topics could not be trimmed, trying again: %s", error)
+        else:
+            self._next_look = now + LOOK_SECONDS
+            records = sum(max(offsets[key] - starts[key], 0) for key in offsets)
+            log.info("deleted the oldest %d records of topics, which the store has: store.max_bytes", records)
+
+
+def trimmed_to(start: int, end: int, share: float) -> int:
+    """Where a partition begins when `share` of its records in [start, end) are deleted."""
+    return start + int(max(end - start, 0) * min(share, 1.0))
+
+
+def _is_local(config: Config) -> bool:
+    hosts = [server.strip().rpartition(":")[0].strip("[]") for server in config.kafka.bootstrap_servers.split(",")]
+    return all(host == "localhost" or is_loopback(host) for host in hosts)
