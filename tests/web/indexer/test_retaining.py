@@ -19,7 +19,7 @@ from logpost_web.indexer.retention_memory import FILE, Memory, MemoryFile, Pendi
 from logpost_web.indexer.row import Position, to_row
 from logpost_web.retention.plan import SETTING, WAIT_MS
 from logpost_web.retention.units import DAY_MS, HOUR_MS
-from logpost_web.store import manifest_table, retained
+from logpost_web.store import manifest_table, rebuild, retained
 from logpost_web.store.errors import QueryError
 from logpost_web.store.manifest_table import CHUNK
 from logpost_web.store.retained import Chosen
@@ -126,6 +126,21 @@ def test_a_new_rule_holds_for_rows_that_are_there_and_gives_their_room_back(stor
     assert box.retaining.state.waiting is None
     assert store.query("SELECT sum(rows) FROM system.parts WHERE active AND table = 'otel_logs'").rows == [(10,)]
     box.assert_accounted()
+
+
+def test_what_a_store_kept_for_ever_waits_when_it_is_rebuilt_for_retention(store: Store) -> None:
+    box = Box(store, StoreConfig(keep="14d"))
+    store.begin_rebuild()
+    box.look()
+    box.index("info words", NOW_MS - 400 * DAY_MS)
+    assert not box.retaining.placing.has_past
+    box.look(3 * WAIT_MS)
+    rebuild.end(store)
+    box.look(WAIT_MS // 2)
+    assert box.texts() == ["info words"]
+    assert box.retaining.state.waiting is not None
+    box.look(WAIT_MS)
+    assert box.texts() == []
 
 
 def test_a_setting_that_is_set_back_within_the_wait_deletes_nothing(

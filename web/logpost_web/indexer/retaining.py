@@ -22,6 +22,7 @@ from logpost_web.indexer.topic_room import TopicRoom
 from logpost_web.retention.clock import RetentionClock
 from logpost_web.retention.plan import (
     CLOCK,
+    FULL,
     SIZE,
     Drop,
     Limits,
@@ -36,7 +37,7 @@ from logpost_web.retention.plan import (
 )
 from logpost_web.retention.rules import Rule, Rules
 from logpost_web.retention.units import Unit
-from logpost_web.store import retained
+from logpost_web.store import rebuild, retained
 from logpost_web.store.disk import allocated, file_system
 from logpost_web.store.errors import QueryError
 from logpost_web.store.retained import Chosen
@@ -125,6 +126,12 @@ class Retaining:
         wanted = SavedLimits.of(seen.limits)
         if memory.wanted != wanted:
             memory.wanted, memory.changed_ms = wanted, now_ms
+        if self._in_force is None and seen.used.disk_share < FULL and rebuild.is_running(self._store):
+            # A store of a release that kept everything: when its rows are all here, they wait as for a changed setting.
+            memory.changed_ms = now_ms
+            self._hold(Plan((), None), seen, now_ms)
+            self._tell(seen, Plan((), None), 0, now_ms)
+            return
         planned = plan(seen.units, seen.limits, self._in_force, memory.changed_ms, now_ms, seen.used)
         self._hold(planned, seen, now_ms)
         due = [drop for drop in planned.drops if not self._trimmed.is_done(drop)]
