@@ -25,6 +25,9 @@ RETENTION_BYTES = Counter("logpost_retention_dropped_bytes", "What whole units t
 RETENTION_FAILURES = Counter("logpost_retention_failures", "Looks of retention at which something failed.")
 RETENTION_LOOKED = Gauge("logpost_retention_last_look_timestamp_seconds", "When retention last looked at the store.")
 RETENTION_DUE = Gauge("logpost_retention_due", "Units of the store, or parts of them, that are to be dropped now.")
+RETENTION_OVERDUE = Gauge(
+    "logpost_retention_overdue_seconds", "For how long something is to be dropped and is not; 0 while nothing is."
+)
 STORE_BYTES = Gauge("logpost_store_allocated_bytes", "What the store's directory takes of its disk.")
 STORE_MAX_BYTES = Gauge("logpost_store_max_bytes", "What store and topics may take of the disk: store.max_bytes.")
 DAYS_LEFT = Gauge(

@@ -240,6 +240,7 @@ class Retaining:
         metrics.STORE_BYTES.set(seen.used.store)
         metrics.STORE_MAX_BYTES.set(seen.limits.max_bytes)
         metrics.RETENTION_DUE.set(due)
+        metrics.RETENTION_OVERDUE.set((now_ms - self.state.due_since_ms) / 1000 if due else 0)
         metrics.DAYS_LEFT.set(float("inf") if left is None else left)
 
     def _waiting(self, seen: Seen, planned: Plan, now_ms: int) -> Waiting | None:
