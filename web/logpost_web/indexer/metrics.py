@@ -30,8 +30,8 @@ RETENTION_OVERDUE = Gauge(
 )
 STORE_BYTES = Gauge("logpost_store_allocated_bytes", "What the store's directory takes of its disk.")
 STORE_MAX_BYTES = Gauge("logpost_store_max_bytes", "What store and topics may take of the disk: store.max_bytes.")
-DAYS_LEFT = Gauge(
-    "logpost_store_days_left", "Days until the oldest must go for room, at the rate of the last day; +Inf without any."
+SECONDS_LEFT = Gauge(
+    "logpost_store_left_seconds", "Until the oldest must go for room, at the rate of the last day; +Inf without any."
 )
 INSERT_SECONDS = Histogram("logpost_indexer_insert_seconds", "Time to insert a block.")
 BEHIND = Gauge("logpost_indexer_behind_records", "Records in the topics that are not in the store yet.")

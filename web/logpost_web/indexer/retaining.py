@@ -36,7 +36,7 @@ from logpost_web.retention.plan import (
     plan,
 )
 from logpost_web.retention.rules import Rule, Rules
-from logpost_web.retention.units import Unit
+from logpost_web.retention.units import DAY_MS, Unit
 from logpost_web.store import rebuild, retained
 from logpost_web.store.disk import allocated, file_system
 from logpost_web.store.errors import QueryError
@@ -241,7 +241,7 @@ class Retaining:
         metrics.STORE_MAX_BYTES.set(seen.limits.max_bytes)
         metrics.RETENTION_DUE.set(due)
         metrics.RETENTION_OVERDUE.set((now_ms - self.state.due_since_ms) / 1000 if due else 0)
-        metrics.DAYS_LEFT.set(float("inf") if left is None else left)
+        metrics.SECONDS_LEFT.set(float("inf") if left is None else left * DAY_MS / 1000)
 
     def _waiting(self, seen: Seen, planned: Plan, now_ms: int) -> Waiting | None:
         found, why, until_ms = planned.waiting, planned.why, planned.until_ms
