@@ -2,7 +2,7 @@
 
 import json
 
-from logpost_web.indexer.placing import Placing
+from logpost_web.indexer.placing import AHEAD_MS, Placing
 from logpost_web.indexer.row import Position, to_row
 from logpost_web.retention.rules import Rule, Rules
 from logpost_web.retention.units import DAY_MS, HOUR_MS, Unit, number_in_store
@@ -15,7 +15,7 @@ RULES = Rules([Rule("status:>=500", 90 * DAY_MS), Rule("level:debug", 3 * DAY_MS
 
 def placing(rules: Rules = RULES) -> Placing:
     made = Placing(rules, 10**9)
-    made.tell(now_ms=NOW_MS)
+    made.tell(now_ms=NOW_MS, latest_ms=NOW_MS)
     return made
 
 
@@ -78,3 +78,32 @@ def test_while_the_time_is_not_known_nothing_is_past() -> None:
     by = Placing(RULES, 10**9)
     placed(by, NOW_MS - 4000 * DAY_MS)
     assert not by.has_past
+
+
+def test_a_record_of_the_future_does_not_take_those_behind_it_along() -> None:
+    """One came before the time was known."""
+    by = Placing(RULES, 10**9)
+    assert placed(by, NOW_MS + 9000 * DAY_MS).arrived_at * 1000 == NOW_MS + 9000 * DAY_MS
+    by.tell(latest_ms=NOW_MS)
+    assert placed(by, NOW_MS).arrived_at * 1000 <= NOW_MS + AHEAD_MS
+    by.learn(KEY, NOW_MS + 9000 * DAY_MS)
+    assert placed(by, NOW_MS - 5).arrived_at * 1000 <= NOW_MS + AHEAD_MS
+
+
+def test_what_comes_while_the_clock_is_back_in_1970_is_not_of_1970() -> None:
+    """The time was known before, and the new partition has no row that would tell it."""
+    by = Placing(RULES, 10**9)
+    by.tell(now_ms=1000, latest_ms=NOW_MS)
+    assert placed(by, NOW_MS).arrived_at * 1000 == NOW_MS
+    assert not by.has_past
+
+
+def test_only_what_went_for_room_is_below_the_floor() -> None:
+    by = placing(Rules([], 14 * DAY_MS))
+    rows = [placed(by, NOW_MS - HOUR_MS, level="info") for _ in range(3)]
+    for offset, row in enumerate(rows):
+        row.offset = offset
+    by.raise_floors(NOW_MS, {(0, "logs", "T", 0): 1, (0, "logs", "T", 1): 9, (5, "logs", "T", 0): 9})
+    assert [by.is_below_floor(row) for row in rows] == [True, True, False]
+    placed(by, NOW_MS - 1)
+    assert by.has_past

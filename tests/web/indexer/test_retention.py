@@ -54,7 +54,7 @@ def produce(broker: Broker, *texts: str, hours_ago: float = 0) -> None:
 def skip_the_wait(store: Store) -> None:
     """As if the settings had been changed ten minutes before."""
     file = MemoryFile(store.directory, store.place)
-    file.memory.changed_ms -= WAIT_MS
+    file.memory.waited_ms = WAIT_MS
     file.save()
 
 

@@ -207,3 +207,30 @@ def test_the_days_that_are_left_at_the_rate_of_the_last_day() -> None:
     assert days_left(units, 2000, Used(store=1000), now_ms) == 2
     assert days_left(units, 2000, Used(store=1000, topics=1000), now_ms) == 0
     assert days_left([], 2000, Used(), now_ms) is None
+
+
+def test_for_room_a_unit_to_which_rows_come_goes_behind_those_that_ended() -> None:
+    """One class has units of a day, another of an hour; the day is huge, and in pieces."""
+    day = [unit(0, hours=24, piece=piece) for piece in range(4)]
+    hours = [unit(hour, of_class=5) for hour in (4, 12, 18)]
+    now_ms = START + 19 * HOUR_MS + HOUR_MS // 2
+    rules = Rules([], 999 * HOUR_MS)
+    found = [drop.stored for drop in drops([*day, *hours], Limits(rules, 1), now_ms, Used(store=7000))]
+    assert found == [day[0], hours[0], day[1], hours[1], day[2], hours[2]]
+
+
+def test_rows_that_came_while_a_right_clock_was_not_believed_are_kept_as_long_as_others() -> None:
+    late = Stored(0, Unit(START // HOUR_MS, 1), 10, 1000, late_ms=40 * DAY_MS)
+    limits = Limits(Rules([], 14 * DAY_MS), ROOM)
+    at = START + HOUR_MS + 14 * DAY_MS
+    assert list(drops([late], limits, at + 40 * DAY_MS - HOUR_MS, Used())) == []
+    assert [drop.why for drop in drops([late], limits, at + 40 * DAY_MS, Used())] == [AGE]
+
+
+def test_for_what_a_rebuild_is_made_from_nothing_goes() -> None:
+    """It goes when the rebuild ends, and what was dropped meanwhile would be copied from it again."""
+    units = [unit(0), unit(1)]
+    limits, now_ms = Limits(Rules([], 999 * HOUR_MS), 2500), START + 2 * HOUR_MS
+    assert list(drops(units, limits, now_ms, Used(store=4000, before=2000))) == []
+    assert over(2500, Used(store=4000, topics=500, before=2000)) == 0
+    assert [drop.stored for drop in drops(units, limits, now_ms, Used(store=4000, before=1000))] == [unit(0)]

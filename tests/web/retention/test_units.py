@@ -43,8 +43,19 @@ def test_a_huge_hour_is_many_units() -> None:
 def test_after_a_start_the_last_piece_goes_on() -> None:
     units = Units(piece_bytes=1000)
     first = NOW_MS // HOUR_MS
-    units.learn([(7, Unit(first, 1, 3)), (7, Unit(first, 1, 2)), (7, Unit(first - 1, 1, 9))])
+    units.learn([(7, Unit(first, 1, 3), 800), (7, Unit(first, 1, 2), 1000), (7, Unit(first - 1, 1, 9), 0)])
     assert number_of(units, 7, 1, NOW_MS, 100) == Unit(first, 1, 3)
+
+
+def test_a_process_that_starts_again_and_again_fills_no_piece_without_bound() -> None:
+    """What lies in the store counts."""
+    stored: dict[Unit, int] = {}
+    for _ in range(50):
+        units = Units(piece_bytes=1000)
+        units.learn((7, unit, size // 2) for unit, size in stored.items())
+        unit = number_of(units, 7, 1, NOW_MS, 400)
+        stored[unit] = stored.get(unit, 0) + 400
+    assert max(stored.values()) <= 2400
 
 
 def test_units_that_are_remembered_have_a_bound() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from logpost.config import StoreConfig
 from logpost_web.indexer import metrics
 from logpost_web.indexer.block_writer import missing, write
+from logpost_web.retention.units import number_in_store
 from logpost_web.store.row import Row
 from logpost_web.store.store import Store
 
@@ -25,6 +26,10 @@ class Block:
 
     def add(self, rows: Sequence[Row]) -> None:
         self.rows += rows
+
+    def units(self) -> set[tuple[int, int]]:
+        """Classes and units of its rows."""
+        return {(row.retention_class, number_in_store(row.retention_unit, row.arrived_at * 1000)) for row in self.rows}
 
     @property
     def room(self) -> int:

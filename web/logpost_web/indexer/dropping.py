@@ -36,12 +36,17 @@ class Dropping:
         self._file.memory.pending = Pending(*chosen, chunks)
         self._save()
         try:
+            self._drop(chosen)
+        finally:
+            self.settle()
+
+    def _drop(self, chosen: Chosen) -> None:
+        try:
             retained.drop(self._store, chosen)
         except QueryError:
-            self._file.release_reserve()  # it may want room
-            self.settle()
-            raise
-        self.settle()
+            # It may want room.
+            self._file.release_reserve()
+            retained.drop(self._store, chosen)
 
     def settle(self) -> None:
         """Count out what is not there any more of what was to be dropped; nothing where that is done. To be called

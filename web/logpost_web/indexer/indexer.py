@@ -187,7 +187,9 @@ class Indexer:
         if not self._account.is_open():
             return
         self._last_insert = time.monotonic()
-        if not self._tries.until_done(self._check_topics) or not self._tries.until_done(self._intake.block.insert):
+        # Before rows come, what went is counted out; and once more, because some may go while that is tried.
+        steps = (self._check_topics, self._retaining.settle, self._intake.block.insert)
+        if not all(self._tries.until_done(step) for step in steps):
             return
         if not self._intake.passage.explain_gaps() or not self._tries.until_done(self._retaining.settle):
             return
@@ -213,9 +215,10 @@ class Indexer:
         self._loop.turned()
 
     def _retain(self) -> None:
-        """Drop what is due."""
+        """Drop what is due, but nothing of the block, some of which may be in the store and is not accounted for."""
         self._loop.turned(CALL_SECONDS)
-        self._retaining.look(time.clock_gettime(time.CLOCK_BOOTTIME), time.time_ns() // 1_000_000)
+        now, wall_ms = time.clock_gettime(time.CLOCK_BOOTTIME), time.time_ns() // 1_000_000
+        self._retaining.look(now, wall_ms, self._intake.block.units)
         self._loop.turned()
 
     def _help(self) -> None:

@@ -6,6 +6,8 @@ arrived after the one that stands before it, and not in the future.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from logpost.formats.json_text import read_json
 from logpost.query.filters.event import Event
 from logpost_web.indexer.planner import PartitionKey
@@ -13,6 +15,8 @@ from logpost_web.retention.rules import Rules
 from logpost_web.retention.units import Opened, Units, span
 from logpost_web.store.row import Row
 
+LogKey = tuple[int, str, str, int]
+"""Class, topic, its id, partition."""
 ENDLESS = 2**62
 AHEAD_MS = 60_000
 """Clocks of two hosts may differ by as much."""
@@ -26,21 +30,23 @@ class Placing:
         self.has_past = False
         """Whether a row was past its time since this was cleared."""
         self._now_ms = self._floor_ms = 0
+        self._latest_ms = ENDLESS
+        self._floors: Mapping[LogKey, int] = {}
         self._newest: dict[PartitionKey, int] = {}
         self.hold(rules)
 
-    @property
-    def floor_ms(self) -> int:
-        """What arrived before had to go for room."""
-        return self._floor_ms
-
-    def tell(self, *, now_ms: int | None = None, floor_ms: int | None = None) -> None:
-        """`now_ms`: of retention's clock; while it is 0 it is not known, and nothing is past its time."""
+    def tell(self, *, now_ms: int | None = None, latest_ms: int | None = None) -> None:
+        """`latest_ms`: the present, also where the box's clock went back. `now_ms`: by which rows are past their time;
+        while it is 0 nothing is."""
         self._now_ms = self._now_ms if now_ms is None else now_ms
-        self._floor_ms = self._floor_ms if floor_ms is None else floor_ms
-        self._latest_ms = self._now_ms + AHEAD_MS if self._now_ms else ENDLESS
+        self._latest_ms = self._latest_ms if latest_ms is None else latest_ms + AHEAD_MS
         # What arrived since then is past nothing.
         self._doubtful_ms = max(self._now_ms - min(self.rules.keeps) + 1000, self._floor_ms)
+
+    def raise_floors(self, floor_ms: int, floors: Mapping[LogKey, int]) -> None:
+        """What had to go for room: all of it arrived before `floor_ms`. `floors`: the last offset of each."""
+        self._floor_ms, self._floors = floor_ms, floors
+        self.tell()
 
     def hold(self, rules: Rules) -> None:
         """These rules hold from the next row on."""
@@ -77,10 +83,12 @@ class Placing:
             self.has_past = True
 
     def _corrected(self, key: PartitionKey, arrived: int, newest: int) -> int:
+        newest = min(newest, self._latest_ms)  # it was placed before the time was known
         if arrived > self._latest_ms:
-            arrived = max(self._now_ms, newest)
-            self._newest[key] = arrived
-        return max(arrived, newest)
+            arrived = max(self._latest_ms - AHEAD_MS, newest)
+        arrived = max(arrived, newest)
+        self._newest[key] = arrived
+        return arrived
 
     def is_past(self, row: Row) -> bool:
         """Whether it would be dropped as soon as it is stored."""
@@ -88,8 +96,8 @@ class Placing:
         return keep is not None and row.arrived_at * 1000 + keep <= self._now_ms
 
     def is_below_floor(self, row: Row) -> bool:
-        """Whether rows that arrived when it did had to go for room."""
-        return row.arrived_at * 1000 < self._floor_ms
+        """Whether it had to go for room, or would have had to."""
+        return row.offset <= self._floors.get((row.retention_class, row.topic, row.topic_id, row.partition), -1)
 
     def _rule_of(self, row: Row) -> int:
         attributes = (read_json(bytes(row.attrs).decode(errors="replace")) or {}) if self.rules.needs_attributes else {}

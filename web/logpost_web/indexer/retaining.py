@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import NamedTuple
 
 from logpost.config import StoreConfig
@@ -16,14 +16,16 @@ from logpost_web.indexer.account import Account
 from logpost_web.indexer.dropping import Dropping
 from logpost_web.indexer.manifest import ENDLESS
 from logpost_web.indexer.placing import Placing
-from logpost_web.indexer.retention_memory import MemoryFile, SavedLimits
+from logpost_web.indexer.retention_memory import Floor, MemoryFile, SavedLimits
 from logpost_web.indexer.retention_state import RetentionState, Waiting, class_sizes
 from logpost_web.indexer.topic_room import TopicRoom
 from logpost_web.retention.clock import RetentionClock
 from logpost_web.retention.plan import (
     CLOCK,
     FULL,
+    SETTING,
     SIZE,
+    WAIT_MS,
     Drop,
     Limits,
     Plan,
@@ -38,9 +40,9 @@ from logpost_web.retention.plan import (
 from logpost_web.retention.rules import Rule, Rules
 from logpost_web.retention.units import DAY_MS, Unit
 from logpost_web.store import rebuild, retained
-from logpost_web.store.disk import allocated, file_system
+from logpost_web.store.disk import allocated, boot, file_system
 from logpost_web.store.errors import QueryError
-from logpost_web.store.retained import Chosen
+from logpost_web.store.retained import NOTHING, Chosen, Counted, StoredUnit
 from logpost_web.store.store import Store
 
 LOOK_SECONDS = 10.0
@@ -78,63 +80,73 @@ class Retaining:
         self.topics: TopicRoom | None = None
         self._file = MemoryFile(store.directory, store.place)
         self._dropping = Dropping(store, account, self._file)
-        self._clock = RetentionClock(self._file.memory.latest_ms)
+        self._clock = RetentionClock(self._file.memory.clock, boot())
+        self._looked = 0.0
+        self._confirmed: Waiting | None = None
         self._trimmed = Trimmed()
-        self._said = SaidOnce(log)
+        self._said, self._said_waiting = SaidOnce(log), SaidOnce(log)
         self._next_look = self._next_measure = float("-inf")
         self._allocated = self._of_files = 0
         self.reconfigure(config)
         saved = self._file.memory.in_force
         self._in_force = saved.limits() if saved else None
-        self.placing = Placing(self._in_force.rules if self._in_force else self._rules, ENDLESS)
-        self.placing.tell(floor_ms=self._file.memory.floor_ms)
+        self.placing = Placing(self._in_force.rules if self._in_force else self._wanted[0], ENDLESS)
+        self._raise_floors()
         self.state = RetentionState()
 
     def reconfigure(self, config: StoreConfig) -> None:
         """Any thread. Raises QuerySyntaxError."""
-        self._rules = Rules(
-            [Rule(one.query, milliseconds(one.keep)) for one in config.retention], milliseconds(config.keep)
-        )
-        self._max_bytes = config.max_bytes
+        rules = Rules([Rule(one.query, milliseconds(one.keep)) for one in config.retention], milliseconds(config.keep))
+        self._wanted = rules, config.max_bytes
         self._next_look = float("-inf")
+
+    def confirm(self) -> Waiting | None:
+        """Any thread. What waits is meant: it goes at the next look, unless it is something else by then. Returns it,
+        None for nothing."""
+        self._confirmed = self.state.waiting
+        self._next_look = float("-inf")
+        return self._confirmed
 
     def settle(self) -> None:
         """Go on with what a process that was killed, or a store that failed, left halfway. Raises QueryError."""
         self._dropping.settle()
 
-    def look(self, now: float, wall_ms: int) -> None:
-        """Drop what is due. `now`: seconds of a clock that never goes back, `wall_ms`: Unix milliseconds. What the
-        store or the disk says against it is told in `state`, and it is tried again."""
+    def look(self, now: float, wall_ms: int, spared: Callable[[], Container[tuple[int, int]]] = tuple) -> None:
+        """Drop what is due, but nothing of the classes and units `spared`. `now`: seconds since the box started,
+        `wall_ms`: Unix milliseconds. What the store or the disk says against it is told in `state`, and it is tried
+        again."""
         if now < self._next_look or not self._store.is_embedded:
             return
         self._next_look = now + LOOK_SECONDS
         try:
-            self._look(now, wall_ms)
+            self._look(now, wall_ms, spared())
         except (QueryError, OSError) as error:
             metrics.RETENTION_FAILURES.inc()
             self._said.error("failure", "what is due could not be dropped, trying again: %s", error)
             self.state = dataclasses.replace(self.state, error=str(error))
         else:
             self._said.over("failure")
-            self.state = dataclasses.replace(self.state, error="")
+            self.state = dataclasses.replace(self.state, error=self.topics.error if self.topics is not None else "")
 
-    def _look(self, now: float, wall_ms: int) -> None:
+    def _look(self, now: float, wall_ms: int, spared: Container[tuple[int, int]]) -> None:
         memory = self._file.memory
         self.settle()
-        now_ms = self._clock.read(wall_ms, int(now * 1000))
+        now_ms = self._read_clock(wall_ms, int(now * 1000))
         seen = self._seen(now)
-        wanted = SavedLimits.of(seen.limits)
-        if memory.wanted != wanted:
-            memory.wanted, memory.changed_ms = wanted, now_ms
+        self._wait(now, seen.limits)
         if self._in_force is None and seen.used.disk_share < FULL and rebuild.is_running(self._store):
             # A store of a release that kept everything: when its rows are all here, they wait as for a changed setting.
-            memory.changed_ms = now_ms
+            memory.waited_ms = 0
             self._hold(Plan((), None), seen, now_ms)
             self._tell(seen, Plan((), None), 0, now_ms)
             return
-        planned = plan(seen.units, seen.limits, self._in_force, memory.changed_ms, now_ms, seen.used)
+        planned = plan(seen.units, seen.limits, self._in_force, now_ms - memory.waited_ms, now_ms, seen.used)
         self._hold(planned, seen, now_ms)
-        due = [drop for drop in planned.drops if not self._trimmed.is_done(drop)]
+        due = [
+            drop
+            for drop in planned.drops
+            if not self._trimmed.is_done(drop) and (drop.stored.of_class, drop.stored.unit.number) not in spared
+        ]
         self._tell(seen, planned, len(due), now_ms)
         if self.topics is not None and planned.in_force is not None:
             share = over(planned.in_force.max_bytes, seen.used)
@@ -143,12 +155,39 @@ class Retaining:
             self._drop_all(due, planned, now_ms)
         finally:
             self._trimmed.keep_only(seen.units)
-            memory.latest_ms = self._clock.latest_ms
+            memory.clock = self._clock.believed
             self._file.save_if_changed()
             self._file.keep_reserve()
         if due:
             self._next_measure = now
             self._tell(self._seen(now), planned, 0, now_ms)
+
+    def _read_clock(self, wall_ms: int, passed_ms: int) -> int:
+        """Unix milliseconds, by which rows are dropped."""
+        if not self._clock.latest_ms:
+            units = (Unit.numbered(one.number) for one in retained.units(self._store))
+            self._clock.learn(max((unit.start_ms for unit in units), default=0))
+        now_ms = self._clock.read(wall_ms, passed_ms)
+        if self._confirmed is not None and self._confirmed.why == CLOCK:
+            self._file.memory.late = self._clock.believe() or self._file.memory.late
+            self._confirmed = None
+            now_ms = self._clock.now_ms
+        return now_ms
+
+    def _wait(self, now: float, limits: Limits) -> None:
+        """Count for how long the settings are as they are, in time that passed while this process said so."""
+        memory = self._file.memory
+        wanted = SavedLimits.of(limits)
+        if memory.wanted is None or not memory.wanted.is_nearly(wanted):
+            memory.wanted, memory.waited_ms = wanted, 0
+        elif self._looked and memory.waited_ms < WAIT_MS:
+            memory.waited_ms += int((now - self._looked) * 1000)
+        self._looked = now
+        if self._in_force is not None and SavedLimits.of(self._in_force).is_nearly(wanted):
+            self._in_force = limits  # the size of some file systems changes with what others take
+        if self._confirmed is not None and self._confirmed.why == SETTING:
+            memory.waited_ms = WAIT_MS
+        self._confirmed = None
 
     def _seen(self, now: float) -> Seen:
         """Raises QueryError, OSError."""
@@ -157,7 +196,8 @@ class Retaining:
         topics_bytes = self._topics_bytes(now)
         found = retained.units(self._store)
         of_files = sum(one.bytes for one in found)
-        max_bytes = share_or_size(self._max_bytes, disk.size)
+        rules, limit = self._wanted
+        max_bytes = share_or_size(limit, disk.size)
         if now >= self._next_measure:
             began = time.monotonic()
             self._allocated = allocated(directory) if place.is_relative_to(directory) else allocated(place)
@@ -165,11 +205,17 @@ class Retaining:
             took = time.monotonic() - began
             is_near = self._allocated + topics_bytes > NEAR * max_bytes
             self._next_measure = now + max(took * MEASURING, 0 if is_near else FAR_SECONDS)
-        used = Used(max(self._allocated + of_files - self._of_files, 0), topics_bytes, disk.share)
+        store_bytes = max(self._allocated + of_files - self._of_files, 0)
+        used = Used(store_bytes, topics_bytes, disk.share, retained.bytes_before(self._store))
         # Files take whole blocks, and what is no unit goes with them.
-        ratio = max(used.store / max(of_files, 1), 1.0)
-        units = [Stored(one.of_class, Unit.numbered(one.number), one.rows, int(one.bytes * ratio)) for one in found]
-        return Seen(units, used, Limits(self._rules, max_bytes), disk.size)
+        ratio = max((used.store - used.before) / max(of_files, 1), 1.0)
+        units = [self._stored(one, ratio) for one in found]
+        return Seen(units, used, Limits(rules, max_bytes), disk.size)
+
+    def _stored(self, one: StoredUnit, ratio: float) -> Stored:
+        unit, late = Unit.numbered(one.number), self._file.memory.late
+        is_late = late is not None and unit.start_ms < late.to_ms and unit.end_ms > late.from_ms
+        return Stored(one.of_class, unit, one.rows, int(one.bytes * ratio), late.by_ms if late and is_late else 0)
 
     def _topics_bytes(self, now: float) -> int:
         if self.topics is None:
@@ -179,7 +225,8 @@ class Retaining:
 
     def _hold(self, planned: Plan, seen: Seen, now_ms: int) -> None:
         """What is in force holds for the rows that come, too."""
-        self.placing.units.learn((one.of_class, one.unit) for one in seen.units)
+        self.placing.units.learn((one.of_class, one.unit, one.bytes) for one in seen.units)
+        self.placing.tell(latest_ms=self._clock.latest_ms)
         self.placing.units.piece_bytes = max((planned.in_force or seen.limits).max_bytes // PIECES, 1)
         if planned.in_force is not None:
             self._in_force = planned.in_force
@@ -205,9 +252,7 @@ class Retaining:
         chosen = Chosen(drop.stored.of_class, unit.number, None if drop.is_whole else drop.before_ms // 1000, query)
         counted = retained.count(self._store, chosen)
         if drop.why == SIZE:
-            memory = self._file.memory
-            memory.floor_ms = max(memory.floor_ms, counted.newest * 1000)
-            self.placing.tell(floor_ms=memory.floor_ms)
+            self._raise_floors(drop.stored.of_class, counted)
         if counted.rows or drop.is_whole:
             self._dropping.drop(chosen, counted)
             size = drop.stored.bytes if drop.is_whole else 0
@@ -221,6 +266,18 @@ class Retaining:
         if not drop.is_whole:
             self._trimmed.did(drop)
 
+    def _raise_floors(self, of_class: int = 0, counted: Counted = NOTHING) -> None:
+        """These rows are to go for room: they do not come again."""
+        memory = self._file.memory
+        floors = {(one.of_class, one.topic, one.topic_id, one.partition): one.offset for one in memory.floors}
+        for (topic, topic_id, partition), offset in counted.last.items():
+            place = (of_class, topic, topic_id, partition)
+            floors[place] = max(floors.get(place, -1), offset)
+        # Of a second of a row's arrival the store does not know the rest.
+        memory.floor_ms = max(memory.floor_ms, (counted.newest + 1) * 1000 if counted.rows else 0)
+        memory.floors = tuple(Floor(*place, offset) for place, offset in floors.items())
+        self.placing.raise_floors(memory.floor_ms, floors)
+
     def _tell(self, seen: Seen, planned: Plan, due: int, now_ms: int) -> None:
         left = days_left(seen.units, seen.limits.max_bytes, seen.used, now_ms)
         self.state = dataclasses.replace(
@@ -230,6 +287,7 @@ class Retaining:
             max_bytes=seen.limits.max_bytes,
             disk_bytes=seen.disk_bytes,
             classes=class_sizes(seen.units, seen.limits.rules),
+            ahead_ms=self._clock.ahead_ms,
             oldest_ms=oldest_ms(seen.units),
             days_left=left,
             waiting=self._waiting(seen, planned, now_ms),
@@ -250,6 +308,7 @@ class Retaining:
             there = plan(seen.units, seen.limits, seen.limits, 0, then_ms, seen.used).drops
             found, why, until_ms = tuple(one for one in there if one not in planned.drops), CLOCK, 0
         if not found:
+            self._said_waiting.all_over()
             return None
         waiting = Waiting(
             why=why,
@@ -258,14 +317,14 @@ class Retaining:
             oldest_ms=min(one.stored.unit.start_ms for one in found),
             until_ms=until_ms,
         )
-        self._said.warn(
-            (why, until_ms),
+        self._said_waiting.warn(
+            (why, str(self._file.memory.wanted)),
             "up to %d rows (%d bytes, the oldest of %s) would be deleted, and are not %s: %s",
             waiting.rows,
             waiting.bytes,
             _written(waiting.oldest_ms),
             f"before {_written(until_ms)}" if until_ms else "as long as that is so",
-            why,
+            f"{why} (`logpost store confirm` says that this is meant)",
         )
         return waiting
 

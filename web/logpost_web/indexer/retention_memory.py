@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from logpost.query.errors import QuerySyntaxError
+from logpost_web.retention.clock import Believed, Late
 from logpost_web.retention.plan import Limits
 from logpost_web.retention.rules import Rule, Rules
 from logpost_web.store.manifest_table import Chunk
@@ -17,6 +18,8 @@ from logpost_web.store.manifest_table import Chunk
 FILE = "retention.json"
 RESERVE_FILE = "retention-reserve"
 SAVE_MS = 60_000
+DRIFT = 0.02
+"""By so much `max_bytes` may change without a wait."""
 RESERVE_BYTES = 4 * 1024 * 1024
 """Kept back, so that a full disk has room to write down what is dropped, and to drop it."""
 
@@ -32,6 +35,12 @@ class SavedLimits(msgspec.Struct, frozen=True):
     def of(cls, limits: Limits) -> SavedLimits:
         rules = limits.rules
         return cls([(rule.query, rule.keep_ms) for rule in rules.rules], rules.keeps[-1], limits.max_bytes)
+
+    def is_nearly(self, other: SavedLimits) -> bool:
+        """The same settings, on a file system whose size changed a little."""
+        return (self.queries, self.keep_ms) == (other.queries, other.keep_ms) and (
+            abs(self.max_bytes - other.max_bytes) <= DRIFT * self.max_bytes
+        )
 
     def limits(self) -> Limits | None:
         """None where another release wrote queries that this one cannot read."""
@@ -51,15 +60,28 @@ class Pending(msgspec.Struct, frozen=True):
     chunks: list[tuple[Chunk, int]]
 
 
-class Memory(msgspec.Struct):
-    """`latest_ms`: of the RetentionClock. `changed_ms`: since when `wanted` is as it is, which may be more than what is
-    `in_force`. `floor_ms`: what arrived before had to go for room."""
+class Floor(msgspec.Struct, frozen=True, array_like=True):
+    """Rows of a class, of one partition, had to go for room: `offset` is the last of them."""
 
-    latest_ms: int = 0
+    of_class: int
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+
+
+class Memory(msgspec.Struct):
+    """`clock`: what the RetentionClock knows; `late`: which rows came while it was wrong. `waited_ms`: for how long
+    `wanted` was as it is, which may be more than what is `in_force`. `floor_ms`: what arrived before had to go for
+    room, as `floors` say."""
+
+    clock: Believed = Believed()
+    late: Late | None = None
     in_force: SavedLimits | None = None
     wanted: SavedLimits | None = None
-    changed_ms: int = 0
+    waited_ms: int = 0
     floor_ms: int = 0
+    floors: tuple[Floor, ...] = ()
     pending: Pending | None = None
 
 
@@ -85,8 +107,10 @@ class MemoryFile:
 
     def save_if_changed(self) -> None:
         """The time alone is a change when a minute passed."""
-        passed = self.memory.latest_ms - self._saved.latest_ms
-        if passed >= SAVE_MS or msgspec.structs.replace(self._saved, latest_ms=self.memory.latest_ms) != self.memory:
+        passed = self.memory.clock.latest_ms - self._saved.clock.latest_ms
+        is_doubted = bool(self.memory.clock.doubted_ms) != bool(self._saved.clock.doubted_ms)
+        is_same = msgspec.structs.replace(self._saved, clock=self.memory.clock) == self.memory
+        if passed >= SAVE_MS or is_doubted or not is_same:
             self.save()
 
     def save(self) -> None:

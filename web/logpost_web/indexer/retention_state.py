@@ -56,7 +56,7 @@ class Waiting:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionState:
     """At the last look. Times are Unix milliseconds, 0 for never. `due`: units, or parts of them, that should be gone
-    and are not, since `due_since_ms`."""
+    and are not, since `due_since_ms`. `ahead_ms`: by how much the box's clock is ahead of what is believed."""
 
     looked_ms: int = 0
     used: Used = field(default_factory=Used)
@@ -69,6 +69,7 @@ class RetentionState:
     waiting: Waiting | None = None
     due: int = 0
     due_since_ms: int = 0
+    ahead_ms: int = 0
     error: str = ""
 
 

@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException
 
 from logpost.config import MIB, Config
 from logpost.listening import is_loopback
+from logpost.said_once import SaidOnce
 from logpost_web.indexer.log_sizes import log_sizes
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.reading import Reading
@@ -36,8 +37,12 @@ class TopicRoom:
         self._source = source
         self._directory = config.data_directory() / "broker"
         self._next_look = self._next_trim = float("-inf")
+        self._said = SaidOnce(log)
+        self._errors: dict[str, str] = {}
         self.bytes = 0
-        """At the last look."""
+        """At the last look, and without what the broker is about to free since."""
+        self.error = ""
+        """Why they are not counted, or not trimmed."""
 
     def look(self, now: float, partitions: Mapping[PartitionKey, Reading]) -> None:
         """`now`: seconds of a clock that never goes back."""
@@ -47,8 +52,9 @@ class TopicRoom:
         try:
             found = log_sizes(self._config.kafka, partitions)
         except KafkaException as error:
-            log.debug("the broker does not say what topics take: %s", error)
+            self._failed("look", "the broker does not say what topics take, which store.max_bytes counts: %s", error)
             return
+        self._over("look")
         is_own = [one.resolve() for one in found.directories] == [self._directory.resolve()]
         self.bytes = sum(found.sizes.values()) if is_own else 0
 
@@ -59,8 +65,7 @@ class TopicRoom:
         self._next_trim = now + TRIM_SECONDS
         whole = {key: reading for key, reading in readings.items() if not reading.refilled_at}
         try:
-            segment = max(max_bytes // (SEGMENTS * max(len(readings), 1)), MIB)
-            self._source.topics.limit_segments({topic for topic, _ in readings}, segment)
+            self._limit_segments(readings, max_bytes)
             compacted = self._source.topics.are_compacted({topic for topic, _ in readings})
             whole = {key: reading for key, reading in whole.items() if not compacted[key[0]]}
             committed = self._source.committed(whole)
@@ -69,11 +74,32 @@ class TopicRoom:
             offsets = {key: trimmed_to(starts[key], end, share) for key, end in ends.items()}
             self._source.topics.delete_before({key: to for key, to in offsets.items() if to > starts[key]})
         except KafkaException as error:
-            log.warning("the topics could not be trimmed, trying again: %s", error)
+            self._failed("trim", "the oldest records of topics cannot be deleted for store.max_bytes: %s", error)
         else:
-            self._next_look = now + LOOK_SECONDS
+            self._over("trim")
+            # Until the broker has given back what went it would look as if too much were taken.
+            self._next_look = now + TRIM_SECONDS
+            self.bytes -= int(self.bytes * share)
             records = sum(max(offsets[key] - starts[key], 0) for key in offsets)
             log.info("deleted the oldest %d records of topics, which the store has: store.max_bytes", records)
+
+    def _limit_segments(self, readings: Mapping[PartitionKey, Reading], max_bytes: int) -> None:
+        """Who may not change settings frees large segments, later."""
+        segment = max(max_bytes // (SEGMENTS * max(len(readings), 1)), MIB)
+        try:
+            self._source.topics.limit_segments({topic for topic, _ in readings}, segment)
+        except KafkaException as error:
+            self._said.warn("segments", "segment.bytes of topics cannot be made smaller: %s", error)
+
+    def _failed(self, what: str, text: str, error: KafkaException) -> None:
+        self._errors[what] = text % error.args[0].str()
+        self._said.warn(what, "%s", self._errors[what])
+        self.error = "; ".join(self._errors.values())
+
+    def _over(self, what: str) -> None:
+        self._said.over(what)
+        self._errors.pop(what, None)
+        self.error = "; ".join(self._errors.values())
 
 
 def trimmed_to(start: int, end: int, share: float) -> int:

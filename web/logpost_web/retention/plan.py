@@ -22,12 +22,14 @@ CLOCK = "the clock is far ahead of the last time that was seen"
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A unit of the store. `bytes`: what it takes on the disk."""
+    """A unit of the store. `bytes`: what it takes on the disk. `late_ms`: by how much its rows arrived later than it
+    says."""
 
     of_class: int
     unit: Unit
     rows: int
     bytes: int
+    late_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """Bytes on the disk; `disk_share`: of the file system, whoever took it, from 0 to 1."""
+    """Bytes on the disk; `disk_share`: of the file system, whoever took it, from 0 to 1. `before`: of those of the
+    store, what a rebuild is made from."""
 
     store: int = 0
     topics: int = 0
     disk_share: float = 0.0
+    before: int = 0
+
+    @property
+    def lasting(self) -> Used:
+        """Without what goes by itself when the rebuild ends: for its sake nothing is deleted, which would be copied
+        again from there."""
+        return Used(self.store - self.before, self.topics, self.disk_share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +131,32 @@ def drops(units: Collection[Stored], limits: Limits, now_ms: int, used: Used) ->
     """By age, then, while more than `limits.max_bytes` is taken, the oldest."""
     gone = set()
     freed = 0
-    for stored in sorted(units, key=_age):
-        for drop in _by_age(stored, limits.rules, now_ms):
+    for stored in in_order(units, now_ms):
+        for drop in _by_age(stored, limits.rules, now_ms - stored.late_ms):
             yield drop
             if drop.is_whole:
                 gone.add((stored.of_class, stored.unit))
                 freed += stored.bytes
-    yield from _by_size([one for one in units if (one.of_class, one.unit) not in gone], limits.max_bytes, used, freed)
+    left = [one for one in in_order(units, now_ms) if (one.of_class, one.unit) not in gone]
+    yield from _by_size(left, limits.max_bytes, used.lasting, freed)
 
 
-def _age(stored: Stored) -> tuple[int, int, int]:
-    return stored.unit.start_ms, stored.unit.piece, stored.of_class
+def in_order(units: Iterable[Stored], now_ms: int) -> list[Stored]:
+    """By when their last rows arrived: a day to which rows come is newer than the hour before this one. Each of a
+    span's pieces took its part of the time."""
+    units = list(units)
+    pieces: dict[tuple[int, int, int], int] = {}
+    for one in units:
+        span = (one.of_class, one.unit.first, one.unit.hours)
+        pieces[span] = max(pieces.get(span, 0), one.unit.piece + 1)
+
+    def last_ms(stored: Stored) -> tuple[int, int, int, int]:
+        unit = stored.unit
+        took = max(min(unit.end_ms, now_ms) - unit.start_ms, 0)
+        part = took * (unit.piece + 1) // pieces[stored.of_class, unit.first, unit.hours]
+        return unit.start_ms + part + stored.late_ms, unit.start_ms, unit.piece, stored.of_class
+
+    return sorted(units, key=last_ms)
 
 
 def _by_age(stored: Stored, rules: Rules, now_ms: int) -> Iterator[Drop]:
@@ -148,11 +173,11 @@ def _by_age(stored: Stored, rules: Rules, now_ms: int) -> Iterator[Drop]:
 
 
 def _by_size(units: Sequence[Stored], max_bytes: int, used: Used, freed: int) -> Iterator[Drop]:
-    """The newest unit stays: rows come to it. Topics, which give their room back later, press the store down to half of
-    its limit at most."""
+    """`units` in order. The newest stays: rows come to it. Topics, which give their room back later, press the store
+    down to half of its limit at most."""
     ratio = 1 + used.topics / used.store if used.store else 1.0  # what is trimmed here is trimmed from the topics
     store, topics = float(used.store - freed), used.topics - freed * (ratio - 1)
-    for stored in sorted(units, key=_age)[:-1]:
+    for stored in units[:-1]:
         if store + topics <= max_bytes or (topics and store <= max_bytes / 2):
             return
         yield Drop(stored, SIZE)
@@ -162,7 +187,7 @@ def _by_size(units: Sequence[Stored], max_bytes: int, used: Used, freed: int) ->
 
 def over(max_bytes: int, used: Used) -> float:
     """Which share of what store and topics take is above TARGET of their limit, once they are above the limit."""
-    total = used.store + used.topics
+    total = used.lasting.store + used.topics
     return 1 - TARGET * max_bytes / total if total > max_bytes else 0.0
 
 
@@ -183,5 +208,6 @@ def days_left(units: Collection[Stored], max_bytes: int, used: Used, now_ms: int
     if not new:
         return None
     began = max(oldest_ms(units), now_ms - day_ms)
+    used = used.lasting
     rate = new * (1 + used.topics / used.store if used.store else 1.0) / max((now_ms - began) / day_ms, 1 / 24)
     return max(max_bytes - used.store - used.topics, 0) / rate

@@ -69,13 +69,14 @@ class Units:
         self.piece_bytes = piece_bytes
         self._open: dict[tuple[int, int, int], Opened] = {}
 
-    def learn(self, stored: Iterable[tuple[int, Unit]]) -> None:
-        """Units of the store, with their classes: their last pieces go on."""
-        for of_class, unit in stored:
+    def learn(self, stored: Iterable[tuple[int, Unit, int]]) -> None:
+        """Units of the store, with their classes and what they take: their last pieces go on."""
+        for of_class, unit, size in stored:
             place = (of_class, unit.first, unit.hours)
             known = self._open.get(place)
             if known is None or known.piece < unit.piece:
-                self._open[place] = self._opened(unit)
+                opened = self._open[place] = self._opened(unit)
+                opened.room -= size  # less than its records had
         self._trim()
 
     def open(self, of_class: int, hours: int, arrived_ms: int, size: int) -> Opened:

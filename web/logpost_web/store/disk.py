@@ -30,6 +30,14 @@ def file_system(directory: Path) -> FileSystem:
     )
 
 
+def boot() -> str:
+    """Which start of this box it is; empty where that is not known."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
 def allocated(*directories: Path) -> int:
     """Bytes of all blocks of their files and directories, each file once however many names it has. What vanishes
     meanwhile counts nothing."""

@@ -9,7 +9,7 @@ from logpost.query.syntax import parse
 from logpost_web.query.condition import compile_condition
 from logpost_web.store.columns import LOGS
 from logpost_web.store.manifest_table import CHUNK, ChunkKey
-from logpost_web.store.schema import TABLE
+from logpost_web.store.schema import BEFORE, TABLE
 from logpost_web.store.store import Store
 
 # The engine refuses to drop more than 50 GB by default, and a unit is what retention means to drop.
@@ -33,6 +33,15 @@ def units(store: Store) -> list[StoredUnit]:
         {"table": TABLE},
     )
     return [StoredUnit(*_numbers(name), rows, size) for name, rows, size in found.rows]
+
+
+def bytes_before(store: Store) -> int:
+    """What the rows of before take while the table is filled again. Raises QueryError."""
+    found = store.query(
+        "SELECT sum(bytes_on_disk) FROM system.parts WHERE database = currentDatabase() AND table = {table:String}",
+        {"table": BEFORE},
+    )
+    return int(found.rows[0][0])
 
 
 def _numbers(partition_id: str) -> tuple[int, int]:
@@ -63,33 +72,42 @@ class Chosen(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """`chunks`: rows of each chunk of offsets; `newest`: the last arrival of a row, in Unix seconds, 0 without any."""
+    """`chunks`: rows of each chunk of offsets; `newest`: the last arrival of a row, in Unix seconds, 0 without any;
+    `last`: the last offset of each topic, its id, and partition."""
 
     chunks: dict[ChunkKey, int]
     newest: int
+    last: dict[tuple[str, str, int], int]
 
     @property
     def rows(self) -> int:
         return sum(self.chunks.values())
 
 
+NOTHING = Counted({}, 0, {})
+
+
 def count(store: Store, chosen: Chosen) -> Counted:
     """Raises QueryError."""
     condition, parameters = chosen.condition()
     found = store.query(
-        "SELECT Topic, TopicId, Partition, intDiv(Offset, {chunk:Int64}), count(), toUnixTimestamp(max(ArrivedAt))"
-        f" FROM {TABLE} WHERE {condition} GROUP BY 1, 2, 3, 4",
+        "SELECT Topic, TopicId, Partition, intDiv(Offset, {chunk:Int64}), count(), toUnixTimestamp(max(ArrivedAt)),"
+        f" max(Offset) FROM {TABLE} WHERE {condition} GROUP BY 1, 2, 3, 4",
         {**parameters, "chunk": CHUNK},
     )
-    return Counted(
-        {(topic, topic_id, partition, chunk): rows for topic, topic_id, partition, chunk, rows, _ in found.rows},
-        max((newest for *_, newest in found.rows), default=0),
-    )
+    counted = Counted({}, 0, {})
+    newest = 0
+    for topic, topic_id, partition, chunk, rows, arrived, offset in found.rows:
+        counted.chunks[topic, topic_id, partition, chunk] = rows
+        log = (topic, topic_id, partition)
+        counted.last[log] = max(counted.last.get(log, 0), offset)
+        newest = max(newest, arrived)
+    return counted._replace(newest=newest)
 
 
 def drop(store: Store, chosen: Chosen) -> None:
-    """Afterwards they are gone, and where that is a whole unit or needs a query, so is their room. It may be called
-    again. Raises QueryError."""
+    """Afterwards they are gone; so is their room where that is a whole unit, and soon where it needs a query. It may be
+    called again. Raises QueryError."""
     partition = f"({chosen.of_class}, {chosen.number})"
     if chosen.before is None:
         store.command(f"ALTER TABLE {TABLE} DROP PARTITION {partition} {_ANY_SIZE}")
@@ -98,4 +116,5 @@ def drop(store: Store, chosen: Chosen) -> None:
     store.command(f"DELETE FROM {TABLE} IN PARTITION {partition} WHERE {condition}", parameters)
     if chosen.query:
         # Of a unit's hours the others go soon; what a rule takes out may be most of a unit that stays for days.
-        store.command(f"ALTER TABLE {TABLE} APPLY DELETED MASK IN PARTITION {partition} SETTINGS mutations_sync = 1")
+        # In the background: the indexer does not wait for a large unit to be written again.
+        store.command(f"ALTER TABLE {TABLE} APPLY DELETED MASK IN PARTITION {partition} SETTINGS mutations_sync = 0")
