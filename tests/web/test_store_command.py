@@ -45,6 +45,8 @@ def test_check_and_rebuild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
             capsys.readouterr()
             assert through_web(box, "stats") == 0
             assert capsys.readouterr().out.startswith("100 rows in ")
+            assert through_web(box, "confirm") == 0
+            assert capsys.readouterr().out == "nothing waits\n"
             capsys.readouterr()
             assert through_web(box, "rebuild", "--json") == 0
             assert json.loads(capsys.readouterr().out)["state"] == "done"
@@ -55,6 +57,7 @@ def test_check_and_rebuild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
             await_condition(lambda: through_web(box, "check") == 0, "nothing is damaged any more", 60)
             await_condition(lambda: box.total() == 100, "it is mended", 60)  # sound it is before all rows are back
         assert json.loads(store(box, "stats", "--json").stdout)["contents"]["rows"] == 100
+        assert "does not do it" in store(box, "confirm").stderr
         damage(box)
         answer = store(box, "check")
         assert answer.returncode == 1

@@ -17,7 +17,7 @@ from logpost_web.api.metrics import metrics
 from logpost_web.api.record import record
 from logpost_web.api.search import search
 from logpost_web.api.services import Services
-from logpost_web.api.store import check_store, show_rebuild, start_rebuild
+from logpost_web.api.store import check_store, confirm, show_rebuild, start_rebuild
 from logpost_web.api.store_errors import HANDLERS
 from logpost_web.api.store_stats import store_stats
 from logpost_web.http.headers import SecurityHeaders
@@ -39,6 +39,7 @@ def create_app(services: Services, hosts: frozenset[str] = LOOPBACK, packages: P
             Route("/api/histogram", histogram, methods=["GET"]),
             Route("/api/record", record, methods=["GET"]),
             Route("/api/store/check", check_store, methods=["POST"]),
+            Route("/api/store/confirm", confirm, methods=["POST"]),
             Route("/api/store/stats", store_stats, methods=["GET"]),
             Route("/api/store/rebuild", start_rebuild, methods=["POST"]),
             Route("/api/store/rebuild", show_rebuild, methods=["GET"]),

@@ -49,7 +49,7 @@ def _retention(retention: Mapping[str, Any]) -> Iterator[str]:
         last = f"{retention['last_rows']:,} rows, {_size(retention['last_bytes'])}"
         yield f"dropped last: {last}, at {retention['last_dropped']}"
     if waiting := retention["waiting"]:
-        until = f"at {waiting['until']}" if waiting["until"] else "not as long as that is so"
+        until = f"at {waiting['until']}" if waiting["until"] else "when you say `logpost store confirm`"
         yield f"to be dropped {until}: up to {waiting['rows']:,} rows, {_size(waiting['bytes'])}: {waiting['reason']}"
     if retention["error"]:
         yield f"retention fails: {retention['error']}"

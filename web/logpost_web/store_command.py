@@ -36,6 +36,7 @@ def add_command(commands: Commands) -> None:
     for name, run, summary in (
         ("check", run_check, "Read all of the store; damaged parts are set aside and filled again."),
         ("stats", run_stats, "What the store holds, what that takes of the disk, and what retention does."),
+        ("confirm", run_confirm, "What is to be deleted and waits, as stats says, is meant: delete it."),
         ("rebuild", run_rebuild, "Fill the store again; rows that the topics no longer have are kept."),
     ):
         action = add_parser(actions, name, run, summary, nested=True)
@@ -62,6 +63,16 @@ def run_check(parsed: argparse.Namespace, config: Config) -> int:
 def run_stats(parsed: argparse.Namespace, config: Config) -> int:
     found = _on_store(config, _stats_stopped, lambda: _ask(config, "GET", "/api/store/stats"))
     _show(parsed, found, list(stats_lines(found)))
+    return 0
+
+
+def run_confirm(parsed: argparse.Namespace, config: Config) -> int:
+    answer = _ask(config, "POST", "/api/store/confirm")
+    waiting = answer["waiting"]
+    lines = ["nothing waits"]
+    if waiting:
+        lines = [f"to be deleted now: up to {waiting['rows']:,} rows, the oldest of {waiting['oldest']}"]
+    _show(parsed, answer, lines)
     return 0
 
 
@@ -166,7 +177,7 @@ def _ask(config: Config, method: str, path: str) -> dict[str, Any]:
             return dict(json.load(response))
     except (OSError, ValueError) as error:
         why = _said_by_web(error) or error
-        raise LogpostError(f"the store is in use, and {address} does not do it: {why}") from error
+        raise LogpostError(f"{address} does not do it: {why}") from error
 
 
 def _said_by_web(error: Exception) -> str:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from logpost_web.api.services import services
+from logpost_web.api.store_stats import would_go
 from logpost_web.http.arguments import check_names
 from logpost_web.store.check import check
 
@@ -31,6 +32,14 @@ async def start_rebuild(request: Request) -> Response:
 async def show_rebuild(request: Request) -> Response:
     check_names(request.query_params, ())
     return _rebuild(request, 200)
+
+
+async def confirm(request: Request) -> Response:
+    """What retention waits with is meant; answers what that is, null for nothing."""
+    _refuse_other_sites(request)
+    check_names(request.query_params, ())
+    found = would_go(services(request).indexer.confirm_retention())
+    return Response(msgspec.json.encode({"waiting": found}), 202, media_type="application/json")
 
 
 async def check_store(request: Request) -> Response:

@@ -10,7 +10,7 @@ from logpost.record import format_ts
 from logpost_web.api.services import services
 from logpost_web.http.answers import json_answer
 from logpost_web.http.arguments import check_names
-from logpost_web.indexer.retention_state import RetentionState
+from logpost_web.indexer.retention_state import RetentionState, Waiting
 from logpost_web.store.stats import STATEMENTS, Contents, contents
 
 
@@ -75,7 +75,6 @@ async def store_stats(request: Request) -> Response:
 
 
 def stats(state: RetentionState, found: Contents) -> Stats:
-    waiting = state.waiting
     return Stats(
         allocated_bytes=state.used.store,
         topics_bytes=state.used.topics,
@@ -94,20 +93,24 @@ def stats(state: RetentionState, found: Contents) -> Stats:
             due=state.due,
             due_since=_time(state.due_since_ms),
             error=state.error,
-            waiting=None
-            if waiting is None
-            else WouldGo(
-                reason=waiting.why,
-                rows=waiting.rows,
-                bytes=waiting.bytes,
-                oldest=format_ts(waiting.oldest_ms * 1_000_000),
-                until=_time(waiting.until_ms),
-            ),
+            waiting=would_go(state.waiting),
             classes=[
                 RetentionClass(query=one.query, keep_ms=one.keep_ms, rows=one.rows, bytes=one.bytes)
                 for one in state.classes
             ],
         ),
+    )
+
+
+def would_go(waiting: Waiting | None) -> WouldGo | None:
+    if waiting is None:
+        return None
+    return WouldGo(
+        reason=waiting.why,
+        rows=waiting.rows,
+        bytes=waiting.bytes,
+        oldest=format_ts(waiting.oldest_ms * 1_000_000),
+        until=_time(waiting.until_ms),
     )
 
 

@@ -25,7 +25,7 @@ from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.progress import Pause, Progress
 from logpost_web.indexer.received import Received
 from logpost_web.indexer.retaining import Retaining
-from logpost_web.indexer.retention_state import RetentionState
+from logpost_web.indexer.retention_state import RetentionState, Waiting
 from logpost_web.indexer.source import FencedError, Source
 from logpost_web.indexer.topic_room import TopicRoom
 from logpost_web.indexer.tries import CALL_SECONDS, RETRY_SECONDS, Tries
@@ -104,6 +104,10 @@ class Indexer:
     def retention(self) -> RetentionState:
         """Any thread."""
         return self._retaining.state
+
+    def confirm_retention(self) -> Waiting | None:
+        """What retention waits with is meant; returns it. Any thread."""
+        return self._retaining.confirm()
 
     def progress(self) -> Progress:
         """Any thread; at most about QUIET_CONSUME_SECONDS old."""
