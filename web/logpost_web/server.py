@@ -50,6 +50,7 @@ LIVE = frozenset(
         "store.block_seconds",
         "store.max_message_bytes",
         "store.max_attributes_bytes",
+        "store.disk_reserve_bytes",
         "store.keep",
         "store.max_bytes",
         "store.retention",

@@ -205,6 +205,8 @@ class StoreConfig(Table, frozen=True):
     """How long rows are kept after they arrived, unless a rule of `retention` says otherwise."""
     max_bytes: ShareOrSize = "70%"
     """Most that store and topics together may take of the file system of the data directory; the oldest go first."""
+    disk_reserve_bytes: NotNegative = 2048 * MIB
+    """Kept free on the embedded store's file system, a tenth of it at most: below, nothing is indexed."""
     retention: tuple[RetentionConfig, ...] = ()
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -18,6 +20,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from logpost_web.store.room import RESERVE
 from tests.support.appliance import await_condition
 from tests.web.indexer.test_away import Box
 
@@ -110,16 +113,62 @@ def test_a_disk_that_takes_nothing_for_a_while_loses_nothing(tmp_path: Path, dis
         assert box.web.process.poll() is None
 
 
+@contextlib.contextmanager
+def without_inodes(disk: Path) -> Iterator[str]:
+    filling = disk / "filling"
+    filling.mkdir()
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        for number in itertools.count():
+            (filling / str(number)).touch()
+    try:
+        yield "has no inode left"
+    finally:
+        shutil.rmtree(filling)
+
+
 @pytest.fixture
 def store_disk(tmp_path: Path) -> Iterator[Path]:
     """All of `store/` is on a small one."""
     directory = tmp_path / "data" / "store"
     directory.mkdir(parents=True)
-    mount("-t", "tmpfs", "-o", "size=64m", "tmpfs", directory)
+    mount("-t", "tmpfs", "-o", "size=64m,nr_inodes=4000", "tmpfs", directory)
     try:
         yield directory
     finally:
         subprocess.run(["umount", directory], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system takes root")
+def test_a_store_opens_and_serves_without_a_byte_or_an_inode_free(tmp_path: Path, store_disk: Path) -> None:
+    """Killed, and started again on the disk that is full."""
+    box = Box(tmp_path)
+    sent = [f"first {number} {os.urandom(100).hex()}" for number in range(300)]
+    with box.broker.start(), box.web.start():
+        box.await_ready()
+        send(box, sent)
+        box.await_total(len(sent), SECONDS)
+        for taken_away in (full, without_inodes):
+            await_condition((store_disk / "clickhouse" / RESERVE).exists, "there is a reserve", SECONDS)
+            with taken_away(store_disk) as says:
+                more = [f"{says} {number}" for number in range(100)]
+                send(box, more)
+                await_condition(lambda: complete(box)["paused"] is not None, "nothing is indexed", SECONDS)
+                box.web.kill()
+                box.web.start()
+                assert box.total() == len(sent)
+                await_condition(lambda: says in str(complete(box)["paused"]), "it says why", SECONDS)
+                assert says in readiness(box)
+                with contextlib.suppress(OSError), (store_disk / "more").open("wb", buffering=0) as file:
+                    while True:  # what the reserve was is taken, too
+                        file.write(bytes(65_536))
+                box.web.kill()
+                box.web.start()
+                assert box.total() == len(sent)
+            (store_disk / "more").unlink(missing_ok=True)
+            sent += more
+            box.await_total(len(sent), SECONDS)
+            await_condition(lambda: not readiness(box), "it is ready", SECONDS)
+            assert sorted(row["message"] for row in box.rows()) == sorted(sent)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system takes root")
@@ -140,15 +189,16 @@ def test_retention_makes_room_on_a_disk_that_is_full_to_the_last_byte(tmp_path: 
             box.await_ready()
             send(box, old, hours_ago=80)
             box.await_total(len(old), SECONDS)
-            reserve = store_disk / "clickhouse" / "retention-reserve"
+            reserve = store_disk / "clickhouse" / RESERVE
             await_condition(reserve.exists, "there is a reserve", SECONDS)
             with full(store_disk):
                 send(box, new)
                 await_condition(lambda: complete(box)["paused"] is not None, "nothing is indexed", SECONDS)
                 file.write_text('[store]\nkeep = "1d"\n')
                 box.web.process.send_signal(signal.SIGHUP)
-                await_condition(lambda: box.total() == len(new), "the old rows are gone, the new are there", SECONDS)
-                assert complete(box)["paused"] is None
+                await_condition(lambda: box.total() == 0, "the old rows are gone", SECONDS)
+            await_condition(lambda: box.total() == len(new), "the new are there", SECONDS)
+            assert complete(box)["paused"] is None
             await_condition(reserve.exists, "there is a reserve again", SECONDS)
             assert [row["message"] for row in box.rows() if row["message"] not in new] == []
             assert box.get("/api/store/stats")["retention"]["error"] == ""

@@ -23,6 +23,7 @@ from logpost_web.store import manifest_table, rebuild, retained
 from logpost_web.store.errors import QueryError
 from logpost_web.store.manifest_table import CHUNK
 from logpost_web.store.retained import Chosen
+from logpost_web.store.room import RESERVE
 from logpost_web.store.store import Store
 from tests.support.appliance import await_condition
 
@@ -268,7 +269,7 @@ def test_a_drop_that_finds_no_room_is_tried_again_with_that_of_the_reserve(
     box = Box(store, StoreConfig(keep="14d"))
     box.look()
     box.index("info words", NOW_MS)
-    reserve = store.place / "retention-reserve"
+    reserve = store.place / RESERVE
     assert reserve.exists()
     drop = retained.drop
 
@@ -300,6 +301,16 @@ def test_the_oldest_go_for_room(store: Store) -> None:
     box.look()
     box.look(WAIT_MS)
     assert box.texts() == ["info 0 days"]
+
+
+def test_a_new_process_goes_on_with_small_units(store: Store) -> None:
+    """The day's unit that it finds is no longer than others, or nothing of the day could go for room."""
+    box = Box(store, StoreConfig(max_bytes=16_000))
+    box.index("info words", NOW_MS)
+    box.retaining = Retaining(box.config, store, box.account)
+    box.look()
+    box.index("info words", NOW_MS, 100)
+    assert len(retained.units(store)) >= 4
 
 
 @pytest.mark.parametrize("done", ["nothing", "a part", "everything"])

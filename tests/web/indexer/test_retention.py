@@ -18,6 +18,7 @@ from logpost_broker import Broker
 from logpost_web.api.completeness import completeness
 from logpost_web.indexer.retention_memory import FILE, MemoryFile
 from logpost_web.retention.plan import WAIT_MS
+from logpost_web.store import rebuild
 from logpost_web.store.check import check
 from logpost_web.store.store import Store
 from tests.support.appliance import await_condition
@@ -106,13 +107,13 @@ def test_a_store_that_is_filled_again_has_the_same_rows_and_drops_the_same(
     arrivals = "SELECT Body, ArrivedAt FROM otel_logs ORDER BY Body"
     before = store.query(arrivals).rows
     store.begin_rebuild()
-    with running(config, store) as indexer:
+    with running(config, store):
         await_messages(store, [*lines("old"), *lines("young"), "of another time"])
-        await_true(lambda: not indexer.is_rebuilding, "the rebuild ends")
+        await_true(lambda: not rebuild.is_running(store), "the rebuild ends")
     assert store.query(arrivals).rows == before
     store.begin_rebuild()
-    with running(with_keep(config, "1d"), store) as indexer:
-        await_true(lambda: not indexer.is_rebuilding, "the rebuild ends")
+    with running(with_keep(config, "1d"), store):
+        await_true(lambda: not rebuild.is_running(store), "the rebuild ends")
     skip_the_wait(store)
     with running(with_keep(config, "1d"), store) as indexer:
         await_messages_exactly(store, [*lines("young"), "of another time"])

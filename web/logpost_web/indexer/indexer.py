@@ -72,6 +72,7 @@ class Indexer:
     def reconfigure(self, config: StoreConfig) -> None:
         """Sizes and limits hold from the next messages on. Any thread."""
         self._retaining.reconfigure(config)
+        self._store.reserve_bytes = config.disk_reserve_bytes
         self._config = config
         self._intake.reconfigure(config)
 
@@ -192,7 +193,7 @@ class Indexer:
             return
         self._last_insert = time.monotonic()
         # Before rows come, what went is counted out; and once more, because some may go while that is tried.
-        steps = (self._check_topics, self._retaining.settle, self._intake.block.insert)
+        steps = (self._check_topics, self._retaining.settle, self._insert)
         if not all(self._tries.until_done(step) for step in steps):
             return
         if not self._intake.passage.explain_gaps() or not self._tries.until_done(self._retaining.settle):
@@ -201,6 +202,10 @@ class Indexer:
         if self._tries.until_done(self._account.save):
             self._source.commit(self._account.take_commits())
         self._intake.trim()
+
+    def _insert(self) -> None:
+        self._store.check_room()
+        self._intake.block.insert()
 
     def _check_topics(self) -> None:
         """What was read from a topic is inserted under that topic's id, or not at all."""

@@ -193,6 +193,7 @@ class Retaining:
         """Raises QueryError, OSError."""
         place, directory = self._store.place, self._store.directory
         disk = file_system(place)
+        metrics.STORE_FREE_BYTES.set(disk.free)
         topics_bytes = self._topics_bytes(now)
         found = retained.units(self._store)
         of_files = sum(one.bytes for one in found)
@@ -225,9 +226,9 @@ class Retaining:
 
     def _hold(self, planned: Plan, seen: Seen, now_ms: int) -> None:
         """What is in force holds for the rows that come, too."""
+        self.placing.units.limit(max((planned.in_force or seen.limits).max_bytes // PIECES, 1))
         self.placing.units.learn((one.of_class, one.unit, one.bytes) for one in seen.units)
         self.placing.tell(latest_ms=self._clock.latest_ms)
-        self.placing.units.piece_bytes = max((planned.in_force or seen.limits).max_bytes // PIECES, 1)
         if planned.in_force is not None:
             self._in_force = planned.in_force
             self._file.memory.in_force = SavedLimits.of(planned.in_force)

@@ -14,14 +14,12 @@ from logpost_web.retention.clock import Believed, Late
 from logpost_web.retention.plan import Limits
 from logpost_web.retention.rules import Rule, Rules
 from logpost_web.store.manifest_table import Chunk
+from logpost_web.store.room import keep_reserve, release_reserve
 
 FILE = "retention.json"
-RESERVE_FILE = "retention-reserve"
 SAVE_MS = 60_000
 DRIFT = 0.02
 """By so much `max_bytes` may change without a wait."""
-RESERVE_BYTES = 4 * 1024 * 1024
-"""Kept back, so that a full disk has room to write down what is dropped, and to drop it."""
 
 log = logging.getLogger("retention")
 
@@ -91,7 +89,7 @@ class MemoryFile:
     def __init__(self, directory: Path, place: Path) -> None:
         """`directory`: of the file; `place`: a directory on the disk of the rows."""
         self._file = directory / FILE
-        self._reserve = place / RESERVE_FILE
+        self._place = place
         self.memory = self._load()
         self._saved = msgspec.structs.replace(self.memory)
 
@@ -137,15 +135,8 @@ class MemoryFile:
 
     def release_reserve(self) -> None:
         """Give its room to who needs it to make more."""
-        self._reserve.unlink(missing_ok=True)
+        release_reserve(self._place)
 
     def keep_reserve(self) -> None:
         """Nothing happens where there is no room for it."""
-        if self._reserve.exists():
-            return
-        try:
-            with self._reserve.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
-        except OSError:
-            with contextlib.suppress(OSError):
-                self.release_reserve()
+        keep_reserve(self._place)

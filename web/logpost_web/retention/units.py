@@ -69,6 +69,12 @@ class Units:
         self.piece_bytes = piece_bytes
         self._open: dict[tuple[int, int, int], Opened] = {}
 
+    def limit(self, piece_bytes: int) -> None:
+        """Pieces take no more from now on."""
+        self.piece_bytes = piece_bytes
+        for opened in self._open.values():
+            opened.room = min(opened.room, piece_bytes)
+
     def learn(self, stored: Iterable[tuple[int, Unit, int]]) -> None:
         """Units of the store, with their classes and what they take: their last pieces go on."""
         for of_class, unit, size in stored:

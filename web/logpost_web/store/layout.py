@@ -10,6 +10,7 @@ from logpost_web.store.schema import (
     CREATE_TABLE,
     MANIFEST,
     REPLACED_INDEXES,
+    STEPPED_OVER,
     TABLE,
     TOLERANT,
     VERSION,
@@ -23,17 +24,23 @@ COPIED_OFFSETS = 65_536
 
 def create(statements: Statements) -> None:
     """The tables that are not there yet. Raises QueryError."""
-    for sql in (CREATE_TABLE, CREATE_MANIFEST, CREATE_STEPPED_OVER):
-        statements.command(sql)
+    for table, sql in ((TABLE, CREATE_TABLE), (MANIFEST, CREATE_MANIFEST), (STEPPED_OVER, CREATE_STEPPED_OVER)):
+        if not has_table(statements, table):
+            statements.command(sql)
 
 
 def upgrade(statements: Statements) -> None:
     """Every statement works on the tables afterwards; rows of an older layout are put aside to be written again. Raises
-    QueryError."""
+    QueryError.
+
+    What is as it should be is not touched: on a disk without room the engine makes an empty file of the definition of a
+    table that it alters, also where nothing changes, and then never opens it again."""
     if version(statements) < VERSION:
         begin_rebuild(statements)
+    there = _columns(statements)
     for column in ADDED_COLUMNS:
-        statements.command(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
+        if column.split()[0] not in there:
+            statements.command(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
     _replace_indexes(statements)
     _tolerate_broken_parts(statements)
 
@@ -69,6 +76,12 @@ def begin_rebuild(statements: Statements) -> None:
     else:
         statements.command(f"RENAME TABLE {TABLE} TO {BEFORE}")
     statements.command(CREATE_TABLE)
+
+
+def _columns(statements: Statements) -> set[str]:
+    """Of the table. Raises QueryError."""
+    found = "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {table:String}"
+    return {name for (name,) in statements.query(found, {"table": TABLE}).rows}
 
 
 def shared_columns(statements: Statements) -> list[str]:

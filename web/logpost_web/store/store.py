@@ -17,7 +17,7 @@ from logpost.service import DirectoryLock, refuse_root
 from logpost.store_url import scheme_and_rest
 from logpost_web.store import embedded, layout
 from logpost_web.store.errors import GONE, QueryError, UnopenedError, first_line
-from logpost_web.store.room import problems
+from logpost_web.store.room import problems, release_if_full
 from logpost_web.store.schema import TABLE
 from logpost_web.store.statements import Statements
 from logpost_web.store.temporary import TemporaryFiles
@@ -50,15 +50,19 @@ class Store(Statements):
         lock = DirectoryLock(directory)
         try:
             refuse_root(directory)  # not before: who only asks whether it is in use is told so
-            return cls(_target(config, path), path, lock)
+            return cls(_target(config, path), path, lock, config.disk_reserve_bytes)
         except BaseException:
             lock.release()
             raise
 
-    def __init__(self, target: Mapping[str, Any], path: Path | None, lock: DirectoryLock) -> None:
+    def __init__(
+        self, target: Mapping[str, Any], path: Path | None, lock: DirectoryLock, reserve_bytes: int = 0
+    ) -> None:
         """`path`: the directory of an embedded store."""
         super().__init__(target)
         self._path = path
+        self.reserve_bytes = reserve_bytes
+        """Of its disk, which is kept free."""
         self._lock = lock
         self._temporary: TemporaryFiles | None = None
         self._open()
@@ -67,6 +71,7 @@ class Store(Statements):
         self._place: tuple[Path, int] | None = None
         try:
             if self._path is not None:
+                release_if_full(self.place)
                 self._temporary = TemporaryFiles(self.directory / TEMPORARY)
                 engine = _engine()
                 embedded.refuse_newer(self._path, engine)
@@ -94,7 +99,7 @@ class Store(Statements):
             said = first_line(error)
             away = _SYSTEM_ERROR.search(said)
             return f"no ClickHouse answers ({away[1]})" if away else said
-        if problem := next(self.problems(), ""):
+        if problem := next(problems(self.place, 0), ""):
             return problem
         if os.path.lexists(self._path) and not self._path.is_dir():
             return f"it is no directory; {NEW}"
@@ -102,7 +107,12 @@ class Store(Statements):
 
     def problems(self) -> Iterator[str]:
         """Why nothing more can be stored in its directory, which may be on a disk of its own; see `room.problems`."""
-        return problems(self.place)
+        return problems(self.place, self.reserve_bytes)
+
+    def check_room(self) -> None:
+        """To be called before rows are inserted: the engine's own merges need room, too. Raises QueryError."""
+        if self._path is not None and (problem := next(self.problems(), "")):
+            raise QueryError(problem)
 
     @property
     def place(self) -> Path:
