@@ -207,7 +207,7 @@ def test_as_installed_it_runs_and_keeps_only_what_the_hosts_programs_wrote(host:
 def test_what_cannot_start_says_so_in_a_line_and_all_is_there_afterwards(real: Host, tmp_path: Path) -> None:
     """A port that is taken, data of a newer release, settings that are wrong: the package is installed all the same."""
     old, new = lay(real, BOX), lay_next(real, BOX, tmp_path)
-    engine, settings = "/var/lib/logpost/store/clickhouse/engine-version", "/etc/logpost/logpost.toml"
+    engine, settings = "/var/lib/logpost/store/clickhouse/version.json", "/etc/logpost/logpost.toml"
     said = real.run(
         f"""{SHELL}
         log=/run/stub/{BOX.unit}.log; touch $log
@@ -228,7 +228,7 @@ def test_what_cannot_start_says_so_in_a_line_and_all_is_there_afterwards(real: H
         other=$!
         try_to dpkg --force-confold -i {old}
         kill $other; mended
-        cp -p {engine} /engine; echo 99.1.1.1 >{engine}
+        cp -p {engine} /engine; echo '{{"engine": "99.1.1.1"}}' >{engine}
         try_to dpkg -i {new}
         cp -p /engine {engine}; mended
         cp -p {settings} /settings; echo '[broken' >>{settings}

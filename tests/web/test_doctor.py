@@ -1,5 +1,6 @@
 """Whether this release can use a store, by the versions that its files name, as `logpost doctor` asks."""
 
+import json
 from pathlib import Path
 
 from logpost.config import Config, StoreConfig
@@ -11,7 +12,7 @@ def said(store: Path, *, engine: str = "", layout: int = VERSION) -> str:
     (store / "metadata" / "default").mkdir(parents=True)
     (store / "metadata" / "default" / f"{TABLE}.sql").write_text(f"… COMMENT '{version_comment(layout)}'")
     if engine:
-        (store / "engine-version").write_text(engine)
+        (store / "version.json").write_text(json.dumps({"engine": engine}))
     return data_versions(Config(store=StoreConfig(url=f"chdb://{store}")))
 
 

@@ -6,7 +6,8 @@ from importlib.metadata import version
 
 from logpost.config import Config
 from logpost.errors import StartError
-from logpost_web.store.embedded import embedded_path, refuse_newer
+from logpost_web.store.embedded import embedded_path
+from logpost_web.store.version import refuse_newer
 
 
 def data_versions(config: Config) -> str:

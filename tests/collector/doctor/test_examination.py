@@ -88,7 +88,7 @@ def sick_host(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
     for part in ("agent", "broker", "store/clickhouse", "log"):
         (data / part).mkdir(parents=True, mode=0o755)
     (data / "broker" / "metadata.json").write_text('{"version": 99}')
-    (data / "store" / "clickhouse" / "engine-version").write_text("99.1.2.3\n")
+    (data / "store" / "clickhouse" / "version.json").write_text('{"engine": "99.1.2.3"}')
     (data / "agent" / "positions.json").write_text('{"version": 2, "sources": [')
     future = data / "log" / "web.log"
     future.write_text("")

@@ -303,40 +303,6 @@ def test_a_rebuild_for_an_older_layout_begins_again_with_all_rows(tmp_path: Path
         store.close()
 
 
-def contents(directory: Path) -> dict[Path, bytes]:
-    return {file: file.read_bytes() for file in directory.rglob("*") if file.is_file()}
-
-
-def refused(directory: Path, says: str) -> None:
-    """Twice, and no file is touched."""
-    before = contents(directory)
-    for _ in range(2):
-        with pytest.raises(StartError, match=says):
-            Store.open(StoreConfig(), directory)
-    assert contents(directory) == before
-
-
-def test_a_table_of_a_newer_layout_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
-    store = Store.open(StoreConfig(), tmp_path)
-    store.command(f"ALTER TABLE otel_logs MODIFY COMMENT '{version_comment(VERSION + 1)}'")
-    store.close()
-    refused(tmp_path, "start the newer release")
-
-
-def test_a_store_that_a_newer_engine_wrote_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
-    Store.open(StoreConfig(), tmp_path).close()
-    file = tmp_path / "clickhouse" / "engine-version"
-    own = file.read_text()
-    year, month, *patch = own.strip().split(".")
-    for newer in (f"{year}.{int(month) + 1}.1.1", f"{int(year) + 1}.1.0.1"):
-        file.write_text(newer)
-        refused(tmp_path, f"was written by ClickHouse {newer}; this logpost has {own.strip()}: start the newer release")
-    for known in (f"{year}.{month}.{int(patch[0]) + 1}.1", f"{int(year) - 1}.12.1.1", "", "\0\0", "what"):
-        file.write_text(known)
-        Store.open(StoreConfig(), tmp_path).close()
-    assert file.read_text() == own
-
-
 def test_rows_that_cannot_be_laid_before_the_engine_can_be_inserted_again(store: Store, tmp_path: Path) -> None:
     temporary = tmp_path / "store" / "tmp"
     temporary.rmdir()

@@ -13,6 +13,7 @@ from logpost.query.errors import QuerySyntaxError
 from logpost_web.retention.clock import Believed, Late
 from logpost_web.retention.plan import Limits
 from logpost_web.retention.rules import Rule, Rules
+from logpost_web.store import durable
 from logpost_web.store.manifest_table import Chunk
 from logpost_web.store.room import keep_reserve, release_reserve
 
@@ -121,17 +122,7 @@ class MemoryFile:
         self._saved = msgspec.structs.replace(self.memory)
 
     def _write(self) -> None:
-        new = self._file.with_suffix(".new")
-        with new.open("wb") as file:
-            file.write(msgspec.json.encode(self.memory))
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._file)
-        directory = os.open(self._file.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        durable.replace(self._file, msgspec.json.encode(self.memory))
 
     def release_reserve(self) -> None:
         """Give its room to who needs it to make more."""

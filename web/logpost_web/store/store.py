@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
 from collections.abc import Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,16 @@ from logpost.config import StoreConfig
 from logpost.errors import StartError
 from logpost.service import DirectoryLock, refuse_root
 from logpost.store_url import scheme_and_rest
-from logpost_web.store import embedded, layout
+from logpost_web.store import embedded, layout, version
 from logpost_web.store.errors import GONE, QueryError, UnopenedError, first_line
 from logpost_web.store.room import problems, release_if_full
 from logpost_web.store.schema import TABLE
 from logpost_web.store.statements import Statements
 from logpost_web.store.temporary import TemporaryFiles
+from logpost_web.store.version import StoreVersion
 
+ENGINE = "chdb-core"
+"""The distribution that has the embedded engine."""
 OPEN_TRIES = 10
 OPEN_PAUSE_SECONDS = 1.0
 """A store that vanished while it was open is made again; the removal may not be through with it."""
@@ -45,6 +50,9 @@ class Store(Statements):
         Raises StartError when the store cannot be opened, ConfigError for a URL that is neither chdb nor clickhouse.
         """
         path = embedded.embedded_path(config, directory)
+        if path is not None:
+            with contextlib.suppress(OSError):  # said when it is opened
+                version.refuse_newer(path, metadata.version(ENGINE))  # before its lock: nothing is written
         if not (directory / "lock").exists():
             refuse_root(directory)
         lock = DirectoryLock(directory)
@@ -74,11 +82,11 @@ class Store(Statements):
                 release_if_full(self.place)
                 self._temporary = TemporaryFiles(self.directory / TEMPORARY)
                 engine = _engine()
-                embedded.refuse_newer(self._path, engine)
+                version.refuse_newer(self._path, engine)
                 embedded.prepare(self._path, engine)
             self.connect()
             layout.create(self)
-            embedded.refuse_newer_layout(self.description, self.version)
+            version.refuse(f"the store {self.description}", StoreVersion(layout=self.version), "")
             layout.upgrade(self)
             self._place = self._find_place()
         except (ClickHouseError, QueryError, OSError) as error:
