@@ -131,13 +131,17 @@ logpost_web
   server             api app cluster exporter http indexer store            | loop socket
   app                api http pages
   search_command     errors query row_text
-  store_command      stats_text store                                                  | socket
-  api                cluster http indexer query store                       | clock
+  store_command      stats_text store store_access store_backup_command                | socket
+  store_backup_command
+                     backup store store_access                              | process
+  store_access
+  api                backup cluster errors http indexer query store          | clock
   pages              query
   exporter           cluster                                                | clock thread
   cluster                                                                   | clock thread
   http               errors                                                 | loop socket thread
   indexer            retention store time_limits                                      | loop clock thread socket
+  backup             store                                                   | socket
   retention
   store              query                                                  | clock thread socket
   query              errors time_limits
@@ -158,7 +162,7 @@ logpost_broker.api fetch log_dirs produce share_fetch
 logpost_broker.log compression unpacking
 logpost_broker.metadata metadata_file
 logpost_web.store gate embedded store
-logpost_web.indexer indexer probe log_sizes raw_log received retaining source topics tries
+logpost_web.indexer errands indexer probe log_sizes raw_log received retaining source topics tries
 logpost_web.api services
 logpost_web.http cancellation connection own_hosts places
 logpost.agent agent command configured wake

@@ -154,11 +154,15 @@ logpost_web
   api/test_app                        app
   api/test_search_command             search_command
   query/test_times                    errors time_limits
+  test_store_backup_command           store_access
 logpost_web.api
   test_app                            health metrics services store
   test_queries                        store_errors
   test_record                         excerpts
   test_search                         rows
+  ../test_store_backup_command        store_backup
+logpost_web.backup
+  test_backup                         *
 logpost_web.cluster
   ../api/test_record                  topic_reader
   ../exporter/test_exporter           client
@@ -194,6 +198,7 @@ logpost_web.store
   ../indexer/test_row                 row
   ../indexer/test_refill              doubles
   ../indexer/test_stepped_over        stepped_over_table
+  ../backup/test_backup               frozen restored
 """
 """Of each folder its tests, and which modules without a twin they hold; `*`: all that no other line names. A test of
 another folder has its path, from here or from `tests/`."""

@@ -18,6 +18,7 @@ from logpost_web.api.record import record
 from logpost_web.api.search import search
 from logpost_web.api.services import Services
 from logpost_web.api.store import check_store, confirm, show_rebuild, start_rebuild
+from logpost_web.api.store_backup import end_backup, start_backup, start_restore
 from logpost_web.api.store_errors import HANDLERS
 from logpost_web.api.store_stats import store_stats
 from logpost_web.http.headers import SecurityHeaders
@@ -41,6 +42,9 @@ def create_app(services: Services, hosts: frozenset[str] = LOOPBACK, packages: P
             Route("/api/store/check", check_store, methods=["POST"]),
             Route("/api/store/confirm", confirm, methods=["POST"]),
             Route("/api/store/stats", store_stats, methods=["GET"]),
+            Route("/api/store/backup", start_backup, methods=["POST"]),
+            Route("/api/store/backup/end", end_backup, methods=["POST"]),
+            Route("/api/store/restore", start_restore, methods=["POST"]),
             Route("/api/store/rebuild", start_rebuild, methods=["POST"]),
             Route("/api/store/rebuild", show_rebuild, methods=["GET"]),
             Route("/healthz", healthz, methods=["GET"]),

@@ -6,26 +6,18 @@ Exit status: 0 done, and for `check` the store is sound; 1 not; 2 wrong use.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import select
-import sys
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from logpost.addresses import local_url
 from logpost.cli import Commands, add_parser
 from logpost.config import Config
-from logpost.errors import InUseError, LogpostError
 from logpost.units import share_or_size
+from logpost_web import store_backup_command
 from logpost_web.stats_text import stats_lines
+from logpost_web.store_access import ask, on_store, say, show, show_progress
 
 POLL_SECONDS = 0.2
-CHECK_SECONDS = 24 * 3600.0
-"""How long a web may take to read all of its store."""
 
 
 def add_command(commands: Commands) -> None:
@@ -41,6 +33,10 @@ def add_command(commands: Commands) -> None:
     ):
         action = add_parser(actions, name, run, summary, nested=True)
         action.add_argument("--json", action="store_true", help="the result as one JSON object")
+        if name == "check":
+            text = "a backup of the store, of which every byte is read; without it the store itself"
+            action.add_argument("directory", metavar="DIR", type=Path, nargs="?", help=text)
+    store_backup_command.add_actions(actions)
 
 
 def _no_action(_: argparse.Namespace, __: Config) -> int:
@@ -48,7 +44,9 @@ def _no_action(_: argparse.Namespace, __: Config) -> int:
 
 
 def run_check(parsed: argparse.Namespace, config: Config) -> int:
-    found = _on_store(config, _check_stopped, lambda: _ask(config, "POST", "/api/store/check"))
+    if parsed.directory is not None:
+        return store_backup_command.run_check(parsed)
+    found = on_store(config, _check_stopped, lambda: ask(config, "POST", "/api/store/check"))
     damaged, lacking, doubled = found["damaged"], found["lacking_rows"], found["doubled_rows"]
     lines = [f"{one['table']} {one['part']}: {one['rows']:,} rows: {one['reason']}" for one in damaged]
     lines.append(f"{found['parts']:,} parts read, {len(damaged)} damaged; {lacking:,} rows are missing")
@@ -56,44 +54,31 @@ def run_check(parsed: argparse.Namespace, config: Config) -> int:
         lines.append("they are read again from the topics while logpost web runs")
     if doubled:
         lines.append(f"{doubled:,} rows are there more than once: the next start of logpost web keeps one of each")
-    _show(parsed, found, lines)
+    show(parsed, found, lines)
     return 1 if damaged or lacking or doubled else 0
 
 
 def run_stats(parsed: argparse.Namespace, config: Config) -> int:
-    found = _on_store(config, _stats_stopped, lambda: _ask(config, "GET", "/api/store/stats"))
-    _show(parsed, found, list(stats_lines(found)))
+    found = on_store(config, _stats_stopped, lambda: ask(config, "GET", "/api/store/stats"))
+    show(parsed, found, list(stats_lines(found)))
     return 0
 
 
 def run_confirm(parsed: argparse.Namespace, config: Config) -> int:
-    answer = _ask(config, "POST", "/api/store/confirm")
+    answer = ask(config, "POST", "/api/store/confirm")
     waiting = answer["waiting"]
     lines = ["nothing waits"]
     if waiting:
         lines = [f"to be deleted now: up to {waiting['rows']:,} rows, the oldest of {waiting['oldest']}"]
-    _show(parsed, answer, lines)
+    show(parsed, answer, lines)
     return 0
 
 
 def run_rebuild(parsed: argparse.Namespace, config: Config) -> int:
-    result = _on_store(config, _rebuild_stopped, lambda: _await_rebuild(config))
+    result = on_store(config, _rebuild_stopped, lambda: _await_rebuild(config))
     done = result["state"] == "done"
-    _show(parsed, result, ["done" if done else "the store is filled again as soon as logpost web runs"])
+    show(parsed, result, ["done" if done else "the store is filled again as soon as logpost web runs"])
     return 0
-
-
-def _on_store(
-    config: Config, stopped: Callable[[Config, Path], dict[str, Any]], running: Callable[[], dict[str, Any]]
-) -> dict[str, Any]:
-    """Raises LogpostError when there is no store, or it can be neither opened nor asked."""
-    directory = config.data_directory() / "store"
-    if not directory.is_dir():
-        raise LogpostError(f"there is no store in {directory.parent}: name its data directory with --data")
-    try:
-        return stopped(config, directory)
-    except InUseError:
-        return running()
 
 
 def _check_stopped(config: Config, directory: Path) -> dict[str, Any]:
@@ -149,7 +134,7 @@ def _rebuild_stopped(config: Config, directory: Path) -> dict[str, Any]:
         aside = None if path is None else put_aside(path)
         if aside is None:
             raise
-        _say(f"{error}: it is kept as {aside}\n")
+        say(f"{error}: it is kept as {aside}\n")
         return {"state": "waiting"}
     try:
         store.begin_rebuild()
@@ -159,47 +144,15 @@ def _rebuild_stopped(config: Config, directory: Path) -> dict[str, Any]:
 
 
 def _await_rebuild(config: Config) -> dict[str, Any]:
-    answer = _ask(config, "POST", "/api/store/rebuild")
+    answer = ask(config, "POST", "/api/store/rebuild")
     while answer["state"] != "done":
-        _show_progress(f"\r{answer['records_left']:,} records left to read   ")
+        show_progress(f"\r{answer['records_left']:,} records left to read   ")
         # `time.sleep` fails where the clock is shifted by a preloaded library.
         select.select((), (), (), POLL_SECONDS)
-        answer = _ask(config, "GET", "/api/store/rebuild")
-    _show_progress("\r")
+        answer = ask(config, "GET", "/api/store/rebuild")
+    show_progress("\r")
     return answer
 
 
-def _ask(config: Config, method: str, path: str) -> dict[str, Any]:
-    address = local_url(config.web.listen, config.web.port) + path
-    request = urllib.request.Request(address, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=CHECK_SECONDS) as response:
-            return dict(json.load(response))
-    except (OSError, ValueError) as error:
-        why = _said_by_web(error) or error
-        raise LogpostError(f"{address} does not do it: {why}") from error
-
-
-def _said_by_web(error: Exception) -> str:
-    """Empty where it is not an answer of ours."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.load(error)["error"]["message"]) if isinstance(error, urllib.error.HTTPError) else ""
-    return ""
-
-
 def _say_parts(done: int, of: int) -> None:
-    _show_progress(f"\r{done:,} of {of:,} parts" + ("\n" if done == of else ""))
-
-
-def _show_progress(text: str) -> None:
-    if sys.stderr.isatty():
-        _say(text)
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
-
-
-def _show(parsed: argparse.Namespace, result: dict[str, Any], lines: list[str]) -> None:
-    sys.stdout.write((json.dumps(result) if parsed.json else "\n".join(lines)) + "\n")
+    show_progress(f"\r{done:,} of {of:,} parts" + ("\n" if done == of else ""))

@@ -23,7 +23,7 @@ class Rebuild(msgspec.Struct, kw_only=True):
 
 async def start_rebuild(request: Request) -> Response:
     """Fill the store again from the topics; 202, and nothing more where that is under way."""
-    _refuse_other_sites(request)
+    refuse_other_sites(request)
     check_names(request.query_params, ())
     services(request).indexer.rebuild()
     return _rebuild(request, 202)
@@ -36,7 +36,7 @@ async def show_rebuild(request: Request) -> Response:
 
 async def confirm(request: Request) -> Response:
     """What retention waits with is meant; answers what that is, null for nothing."""
-    _refuse_other_sites(request)
+    refuse_other_sites(request)
     check_names(request.query_params, ())
     found = would_go(services(request).indexer.confirm_retention())
     return Response(msgspec.json.encode({"waiting": found}), 202, media_type="application/json")
@@ -44,7 +44,7 @@ async def confirm(request: Request) -> Response:
 
 async def check_store(request: Request) -> Response:
     """Read all parts; those that are damaged are then set aside and filled again."""
-    _refuse_other_sites(request)
+    refuse_other_sites(request)
     check_names(request.query_params, ())
     store = services(request).indexer.store
     found = await anyio.to_thread.run_sync(check, store)
@@ -60,7 +60,7 @@ def _rebuild(request: Request, status: int) -> Response:
     return Response(msgspec.json.encode(body), status, media_type="application/json")
 
 
-def _refuse_other_sites(request: Request) -> None:
+def refuse_other_sites(request: Request) -> None:
     """A page elsewhere may send a form here, but not hide that it does. Browsers leave `Sec-Fetch-Site` out where this
     server is neither loopback nor HTTPS, and `Origin` never."""
     headers = request.headers

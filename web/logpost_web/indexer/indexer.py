@@ -19,6 +19,7 @@ from logpost.errors import LogpostError
 from logpost.said_once import SaidOnce
 from logpost.systemd.notices import Loop, Notices
 from logpost_web.indexer.account import Account
+from logpost_web.indexer.errands import Errands
 from logpost_web.indexer.intake import Intake
 from logpost_web.indexer.mending import Mending
 from logpost_web.indexer.planner import PartitionKey
@@ -62,6 +63,7 @@ class Indexer:
         self._source = Source(config, store.directory, self._begin)
         self._retaining.topics = TopicRoom(config, self._source)
         self.failure = ""
+        self.errands = Errands()
         self._last_insert = self._fenced_until = self._received_at = 0.0
         self._progress = Progress()
         self._stopping = threading.Event()
@@ -154,6 +156,7 @@ class Indexer:
                 why = self._source.cause() or error.args[0].str()
                 said.warn("broker", "waiting for the broker at %s: %s", self._servers, why)
                 self._retain()
+                self._run_errands()
                 self._stopping.wait(RETRY_SECONDS)
             else:
                 return
@@ -162,6 +165,10 @@ class Indexer:
         self._mend()
         if not self._account.is_open():
             self._retain()
+        if self.errands.are_waiting:
+            self._flush()
+            if not self._account.is_open():
+                self._mended |= self._run_errands()
         if self._rebuild_wanted.is_set() and not self._mended:
             self._say_damage("the store is being rebuilt")
             self._mended = self._tries.until_done(self._store.begin_rebuild)
@@ -229,6 +236,13 @@ class Indexer:
         now, wall_ms = time.clock_gettime(time.CLOCK_BOOTTIME), time.time_ns() // 1_000_000
         self._retaining.look(now, wall_ms, self._intake.block.units)
         self._loop.turned()
+
+    def _run_errands(self) -> bool:
+        """Whether the store must be compared again with what it should have."""
+        self._loop.turned(CALL_SECONDS)
+        changed = self.errands.run()
+        self._loop.turned()
+        return changed
 
     def _help(self) -> None:
         """Something failed: for damage, perhaps, or for want of room."""

@@ -26,6 +26,9 @@ from logpost_web.store.store import Store
 LOOK_SECONDS = 5.0
 """How often parts and the engine's errors are looked at; the directory and failed statements at once."""
 
+NAMED = 5
+"""Of more parts that are damaged so many are named in one line."""
+
 log = logging.getLogger("indexer")
 
 
@@ -83,9 +86,18 @@ class Mending:
 
     def say_broken(self) -> None:
         """Name the parts that the engine set aside when it opened the store."""
-        for table, name in broken_aside(self._store):
-            metrics.DAMAGE.labels("part").inc()
-            log.error("a part of %s is damaged and set aside as detached/%s", table, name)
+        found = broken_aside(self._store)
+        metrics.DAMAGE.labels("part").inc(len(found))
+        for table in sorted({table for table, _ in found}):
+            names = [name for of_table, name in found if of_table == table]
+            more = ", …" if len(names) > NAMED else ""
+            log.error(
+                "%d parts of %s are damaged and set aside; what the topics have of their rows is read again: %s%s",
+                len(names),
+                table,
+                ", ".join(names[:NAMED]),
+                more,
+            )
 
     def clear(self) -> None:
         """Remove the parts that were set aside: their rows are back."""

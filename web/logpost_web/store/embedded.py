@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import time
 from pathlib import Path
 
@@ -32,6 +33,8 @@ def prepare(path: Path, engine: str) -> None:
         raise StartError(f"cannot use the store chdb://{path}: {refused}: Permission denied{ownership.mended(refused)}")
     restore_links(path)
     version.write(path, engine)
+    # Links of a backup that was killed: see `frozen.py`.
+    shutil.rmtree(path / "shadow", ignore_errors=True)
 
 
 def put_aside(path: Path) -> Path | None:

@@ -84,12 +84,12 @@ def _columns(statements: Statements) -> set[str]:
     return {name for (name,) in statements.query(found, {"table": TABLE}).rows}
 
 
-def shared_columns(statements: Statements) -> list[str]:
-    """Those that the table and the one of before both keep. Raises QueryError."""
+def shared_columns(statements: Statements, other: str = BEFORE) -> list[str]:
+    """Those that the table and another, that of before, both keep. Raises QueryError."""
     found = statements.query(
         "SELECT name FROM system.columns WHERE database = currentDatabase() AND table IN ({one:String}, {other:String})"
         " AND default_kind NOT IN ('ALIAS', 'MATERIALIZED') GROUP BY name HAVING count() = 2 ORDER BY name",
-        {"one": TABLE, "other": BEFORE},
+        {"one": TABLE, "other": other},
     )
     return [name for (name,) in found.rows]
 

@@ -48,9 +48,9 @@ class Chunk(msgspec.Struct, gc=False, rename="pascal"):
 _COLUMNS = ", ".join(field.encode_name for field in msgspec.structs.fields(Chunk))
 
 
-def read(store: Store) -> list[Chunk]:
+def read(store: Store, table: str = MANIFEST) -> list[Chunk]:
     """Raises QueryError."""
-    return [Chunk(*row) for row in store.query(f"SELECT {_COLUMNS} FROM {MANIFEST} FINAL").rows]
+    return [Chunk(*row) for row in store.query(f"SELECT {_COLUMNS} FROM {table} FINAL").rows]
 
 
 def write(store: Store, lines: Sequence[Chunk]) -> None:

@@ -20,14 +20,14 @@ def is_running(store: Store) -> bool:
     return store.has_table(BEFORE)
 
 
-def copy(store: Store, chunk: ChunkKey, size: int, below: int) -> int:
-    """Copy those rows of a chunk of `size` offsets that lie below offset `below` and are not in the table. Returns how
-    many offsets below it have a row then. Raises QueryError."""
+def copy(store: Store, chunk: ChunkKey, size: int, below: int, source: str = BEFORE) -> int:
+    """Copy those rows of a chunk of `size` offsets that lie below offset `below` and are not in the table from another
+    one. Returns how many offsets below it have a row then. Raises QueryError."""
     topic, topic_id, partition, number = chunk
     start, end = number * size, min((number + 1) * size, below)
-    columns = ", ".join(shared_columns(store))
+    columns = ", ".join(shared_columns(store, source))
     store.command(
-        f"INSERT INTO {TABLE} ({columns}) SELECT {columns} FROM {BEFORE} WHERE {WITHIN}"
+        f"INSERT INTO {TABLE} ({columns}) SELECT {columns} FROM {source} WHERE {WITHIN}"
         f" AND Offset NOT IN (SELECT Offset FROM {TABLE} WHERE {WITHIN})"
         " SETTINGS max_partitions_per_insert_block = 0",  # a quiet topic's may be of years
         within(topic, topic_id, partition, start, end),
@@ -46,7 +46,7 @@ class Offsets:
 
 
 def offsets(store: Store, table: str, size: int) -> dict[ChunkKey, Offsets]:
-    """Of each chunk of `size` offsets that has rows in `table`, TABLE or BEFORE. Raises QueryError."""
+    """Of each chunk of `size` offsets that has rows in `table`. Raises QueryError."""
     found = store.query(
         "SELECT Topic, TopicId, Partition, intDiv(Offset, {size:Int64}), count(), min(Offset), max(Offset),"
         f" sum(sipHash64(Offset)) FROM {table} GROUP BY 1, 2, 3, 4",

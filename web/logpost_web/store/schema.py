@@ -126,6 +126,8 @@ COMMENT '{version_comment(VERSION)}'
 
 BEFORE = "otel_logs_before"
 """The rows as they were, while the table is filled again."""
+RESTORED = "otel_logs_restored"
+"""Parts of a backup, while it is restored."""
 MANIFEST = "otel_logs_manifest"
 
 CREATE_MANIFEST = f"""

@@ -20,7 +20,7 @@ from logpost.store_url import scheme_and_rest
 from logpost_web.store import embedded, layout, version
 from logpost_web.store.errors import GONE, QueryError, UnopenedError, first_line
 from logpost_web.store.room import problems, release_if_full
-from logpost_web.store.schema import TABLE
+from logpost_web.store.schema import RESTORED, TABLE
 from logpost_web.store.statements import Statements
 from logpost_web.store.temporary import TemporaryFiles
 from logpost_web.store.version import StoreVersion
@@ -88,6 +88,7 @@ class Store(Statements):
             layout.create(self)
             version.refuse(f"the store {self.description}", StoreVersion(layout=self.version), "")
             layout.upgrade(self)
+            self.command(f"DROP TABLE IF EXISTS {RESTORED} SYNC")  # of a restore that was killed
             self._place = self._find_place()
         except (ClickHouseError, QueryError, OSError) as error:
             self.disconnect()
@@ -160,6 +161,11 @@ class Store(Statements):
         found = "SELECT data_paths[1] FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
         directory = Path(self.query(found, {"table": TABLE}).rows[0][0])
         return directory, directory.stat().st_ino
+
+    @property
+    def path(self) -> Path | None:
+        """The directory of an embedded store."""
+        return self._path
 
     @property
     def is_embedded(self) -> bool:

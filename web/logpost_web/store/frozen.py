@@ -1,0 +1,72 @@
+"""The parts of all tables as they are at one moment, kept beside the store by links until they are copied.
+
+`BACKUP` is refused by the embedded engine without a setting of its server. Its `FREEZE` makes links that nobody removes
+after a crash: whoever opens the store does.
+"""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from logpost.errors import LogpostError
+from logpost_web.store.schema import RESTORED
+from logpost_web.store.store import Store
+from logpost_web.store.version import StoreVersion, read
+
+NAME = "backup"
+DIRECTORY = "shadow"
+"""Where the engine makes the links, in the store's directory."""
+
+
+class FrozenTable(msgspec.Struct, kw_only=True, frozen=True):
+    """`directory`: of its parts, below that of what is frozen; `create`: the statement that made it."""
+
+    directory: str
+    create: str
+
+
+class Frozen(msgspec.Struct, kw_only=True, frozen=True):
+    """`made`: when, in RFC 3339."""
+
+    directory: str
+    made: str
+    store: StoreVersion
+    tables: dict[str, FrozenTable]
+
+
+def freeze(store: Store) -> Frozen:
+    """Nobody writes to the store meanwhile, but merges. Raises QueryError, OSError, LogpostError for a store on a
+    server."""
+    path = store.path
+    if path is None:
+        raise LogpostError(f"the store {store.description} is on a server: back it up there")
+    release(store)
+    found = store.query(
+        "SELECT name, data_paths[1], create_table_query FROM system.tables WHERE database = currentDatabase()"
+        " AND startsWith(name, 'otel_logs') AND endsWith(engine, 'MergeTree') AND name != {restored:String} ORDER BY 1",
+        {"restored": RESTORED},
+    )
+    directory = (path / DIRECTORY / NAME).absolute()
+    directory.mkdir(parents=True)  # of an empty store nothing is linked
+    for table, _, _ in found.rows:
+        store.command(f"ALTER TABLE {table} FREEZE WITH NAME '{NAME}'")
+    return Frozen(
+        directory=str(directory),
+        made=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+        store=read(path),
+        tables={
+            # store/357/357f79b4-…
+            table: FrozenTable(directory="/".join(Path(place).parts[-3:]), create=create)
+            for table, place, create in found.rows
+        },
+    )
+
+
+def release(store: Store) -> None:
+    """Forget what was frozen."""
+    if store.path is not None:
+        shutil.rmtree(store.path / DIRECTORY, ignore_errors=True)
