@@ -42,6 +42,7 @@ LIVE = frozenset(
         "broker.segment_bytes",
         "broker.retention_ms",
         "broker.retention_check_seconds",
+        "broker.retention_groups",
         "broker.offsets_retention_check_seconds",
         "broker.disk_reserve_bytes",
         "broker.cleaner_check_seconds",

@@ -172,6 +172,11 @@ class BrokerMetrics:
         self._unsent_bytes = Gauge(
             "logpost_broker_unsent_bytes", "Answers that clients have yet to read.", registry=registry
         )
+        self.retention_waiting = Gauge(
+            "logpost_broker_retention_waiting_partitions",
+            "Partitions past their limits whose oldest records a group of broker.retention_groups has not read.",
+            registry=registry,
+        )
         self._disk_free = Gauge(
             "logpost_broker_disk_free_bytes", "Free on the file system of the logs.", registry=registry
         )

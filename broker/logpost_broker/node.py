@@ -57,7 +57,7 @@ class Node:
         self.groups = GroupService(partitions, snapshot_bytes, share_limits)
         self.shares = ShareGroupService(partitions, self.groups, snapshot_bytes)
         self.transactions = TransactionService(partitions, self.groups, snapshot_bytes=snapshot_bytes)
-        self.retention = RetentionService(partitions)
+        self.retention = RetentionService(partitions, self._committed)
         self.cleaner = Cleaner(partitions)
         self.producer_expiration = ProducerExpiration(partitions)
         partitions.metrics.watch_sessions(self.fetch_sessions)
@@ -66,6 +66,9 @@ class Node:
     @property
     def turns(self) -> Turns:
         return self.partitions.turns
+
+    def _committed(self, group_id: str) -> dict[tuple[str, int], int]:
+        return {place: event.offset for place, event in self.groups.core.offsets.committed(group_id).items()}
 
     def open(self, advance: Advance = silent) -> None:
         """Recover the logs; `advance` as for `LogDirectory.open`. Raises StartError when the directory cannot be read

@@ -65,6 +65,11 @@ class DiskReserve:
         except OSError:
             return self._space.free_bytes
 
+    @property
+    def free_share(self) -> float:
+        """What is free now, from 0 to 1."""
+        return self.free_bytes / max(self._space.total_bytes, 1)
+
     def admit(self, size_bytes: int, now_ms: int) -> None:
         """Take note of a batch before it is written. Raises ApiError KAFKA_STORAGE_ERROR when the disk has no room but
         the reserve; a Kafka client tries again."""

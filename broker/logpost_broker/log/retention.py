@@ -42,6 +42,8 @@ class RetentionPlan:
     oversize_segments: int = 0
     """How many go because of the log's size."""
     oversize_bytes: int = 0
+    kept_for_reader: bool = False
+    """Whether a segment would go that a reader wants."""
     kept_by_future_ms: int | None = None
     """The timestamp in the future that keeps the first segment that stays, and with it all that follow."""
 
@@ -54,9 +56,11 @@ def plan_retention(
     high_watermark: int,
     next_offset: int,
     now_ms: int,
+    wanted_from: int | None = None,
 ) -> RetentionPlan:
     """Where the log should start. `segments`: in order. `next_offset`: where the last segment ends. When the plan's log
-    start is that, the last segment goes as well, and a new one must begin."""
+    start is that, the last segment goes as well, and a new one must begin. `wanted_from`: the offset from which on a
+    reader wants all records."""
     if not segments:
         return RetentionPlan(log_start_offset=log_start_offset)
     ends = [*(segment.base_offset for segment in segments[1:]), next_offset]
@@ -64,17 +68,19 @@ def plan_retention(
     oversize: list[SegmentFacts] = []
     aged: list[SegmentFacts] = []
     future_ms = None
+    is_wanted = False
     start = log_start_offset
     for segment, end in zip(segments, ends, strict=True):
         if end > high_watermark or not segment.size_bytes:
             break
-        if limits.size_bytes != UNLIMITED and excess_bytes >= segment.size_bytes:
-            oversize.append(segment)
-        elif limits.age_ms != UNLIMITED and now_ms - segment.newest_ms > limits.age_ms:
-            aged.append(segment)
-        else:
+        is_oversize = limits.size_bytes != UNLIMITED and excess_bytes >= segment.size_bytes
+        if not is_oversize and not (limits.age_ms != UNLIMITED and now_ms - segment.newest_ms > limits.age_ms):
             future_ms = segment.newest_ms if limits.age_ms != UNLIMITED and segment.newest_ms > now_ms else None
             break
+        if wanted_from is not None and end > wanted_from:
+            is_wanted = True
+            break
+        (oversize if is_oversize else aged).append(segment)
         excess_bytes -= segment.size_bytes
         start = max(start, end)
     return RetentionPlan(
@@ -83,5 +89,6 @@ def plan_retention(
         aged_bytes=sum(segment.size_bytes for segment in aged),
         oversize_segments=len(oversize),
         oversize_bytes=sum(segment.size_bytes for segment in oversize),
+        kept_for_reader=is_wanted,
         kept_by_future_ms=future_ms,
     )

@@ -3,13 +3,16 @@
 A log's new start is on the disk first, then its segments are renamed, then their files are unlinked in a thread: a
 crash between any two steps leaves what the next start finishes. The loop is never kept from its requests for longer
 than one log takes.
+
+What a group of `broker.retention_groups` has not committed stays. A group that nobody uses holds back nothing for ever:
+its offsets are forgotten, and where less than WAIT_SHARE of the disk is free nobody is waited for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from weakref import WeakSet
 
 from kio.schema.errors import ErrorCode
@@ -25,14 +28,38 @@ from logpost_broker.partitions.partitions import Partitions
 FIRST_CHECK_SECONDS = 30.0
 """After the start, as in Kafka: clients that were waiting for the broker come first."""
 
+WAIT_SHARE = 0.1
+Readers = Callable[[str], Mapping[tuple[str, int], int]]
+"""What a group has committed: (topic, partition) → offset."""
 Place = tuple[Topic, int]
 """A topic and the number of its partition."""
 logger = logging.getLogger("broker")
 
 
+class Wanted:
+    """From which offset on groups still want records."""
+
+    def __init__(self, committed: Sequence[Mapping[tuple[str, int], int]]) -> None:
+        """Of each group what it committed. Where it has begun a topic it wants all partitions of it."""
+        self._committed = committed
+        self._topics = [{topic for topic, _ in one} for one in committed]
+
+    def of(self, topic: str, partition: int) -> int | None:
+        """None where nobody reads the topic."""
+        offsets = [
+            one.get((topic, partition), 0)
+            for one, topics in zip(self._committed, self._topics, strict=True)
+            if topic in topics
+        ]
+        return min(offsets, default=None)
+
+
 class RetentionService:
-    def __init__(self, partitions: Partitions) -> None:
+    def __init__(self, partitions: Partitions, readers: Readers = lambda _: {}) -> None:
         self._partitions = partitions
+        self._readers = readers
+        self._kept_for_reader: WeakSet[PartitionLog] = WeakSet()
+        """Which logs were reported."""
         self._rounds: asyncio.Task[None] | None = None
         self._removals: set[asyncio.Future[None]] = set()
         self._kept_by_future: WeakSet[PartitionLog] = WeakSet()
@@ -61,15 +88,26 @@ class RetentionService:
     async def check(self) -> None:
         """Delete what the topics' limits say. Raises ApiError KAFKA_STORAGE_ERROR."""
         starts: dict[PartitionLog, int] = {}
+        wanted = self._wanted()
+        waiting = 0
         for topic, partition in await self._worth_opening():
             log = self._online(topic, partition)
             if log is not None:
-                plan = self._plan(topic, log)
+                plan = self._plan(topic, log, wanted.of(topic.name, partition))
+                waiting += plan.kept_for_reader
                 if plan.log_start_offset > log.log_start_offset:
                     starts[log] = plan.log_start_offset
                 self._report(log, plan)
             await asyncio.sleep(0)
+        self._partitions.metrics.retention_waiting.set(waiting)
         await self.move_starts(starts)
+
+    def _wanted(self) -> Wanted:
+        """What nobody may miss."""
+        if self._partitions.disk_reserve.free_share < WAIT_SHARE:
+            return Wanted([])
+        groups = self._partitions.config.retention_groups.split(",")
+        return Wanted([self._readers(group.strip()) for group in groups])
 
     async def _worth_opening(self) -> list[Place]:
         """The partitions that have limits, without those that are closed and can stay so."""
@@ -97,7 +135,7 @@ class RetentionService:
             return None
         return log if log.offline is None else None
 
-    def _plan(self, topic: Topic, log: PartitionLog) -> RetentionPlan:
+    def _plan(self, topic: Topic, log: PartitionLog, wanted_from: int | None) -> RetentionPlan:
         return plan_retention(
             [_facts(segment) for segment in log.segments],
             self._limits(topic),
@@ -105,6 +143,7 @@ class RetentionService:
             high_watermark=log.high_watermark,
             next_offset=log.next_offset,
             now_ms=self._partitions.now_ms(),
+            wanted_from=wanted_from,
         )
 
     def _limits(self, topic: Topic) -> RetentionLimits:
@@ -125,6 +164,17 @@ class RetentionService:
                 plan.oversize_segments,
                 plan.oversize_bytes,
             )
+        if plan.kept_for_reader and log not in self._kept_for_reader:
+            self._kept_for_reader.add(log)
+            logger.warning(
+                "%s is past its limits and kept while %.0f %% of the disk are free: a group of broker.retention_groups"
+                " (%s) has not read it",
+                log.directory,
+                100 * WAIT_SHARE,
+                self._partitions.config.retention_groups,
+            )
+        elif not plan.kept_for_reader:
+            self._kept_for_reader.discard(log)
         if plan.kept_by_future_ms is not None and log not in self._kept_by_future:
             self._kept_by_future.add(log)
             logger.warning(

@@ -66,6 +66,9 @@ class BrokerConfig(Table, frozen=True):
     """How long topics keep records that say nothing else in their `retention.ms`; -1 is forever."""
     retention_check_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
     """How often to look for expired segments (Kafka's `log.retention.check.interval.ms`)."""
+    retention_groups: str = "logpost-indexer"
+    """Consumer groups, with commas between: what they have not committed of a topic that they read stays, whatever its
+    limits, while a tenth of the disk is free."""
     cleaner_check_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 15.0
     """How often to look for logs to compact (Kafka's `log.cleaner.backoff.ms`)."""
     cleaner_io_bytes_per_second: NotNegative = 16 * MIB

@@ -25,6 +25,7 @@ def plan(
     next_offset: int = 100,
     high_watermark: int = 100,
     log_start_offset: int = 0,
+    wanted_from: int | None = None,
 ) -> RetentionPlan:
     return plan_retention(
         segments,
@@ -33,6 +34,7 @@ def plan(
         high_watermark=high_watermark,
         next_offset=next_offset,
         now_ms=NOW_MS,
+        wanted_from=wanted_from,
     )
 
 
@@ -108,3 +110,14 @@ def test_what_is_left_obeys_both_limits_or_has_a_reason_to_stay(
         assert size_bytes == UNLIMITED or sum(left.size_bytes for left in kept[1:]) < size_bytes
     if size_bytes != UNLIMITED and found.oversize_segments:
         assert sum(left.size_bytes for left in kept) + found.aged_bytes >= size_bytes
+
+
+@pytest.mark.parametrize(
+    ("wanted_from", "start", "waits"), [(0, 0, True), (9, 0, True), (10, 10, True), (19, 10, True), (20, 20, False)]
+)
+def test_what_a_reader_wants_stays_whatever_the_limit(wanted_from: int, start: int, waits: bool) -> None:
+    segments = segment(0, age_ms=5000), segment(10, age_ms=5000), segment(20)
+    for limits in ({"age_ms": AGE_MS}, {"size_bytes": 100}):
+        found = plan(*segments, **limits, wanted_from=wanted_from)
+        assert (found.log_start_offset, found.kept_for_reader) == (start, waits)
+    assert not plan(*segments, wanted_from=wanted_from).kept_for_reader

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from logpost.config import BrokerConfig
+from logpost_broker.groups.offsets.events import OffsetCommitted
 from logpost_broker.log.batch import NO_TIMESTAMP
+from logpost_broker.log.disk_reserve import DiskSpace
 from logpost_broker.log.files import Files
 from logpost_broker.log.partition_log import PartitionLog
 from logpost_broker.log.records import build_batch
@@ -396,3 +398,75 @@ def test_the_log_says_what_went_and_why(tmp_path: Path, caplog: pytest.LogCaptur
 
     tell(tmp_path, story)
     assert "t-0 starts at offset 2 now: 1 segments" in caplog.text
+
+
+class Filling(Files):
+    """A disk of which a share is free."""
+
+    share = 0.5
+
+    def space(self, directory: Path) -> DiskSpace:
+        return DiskSpace(free_bytes=int(self.share * 10**12), total_bytes=10**12)
+
+
+def commit(house: House, topic: str, partition: int, offset: int, group: str = "logpost-indexer") -> None:
+    house.node.groups.core.apply(
+        OffsetCommitted(
+            group_id=group,
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            leader_epoch=-1,
+            metadata="",
+            commit_timestamp_ms=house.node.partitions.now_ms(),
+        )
+    )
+
+
+def test_what_the_indexer_has_not_committed_stays_while_there_is_room(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = Filling()
+
+    async def story(house: House) -> None:
+        read, unread = house.log(retention_ms=str(HOUR_MS)), house.log("t", 1)
+        other = house.log("other", retention_ms=str(HOUR_MS))
+        for log in (read, unread, other):
+            await house.fill(log, *[2 * HOUR_MS] * 3, 0)
+        commit(house, "t", 0, 2)
+        commit(house, "t", 0, 3, group="else")
+        for _ in range(2):
+            await house.check()
+            assert [log.log_start_offset for log in (read, unread, other)] == [2, 0, 3]
+        assert caplog.text.count("past its limits and kept") == 2
+        commit(house, "t", 0, 3)
+        await house.check()
+        assert [log.log_start_offset for log in (read, unread)] == [3, 0]
+        disk.share = 0.09
+        await house.check()
+        assert unread.log_start_offset == 3
+
+    tell(tmp_path, story, files=disk)
+
+
+def test_nobody_is_waited_for_where_no_group_is_named(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        log = house.log(retention_ms=str(HOUR_MS))
+        await house.fill(log, 2 * HOUR_MS, 0)
+        commit(house, "t", 0, 0)
+        await house.check()
+        assert log.log_start_offset == 1
+
+    tell(tmp_path, story, retention_groups="")
+
+
+def test_of_several_groups_the_slowest_is_waited_for(tmp_path: Path) -> None:
+    async def story(house: House) -> None:
+        log = house.log(retention_ms=str(HOUR_MS))
+        await house.fill(log, 2 * HOUR_MS, 2 * HOUR_MS, 0)
+        commit(house, "t", 0, 2, group="a")
+        commit(house, "t", 0, 1, group="b")
+        await house.check()
+        assert log.log_start_offset == 1
+
+    tell(tmp_path, story, retention_groups="a, b,never-seen")
