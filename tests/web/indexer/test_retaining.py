@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+from pathlib import Path
 
 import pytest
 
 from logpost.config import KafkaConfig, RetentionConfig, StoreConfig
+from logpost_web.indexer import retaining
 from logpost_web.indexer.account import Account
 from logpost_web.indexer.block_writer import write
 from logpost_web.indexer.dropping import Dropping
@@ -21,6 +24,7 @@ from logpost_web.retention.plan import CLOCK, SETTING, WAIT_MS
 from logpost_web.retention.units import DAY_MS, HOUR_MS
 from logpost_web.store import manifest_table, rebuild, retained
 from logpost_web.store.errors import QueryError
+from logpost_web.store.frozen import freeze, held_bytes
 from logpost_web.store.manifest_table import CHUNK
 from logpost_web.store.retained import Chosen
 from logpost_web.store.room import RESERVE
@@ -301,6 +305,30 @@ def test_the_oldest_go_for_room(store: Store) -> None:
     box.look()
     box.look(WAIT_MS)
     assert box.texts() == ["info 0 days"]
+
+
+def test_no_more_goes_for_room_because_a_backup_keeps_what_is_gone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = Box(store, StoreConfig(keep="14d", max_bytes="100%"))
+    box.look()
+    for days in (3, 2, 1, 0):
+        for _ in range(4):  # much more than what the manifest takes
+            box.index(f"info {days} days {os.urandom(30_000).hex()}", NOW_MS - days * DAY_MS, 1)
+    box.look()
+    frozen = Path(freeze(store).directory)
+    box.look()
+    box.retaining.reconfigure(StoreConfig(keep="14d", max_bytes=box.retaining.state.used.store - 1))
+    box.look()
+    for later in (WAIT_MS, 60_000, 60_000):
+        box.look(later)
+        assert {text[:11] for text in box.texts()} == {"info 0 days", "info 1 days", "info 2 days"}
+    assert held_bytes(store) > 0
+    assert frozen.exists()
+    monkeypatch.setattr(retaining, "FULL", 0.0)  # the disk is: now it needs the room
+    box.look(60_000)
+    assert held_bytes(store) == 0
+    assert not frozen.exists()
 
 
 def test_a_new_process_goes_on_with_small_units(store: Store) -> None:

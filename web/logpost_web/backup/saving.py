@@ -53,7 +53,8 @@ def save(frozen: Frozen, target: Path, terminal: TextIO) -> Saved:
             return _save(frozen, target, terminal)
         except (BackupError, FileNotFoundError) as error:
             if not Path(frozen.directory).is_dir():
-                raise BackupError("the web ended meanwhile, and what it had set apart is gone: run it again") from error
+                gone = "the web ended meanwhile, or its disk is full: what was set apart is gone, run it again"
+                raise BackupError(gone) from error
             raise BackupError(str(error)) from error
 
 

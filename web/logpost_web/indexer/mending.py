@@ -26,6 +26,7 @@ from logpost_web.store.store import Store
 LOOK_SECONDS = 5.0
 """How often parts and the engine's errors are looked at; the directory and failed statements at once."""
 
+COMMANDS = "`logpost store check` reads all of the store, `logpost store rebuild` fills it again"
 NAMED = 5
 """Of more parts that are damaged so many are named in one line."""
 
@@ -53,7 +54,11 @@ class Mending:
         if not self._store.is_there():
             metrics.DAMAGE.labels("directory").inc()
             self._say("the directory of the store was removed")
-            log.error("the directory of the store %s was removed: making it again", self._store.description)
+            log.error(
+                "the directory of the store %s was removed: making it again, and filling it from the topics (%s)",
+                self._store.description,
+                COMMANDS,
+            )
             self._store.open_again()
             return True
         messages = self._store.take_suspects()
@@ -78,7 +83,12 @@ class Mending:
         for part, reason in found:
             metrics.DAMAGE.labels("part").inc()
             log.error(
-                "the part %s of %s is damaged, its %d rows are set aside: %s", part.name, part.table, part.rows, reason
+                "the part %s of %s is damaged, its %d rows are set aside: %s (%s)",
+                part.name,
+                part.table,
+                part.rows,
+                reason,
+                COMMANDS,
             )
             set_aside(self._store, part)
             self._aside.append(part)
@@ -92,11 +102,12 @@ class Mending:
             names = [name for of_table, name in found if of_table == table]
             more = ", …" if len(names) > NAMED else ""
             log.error(
-                "%d parts of %s are damaged and set aside; what the topics have of their rows is read again: %s%s",
+                "%d parts of %s are damaged and set aside; what the topics have of their rows is read again: %s%s (%s)",
                 len(names),
                 table,
                 ", ".join(names[:NAMED]),
                 more,
+                COMMANDS,
             )
 
     def clear(self) -> None:

@@ -39,7 +39,7 @@ from logpost_web.retention.plan import (
 )
 from logpost_web.retention.rules import Rule, Rules
 from logpost_web.retention.units import DAY_MS, Unit
-from logpost_web.store import rebuild, retained
+from logpost_web.store import frozen, rebuild, retained
 from logpost_web.store.disk import allocated, boot, file_system
 from logpost_web.store.errors import QueryError
 from logpost_web.store.retained import NOTHING, Chosen, Counted, StoredUnit
@@ -201,7 +201,13 @@ class Retaining:
         max_bytes = share_or_size(limit, disk.size)
         if now >= self._next_measure:
             began = time.monotonic()
-            self._allocated = allocated(directory) if place.is_relative_to(directory) else allocated(place)
+            held = frozen.held_bytes(self._store)
+            if held and disk.share >= FULL:
+                log.warning("the disk is full: a backup that keeps %d bytes of what is gone is ended", held)
+                frozen.release(self._store)
+                held = 0
+            # What a backup keeps goes with it: to drop more rows would make no room.
+            self._allocated = (allocated(directory) if place.is_relative_to(directory) else allocated(place)) - held
             self._of_files = of_files
             took = time.monotonic() - began
             is_near = self._allocated + topics_bytes > NEAR * max_bytes

@@ -6,13 +6,16 @@ after a crash: whoever opens the store does.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import os
 import shutil
 from pathlib import Path
 
 import msgspec
 
 from logpost.errors import LogpostError
+from logpost_web.store.disk import BLOCK
 from logpost_web.store.schema import RESTORED
 from logpost_web.store.store import Store
 from logpost_web.store.version import StoreVersion, read
@@ -70,3 +73,15 @@ def release(store: Store) -> None:
     """Forget what was frozen."""
     if store.path is not None:
         shutil.rmtree(store.path / DIRECTORY, ignore_errors=True)
+
+
+def held_bytes(store: Store) -> int:
+    """What only the links keep on the disk: the store has removed it since. It goes when the backup ends."""
+    total = 0
+    for directory, _, files in os.walk(store.path / DIRECTORY) if store.path is not None else ():
+        for path in (directory, *(f"{directory}/{name}" for name in files)):
+            with contextlib.suppress(OSError):
+                found = os.lstat(path)
+                is_alone = found.st_nlink == 1 or path == directory
+                total += found.st_blocks * BLOCK if is_alone else 0
+    return total

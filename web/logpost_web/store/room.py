@@ -63,7 +63,10 @@ def problems(directory: Path, wanted_bytes: int) -> Iterator[str]:
         return
     free = found.f_bavail * found.f_frsize
     if found.f_flag & os.ST_RDONLY:
-        yield f"the file system of the store's directory {directory} is read-only"
+        yield (
+            f"the file system of the store's directory {directory} is read-only: make it writable;"
+            " `logpost store check` then looks for damage, and `logpost store rebuild` mends it"
+        )
     elif free < (least := reserve(wanted_bytes, found.f_blocks * found.f_frsize)):
         yield (
             f"the disk of the store's directory {directory} is full: {free:,} bytes are free, and {least:,} are kept"
