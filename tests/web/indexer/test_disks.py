@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import urllib.error
 from collections.abc import Iterator
@@ -207,3 +208,43 @@ def test_retention_makes_room_on_a_disk_that_is_full_to_the_last_byte(tmp_path: 
             box.await_ready()
             assert box.total() == len(new)
             assert complete(box)["dropped"] == []
+
+
+ROUNDS = 5
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system takes root")
+def test_a_disk_that_fills_again_and_again_loses_and_doubles_nothing(tmp_path: Path, store_disk: Path) -> None:
+    """While lines come. Each time the indexer pauses, says since when and how much is free, answers, and goes on."""
+    box = Box(tmp_path)
+    sent: list[str] = []
+    ended = threading.Event()
+
+    def send_all_the_time() -> None:
+        while not ended.wait(0.05):
+            more = [f"line {len(sent) + number} {os.urandom(50).hex()}" for number in range(20)]
+            send(box, more)
+            sent.extend(more)
+
+    with box.broker.start(), box.web.start():
+        box.await_ready()
+        sender = threading.Thread(target=send_all_the_time)
+        sender.start()
+        try:
+            for _ in range(ROUNDS):
+                with full(store_disk):
+                    await_condition(lambda: complete(box)["paused"] is not None, "it pauses", SECONDS)
+                    paused = complete(box)["paused"]
+                    assert paused["since"] > "2026"
+                    assert "bytes are free" in paused["reason"]
+                    assert "bytes are free" in readiness(box)
+                    before = box.total()
+                await_condition(lambda: complete(box)["paused"] is None, "it goes on", SECONDS)
+                await_condition(lambda count=before: box.total() > count, "more is there", SECONDS)  # type: ignore[misc]
+        finally:
+            ended.set()
+            sender.join()
+        box.await_total(len(sent), SECONDS)
+        assert sorted(row["message"] for row in box.rows()) == sorted(sent)
+        assert sum("trying again" in line for line in box.web.lines) == ROUNDS
+        assert [complete(box)[name] for name in ("missing", "dropped", "stepped_over")] == [[], [], []]

@@ -29,6 +29,9 @@ RETENTION_OVERDUE = Gauge(
     "logpost_retention_overdue_seconds", "For how long something is to be dropped and is not; 0 while nothing is."
 )
 STORE_BYTES = Gauge("logpost_store_allocated_bytes", "What the store's directory takes of its disk.")
+RETENTION_AHEAD = Gauge(
+    "logpost_retention_clock_ahead_seconds", "By how much the box's clock is ahead of what retention believes."
+)
 STORE_FREE_BYTES = Gauge("logpost_store_free_bytes", "What is free on the store's disk.")
 STORE_MAX_BYTES = Gauge("logpost_store_max_bytes", "What store and topics may take of the disk: store.max_bytes.")
 SECONDS_LEFT = Gauge(

@@ -304,6 +304,7 @@ class Retaining:
         metrics.RETENTION_LOOKED.set(now_ms / 1000)
         metrics.STORE_BYTES.set(seen.used.store)
         metrics.STORE_MAX_BYTES.set(seen.limits.max_bytes)
+        metrics.RETENTION_AHEAD.set(self._clock.ahead_ms / 1000)
         metrics.RETENTION_DUE.set(due)
         metrics.RETENTION_OVERDUE.set((now_ms - self.state.due_since_ms) / 1000 if due else 0)
         metrics.SECONDS_LEFT.set(float("inf") if left is None else left * DAY_MS / 1000)

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from logpost.doctor.checks.result import Result, fail, ok, warn
 
 CHECK = "store"
+OVERDUE_SECONDS = 3600.0
+"""What is to be dropped goes within seconds of a look, which comes every ten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreFacts:
     """What the web at `address` says of itself; `error`: why it said nothing. `reasons`: of `/readyz`. `behind`:
-    records that are not searchable yet. `stepped_over`, `lost`: records that never will be. `has_web`: it runs here."""
+    records that are not searchable yet. `stepped_over`, `lost`: records that never will be. `has_web`: it runs here.
+    `overdue_seconds`: for how long retention should have dropped something; `ahead_seconds`: by how much its clock is
+    ahead of what it believes."""
 
     address: str
     has_web: bool
@@ -23,6 +27,8 @@ class StoreFacts:
     stepped_over: int = 0
     stepped_over_reason: str = ""
     lost: int = 0
+    overdue_seconds: float = 0.0
+    ahead_seconds: float = 0.0
 
 
 def judge(facts: StoreFacts) -> Iterator[Result]:
@@ -53,4 +59,20 @@ def judge(facts: StoreFacts) -> Iterator[Result]:
                 "restore a backup if they matter: docs/operate.md",
             )
         )
+    found += _retention(facts)
     yield from found or [ok(CHECK, f"{facts.address} is ready, {facts.behind:,} records behind")]
+
+
+def _retention(facts: StoreFacts) -> Iterator[Result]:
+    if facts.overdue_seconds > OVERDUE_SECONDS:
+        yield warn(
+            CHECK,
+            f"what retention should have deleted {facts.overdue_seconds / 3600:,.0f} hours ago is still there",
+            "`logpost store stats` says why",
+        )
+    if facts.ahead_seconds:
+        yield warn(
+            CHECK,
+            f"the clock is {facts.ahead_seconds / 86_400:,.1f} days ahead of retention's: nothing goes by age",
+            "set the clock; if it is right, `logpost store confirm`",
+        )

@@ -18,14 +18,17 @@ def store(config: Config, *, has_web: bool) -> StoreFacts:
     try:
         ready = scrape.answer(f"{address}/readyz", ANSWER_SECONDS)
         complete = scrape.answer(f"{address}/api/search?limit=1", ANSWER_SECONDS).get("complete", {})
-        return _facts(address, has_web, [str(one) for one in ready["reasons"]], complete)
+        metrics = scrape.samples(f"{address}/metrics", ANSWER_SECONDS)
+        return _facts(address, has_web, [str(one) for one in ready["reasons"]], complete, metrics)
     except scrape.UnansweredError as error:
         return StoreFacts(address=address, has_web=has_web, error=str(error))
     except (KeyError, TypeError, AttributeError):
         return StoreFacts(address=address, has_web=has_web, error="what answers there is not logpost")
 
 
-def _facts(address: str, has_web: bool, reasons: list[str], complete: dict[str, Any]) -> StoreFacts:
+def _facts(
+    address: str, has_web: bool, reasons: list[str], complete: dict[str, Any], metrics: scrape.Samples
+) -> StoreFacts:
     stepped_over = complete.get("stepped_over", ())
     return StoreFacts(
         address=address,
@@ -35,6 +38,8 @@ def _facts(address: str, has_web: bool, reasons: list[str], complete: dict[str, 
         stepped_over=sum(one["to"] - one["from"] for one in stepped_over),
         stepped_over_reason=str(stepped_over[0]["reason"]) if stepped_over else "",
         lost=sum(one["count"] for one in complete.get("dropped", ()) if one.get("source") == "store"),
+        overdue_seconds=scrape.total(metrics, "logpost_retention_overdue_seconds"),
+        ahead_seconds=scrape.total(metrics, "logpost_retention_clock_ahead_seconds"),
     )
 
 

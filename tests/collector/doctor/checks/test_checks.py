@@ -150,6 +150,8 @@ WEB = store.StoreFacts(address="http://localhost:8080", has_web=True)
             "3 records are in no answer: damaged",
         ),
         (store.judge(replace(WEB, lost=4)), "warn", "4 rows that the store lost"),
+        (store.judge(replace(WEB, overdue_seconds=7300)), "warn", "should have deleted 2 hours ago"),
+        (store.judge(replace(WEB, ahead_seconds=40 * 86_400)), "warn", "40.0 days ahead"),
         (
             sources.judge([sources.JournalFacts(key="agent.source[0]", user="u", has_program=True, may_read=False)]),
             "fail",
