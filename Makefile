@@ -29,7 +29,8 @@ lint: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench.pipeline --lines $(LINES)
 	$(BIN)/python -m bench.broker
-	$(BIN)/python -m bench.search
+	$(BIN)/python -m bench.search --lines $(LINES)
+	$(BIN)/python -m bench.queries
 	$(BIN)/python -m bench.growth
 	$(BIN)/python -m bench.recovery
 	$(BIN)/python -m bench.stopping
