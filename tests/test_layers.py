@@ -162,7 +162,7 @@ logpost_broker.api fetch log_dirs produce share_fetch
 logpost_broker.log compression unpacking
 logpost_broker.metadata metadata_file
 logpost_web.store gate embedded store
-logpost_web.indexer errands indexer probe log_sizes raw_log received retaining source topics tries
+logpost_web.indexer errands indexer probe log_sizes measuring raw_log received retaining source topics tries
 logpost_web.api services
 logpost_web.http cancellation connection own_hosts places
 logpost.agent agent command configured wake

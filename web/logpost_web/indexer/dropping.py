@@ -33,7 +33,7 @@ class Dropping:
         lines = {line.key: line for line in manifest_table.read(self._store) if line.key in counted.chunks}
         lines |= {line.key: line for line in self._account.lines(counted.chunks)}
         chunks = [(line, counted.chunks[key]) for key, line in lines.items()]
-        self._file.memory.pending = Pending(*chosen, chunks)
+        self._file.memory.pending = Pending(*chosen[:4], chunks, chosen.partitions)
         self._save()
         try:
             self._drop(chosen)
@@ -54,8 +54,7 @@ class Dropping:
         pending = self._file.memory.pending
         if pending is None:
             return
-        chosen = Chosen(pending.of_class, pending.number, pending.before, pending.query)
-        left = retained.count(self._store, chosen).chunks
+        left = retained.count(self._store, pending.chosen).chunks
         gone = {line.key: rows - left.get(line.key, 0) for line, rows in pending.chunks}
         lines = [_without(line, gone[line.key]) for line, _ in pending.chunks]
         manifest_table.write(self._store, lines)

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from logpost.config import StoreConfig
 from logpost.said_once import SaidOnce
-from logpost.units import milliseconds, share_or_size
+from logpost.units import milliseconds
 from logpost_web.indexer import metrics
 from logpost_web.indexer.account import Account
 from logpost_web.indexer.dropping import Dropping
 from logpost_web.indexer.manifest import ENDLESS
+from logpost_web.indexer.measuring import Measuring
 from logpost_web.indexer.placing import Placing
 from logpost_web.indexer.retention_memory import Floor, MemoryFile, SavedLimits
 from logpost_web.indexer.retention_state import RetentionState, Waiting, class_sizes
@@ -39,19 +40,13 @@ from logpost_web.retention.plan import (
 )
 from logpost_web.retention.rules import Rule, Rules
 from logpost_web.retention.units import DAY_MS, Unit
-from logpost_web.store import frozen, rebuild, retained
-from logpost_web.store.disk import allocated, boot, file_system
+from logpost_web.store import rebuild, retained
+from logpost_web.store.disk import boot
 from logpost_web.store.errors import QueryError
 from logpost_web.store.retained import NOTHING, Chosen, Counted, StoredUnit
 from logpost_web.store.store import Store
 
 LOOK_SECONDS = 10.0
-MEASURING = 20
-"""All files are looked at for what they take; the pause after it is so many times as long,"""
-FAR_SECONDS = 60.0
-"""and at least this while there is room."""
-NEAR = 0.9
-"""Of `store.max_bytes`: above, there is not much room."""
 PIECES = 8
 """A unit's records are at most this part of `store.max_bytes`; in the store they are smaller yet."""
 
@@ -78,15 +73,15 @@ class Retaining:
         self._store = store
         self._account = account
         self.topics: TopicRoom | None = None
-        self._file = MemoryFile(store.directory, store.place)
+        self._file = MemoryFile(store.directory, store.place if store.is_embedded else None)
         self._dropping = Dropping(store, account, self._file)
         self._clock = RetentionClock(self._file.memory.clock, boot())
         self._looked = 0.0
         self._confirmed: Waiting | None = None
         self._trimmed = Trimmed()
         self._said, self._said_waiting = SaidOnce(log), SaidOnce(log)
-        self._next_look = self._next_measure = float("-inf")
-        self._allocated = self._of_files = 0
+        self._measuring = Measuring(store)
+        self._next_look = float("-inf")
         self.reconfigure(config)
         saved = self._file.memory.in_force
         self._in_force = saved.limits() if saved else None
@@ -115,8 +110,10 @@ class Retaining:
         """Drop what is due, but nothing of the classes and units `spared`. `now`: seconds since the box started,
         `wall_ms`: Unix milliseconds. What the store or the disk says against it is told in `state`, and it is tried
         again."""
-        if now < self._next_look or not self._store.is_embedded:
+        if now < self._next_look:
             return
+        if not self._store.is_embedded and not self._account.readings:
+            return  # which rows are another web's is not known
         self._next_look = now + LOOK_SECONDS
         try:
             self._look(now, wall_ms, spared())
@@ -159,7 +156,7 @@ class Retaining:
             self._file.save_if_changed()
             self._file.keep_reserve()
         if due:
-            self._next_measure = now
+            self._measuring.soon()
             self._tell(self._seen(now), planned, 0, now_ms)
 
     def _read_clock(self, wall_ms: int, passed_ms: int) -> int:
@@ -191,28 +188,11 @@ class Retaining:
 
     def _seen(self, now: float) -> Seen:
         """Raises QueryError, OSError."""
-        place, directory = self._store.place, self._store.directory
-        disk = file_system(place)
-        metrics.STORE_FREE_BYTES.set(disk.free)
         topics_bytes = self._topics_bytes(now)
         found = retained.units(self._store)
         of_files = sum(one.bytes for one in found)
         rules, limit = self._wanted
-        max_bytes = share_or_size(limit, disk.size)
-        if now >= self._next_measure:
-            began = time.monotonic()
-            held = frozen.held_bytes(self._store)
-            if held and disk.share >= FULL:
-                log.warning("the disk is full: a backup that keeps %d bytes of what is gone is ended", held)
-                frozen.release(self._store)
-                held = 0
-            # What a backup keeps goes with it: to drop more rows would make no room.
-            self._allocated = (allocated(directory) if place.is_relative_to(directory) else allocated(place)) - held
-            self._of_files = of_files
-            took = time.monotonic() - began
-            is_near = self._allocated + topics_bytes > NEAR * max_bytes
-            self._next_measure = now + max(took * MEASURING, 0 if is_near else FAR_SECONDS)
-        store_bytes = max(self._allocated + of_files - self._of_files, 0)
+        disk, max_bytes, store_bytes = self._measuring.look(now, of_files, topics_bytes, limit)
         used = Used(store_bytes, topics_bytes, disk.share, retained.bytes_before(self._store))
         # Files take whole blocks, and what is no unit goes with them.
         ratio = max((used.store - used.before) / max(of_files, 1), 1.0)
@@ -225,7 +205,7 @@ class Retaining:
         return Stored(one.of_class, unit, one.rows, int(one.bytes * ratio), late.by_ms if late and is_late else 0)
 
     def _topics_bytes(self, now: float) -> int:
-        if self.topics is None:
+        if self.topics is None or not self._store.is_embedded:
             return 0
         self.topics.look(now, self._account.readings)
         return self.topics.bytes
@@ -258,11 +238,13 @@ class Retaining:
         query = planned.in_force.rules.query(drop.rule) if drop.rule is not None and planned.in_force else ""
         chosen = Chosen(drop.stored.of_class, unit.number, None if drop.is_whole else drop.before_ms // 1000, query)
         counted = retained.count(self._store, chosen)
+        if not self._store.is_embedded:
+            chosen, counted = self._own(chosen, counted)
         if drop.why == SIZE:
             self._raise_floors(drop.stored.of_class, counted)
-        if counted.rows or drop.is_whole:
+        if counted.rows or chosen.is_whole:
             self._dropping.drop(chosen, counted)
-            size = drop.stored.bytes if drop.is_whole else 0
+            size = drop.stored.bytes if chosen.is_whole else 0
             metrics.RETENTION_ROWS.labels(drop.why).inc(counted.rows)
             metrics.RETENTION_BYTES.labels(drop.why).inc(size)
             self.state = dataclasses.replace(
@@ -272,6 +254,18 @@ class Retaining:
             log.info("dropped %d rows of those that arrived from %s (by %s)", counted.rows, span, drop.why)
         if not drop.is_whole:
             self._trimmed.did(drop)
+
+    def _own(self, chosen: Chosen, counted: Counted) -> tuple[Chosen, Counted]:
+        """Without rows of partitions that another web reads into the same store: it keeps account of those itself, and
+        who comes last drops the unit."""
+        partitions = {(topic, partition) for topic, _, partition, _ in counted.chunks}
+        foreign = partitions - set(self._account.readings)
+        existing = self.topics.existing({topic for topic, _ in foreign}) if self.topics is not None and foreign else ()
+        others = {key for key in foreign if key[0] in existing}
+        if not others:
+            return chosen, counted
+        own = chosen._replace(partitions=tuple(sorted(partitions - others)))
+        return own, retained.count(self._store, own)
 
     def _raise_floors(self, of_class: int = 0, counted: Counted = NOTHING) -> None:
         """These rows are to go for room: they do not come again."""

@@ -14,6 +14,7 @@ from logpost_web.retention.plan import Limits
 from logpost_web.retention.rules import Rule, Rules
 from logpost_web.store import durable
 from logpost_web.store.manifest_table import Chunk
+from logpost_web.store.retained import Chosen
 from logpost_web.store.room import keep_reserve, release_reserve
 
 FILE = "retention.json"
@@ -56,6 +57,11 @@ class Pending(msgspec.Struct, frozen=True):
     before: int | None
     query: str
     chunks: list[tuple[Chunk, int]]
+    partitions: tuple[tuple[str, int], ...] | None = None
+
+    @property
+    def chosen(self) -> Chosen:
+        return Chosen(self.of_class, self.number, self.before, self.query, self.partitions)
 
 
 class Floor(msgspec.Struct, frozen=True, array_like=True):
@@ -86,8 +92,8 @@ class Memory(msgspec.Struct):
 class MemoryFile:
     """Methods raise OSError."""
 
-    def __init__(self, directory: Path, place: Path) -> None:
-        """`directory`: of the file; `place`: a directory on the disk of the rows."""
+    def __init__(self, directory: Path, place: Path | None) -> None:
+        """`directory`: of the file; `place`: a directory on the disk of the rows, None where that is a server's."""
         self._file = directory / FILE
         self._place = place
         self.memory = self._load()
@@ -125,8 +131,10 @@ class MemoryFile:
 
     def release_reserve(self) -> None:
         """Give its room to who needs it to make more."""
-        release_reserve(self._place)
+        if self._place is not None:
+            release_reserve(self._place)
 
     def keep_reserve(self) -> None:
         """Nothing happens where there is no room for it."""
-        keep_reserve(self._place)
+        if self._place is not None:
+            keep_reserve(self._place)

@@ -8,7 +8,7 @@ frees whole segments, so those of topics that are large for their disk are made 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from confluent_kafka import KafkaException
 
@@ -43,6 +43,13 @@ class TopicRoom:
         """At the last look, and without what the broker is about to free since."""
         self.error = ""
         """Why they are not counted, or not trimmed."""
+
+    def existing(self, topics: Collection[str]) -> set[str]:
+        """Those of the topics that there are; all where nobody says."""
+        try:
+            return {topic for topic, kafka_id in self._source.topics.ids(topics).items() if kafka_id}
+        except KafkaException:
+            return set(topics)
 
     def look(self, now: float, partitions: Mapping[PartitionKey, Reading]) -> None:
         """`now`: seconds of a clock that never goes back."""

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from logpost_web.store.statements import Statements
+
 BLOCK = 512
 """Bytes that `st_blocks` counts in."""
 
@@ -28,6 +30,17 @@ def file_system(directory: Path) -> FileSystem:
     return FileSystem(
         (found.f_blocks - found.f_bfree + found.f_bavail) * found.f_frsize, found.f_bavail * found.f_frsize
     )
+
+
+def of_server(store: Statements) -> tuple[FileSystem, int]:
+    """The disks of a server on which the store's rows lie, and what its tables take. Raises QueryError."""
+    parts = "system.parts WHERE database = currentDatabase() AND table LIKE 'otel_logs%'"
+    [(size, free)] = store.query(
+        "SELECT sum(total_space), sum(free_space) FROM system.disks WHERE lower(type) = 'local'"
+        f" AND (name = 'default' OR name IN (SELECT disk_name FROM {parts}))"
+    ).rows
+    [(taken,)] = store.query(f"SELECT sum(bytes_on_disk) FROM {parts}").rows
+    return FileSystem(int(size), int(free)), int(taken)
 
 
 def boot() -> str:

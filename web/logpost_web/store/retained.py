@@ -51,12 +51,18 @@ def _numbers(partition_id: str) -> tuple[int, int]:
 
 
 class Chosen(NamedTuple):
-    """Rows of one unit: all, or those that arrived before `before` (Unix seconds) and match `query`."""
+    """Rows of one unit: all, or those that arrived before `before` (Unix seconds), match `query`, and are of
+    `partitions`, each a topic and a number."""
 
     of_class: int
     number: int
     before: int | None = None
     query: str = ""
+    partitions: tuple[tuple[str, int], ...] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        return self.before is None and self.partitions is None
 
     def condition(self) -> tuple[str, Mapping[str, object]]:
         """With the parameters that it names."""
@@ -64,6 +70,12 @@ class Chosen(NamedTuple):
         clauses = [f"RetentionClass = {self.of_class}", f"RetentionUnit = {self.number}"]
         if self.before is not None:
             clauses.append(f"ArrivedAt < toDateTime({self.before}, 'UTC')")
+        if self.partitions is not None:
+            each = [
+                f"Topic = {{topic_{at}:String}} AND Partition = {one}" for at, (_, one) in enumerate(self.partitions)
+            ]
+            clauses.append(f"({' OR '.join(each) or '0'})")
+            parameters.update({f"topic_{at}": topic for at, (topic, _) in enumerate(self.partitions)})
         if self.query:
             matches = compile_condition(parse(self.query), LOGS)
             clauses.append(matches.sql)
@@ -109,12 +121,12 @@ def drop(store: Store, chosen: Chosen) -> None:
     """Afterwards they are gone; so is their room where that is a whole unit, and soon where it needs a query. It may be
     called again. Raises QueryError."""
     partition = f"({chosen.of_class}, {chosen.number})"
-    if chosen.before is None:
+    if chosen.is_whole:
         store.command(f"ALTER TABLE {TABLE} DROP PARTITION {partition} {_ANY_SIZE}")
         return
     condition, parameters = chosen.condition()
     store.command(f"DELETE FROM {TABLE} IN PARTITION {partition} WHERE {condition}", parameters)
-    if chosen.query:
+    if chosen.query or chosen.partitions is not None:
         # Of a unit's hours the others go soon; what a rule takes out may be most of a unit that stays for days.
         # In the background: the indexer does not wait for a large unit to be written again.
         store.command(f"ALTER TABLE {TABLE} APPLY DELETED MASK IN PARTITION {partition} SETTINGS mutations_sync = 0")
