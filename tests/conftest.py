@@ -28,7 +28,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--lines", type=int, default=60_000, help="lines that the kill -9 test writes")
     parser.addoption("--records", type=int, default=8_000, help="records that the kill -9 test of the web sends")
     parser.addoption("--kills", type=int, default=3, help="how often the copy job and its broker are each killed")
+    parser.addoption("--store-server", action="store_true", help="tests of the store run against a ClickHouse server")
     parser.addoption("--crash-points", type=int, default=900, help="crashes that the fault tests of the log begin with")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--store-server"):
+        for item in items:
+            if item.get_closest_marker("embedded_store"):
+                item.add_marker(pytest.mark.skip(reason="of a store in a directory of its own"))
 
 
 @pytest.fixture

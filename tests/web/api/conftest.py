@@ -29,6 +29,7 @@ from logpost_web.cluster.topic_reader import TopicReader
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.store.store import Store
 from tests.support.processes import free_port
+from tests.support.stores import opened_store
 
 LINES = (
     {"level": "error", "service": "nginx", "host": "web-1", "message": "upstream timed out", "attrs": {"status": 504}},
@@ -52,25 +53,24 @@ Get = Callable[..., Answer]
 
 
 @pytest.fixture(scope="package")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    store = Store.open(Config().store, tmp_path_factory.mktemp("store"))
-    rows = [
-        {
-            "Timestamp": f"2026-11-22T10:51:0{number}.00000000{number}Z",
-            "SeverityText": line["level"],
-            "ServiceName": line["service"],
-            "HostName": line["host"],
-            "Body": line["message"],
-            "LogAttributes": line["attrs"],
-            "Topic": "logs",
-            "Partition": 2,
-            "Offset": number,
-        }
-        for number, line in enumerate(LINES)
-    ]
-    store.insert("\n".join(map(json.dumps, rows)).encode())
-    yield store
-    store.close()
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with opened_store(request, tmp_path_factory.mktemp("store")) as store:
+        rows = [
+            {
+                "Timestamp": f"2026-11-22T10:51:0{number}.00000000{number}Z",
+                "SeverityText": line["level"],
+                "ServiceName": line["service"],
+                "HostName": line["host"],
+                "Body": line["message"],
+                "LogAttributes": line["attrs"],
+                "Topic": "logs",
+                "Partition": 2,
+                "Offset": number,
+            }
+            for number, line in enumerate(LINES)
+        ]
+        store.insert("\n".join(map(json.dumps, rows)).encode())
+        yield store
 
 
 @contextlib.contextmanager

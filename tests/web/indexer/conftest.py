@@ -4,15 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from logpost.config import StoreConfig
 from logpost_web.store.store import Store
+from tests.support.stores import opened_store
 
 
 @pytest.fixture(scope="package")
-def _opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    store = Store.open(StoreConfig(), tmp_path_factory.mktemp("store"))
-    yield store
-    store.close()
+def _opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with opened_store(request, tmp_path_factory.mktemp("store")) as store:
+        yield store
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ def flip_a_bit(file: Path, at: float) -> None:
     file.write_bytes(content)
 
 
+@pytest.mark.embedded_store
 def test_a_damaged_skip_index_costs_its_part_and_no_search_for_ever(store: Store) -> None:
     """The engine names the index, and no part."""
     store.command("SYSTEM STOP MERGES otel_logs")

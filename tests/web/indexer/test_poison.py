@@ -191,6 +191,7 @@ def test_gaps_that_must_be_are_nothing_that_is_missing(store: Store, tmp_path: P
         assert bodies(store) == ["before", "a", "c", "after"]
 
 
+@pytest.mark.embedded_store
 def test_what_was_stepped_over_is_found_again_when_its_list_is_damaged(store: Store, tmp_path: Path) -> None:
     with Broker(BrokerConfig(port=0, metrics_port=0), tmp_path) as broker:
         produce(broker, b"0", b"1", b"2")

@@ -269,6 +269,7 @@ def test_a_file_system_whose_size_changes_a_little_all_the_time_stops_nothing(st
     assert box.texts() == []
 
 
+@pytest.mark.embedded_store
 def test_a_drop_that_finds_no_room_is_tried_again_with_that_of_the_reserve(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,6 +310,7 @@ def test_the_oldest_go_for_room(store: Store) -> None:
     assert box.texts() == ["info 0 days"]
 
 
+@pytest.mark.embedded_store
 def test_no_more_goes_for_room_because_a_backup_keeps_what_is_gone(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

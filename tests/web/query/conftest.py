@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from logpost.config import StoreConfig
 from logpost.query.filters.event import Event
 from logpost.query.filters.match import compile_match
 from logpost.query.syntax import parse
 from logpost_web.query.condition import compile_condition
 from logpost_web.store.columns import LOGS, words_column
 from logpost_web.store.store import Store
+from tests.support.stores import opened_store
 
 Find = Callable[[str], list[int]]
 """Query → offsets of the rows that it finds, in the store and one by one."""
@@ -36,10 +36,9 @@ inserted: dict[Store, list[Event]] = {}
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    store = Store.open(StoreConfig(), tmp_path_factory.mktemp("store"))
-    yield store
-    store.close()
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with opened_store(request, tmp_path_factory.mktemp("store")) as store:
+        yield store
 
 
 @pytest.fixture(scope="module")

@@ -6,25 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from logpost.config import StoreConfig
 from logpost_web.store.disk import allocated
 from logpost_web.store.retained import units
 from logpost_web.store.stats import Service, contents, read
 from logpost_web.store.store import Store
+from tests.support.stores import opened_store
 
 DAY = 86_400
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    store = Store.open(StoreConfig(), tmp_path_factory.mktemp("store"))
-    rows = [
-        {"Body": "x" * 100, "ServiceName": service, "Offset": number, "ArrivedAt": (20_000 + day) * DAY}
-        for number, (service, day) in enumerate([*[("noisy", 0)] * 6, *[("noisy", 1)] * 2, ("shop", 1), ("shop", 1)])
-    ]
-    store.insert("\n".join(map(json.dumps, rows)).encode())
-    yield store
-    store.close()
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with opened_store(request, tmp_path_factory.mktemp("store")) as store:
+        rows = [
+            {"Body": "x" * 100, "ServiceName": service, "Offset": number, "ArrivedAt": (20_000 + day) * DAY}
+            for number, (service, day) in enumerate(
+                [*[("noisy", 0)] * 6, *[("noisy", 1)] * 2, ("shop", 1), ("shop", 1)]
+            )
+        ]
+        store.insert("\n".join(map(json.dumps, rows)).encode())
+        yield store
 
 
 def test_rows_and_their_share_by_service_and_day(store: Store) -> None:

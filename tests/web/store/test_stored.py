@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from logpost.config import StoreConfig
 from logpost_web.store.intervals import IntervalSet
 from logpost_web.store.store import Store
 from logpost_web.store.stored import IDS_A_STATEMENT, SORTED_ROWS, batches, stored_offsets, stored_ranges
+from tests.support.stores import opened_store
 
 CHUNK = 1 << 20
 # Ranges that meet, repeat, overlap, leave holes, and cross the borders of chunks.
@@ -25,10 +25,9 @@ RANGES = st.lists(
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    store = Store.open(StoreConfig(), tmp_path_factory.mktemp("store"))
-    yield store
-    store.close()
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with opened_store(request, tmp_path_factory.mktemp("store")) as store:
+        yield store
 
 
 def insert(store: Store, *rows: dict[str, object]) -> None:

@@ -3,6 +3,9 @@
 One row that the store cannot take fails its block. Then the attributes of every row that look hostile are mended: what
 the store cannot hold becomes text. If the block fails again it is halved until the row that nobody foresaw is alone,
 and that one goes in with all its attributes as one text. A row that fails even so is not the cause: the store is.
+
+What failed may be in all the same, whole or in part: a block has rows of several table partitions, and servers say of
+rows that they have stored that they failed. So the store is asked before rows are sent again.
 """
 
 from __future__ import annotations
@@ -49,7 +52,7 @@ def _write(store: Store, rows: Sequence[Row]) -> None:
         store.insert(encode(rows))
     except QueryError as error:
         _raise_if_in_doubt(error)
-        _write_halves(store, [_disarmed(row) for row in rows])
+        _write_halves(store, [_disarmed(row) for row in missing(store, rows)])
 
 
 def _disarmed(row: Row) -> Row:
@@ -60,10 +63,13 @@ def _disarmed(row: Row) -> Row:
 
 
 def _write_halves(store: Store, rows: Sequence[Row]) -> None:
+    if not rows:
+        return
     try:
         store.insert(encode(rows))
     except QueryError as error:
         _raise_if_in_doubt(error)
+        rows = missing(store, rows)
         if len(rows) == 1:
             store.insert(encode([plain_attributes(rows[0])]))
             metrics.POISON.inc()
