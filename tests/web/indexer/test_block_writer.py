@@ -4,10 +4,12 @@ import pytest
 
 from logpost_web.indexer.block_writer import missing, write
 from logpost_web.indexer.row import Position, to_row
+from logpost_web.store.errors import QueryError
 from logpost_web.store.row import Row
 from logpost_web.store.store import Store
 from logpost_web.store.stored import stored_offsets, stored_ranges
 
+EVENTS = "SELECT value FROM system.events WHERE event"
 TS = '"ts":"2026-11-22T10:51:07.123456789Z"'
 
 HOSTILE = {
@@ -79,6 +81,23 @@ def test_a_value_that_the_store_cannot_hold_costs_only_itself(store: Store, attr
     columns = "toString(Timestamp), SeverityText, Body, toJSONString(LogAttributes), LogAttributesText"
     found = store.query(f"SELECT {columns} FROM otel_logs").rows
     assert found == [("2026-11-22 10:51:07.123456789", "error", "m", stored, text)]
+
+
+def test_a_store_in_trouble_blames_no_row(store: Store) -> None:
+    def failed() -> int:
+        return sum(value for (value,) in store.query(f"{EVENTS} = 'FailedInsertQuery'").rows)
+
+    write(store, [good(0)])
+    before = failed()
+    store.command("ALTER TABLE otel_logs MODIFY SETTING parts_to_throw_insert = 1")
+    try:
+        with pytest.raises(QueryError) as refused:
+            write(store, [row(HOSTILE["a key twice"].encode(), 1), good(2)])
+    finally:
+        store.command("ALTER TABLE otel_logs RESET SETTING parts_to_throw_insert")
+    assert refused.value.is_of_the_moment
+    assert failed() == before + 1  # and not once for each half of the block, down to a row as plain text
+    assert stored(store) == [0]
 
 
 def test_times_keep_their_nanoseconds(store: Store) -> None:

@@ -80,8 +80,9 @@ def _write_halves(store: Store, rows: Sequence[Row]) -> None:
 
 
 def _raise_if_in_doubt(error: QueryError) -> None:
-    """Without a code it was not the store that refused the rows, but the way to it that broke: they may be in."""
-    if not error.code:
+    """Without a code it was not the store that refused the rows, but the way to it that broke: they may be in. And what
+    ails the store only now is no reason to store a row as text."""
+    if not error.code or error.is_of_the_moment:
         raise error
 
 

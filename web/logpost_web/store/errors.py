@@ -13,6 +13,26 @@ TIMED_OUT = 159
 """ClickHouse's code of a statement that ran into `max_execution_time`."""
 TOO_LARGE = 396
 """The code of a statement that ran into `max_result_bytes`."""
+OUT_OF_MEMORY = 241
+"""The code of a statement that ran into its own limit of memory, or into the engine's."""
+OF_THE_MOMENT = frozenset(
+    {
+        75,  # CANNOT_WRITE_TO_FILE_DESCRIPTOR
+        TIMED_OUT,
+        164,  # READONLY
+        173,  # CANNOT_ALLOCATE_MEMORY
+        202,  # TOO_MANY_SIMULTANEOUS_QUERIES
+        209,  # SOCKET_TIMEOUT
+        210,  # NETWORK_ERROR
+        236,  # ABORTED
+        242,  # TABLE_IS_READ_ONLY
+        243,  # NOT_ENOUGH_SPACE
+        252,  # TOO_MANY_PARTS
+        394,  # QUERY_WAS_CANCELLED
+        439,  # CANNOT_SCHEDULE_TASK
+    }
+)
+"""Codes of errors that say nothing about the rows of an insert: the same rows may go in a moment later."""
 
 
 class UnopenedError(StartError):
@@ -30,6 +50,12 @@ class QueryError(LogpostError):
     def is_damage(self) -> bool:
         """Whether bytes of the store are damaged or gone."""
         return is_damage(self.code, str(self))
+
+    @property
+    def is_of_the_moment(self) -> bool:
+        """Whether the store is in trouble, and not with what the statement asked for or brought."""
+        # The engine's own limit hits whoever asks next: "(total) memory limit exceeded: would use …".
+        return self.code in OF_THE_MOMENT or (self.code == OUT_OF_MEMORY and "(total)" in str(self))
 
     @property
     def timed_out(self) -> bool:
