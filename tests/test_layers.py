@@ -131,7 +131,9 @@ logpost_web
   server             api app cluster exporter http indexer store            | loop socket
   app                api http pages
   search_command     errors query row_text
-  store_command      stats_text store store_access store_backup_command                | socket
+  store_command      searches_command stats_text store store_access
+                     store_backup_command                                     | socket
+  searches_command   store_access
   store_backup_command
                      backup store store_access                              | process
   store_access
@@ -164,7 +166,7 @@ logpost_broker.metadata metadata_file
 logpost_web.store gate embedded store
 logpost_web.indexer errands indexer probe log_sizes measuring raw_log received retaining source topics tries
 logpost_web.api services
-logpost_web.http cancellation connection own_hosts places
+logpost_web.http cancellation connection own_hosts places running
 logpost.agent agent command configured wake
 logpost.agent.sources.file beside source unseen watch
 logpost.agent.sources.journal source

@@ -152,12 +152,14 @@ logpost_broker.wire
 logpost_web
   test_command                        server
   api/test_app                        app
+  api/test_running                    searches_command
   api/test_search_command             search_command
   query/test_times                    errors time_limits
   test_store_backup_command           store_access
 logpost_web.api
   test_app                            health metrics services store
   test_queries                        store_errors
+  test_running                        searching
   test_record                         excerpts
   test_search                         rows
   ../test_store_backup_command        store_backup
@@ -170,6 +172,7 @@ logpost_web.http
   ../api/test_app                     answers arguments errors headers
   ../api/test_own_hosts               own_hosts
   ../api/test_queries                 cancellation
+  ../api/test_running                 other_sites running
 logpost_web.indexer
   test_away                           probe tries
   test_indexer                        block intake metrics progress received

@@ -15,7 +15,9 @@ from logpost_web.api.health import healthz, readyz
 from logpost_web.api.histogram import histogram
 from logpost_web.api.metrics import metrics
 from logpost_web.api.record import record
+from logpost_web.api.running import running_searches, stop_search
 from logpost_web.api.search import search
+from logpost_web.api.searching import searching
 from logpost_web.api.services import Services
 from logpost_web.api.store import check_store, confirm, show_rebuild, start_rebuild
 from logpost_web.api.store_backup import end_backup, start_backup, start_restore
@@ -36,9 +38,11 @@ def create_app(services: Services, hosts: frozenset[str] = LOOPBACK, packages: P
     app = Starlette(
         routes=[
             Route("/", search_page, methods=["GET"], middleware=PACKED),
-            Route("/api/search", search, methods=["GET"]),
-            Route("/api/histogram", histogram, methods=["GET"]),
-            Route("/api/record", record, methods=["GET"]),
+            Route("/api/search", searching("search", search), methods=["GET"]),
+            Route("/api/histogram", searching("histogram", histogram), methods=["GET"]),
+            Route("/api/record", searching("record", record), methods=["GET"]),
+            Route("/api/queries", running_searches, methods=["GET"]),
+            Route("/api/queries/{id}", stop_search, methods=["DELETE"]),
             Route("/api/store/check", check_store, methods=["POST"]),
             Route("/api/store/confirm", confirm, methods=["POST"]),
             Route("/api/store/stats", store_stats, methods=["GET"]),

@@ -75,6 +75,13 @@ def add_command(commands: Commands) -> None:
     )
     parser.add_argument("--until", metavar="TIME", default="", type=utf_8, help="the same (default: now)")
     parser.add_argument("--limit", metavar="N", type=_positive, default=100, help="most lines (default: 100)")
+    parser.add_argument(
+        "--timeout",
+        metavar="TIME",
+        default="",
+        type=utf_8,
+        help="give up after this time: 2s, 1m (default: the server's)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object per line, the newest first")
     parser.add_argument("--url", default="", help="the server (default: that of web.listen and web.port)")
 
@@ -82,6 +89,8 @@ def add_command(commands: Commands) -> None:
 def run(parsed: argparse.Namespace, config: Config) -> int:
     server = _server(parsed.url or local_url(config.web.listen, config.web.port))
     arguments = {"q": parsed.query.strip(), "start": _time(parsed.since), "end": _time(parsed.until)}
+    if parsed.timeout:
+        arguments["timeout"] = parsed.timeout
     pages = _pages(server, arguments, parsed.limit)
     zones = ""
     try:

@@ -78,7 +78,7 @@ def serve(config: Config, load: Callable[[], Loaded]) -> None:
         indexer = Indexer(config, store, notices.loop())
         REGISTRY.register(KafkaCollector(config.kafka))
         services = Services(
-            queries=Queries(store),
+            queries=Queries(store, config.store),
             indexer=indexer,
             topic_reader=TopicReader(config),
             bootstrap_servers=config.kafka.bootstrap_servers,

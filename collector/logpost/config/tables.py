@@ -202,8 +202,19 @@ class StoreConfig(Table, frozen=True):
     max_message_bytes: Positive = 4 * MIB
     max_attributes_bytes: Positive = MIB
     """What is longer is cut in the row, which says so; the topic has the whole."""
-    max_memory_bytes: Positive = 2048 * MIB
-    """Most that the embedded store may use."""
+    max_memory_bytes: Positive = 512 * MIB
+    """Most that the embedded store may use; less where the machine, or the container, has less than twice as much. A
+    third is for inserts and merges, searches share the rest."""
+    max_spill_bytes: Positive = 1024 * MIB
+    """Most that searches which need more memory may put on the disk meanwhile."""
+    max_searches: Annotated[int, msgspec.Meta(ge=1, le=64)] = 3
+    """Long searches that run at once; short ones have places of their own beside them."""
+    max_waiting_searches: NotNegative = 100
+    """Searches of a client that wait for a place; more are refused (429)."""
+    search_timeout_seconds: Seconds = 30.0
+    """How long a search may run; who asks may want less (`timeout`)."""
+    slow_search_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 5.0
+    """A search that took so long is written to the log as one line of JSON; 0: none is."""
     keep: Duration = "14d"
     """How long rows are kept after they arrived, unless a rule of `retention` says otherwise."""
     max_bytes: ShareOrSize = "70%"

@@ -90,7 +90,7 @@ def address(store: Store) -> Iterator[str]:
     config = Config(kafka=KafkaConfig(bootstrap_servers=f"localhost:{free_port()}"))
     indexer = Indexer(config, store)
     services = Services(
-        queries=Queries(store),
+        queries=Queries(store, config.store),
         indexer=indexer,
         topic_reader=TopicReader(config),
         bootstrap_servers=config.kafka.bootstrap_servers,

@@ -32,7 +32,7 @@ def directory(tmp_path: Path) -> Path:
 def box(store: Store, directory: Path) -> Iterator[str]:
     config = Config()
     services = Services(
-        queries=Queries(store),
+        queries=Queries(store, config.store),
         indexer=Indexer(config, store),
         topic_reader=TopicReader(config),
         bootstrap_servers=config.kafka.bootstrap_servers,

@@ -15,25 +15,29 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message
 
+from logpost.config import StoreConfig
 from logpost_web.api.queries import Queries
 from logpost_web.api.store_errors import HANDLERS
-from logpost_web.http.cancellation import LONG_PLACES, LONG_PLACES_PER_CLIENT, MAX_WAITING, SHORT_PLACES
-from logpost_web.http.errors import ClientGoneError
+from logpost_web.http.errors import ClientGoneError, OutOfTimeError
 from logpost_web.http.places import NoPlaceError
 from logpost_web.query.statement import Statement
+from logpost_web.store.errors import QueryError
+from logpost_web.store.memory import SHORT_SEARCHES
 from logpost_web.store.store import Store
 from tests.support.appliance import await_condition
 from tests.web.api.conftest import fetch, serving
 
 SLOW = Statement("SELECT sleep(1)", {})
 QUICK = Statement("SELECT 1", {})
+LONG_PLACES, LONG_PLACES_PER_CLIENT, MAX_WAITING = 3, 2, 100
+CONFIG = StoreConfig(max_searches=LONG_PLACES, max_waiting_searches=MAX_WAITING)
 ENDLESS = "SELECT count() FROM numbers(10000000000000) WHERE NOT ignore(sipHash64(number))"
 HEAVY = Statement(f"{ENDLESS} SETTINGS max_execution_time = 300, max_threads = 1", {})
 
 
 @pytest.fixture
 def queries(store: Store) -> Iterator[Queries]:
-    queries = Queries(store)
+    queries = Queries(store, CONFIG)
     yield queries
     queries.close()
 
@@ -74,7 +78,7 @@ async def heavy_ones(queries: Queries, count: int, client: str) -> AsyncIterator
 
 def test_a_statement_ends_when_its_client_goes_and_its_place_is_free(store: Store, queries: Queries) -> None:
     async def story() -> None:
-        async with heavy_ones(queries, LONG_PLACES_PER_CLIENT + SHORT_PLACES, "10.0.0.1"):
+        async with heavy_ones(queries, LONG_PLACES_PER_CLIENT + SHORT_SEARCHES, "10.0.0.1"):
             await until(lambda: running(store) > LONG_PLACES_PER_CLIENT)
         async with heavy_ones(queries, 1, "10.0.0.1"):
             await until(lambda: running(store) > 0)
@@ -120,10 +124,11 @@ def test_a_long_search_finds_a_place_beside_those_of_another_client(store: Store
 
 def test_more_than_may_wait_are_refused(queries: Queries) -> None:
     async def story() -> None:
-        async with heavy_ones(queries, SHORT_PLACES + MAX_WAITING, "10.0.0.1"):
+        async with heavy_ones(queries, SHORT_SEARCHES + MAX_WAITING, "10.0.0.1"):
             await asyncio.sleep(0)
-            with pytest.raises(NoPlaceError, match=f"{MAX_WAITING} searches wait already"):
-                await queries.run(request_of(asyncio.Event(), "10.0.0.2"), QUICK)
+            with pytest.raises(NoPlaceError, match=f"{MAX_WAITING} of your searches .*store.max_waiting_searches"):
+                await queries.run(request_of(asyncio.Event(), "10.0.0.1"), QUICK)
+            assert (await queries.run(request_of(asyncio.Event(), "10.0.0.2"), QUICK)).rows == [(1,)]
 
     asyncio.run(story())
 
@@ -140,16 +145,32 @@ def test_the_event_loop_stays_free(queries: Queries) -> None:
     assert asyncio.run(story()) > 10  # hundreds in its second; of a loop that waits for it, one or two
 
 
+SPILL = "SELECT count() FROM (SELECT number AS n, toString(n) AS s, count() FROM numbers(3e6) GROUP BY n, s)"
+GREEDY = "SELECT groupArray(number) FROM numbers(1e8)"
+
+
+def spilled(store: Store) -> int:
+    """How often an aggregation went to the disk."""
+    counted = store.query("SELECT value FROM system.events WHERE event = 'ExternalAggregationWritePart'").rows
+    return sum(int(count) for (count,) in counted)
+
+
 @pytest.mark.parametrize(
-    ("sql", "status", "code"),
+    ("sql", "status", "code", "limit"),
     [
-        (f"{ENDLESS} SETTINGS max_execution_time = 1", 504, "time_limit"),
-        ("SELECT groupArray(number) FROM numbers(1e8) SETTINGS max_memory_usage = 10000000", 500, "memory_limit"),
-        ("SELECT repeat('x', 1000) FROM numbers(1000) SETTINGS max_result_bytes = 1000", 400, "answer_limit"),
-        ("SELECT nonsense", 500, "store"),
+        (f"{ENDLESS} SETTINGS max_execution_time = 1", 504, "time_limit", ""),
+        (GREEDY, 400, "memory_limit", "store.max_memory_bytes"),
+        (
+            f"{SPILL} SETTINGS max_temporary_data_on_disk_size_for_query = 9",
+            400,
+            "spill_limit",
+            "store.max_spill_bytes",
+        ),
+        ("SELECT repeat('x', 1000) FROM numbers(1000) SETTINGS max_result_bytes = 1000", 400, "answer_limit", "bytes"),
+        ("SELECT nonsense", 500, "store", ""),
     ],
 )
-def test_a_limit_of_the_store_is_told_in_words(queries: Queries, sql: str, status: int, code: str) -> None:
+def test_a_limit_of_the_store_is_told_in_words(queries: Queries, sql: str, status: int, code: str, limit: str) -> None:
     async def endpoint(request: Request) -> Response:
         await queries.run(request, Statement(sql, {}))
         raise AssertionError("the limit did not hold")
@@ -159,3 +180,29 @@ def test_a_limit_of_the_store_is_told_in_words(queries: Queries, sql: str, statu
         answer = fetch(address)
     assert answer.status == status
     assert answer.json()["error"]["code"] == code
+    assert limit in answer.json()["error"]["message"]
+
+
+def test_a_search_that_needs_more_memory_than_others_has_it_and_the_disk(store: Store, queries: Queries) -> None:
+    before = spilled(store)
+    result = asyncio.run(queries.run(request_of(asyncio.Event()), Statement(SPILL, {})))
+    assert result.rows == [(3_000_000,)]
+    assert spilled(store) > before
+
+
+def test_it_is_refused_when_it_needs_more_than_a_heavy_one_has(queries: Queries) -> None:
+    with pytest.raises(QueryError, match="memory limit exceeded"):
+        asyncio.run(queries.run(request_of(asyncio.Event()), Statement(GREEDY, {})))
+
+
+def test_a_statement_is_not_waited_for_inside_of_a_function_that_looks_at_no_clock(store: Store) -> None:
+    queries = Queries(store, StoreConfig(search_timeout_seconds=0.5))
+    # Each block of one row takes three seconds, in which the engine sees no reason to look.
+    hung = Statement("SELECT sum(ignore(sleep(3))) FROM numbers(2) SETTINGS max_block_size = 1, max_threads = 1", {})
+
+    async def story() -> None:
+        with pytest.raises(OutOfTimeError, match=r"0\.5 s"):
+            await queries.run(request_of(asyncio.Event()), hung)
+
+    asyncio.run(story())
+    queries.close()

@@ -214,7 +214,7 @@ def raw_address(store: Store) -> Iterator[str]:
 
 def services_of(store: Store, config: Config, seconds: float = 30.0) -> Services:
     return Services(
-        queries=Queries(store),
+        queries=Queries(store, config.store),
         indexer=Indexer(config, store),
         topic_reader=TopicReader(config, seconds),
         bootstrap_servers=config.kafka.bootstrap_servers,

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from logpost.query.hint_parts import Hint
 from logpost.query.hints import hints
 from logpost.record import format_ts
+from logpost_web.api.searching import TIMEOUT
 from logpost_web.api.services import now_ns, services
 from logpost_web.http.answers import json_answer
 from logpost_web.http.arguments import check_names
@@ -51,9 +52,10 @@ class HistogramAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 async def histogram(request: Request) -> Response:
-    """`q`, `start`, `end`, `buckets`, `by` (level, service, host, topic), `tz` (the zone on whose days bars lie)."""
+    """`q`, `start`, `end`, `buckets`, `by` (level, service, host, topic), `tz` (the zone on whose days bars lie),
+    `timeout`."""
     parameters = request.query_params
-    check_names(parameters, ("q", "start", "end", "buckets", "by", "tz"))
+    check_names(parameters, ("q", "start", "end", "buckets", "by", "tz", TIMEOUT))
     asked = read_search(parameters, now_ns())
     condition = compile_condition(asked.query, LOGS)
     buckets = number_argument(parameters, "buckets", DEFAULT_BUCKETS, MAX_BUCKETS)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from logpost_web.api.rows import answer_row
+from logpost_web.api.searching import TIMEOUT
 from logpost_web.api.services import services
 from logpost_web.http.answers import json_answer
 from logpost_web.http.arguments import check_names
@@ -23,9 +24,10 @@ PIECE_BYTES = 256 * 1024
 
 
 async def record(request: Request) -> Response:
-    """`topic`, `partition`, `offset`, `topic_id` (default: of the newest topic of that name), `raw` (false, true)."""
+    """`topic`, `partition`, `offset`, `topic_id` (default: of the newest topic of that name), `raw` (false, true),
+    `timeout`."""
     parameters = request.query_params
-    check_names(parameters, ("topic", "partition", "offset", "topic_id", "raw"))
+    check_names(parameters, ("topic", "partition", "offset", "topic_id", "raw", TIMEOUT))
     topic = required_argument(parameters, "topic")
     partition = required_number_argument(parameters, "partition", MAX_PARTITION)
     offset = required_number_argument(parameters, "offset", MAX_OFFSET)

@@ -15,6 +15,7 @@ from logpost.query.hints import hints
 from logpost_web.api.completeness import Completeness, ask_whole, completeness
 from logpost_web.api.excerpts import show_matches
 from logpost_web.api.rows import Row, answer_row
+from logpost_web.api.searching import TIMEOUT
 from logpost_web.api.services import now_ns, services
 from logpost_web.http.answers import json_answer
 from logpost_web.http.arguments import check_names
@@ -47,8 +48,8 @@ class SearchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 async def search(request: Request) -> Response:
-    """`q`, `start`, `end`, `limit`, `order` (desc, asc), `cursor`, `highlight` (false, true)."""
-    check_names(request.query_params, ("q", "start", "end", "limit", "order", "cursor", "highlight"))
+    """`q`, `start`, `end`, `limit`, `order` (desc, asc), `cursor`, `highlight` (false, true), `timeout`."""
+    check_names(request.query_params, ("q", "start", "end", "limit", "order", "cursor", "highlight", TIMEOUT))
     asked = read_search(request.query_params, now_ns())
     statement = rows_statement(asked, LOGS)
     await services(request).queries.check_regexes(request, asked.query)
@@ -78,7 +79,7 @@ async def _page(request: Request, statement: Statement, limit: int) -> tuple[int
         try:
             return limit, await services(request).queries.run(request, statement.with_limit(limit + 1))
         except QueryError as error:
-            if not error.too_large or limit == 1:
+            if not (error.too_large or error.needs_more_memory) or limit == 1:
                 raise
             limit = max(1, limit // 4)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import anyio.to_thread
 import msgspec
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from logpost_web.api.services import services
 from logpost_web.api.store_stats import would_go
 from logpost_web.http.arguments import check_names
+from logpost_web.http.other_sites import refuse_other_sites
 from logpost_web.store.check import check
 
 
@@ -58,13 +58,3 @@ def _rebuild(request: Request, status: int) -> Response:
     left = sum(one.behind for one in indexer.progress().partitions)
     body = Rebuild(state="running" if indexer.is_rebuilding else "done", records_left=left)
     return Response(msgspec.json.encode(body), status, media_type="application/json")
-
-
-def refuse_other_sites(request: Request) -> None:
-    """A page elsewhere may send a form here, but not hide that it does. Browsers leave `Sec-Fetch-Site` out where this
-    server is neither loopback nor HTTPS, and `Origin` never."""
-    headers = request.headers
-    origin = headers.get("origin")
-    is_other = origin is not None and origin.partition("://")[2] != headers.get("host", "")
-    if is_other or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        raise HTTPException(403, "another site may not ask for this")

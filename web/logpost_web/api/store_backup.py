@@ -21,11 +21,11 @@ from starlette.types import Receive, Scope, Send
 
 from logpost.errors import LogpostError
 from logpost_web.api.services import services
-from logpost_web.api.store import refuse_other_sites
 from logpost_web.backup import known
 from logpost_web.backup.restoring import Restored, restore
 from logpost_web.errors import BadArgumentError
 from logpost_web.http.arguments import check_names
+from logpost_web.http.other_sites import refuse_other_sites
 from logpost_web.indexer.errands import Errands
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.store.errors import QueryError

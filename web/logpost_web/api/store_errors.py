@@ -10,25 +10,31 @@ from starlette.types import ExceptionHandler
 
 from logpost_web.http import errors
 from logpost_web.http.errors import error_response
-from logpost_web.query.statement import MAX_ANSWER_BYTES, MAX_SECONDS
-from logpost_web.store.errors import QueryError
+from logpost_web.query.statement import MAX_ANSWER_BYTES
+from logpost_web.store.errors import OUT_OF_MEMORY, QueryError
 
 log = logging.getLogger("web")
 
-LIMIT_ERRORS = {
-    159: (504, "time_limit", f"the search took more than {MAX_SECONDS} s: choose a shorter time range or a rarer word"),
-    241: (500, "memory_limit", "the search needs more than store.max_memory_bytes: choose a shorter time range"),
-    396: (400, "answer_limit", f"the answer is larger than {MAX_ANSWER_BYTES:,} bytes: choose a lower limit"),
-}
-"""ClickHouse's error codes of a limit → status, code and message."""
 DAMAGED = "a part of the store is damaged: it is set aside, and its records are read again from the topic; search again"
+MEMORY = "the search needs more than its part of store.max_memory_bytes: choose a shorter time range"
+SPILL = "the search needs more room on the disk than store.max_spill_bytes: choose a shorter time range"
+ANSWER = f"the answer is larger than {MAX_ANSWER_BYTES:,} bytes: choose a lower limit"
+SHORT_OF_MEMORY = "the store has no memory left (store.max_memory_bytes): try again in a few seconds"
 
 
 def _store_failed(_: Request, error: Exception) -> Response:
     assert isinstance(error, QueryError)
-    if error.code in LIMIT_ERRORS:
-        return error_response(*LIMIT_ERRORS[error.code])
+    if error.spilled_too_much:
+        return error_response(400, "spill_limit", SPILL)
+    if error.too_large:
+        return error_response(400, "answer_limit", ANSWER)
+    if error.needs_more_memory:
+        return error_response(400, "memory_limit", MEMORY)
     log.error("the store failed: %s", error)
+    if error.code == OUT_OF_MEMORY:
+        response = error_response(503, "memory", SHORT_OF_MEMORY)
+        response.headers["Retry-After"] = "5"
+        return response
     if error.is_damage:
         return error_response(503, "store_damaged", DAMAGED)
     return error_response(500, "store", str(error))

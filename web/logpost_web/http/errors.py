@@ -19,6 +19,17 @@ class ClientGoneError(Exception):
     """The client closed its connection: nobody reads the answer."""
 
 
+class OutOfTimeError(Exception):
+    """A search took longer than it may."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the search took more than {seconds:g} s")
+
+
+class StoppedError(Exception):
+    """An operator ended the search."""
+
+
 class ErrorBody(msgspec.Struct, kw_only=True):
     """`at`: 0-based position in the query, null where there is none."""
 
@@ -59,6 +70,14 @@ def _no_place(_: Request, error: Exception) -> Response:
     return response
 
 
+def _out_of_time(_: Request, error: Exception) -> Response:
+    return error_response(504, "time_limit", f"{error}: choose a shorter time range or a rarer word")
+
+
+def _stopped(_: Request, __: Exception) -> Response:
+    return error_response(503, "search_stopped", "an operator has ended this search")
+
+
 def _client_gone(_: Request, __: Exception) -> Response:
     return Response(status_code=499)
 
@@ -74,5 +93,7 @@ HANDLERS: dict[object, ExceptionHandler] = {
     HTTPException: _http_error,
     NoPlaceError: _no_place,
     ClientGoneError: _client_gone,
+    OutOfTimeError: _out_of_time,
+    StoppedError: _stopped,
     Exception: _bug,
 }

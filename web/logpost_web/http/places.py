@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 
 
 class NoPlaceError(Exception):
-    """More wait than may."""
+    """More of a client wait than may."""
 
     def __init__(self, most_waiting: int) -> None:
-        super().__init__(f"{most_waiting} searches wait already")
+        super().__init__(f"{most_waiting} of your searches wait already (store.max_waiting_searches)")
 
 
 class Place:
@@ -36,7 +36,8 @@ class Place:
 
 class Places:
     """`most` places. One that becomes free goes to the client that holds the fewest, and of its requests to the one
-    that waits longest, or to the newest; no client holds more than `most_per_client`."""
+    that waits longest, or to the newest; no client holds more than `most_per_client`, nor waits with more than
+    `most_waiting`."""
 
     def __init__(self, most: int, most_per_client: int, most_waiting: int, *, newest_first: bool = False) -> None:
         self._most = most
@@ -82,7 +83,7 @@ class Places:
         return self.taken < self._most and self._held[client] < self._most_per_client
 
     async def _wait(self, client: str) -> None:
-        if len(self._waiting) >= self._most_waiting:
+        if sum(waits == client for waits, _ in self._waiting) >= self._most_waiting:
             raise NoPlaceError(self._most_waiting)
         entry = (client, asyncio.get_running_loop().create_future())
         if self._newest_first:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import re
 import zoneinfo
 from collections.abc import Mapping, Sequence
 
 from logpost_web.errors import BadArgumentError
+from logpost_web.query.times import SECOND_NS, parse_duration
 
 
 def required_argument(arguments: Mapping[str, str], name: str) -> str:
@@ -40,6 +42,17 @@ def choice_argument(arguments: Mapping[str, str], name: str, choices: Sequence[s
     if text not in choices:
         raise BadArgumentError(f"{name} is one of {', '.join(choices)}, not {text!r}")
     return text
+
+
+def seconds_argument(arguments: Mapping[str, str], name: str, most: float) -> float | None:
+    """`2s`, `1m30s`, or a number of seconds, above 0 and at most `most`; None when it is missing."""
+    text = arguments.get(name, "")
+    if not text:
+        return None
+    seconds = parse_duration(f"{text}s" if re.fullmatch(r"[\d.]+", text) else text) / SECOND_NS
+    if not 0 < seconds <= most:
+        raise BadArgumentError(f"{name} is a time such as 2s, at most {most:g}s, not {text!r}")
+    return seconds
 
 
 def zone_argument(arguments: Mapping[str, str]) -> datetime.tzinfo | None:

@@ -12,7 +12,7 @@ GONE = 107
 TIMED_OUT = 159
 """ClickHouse's code of a statement that ran into `max_execution_time`."""
 TOO_LARGE = 396
-"""The code of a statement that ran into `max_result_bytes`."""
+"""The code of a statement that ran into `max_result_bytes`, or into its limit of temporary files."""
 OUT_OF_MEMORY = 241
 """The code of a statement that ran into its own limit of memory, or into the engine's."""
 OF_THE_MOMENT = frozenset(
@@ -58,12 +58,21 @@ class QueryError(LogpostError):
         return self.code in OF_THE_MOMENT or (self.code == OUT_OF_MEMORY and "(total)" in str(self))
 
     @property
+    def needs_more_memory(self) -> bool:
+        """Than the statement may have."""
+        return self.code == OUT_OF_MEMORY and not self.is_of_the_moment
+
+    @property
     def timed_out(self) -> bool:
         return self.code == TIMED_OUT
 
     @property
     def too_large(self) -> bool:
-        return self.code == TOO_LARGE
+        return self.code == TOO_LARGE and not self.spilled_too_much
+
+    @property
+    def spilled_too_much(self) -> bool:
+        return self.code == TOO_LARGE and "temporary files" in str(self)
 
 
 def query_error(error: ClickHouseError) -> QueryError:

@@ -73,11 +73,18 @@ class Statements:
             self._suspects.append(str(failed))
         return failed
 
-    def query(self, sql: str, parameters: Mapping[str, object] | None = None, tag: str = "") -> QueryResult:
-        """Run a SELECT with `{name:Type}` parameters; `cancel(tag)` ends it. Blocks; any thread. Raises QueryError."""
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, object] | None = None,
+        tag: str = "",
+        settings: Mapping[str, object] | None = None,
+    ) -> QueryResult:
+        """Run a SELECT with `{name:Type}` parameters; `cancel(tag)` ends it. `settings`: of the engine, for this
+        statement. Blocks; any thread. Raises QueryError."""
         try:
             with self._client() as client:
-                settings = {"log_comment": tag} if tag else {}
+                settings = {**(settings or {}), **({"log_comment": tag} if tag else {})}
                 result = client.query(sql, parameters=dict(parameters or {}), settings=settings)
                 rows = result.result_rows
             self.check_place()
@@ -121,6 +128,15 @@ class Statements:
             "WHERE Settings['log_comment'] = {tag:String}"
         )
         return max((float(used) for (used,) in self.query(sql, {"tag": tag}).rows), default=0.0)
+
+    def running(self) -> list[tuple[str, int, int, int]]:
+        """Of each statement with a tag that runs: tag, rows and bytes read, memory in bytes. Any thread. Raises
+        QueryError."""
+        sql = (
+            "SELECT Settings['log_comment'], toUInt64(read_rows), toUInt64(read_bytes), toInt64(memory_usage)"
+            " FROM system.processes WHERE Settings['log_comment'] != ''"
+        )
+        return [(str(tag), int(rows), int(size), int(memory)) for tag, rows, size, memory in self.query(sql).rows]
 
     def insert(self, rows: bytes, table: str = TABLE) -> None:
         """Insert lines of JSON, one row each, all or none of them. Blocks; any thread. Raises QueryError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import select
@@ -19,6 +20,8 @@ from logpost.service import DirectoryLock, refuse_root
 from logpost.store_url import scheme_and_rest
 from logpost_web.store import embedded, layout, version
 from logpost_web.store.errors import GONE, QueryError, UnopenedError, first_line
+from logpost_web.store.memory import Memory, available_bytes, shares
+from logpost_web.store.read_counts import count_what_is_read
 from logpost_web.store.room import problems, release_if_full
 from logpost_web.store.schema import RESTORED, TABLE
 from logpost_web.store.statements import Statements
@@ -32,9 +35,20 @@ OPEN_PAUSE_SECONDS = 1.0
 """A store that vanished while it was open is made again; the removal may not be through with it."""
 MEMORY_LOOK_MS = 250
 """How often the engine looks how much memory the process has; its default is 50."""
+PURGE_RATIO = 0.05
+CACHES = {
+    "mark_cache_size": 1 / 32,
+    "index_mark_cache_size": 1 / 64,
+    "primary_index_cache_size": 1 / 64,
+    "query_condition_cache_size": 1 / 64,
+    "compiled_expression_cache_size": 1 / 64,
+}
+"""Of the engine, in parts of its memory."""
 TEMPORARY = "tmp"
 NEW = "`logpost store rebuild` keeps it aside, and the next start fills a new store from the topics"
 REMEDY = f"what the engine wrote to stderr says why; if files are damaged, {NEW}"
+
+log = logging.getLogger("web")
 
 _SYSTEM_ERROR = re.compile(r"\[Errno -?\d+\] ([\w ]+)")
 """Inside what the HTTP client says of a server that cannot be reached: the only part that is for people."""
@@ -58,16 +72,28 @@ class Store(Statements):
         lock = DirectoryLock(directory)
         try:
             refuse_root(directory)  # not before: who only asks whether it is in use is told so
-            return cls(_target(config, path), path, lock, config.disk_reserve_bytes)
+            memory = None
+            if path is not None:
+                memory = shares(config, available_bytes())
+                if memory.total < config.max_memory_bytes:
+                    log.info("the store may use %d MB: half of what there is", memory.total // 10**6)
+            return cls(_target(config, path, memory), path, lock, memory, config.disk_reserve_bytes)
         except BaseException:
             lock.release()
             raise
 
     def __init__(
-        self, target: Mapping[str, Any], path: Path | None, lock: DirectoryLock, reserve_bytes: int = 0
+        self,
+        target: Mapping[str, Any],
+        path: Path | None,
+        lock: DirectoryLock,
+        memory: Memory | None = None,
+        reserve_bytes: int = 0,
     ) -> None:
         """`path`: the directory of an embedded store."""
         super().__init__(target)
+        self.memory = memory
+        """What it may use, and its searches; None where a server has its own limits."""
         self._path = path
         self.reserve_bytes = reserve_bytes
         """Of its disk, which is kept free."""
@@ -212,17 +238,22 @@ def _engine() -> str:
         import chdb  # takes a quarter of a second, and a store on a server has no use for it
     except RuntimeError as error:  # it writes temporary files
         raise OSError(f"cannot load its engine: {str(error).partition(', Stack trace')[0]}") from error
+    count_what_is_read()
     return str(chdb.engine_version)
 
 
-def _target(config: StoreConfig, path: Path | None) -> dict[str, Any]:
+def _target(config: StoreConfig, path: Path | None, memory: Memory | None) -> dict[str, Any]:
     """Arguments of `clickhouse_connect.get_client`."""
-    settings = {"max_memory_usage": config.max_memory_bytes}
-    if path is not None:
+    if memory is not None:
+        total = memory.total
         options = {
-            "max_server_memory_usage": config.max_memory_bytes,
+            "max_server_memory_usage": total,
             "memory_worker_period_ms": MEMORY_LOOK_MS,
+            # What was freed goes back to the system soon, instead of when it is a fifth of the limit.
+            "memory_worker_purge_dirty_pages_threshold_ratio": PURGE_RATIO,
+            # By default caches may grow to 5 GB each, in what searches and inserts have.
+            **{name: int(total * part) for name, part in CACHES.items()},
         }
-        return {"interface": "chdb", "path": str(path), "settings": settings, "chdb_options": options}
+        return {"interface": "chdb", "path": str(path), "chdb_options": options, "settings": memory.settings()}
     scheme, rest = scheme_and_rest(config.url)
     return {"dsn": f"clickhousedb://{rest}", "secure": scheme == "clickhouses" or ":8443" in rest}
