@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from logpost_web.store.schema import CREATE_MANIFEST, CREATE_STEPPED_OVER, CREATE_TABLE
+from logpost_web.store.schema import CREATE_DELETED, CREATE_MANIFEST, CREATE_STEPPED_OVER, CREATE_TABLE
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = {
@@ -128,25 +128,30 @@ logpost_broker
 logpost_web
   command            server
   doctor             store
-  server             api app cluster exporter http indexer store            | loop socket
+  server             api app cluster deletion exporter http indexer store
+                                                                            | loop socket
   app                api http pages
   search_command     errors query row_text
-  store_command      searches_command stats_text store store_access
+  store_command      delete_command searches_command stats_text store store_access
                      store_backup_command                                     | socket
   searches_command   store_access
   store_backup_command
                      backup store store_access                              | process
+  delete_command     deletion deletion_text store store_access              | clock socket
   store_access
-  api                backup cluster errors http indexer query store          | clock
+  api                backup cluster deletion errors http indexer query store
+                                                                            | loop clock thread
   pages              query
   exporter           cluster                                                | clock thread
   cluster                                                                   | clock thread
   http               errors                                                 | loop socket thread
-  indexer            retention store time_limits                                      | loop clock thread socket
+  indexer            deletion retention store time_limits                             | loop clock thread socket
   backup             store                                                   | socket
+  deletion           deletion_text errors query store                       | clock thread socket
   retention
   store              query                                                  | clock thread socket
   query              errors time_limits
+  deletion_text
   row_text
   stats_text
   time_limits
@@ -164,8 +169,9 @@ logpost_broker.api fetch log_dirs produce share_fetch
 logpost_broker.log compression unpacking
 logpost_broker.metadata metadata_file
 logpost_web.store gate embedded store
-logpost_web.indexer errands indexer probe log_sizes measuring raw_log received retaining source topics tries
-logpost_web.api services
+logpost_web.indexer deleting errands indexer probe log_sizes measuring raw_log received retaining source topics tries
+logpost_web.deletion counting kept stopped topic
+logpost_web.api services store_delete
 logpost_web.http cancellation connection own_hosts places running
 logpost.agent agent command configured wake
 logpost.agent.sources.file beside source unseen watch
@@ -323,7 +329,7 @@ def test_a_module_knows_of_the_machine_what_its_room_may() -> None:
 
 
 def test_only_the_store_names_its_tables_and_columns() -> None:
-    tables = CREATE_TABLE + CREATE_MANIFEST + CREATE_STEPPED_OVER
+    tables = CREATE_TABLE + CREATE_MANIFEST + CREATE_STEPPED_OVER + CREATE_DELETED
     columns = {name for name in re.findall(r"^    (\w+) ", tables, re.MULTILINE) if name != "INDEX"}
     of_the_store = re.compile(rf"otel_logs|\b(?:{'|'.join(columns)})\b")
     assert {

@@ -154,6 +154,7 @@ logpost_web
   api/test_app                        app
   api/test_running                    searches_command
   api/test_search_command             search_command
+  test_delete_command                 deletion_text
   query/test_times                    errors time_limits
   test_store_backup_command           store_access
 logpost_web.api
@@ -162,12 +163,16 @@ logpost_web.api
   test_running                        searching
   test_record                         excerpts
   test_search                         rows
+  ../test_delete_command              store_delete
   ../test_store_backup_command        store_backup
 logpost_web.backup
   test_backup                         *
 logpost_web.cluster
   ../api/test_record                  topic_reader
   ../exporter/test_exporter           client
+logpost_web.deletion
+  ../indexer/test_deleting            book counting erasing topic
+  ../test_delete_command              stopped
 logpost_web.http
   ../api/test_app                     answers arguments errors headers
   ../api/test_own_hosts               own_hosts
@@ -194,6 +199,7 @@ logpost_web.query
   ../api/test_record                  excerpt
 logpost_web.store
   test_store                          embedded errors gate layout links rebuild schema statements
+  ../indexer/test_deleting            deleted
   ../indexer/test_mending             parts
   ../indexer/test_put_back            check
   ../indexer/test_rebuilding          manifest_table

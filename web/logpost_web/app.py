@@ -21,6 +21,7 @@ from logpost_web.api.searching import searching
 from logpost_web.api.services import Services
 from logpost_web.api.store import check_store, confirm, show_rebuild, start_rebuild
 from logpost_web.api.store_backup import end_backup, start_backup, start_restore
+from logpost_web.api.store_delete import cancel_deletion, delete_rows, show_deletion, show_deletions
 from logpost_web.api.store_errors import HANDLERS
 from logpost_web.api.store_stats import store_stats
 from logpost_web.http.headers import SecurityHeaders
@@ -51,6 +52,10 @@ def create_app(services: Services, hosts: frozenset[str] = LOOPBACK, packages: P
             Route("/api/store/restore", start_restore, methods=["POST"]),
             Route("/api/store/rebuild", start_rebuild, methods=["POST"]),
             Route("/api/store/rebuild", show_rebuild, methods=["GET"]),
+            Route("/api/store/delete", delete_rows, methods=["POST"]),
+            Route("/api/store/deletes", show_deletions, methods=["GET"]),
+            Route("/api/store/deletes/{id}", show_deletion, methods=["GET"]),
+            Route("/api/store/deletes/{id}", cancel_deletion, methods=["DELETE"]),
             Route("/healthz", healthz, methods=["GET"]),
             Route("/readyz", readyz, methods=["GET"]),
             Route("/metrics", metrics, methods=["GET"], middleware=PACKED),

@@ -43,7 +43,17 @@ def on_store(
 def ask(config: Config, method: str, path: str, **parameters: str) -> dict[str, Any]:
     """What the web answers. Raises LogpostError."""
     with asked(config, method, path, **parameters) as response:
-        text = response.read()
+        return _read(response, path)
+
+
+def post(config: Config, path: str, body: dict[str, str]) -> dict[str, Any]:
+    """What the web answers to a body of JSON. Raises LogpostError."""
+    with _open(config, "POST", path, "", json.dumps(body).encode()) as response:
+        return _read(response, path)
+
+
+def _read(response: HTTPResponse, path: str) -> dict[str, Any]:
+    text = response.read()
     try:
         return dict(json.loads(text)) if text else {}
     except ValueError as error:
@@ -52,9 +62,12 @@ def ask(config: Config, method: str, path: str, **parameters: str) -> dict[str, 
 
 def asked(config: Config, method: str, path: str, **parameters: str) -> HTTPResponse:
     """The answer, to be read. Raises LogpostError."""
-    query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
+    return _open(config, method, path, f"?{urllib.parse.urlencode(parameters)}" if parameters else "", None)
+
+
+def _open(config: Config, method: str, path: str, query: str, body: bytes | None) -> HTTPResponse:
     address = local_url(config.web.listen, config.web.port) + path
-    request = urllib.request.Request(address + query, method=method)
+    request = urllib.request.Request(address + query, body, method=method)
     try:
         response: HTTPResponse = urllib.request.urlopen(request, timeout=LONGEST_SECONDS)
     except (OSError, ValueError) as error:

@@ -13,7 +13,7 @@ from typing import Any
 from logpost.cli import Commands, add_parser
 from logpost.config import Config
 from logpost.units import share_or_size
-from logpost_web import searches_command, store_backup_command
+from logpost_web import delete_command, searches_command, store_backup_command
 from logpost_web.stats_text import stats_lines
 from logpost_web.store_access import ask, on_store, say, show, show_progress
 
@@ -38,6 +38,7 @@ def add_command(commands: Commands) -> None:
             action.add_argument("directory", metavar="DIR", type=Path, nargs="?", help=text)
     store_backup_command.add_actions(actions)
     searches_command.add_action(actions)
+    delete_command.add_action(actions)
 
 
 def _no_action(_: argparse.Namespace, __: Config) -> int:

@@ -26,6 +26,7 @@ from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
 from logpost_web.app import create_app
 from logpost_web.cluster.topic_reader import TopicReader
+from logpost_web.deletion.counting import Counting
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.store.store import Store
 from tests.support.processes import free_port
@@ -92,8 +93,9 @@ def address(store: Store) -> Iterator[str]:
     services = Services(
         queries=Queries(store, config.store),
         indexer=indexer,
+        counting=Counting(store),
         topic_reader=TopicReader(config),
-        bootstrap_servers=config.kafka.bootstrap_servers,
+        kafka=config.kafka,
     )
     indexer.start()
     with serving(create_app(services)) as address:

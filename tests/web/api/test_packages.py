@@ -14,6 +14,7 @@ from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
 from logpost_web.app import create_app
 from logpost_web.cluster.topic_reader import TopicReader
+from logpost_web.deletion.counting import Counting
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.store.store import Store
 from tests.web.api.conftest import fetch, serving
@@ -34,8 +35,9 @@ def box(store: Store, directory: Path) -> Iterator[str]:
     services = Services(
         queries=Queries(store, config.store),
         indexer=Indexer(config, store),
+        counting=Counting(store),
         topic_reader=TopicReader(config),
-        bootstrap_servers=config.kafka.bootstrap_servers,
+        kafka=config.kafka,
     )
     with serving(create_app(services, packages=directory)) as address:
         yield address

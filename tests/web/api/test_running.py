@@ -22,6 +22,7 @@ from logpost_web.api.searching import searching
 from logpost_web.api.services import Services, services
 from logpost_web.api.store_errors import HANDLERS
 from logpost_web.cluster.topic_reader import TopicReader
+from logpost_web.deletion.counting import Counting
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.query.statement import Statement
 from logpost_web.store.store import Store
@@ -53,8 +54,9 @@ def busy(store: Store) -> Iterator[str]:
     app.state.services = Services(
         queries=queries,
         indexer=Indexer(config, store),
+        counting=Counting(store),
         topic_reader=TopicReader(config),
-        bootstrap_servers=config.kafka.bootstrap_servers,
+        kafka=config.kafka,
     )
     with serving(app) as address:
         yield address

@@ -18,4 +18,6 @@ def _opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def store(_opened: Store) -> Store:
     _opened.query("TRUNCATE TABLE otel_logs")
     _opened.query("TRUNCATE TABLE otel_logs_manifest")
+    _opened.query("TRUNCATE TABLE otel_logs_deleted")
+    (_opened.directory / "deletions.json").unlink(missing_ok=True)
     return _opened

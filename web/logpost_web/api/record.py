@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
+import anyio.to_thread
 from confluent_kafka import KafkaException
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,6 +19,7 @@ from logpost_web.http.arguments import check_names
 from logpost_web.query.arguments import choice_argument, required_argument, required_number_argument
 from logpost_web.query.rows import FoundRow, record_statement
 from logpost_web.store.columns import LOGS
+from logpost_web.store.deleted import is_deleted
 
 MAX_OFFSET = 2**63 - 1
 MAX_PARTITION = 2**31 - 1
@@ -44,6 +47,9 @@ async def _raw(request: Request, topic: str, partition: int, offset: int, topic_
     there = services(request).indexer.topic_id_at((topic, partition), offset)
     if topic_id and there and topic_id != there:
         raise HTTPException(404, f"the topic has another record now in {topic}-{partition} at offset {offset}")
+    is_gone = partial(is_deleted, services(request).indexer.store, topic, topic_id or there, partition, offset)
+    if await anyio.to_thread.run_sync(is_gone):
+        raise HTTPException(404, f"the record in {topic}-{partition} at offset {offset} was deleted")
     try:
         value = await services(request).topic_reader.value(topic, partition, offset)
     except KafkaException as error:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from logpost.config import KafkaConfig
 from logpost_web.api.queries import Queries
 from logpost_web.cluster.topic_reader import TopicReader
+from logpost_web.deletion.counting import Counting
 from logpost_web.indexer.indexer import Indexer
 
 
@@ -17,13 +19,14 @@ from logpost_web.indexer.indexer import Indexer
 class Services:
     queries: Queries
     indexer: Indexer
+    counting: Counting
     topic_reader: TopicReader
-    bootstrap_servers: str
+    kafka: KafkaConfig
 
     def missing(self) -> Iterator[str]:
         """Why a search would not find all that is sent; nothing when it would. Blocks."""
         if not self.indexer.ready:
-            yield f"the indexer reads no partitions: is a broker at {self.bootstrap_servers}?"
+            yield f"the indexer reads no partitions: is a broker at {self.kafka.bootstrap_servers}?"
         yield from self.indexer.store.problems()
         if paused := self.indexer.progress().paused:
             yield paused.reason

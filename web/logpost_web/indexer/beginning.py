@@ -132,7 +132,7 @@ def _drop_doubles(store: Store, manifests: Iterable[Manifest], counted: Counted)
     found = 0
     for chunk in (chunk for manifest in manifests for chunk in manifest.chunks()):
         rows, _ = counted.get(chunk.key, (0, 0))
-        if rows > chunk.rows and (twice := doubles.count(store, chunk.key, CHUNK, rows)):
+        if rows > chunk.rows and (twice := doubles.count(store, chunk.key, CHUNK)):
             doubles.drop(store, chunk.key, CHUNK)
             found += twice
     if found:

@@ -19,6 +19,7 @@ from logpost.errors import LogpostError
 from logpost.said_once import SaidOnce
 from logpost.systemd.notices import Loop, Notices
 from logpost_web.indexer.account import Account
+from logpost_web.indexer.deleting import Deleting
 from logpost_web.indexer.errands import Errands
 from logpost_web.indexer.intake import Intake
 from logpost_web.indexer.mending import Mending
@@ -62,6 +63,7 @@ class Indexer:
         self._retaining = Retaining(config.store, store, self._account)
         self._source = Source(config, store.directory, self._begin)
         self._retaining.topics = TopicRoom(config, self._source)
+        self.deleting = Deleting(store, config.kafka, self._source.topics)
         self.failure = ""
         self.errands = Errands()
         self._last_insert = self._fenced_until = self._received_at = 0.0
@@ -157,6 +159,7 @@ class Indexer:
                 said.warn("broker", "waiting for the broker at %s: %s", self._servers, why)
                 self._retain()
                 self._run_errands()
+                self._delete(is_away=True)
                 self._stopping.wait(RETRY_SECONDS)
             else:
                 return
@@ -165,6 +168,7 @@ class Indexer:
         self._mend()
         if not self._account.is_open():
             self._retain()
+            self._delete(is_away=self._source.away)
         if self.errands.are_waiting:
             self._flush()
             if not self._account.is_open():
@@ -244,6 +248,12 @@ class Indexer:
         self._loop.turned()
         return changed
 
+    def _delete(self, *, is_away: bool) -> None:
+        """Hide and remove what somebody wants deleted for good."""
+        self._loop.turned(CALL_SECONDS)
+        self._mended |= self.deleting.look(time.clock_gettime(time.CLOCK_BOOTTIME), is_away=is_away)
+        self._loop.turned()
+
     def _help(self) -> None:
         """Something failed: for damage, perhaps, or for want of room."""
         self._mend()
@@ -273,7 +283,9 @@ class Indexer:
         inserted comes again, to the member that has its partition now."""
         self._intake.forget()
         begins: dict[PartitionKey, int] = {}
-        if partitions and not self._tries.until_done(self._retaining.settle):
+        if partitions and not (
+            self._tries.until_done(self._retaining.settle) and self._tries.until_done(self.deleting.settle)
+        ):
             return None
         if partitions and not self._tries.until_done(
             lambda: begins.update(self._account.begin(self._source.bounds(partitions), self._source.topics.ids))

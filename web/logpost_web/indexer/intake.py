@@ -20,6 +20,7 @@ from logpost_web.indexer.received import Received
 from logpost_web.indexer.row import Position, is_cut, to_row
 from logpost_web.indexer.source import Source
 from logpost_web.indexer.tries import Tries
+from logpost_web.store.deleted import deleted_marks
 from logpost_web.store.intervals import IntervalSet
 from logpost_web.store.row import Row
 from logpost_web.store.store import Store
@@ -136,8 +137,11 @@ class Intake:
         known = Lines(plan.places())
         for row in self.block.rows:
             known.add_row(row)
-        for line in stored_lines(self._store, plan.doubtful(known)):
+        doubtful = plan.doubtful(known)
+        for line in stored_lines(self._store, doubtful):
             known.add(line)
+        for place, mark in deleted_marks(self._store, doubtful):
+            known.add_deleted(place, mark)
         plan.settle(known)
 
     def _retried_or_given_up(self, call: Callable[[], None]) -> bool:

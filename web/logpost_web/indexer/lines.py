@@ -8,12 +8,14 @@ objects in objects for `a.b`, its own numbers), so both are taken apart and each
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from logpost_web.indexer.row import ObservedRow, mended_attributes, plain_attributes, row_time_ns
+from logpost_web.store.deleted import MARKED_BYTES
 from logpost_web.store.row import Row
 from logpost_web.store.stored import Line, Place
 
@@ -23,6 +25,7 @@ class Lines:
 
     def __init__(self, places: Iterable[Place]) -> None:
         self._known: dict[Place, list[Line]] = {place: [] for place in places}
+        self._deleted: dict[Place, set[int]] = {}
 
     def add(self, line: Line) -> None:
         """A line anywhere else is ignored."""
@@ -34,10 +37,23 @@ class Lines:
         if (row.stream_id, row.stream_to) in self._known:
             self.add(line_of(row))
 
+    def add_deleted(self, place: Place, mark: int) -> None:
+        """A line was there until it was deleted for good: so much is known of it."""
+        self._deleted.setdefault(place, set()).add(mark)
+
     def has(self, row: Row) -> bool:
         """Whether this is one of the lines, sent again."""
-        known = self._known[row.stream_id, row.stream_to]
-        return bool(known) and any(_is_same(line, row) for line in known)
+        place = (row.stream_id, row.stream_to)
+        known = self._known[place]
+        if known and any(_is_same(line, row) for line in known):
+            return True
+        return place in self._deleted and mark_of(row) in self._deleted[place]
+
+
+def mark_of(row: Row) -> int:
+    """As the store makes it: see `logpost_web.store.deleted`."""
+    line = f"{row.stream_id} {row.stream_to} ".encode() + row.message.encode()[:MARKED_BYTES]
+    return int.from_bytes(hashlib.md5(line, usedforsecurity=False).digest()[:4], "little")
 
 
 def line_of(row: Row) -> Line:

@@ -56,7 +56,7 @@ def _compare(store: Store) -> tuple[int, int, int]:
         lost += line.lost
         found, _ = counted.get(line.key, (0, 0))
         if found > line.rows:
-            doubled += doubles.count(store, line.key, CHUNK, found)
+            doubled += doubles.count(store, line.key, CHUNK)
         if found != line.rows:
             place = (line.topic, line.topic_id, line.partition)
             found = manifest_table.count_offsets(store, *place, line.start, line.end) if found else 0

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from logpost_web.store import manifest_table
 from logpost_web.store.manifest_table import WITHIN, ChunkKey, within
 from logpost_web.store.schema import TABLE
 from logpost_web.store.store import Store
 
 
-def count(store: Store, chunk: ChunkKey, size: int, rows: int) -> int:
-    """Of the `rows` rows of a chunk of `size` offsets, those whose offset another one has. Raises QueryError."""
+def count(store: Store, chunk: ChunkKey, size: int) -> int:
+    """Of the rows of a chunk of `size` offsets, those whose offset another one has. Raises QueryError."""
     topic, topic_id, partition, number = chunk
-    start, end = number * size, (number + 1) * size
-    return max(rows - manifest_table.count_offsets(store, topic, topic_id, partition, start, end), 0)
+    found = store.query(
+        f"SELECT count() - uniqExact(Offset) FROM {TABLE} WHERE {WITHIN}",
+        within(topic, topic_id, partition, number * size, (number + 1) * size),
+    )
+    return int(found.rows[0][0])
 
 
 def drop(store: Store, chunk: ChunkKey, size: int) -> None:

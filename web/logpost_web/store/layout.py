@@ -5,10 +5,14 @@ from __future__ import annotations
 from logpost_web.store.schema import (
     ADDED_COLUMNS,
     BEFORE,
+    CREATE_DELETED,
     CREATE_MANIFEST,
+    CREATE_MATCHED,
     CREATE_STEPPED_OVER,
     CREATE_TABLE,
+    DELETED,
     MANIFEST,
+    MATCHED,
     REPLACED_INDEXES,
     STEPPED_OVER,
     TABLE,
@@ -20,11 +24,18 @@ from logpost_web.store.statements import Statements
 
 COPIED_OFFSETS = 65_536
 """In one statement."""
+TABLES = {
+    TABLE: CREATE_TABLE,
+    MANIFEST: CREATE_MANIFEST,
+    STEPPED_OVER: CREATE_STEPPED_OVER,
+    DELETED: CREATE_DELETED,
+    MATCHED: CREATE_MATCHED,
+}
 
 
 def create(statements: Statements) -> None:
     """The tables that are not there yet. Raises QueryError."""
-    for table, sql in ((TABLE, CREATE_TABLE), (MANIFEST, CREATE_MANIFEST), (STEPPED_OVER, CREATE_STEPPED_OVER)):
+    for table, sql in TABLES.items():
         if not has_table(statements, table):
             statements.command(sql)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from logpost_web.store.schema import MANIFEST, TABLE
+from logpost_web.store.schema import DELETED, MANIFEST, TABLE
 from logpost_web.store.store import Store
 
 CHUNK = 65_536
@@ -59,10 +59,15 @@ def write(store: Store, lines: Sequence[Chunk]) -> None:
 
 
 def count_rows(store: Store, chunk_size: int, table: str = TABLE) -> dict[ChunkKey, tuple[int, int]]:
-    """Rows of each chunk of offsets, and the highest offset. Raises QueryError."""
+    """Rows of each chunk of offsets, and the highest offset; of TABLE with those that a deletion took, perhaps twice
+    while it takes them. Raises QueryError."""
+    places = " UNION ALL ".join(
+        f"SELECT Topic, TopicId, Partition, Offset FROM {one}"
+        for one in ((TABLE, DELETED) if table == TABLE else [table])
+    )
     counted = store.query(
         "SELECT Topic, TopicId, Partition, intDiv(Offset, {size:Int64}), count(), max(Offset)"
-        f" FROM {table} GROUP BY 1, 2, 3, 4",
+        f" FROM ({places}) GROUP BY 1, 2, 3, 4",
         {"size": chunk_size},
     )
     return {
@@ -83,10 +88,9 @@ def within(topic: str, topic_id: str, partition: int, start: int, end: int) -> d
 
 
 def count_offsets(store: Store, topic: str, topic_id: str, partition: int, start: int, end: int) -> int:
-    """Offsets of [start, end) that have a row. Raises QueryError."""
-    found = store.query(
-        f"SELECT uniqExact(Offset) FROM {TABLE} WHERE {WITHIN}", within(topic, topic_id, partition, start, end)
-    )
+    """Offsets of [start, end) that have a row, or had one until it was deleted for good. Raises QueryError."""
+    places = " UNION ALL ".join(f"SELECT Offset FROM {one} WHERE {WITHIN}" for one in (TABLE, DELETED))
+    found = store.query(f"SELECT uniqExact(Offset) FROM ({places})", within(topic, topic_id, partition, start, end))
     return int(found.rows[0][0])
 
 

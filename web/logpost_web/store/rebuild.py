@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from logpost_web.store import manifest_table
 from logpost_web.store.layout import shared_columns
 from logpost_web.store.manifest_table import WITHIN, ChunkKey, within
-from logpost_web.store.schema import BEFORE, TABLE
+from logpost_web.store.schema import BEFORE, DELETED, TABLE
 from logpost_web.store.store import Store
 
 
@@ -21,14 +21,15 @@ def is_running(store: Store) -> bool:
 
 
 def copy(store: Store, chunk: ChunkKey, size: int, below: int, source: str = BEFORE) -> int:
-    """Copy those rows of a chunk of `size` offsets that lie below offset `below` and are not in the table from another
-    one. Returns how many offsets below it have a row then. Raises QueryError."""
+    """Copy those rows of a chunk of `size` offsets that lie below offset `below` and are neither in the table nor
+    deleted, from another one. Returns how many offsets below it have a row then, or had one. Raises QueryError."""
     topic, topic_id, partition, number = chunk
     start, end = number * size, min((number + 1) * size, below)
     columns = ", ".join(shared_columns(store, source))
     store.command(
         f"INSERT INTO {TABLE} ({columns}) SELECT {columns} FROM {source} WHERE {WITHIN}"
         f" AND Offset NOT IN (SELECT Offset FROM {TABLE} WHERE {WITHIN})"
+        f" AND Offset NOT IN (SELECT Offset FROM {DELETED} WHERE {WITHIN})"
         " SETTINGS max_partitions_per_insert_block = 0",  # a quiet topic's may be of years
         within(topic, topic_id, partition, start, end),
     )
@@ -46,10 +47,12 @@ class Offsets:
 
 
 def offsets(store: Store, table: str, size: int) -> dict[ChunkKey, Offsets]:
-    """Of each chunk of `size` offsets that has rows in `table`. Raises QueryError."""
+    """Of each chunk of `size` offsets that has rows in `table`, or had some that were deleted. Raises
+    QueryError."""
+    places = " UNION ALL ".join(f"SELECT Topic, TopicId, Partition, Offset FROM {one}" for one in (table, DELETED))
     found = store.query(
         "SELECT Topic, TopicId, Partition, intDiv(Offset, {size:Int64}), count(), min(Offset), max(Offset),"
-        f" sum(sipHash64(Offset)) FROM {table} GROUP BY 1, 2, 3, 4",
+        f" sum(sipHash64(Offset)) FROM ({places}) GROUP BY 1, 2, 3, 4",
         {"size": size},
     )
     return {

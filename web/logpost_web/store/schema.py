@@ -168,3 +168,41 @@ ORDER BY (Topic, TopicId, Partition, Start)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 """
 # Offsets that are no rows and why: see logpost_web/store/stepped_over_table.py.
+
+DELETED = "otel_logs_deleted"
+MATCHED = "otel_logs_matched"
+
+_PLACES = """
+    Deletion String,
+    Topic LowCardinality(String),
+    TopicId LowCardinality(String),
+    Partition Int32 CODEC(ZSTD(1)),
+    Offset Int64 CODEC(Delta(8), ZSTD(1)),
+    StreamId String CODEC(ZSTD(1)),
+    StreamFrom UInt64 CODEC(Delta(8), ZSTD(1)),
+    StreamTo UInt64 CODEC(Delta(8), ZSTD(1)),
+    Mark UInt32 CODEC(ZSTD(1)),"""
+
+CREATE_DELETED = f"""
+CREATE TABLE IF NOT EXISTS otel_logs_deleted ({_PLACES}
+    INDEX idx_stream_id StreamId TYPE bloom_filter(0.001) GRANULARITY 1
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (Topic, TopicId, Partition, Offset, Deletion)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, {TOLERANT}
+"""
+# Where rows stood that were deleted for good, and nothing of what they said: see logpost_web/store/deleted.py.
+
+CREATE_MATCHED = f"""
+CREATE TABLE IF NOT EXISTS otel_logs_matched ({_PLACES}
+    Time Int64,
+    Arrived UInt32,
+    Service LowCardinality(String),
+    Unit String
+)
+ENGINE = MergeTree
+PARTITION BY Deletion
+ORDER BY (Topic, TopicId, Partition, Offset)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, {TOLERANT}
+"""
+# What a query for a deletion found, until somebody says yes.

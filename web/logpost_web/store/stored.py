@@ -1,4 +1,5 @@
-"""What the store has already: offsets of a partition, byte ranges of streams, and single lines of those.
+"""What the store has already, or had until it was deleted for good: offsets of a partition, byte ranges of streams; and
+single lines of those that it has.
 
 The first two are intervals of many adjacent rows, asked for at every start and rebalance, of partitions and streams of
 any length: the store must not sort all their rows to find that there is one interval. It sums up chunk by chunk,
@@ -13,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from logpost_web.store.intervals import IntervalSet
+from logpost_web.store.schema import DELETED, TABLE
 from logpost_web.store.store import Store
 
 SORTED_ROWS = 2_000_000
@@ -71,16 +73,17 @@ GROUP BY id, run
 ORDER BY id, first
 """
 
-_OFFSETS = """
-SELECT '' AS id, Offset AS start, Offset + 1 AS end FROM otel_logs
-WHERE Topic = {topic:String} AND TopicId = {topic_id:String}
-    AND Partition = {partition:Int32} AND Offset >= {from:Int64}
-"""
-
-_RANGES = """
-SELECT StreamId AS id, StreamFrom AS start, StreamTo AS end FROM otel_logs
-WHERE StreamId IN {ids:Array(String)} AND StreamFrom < StreamTo
-"""
+_OFFSETS = " UNION ALL ".join(
+    f"SELECT '' AS id, Offset AS start, Offset + 1 AS end FROM {table}"
+    " WHERE Topic = {topic:String} AND TopicId = {topic_id:String}"
+    " AND Partition = {partition:Int32} AND Offset >= {from:Int64}"
+    for table in (TABLE, DELETED)
+)
+_RANGES = " UNION ALL ".join(
+    f"SELECT StreamId AS id, StreamFrom AS start, StreamTo AS end FROM {table}"
+    " WHERE StreamId IN {ids:Array(String)} AND StreamFrom < StreamTo"
+    for table in (TABLE, DELETED)
+)
 
 
 # In the order of Line. `streams` says for each place which of `ids` it is in.
@@ -96,7 +99,7 @@ WHERE StreamId IN {ids:Array(String)} AND StreamFrom < StreamTo AND (StreamId, S
 
 
 def stored_offsets(store: Store, topic: str, partition: int, topic_id: str, from_offset: int) -> IntervalSet:
-    """Offsets from `from_offset` on that the store has. Raises QueryError."""
+    """Offsets from `from_offset` on that the store has, or of which a deletion took the rows. Raises QueryError."""
     parameters = {"topic": topic, "topic_id": topic_id, "partition": partition, "from": from_offset}
     return IntervalSet((start, end) for _, start, end in _intervals(store, _OFFSETS, parameters))
 
@@ -113,10 +116,10 @@ def newest_arrival(store: Store, topic: str, partition: int, topic_id: str, befo
 
 
 def stored_ranges(store: Store, stream_ids: Collection[str]) -> dict[str, IntervalSet]:
-    """Byte ranges that the store has of each stream; an empty set for a stream that it does not know. Raises
-    QueryError."""
+    """Byte ranges that the store has of each stream, or that were deleted; an empty set for a stream that it does not
+    know. Raises QueryError."""
     found = {stream_id: IntervalSet() for stream_id in stream_ids}
-    for some in _slices(list(found), IDS_A_STATEMENT):
+    for some in slices(list(found), IDS_A_STATEMENT):
         for stream_id, start, end in _intervals(store, _RANGES, {"ids": some}):
             found[stream_id].add(start, end)
     return found
@@ -124,7 +127,7 @@ def stored_ranges(store: Store, stream_ids: Collection[str]) -> dict[str, Interv
 
 def stored_lines(store: Store, places: Collection[Place]) -> Iterator[Line]:
     """The lines that the store has at these places. Raises QueryError."""
-    for some in _slices(sorted(places), PLACES_A_STATEMENT):
+    for some in slices(sorted(places), PLACES_A_STATEMENT):
         ids = sorted({stream_id for stream_id, _ in some})
         numbers = {stream_id: number for number, stream_id in enumerate(ids, start=1)}
         streams = [numbers[stream_id] for stream_id, _ in some]
@@ -159,6 +162,6 @@ def batches(chunks: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
         yield batch
 
 
-def _slices(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+def slices(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]

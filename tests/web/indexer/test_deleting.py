@@ -1,0 +1,131 @@
+"""Deletions between a real broker and a real store: what is deleted is not seen any more, and never comes again."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from logpost.config import Config, KafkaConfig
+from logpost.query.syntax import parse
+from logpost.record import Src
+from logpost_broker import Broker
+from logpost_web.deletion.deletion import Deletion
+from logpost_web.indexer.indexer import Indexer
+from logpost_web.query.condition import compile_condition
+from logpost_web.query.timerange import TimeRange
+from logpost_web.store import deleted
+from logpost_web.store.check import check
+from logpost_web.store.columns import LOGS
+from logpost_web.store.store import Store
+from tests.web.indexer.test_indexer import await_messages, await_true, messages, produce, record, running
+
+SECONDS = 60.0
+
+
+@pytest.fixture
+def config(broker: Broker) -> Config:
+    return Config(kafka=KafkaConfig(bootstrap_servers=broker.bootstrap_servers, partitions=1))
+
+
+def delete(store: Store, indexer: Indexer, query: str, name: str = "d1") -> Deletion:
+    """Hidden when it returns."""
+    found = deleted.match(store, name, compile_condition(parse(query), LOGS), TimeRange())
+    asked = Deletion(id=name, created_ms=time.time_ns() // 1_000_000, who="a test", matched=found.rows)
+    return indexer.deleting.accept(asked).result(SECONDS)
+
+
+def await_state(indexer: Indexer, state: str, name: str = "d1") -> None:
+    def state_now() -> str:
+        found = indexer.deleting.get(name)
+        return found.state if found else ""
+
+    await_true(lambda: state_now() == state, state)
+
+
+def texts(name: str, count: int) -> list[str]:
+    return [f"{name} {number}" for number in range(count)]
+
+
+def all_values(*names: str) -> list[bytes]:
+    return [text.encode() for name in names for text in texts(name, 50)]
+
+
+def assert_nothing_is_wrong(indexer: Indexer, store: Store) -> None:
+    progress = indexer.progress()
+    assert (progress.refill_records, progress.lost_rows, progress.stepped_over) == (0, 0, ())
+    assert check(store).is_sound
+
+
+def test_what_is_deleted_is_gone_at_once_and_stays_away(broker: Broker, store: Store, config: Config) -> None:
+    produce(broker, *all_values("keep", "ada"))
+    with running(config, store) as indexer:
+        await_messages(store, texts("keep", 50) + texts("ada", 50))
+        accepted = delete(store, indexer, "ada")
+        assert (accepted.state, accepted.matched) == ("running", 50)
+        assert sorted(messages(store)) == sorted(texts("keep", 50))
+        await_state(indexer, "done")
+        assert deleted.masked_parts(store, deleted.units_to_hide(store, ["d1"])) == {}
+        produce(broker, b"ada 1")  # what comes later and says the same stays
+        await_messages(store, [*texts("keep", 50), "ada 1"])
+    with running(config, store) as indexer:  # a start finds nothing missing
+        await_true(lambda: bool(indexer.progress().partitions), "partitions")
+        assert_nothing_is_wrong(indexer, store)
+        indexer.rebuild()
+        await_true(lambda: not indexer.is_rebuilding and indexer.ready, "the rebuild ends")
+        await_true(lambda: len(messages(store)) == 51, "all rows")
+        assert sorted(messages(store)) == sorted([*texts("keep", 50), "ada 1"])
+        assert_nothing_is_wrong(indexer, store)
+
+
+def test_a_store_that_begins_again_learns_from_the_topic_what_is_deleted(
+    broker: Broker, store: Store, config: Config
+) -> None:
+    produce(broker, *all_values("keep", "ada"))
+    with running(config, store) as indexer:
+        await_messages(store, texts("keep", 50) + texts("ada", 50))
+        delete(store, indexer, "ada")
+        await_state(indexer, "done")
+    for table in ("otel_logs", "otel_logs_manifest", "otel_logs_deleted"):
+        store.command(f"TRUNCATE TABLE {table}")
+    (store.directory / "deletions.json").unlink()
+    with running(config, store) as indexer:
+        await_messages(store, texts("keep", 50))
+        await_true(lambda: not indexer.progress().refill_records, "the refill ends")
+        await_state(indexer, "done")
+        assert_nothing_is_wrong(indexer, store)
+
+
+def test_a_deleted_line_that_is_sent_again_stays_away_and_another_in_its_place_does_not(
+    broker: Broker, store: Store, config: Config
+) -> None:
+    sent = [record(f"line {number}", Src(id="s", start=number * 10, end=number * 10 + 10)) for number in range(20)]
+    produce(broker, *sent)
+    with running(config, store) as indexer:
+        await_messages(store, [f"line {number}" for number in range(20)])
+        delete(store, indexer, "7")
+    produce(broker, *sent[5:9], record("another", Src(id="s", start=70, end=80)))
+    with running(config, store) as indexer:
+        expected = [f"line {number}" for number in range(20) if number != 7] + ["another"]
+        await_messages(store, expected)
+        await_true(lambda: indexer.progress().partitions[0].behind == 0, "all is looked at")
+        assert sorted(messages(store)) == sorted(expected)
+
+
+def test_rows_of_an_older_copy_are_hidden_before_anybody_sees_them(
+    broker: Broker, store: Store, config: Config
+) -> None:
+    produce(broker, *all_values("keep", "ada"))
+    with running(config, store) as indexer:
+        await_messages(store, texts("keep", 50) + texts("ada", 50))
+        store.command("CREATE TABLE older AS otel_logs")
+        store.command("INSERT INTO older SELECT * FROM otel_logs WHERE Body LIKE 'ada%'")
+        delete(store, indexer, "ada")
+        await_state(indexer, "done")
+    store.command("INSERT INTO otel_logs SELECT * FROM older")
+    store.command("DROP TABLE older")
+    with running(config, store) as indexer:
+        await_true(lambda: bool(indexer.progress().partitions), "partitions")
+        assert sorted(messages(store)) == sorted(texts("keep", 50))
+        await_state(indexer, "done")
+        assert_nothing_is_wrong(indexer, store)

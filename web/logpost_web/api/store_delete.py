@@ -1,0 +1,236 @@
+"""`/api/store/delete` and `/api/store/deletes`: what a query finds is deleted for good.
+
+Nothing here, nor what it logs, repeats the query: it has the words that are to go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import Future
+
+import anyio.to_thread
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from logpost.record import format_ts
+from logpost_web.api.services import Services, now_ns, services
+from logpost_web.deletion.counting import TOO_LARGE
+from logpost_web.deletion.deletion import Deletion
+from logpost_web.deletion.erasing import lacking_bytes
+from logpost_web.deletion.kept import Kept, ask_kept
+from logpost_web.deletion.question import read_question
+from logpost_web.errors import BadArgumentError
+from logpost_web.http.answers import json_answer
+from logpost_web.http.arguments import check_names
+from logpost_web.http.other_sites import refuse_other_sites
+from logpost_web.query.arguments import choice_argument
+from logpost_web.store.deleted import Matched, needed_bytes
+from logpost_web.store.errors import QueryError
+
+MAX_BODY_BYTES = 64 * 1024
+HIDE_SECONDS = 600.0
+"""How long the indexer may take to hide rows before the answer is that it waits."""
+BEGIN_SECONDS = 60.0
+"""How long it may take to begin."""
+
+
+class Asked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`query`, and event time `before` which; or what was `counted`: the id of an answer to a dry run."""
+
+    query: str = ""
+    before: str = ""
+    counted: str = ""
+
+
+class Service(msgspec.Struct, kw_only=True):
+    service: str
+    rows: int
+
+
+class KeptAnswer(msgspec.Struct, kw_only=True):
+    """The topic has the bytes until then, RFC 3339, at the latest; null where `reason` says why that is not known."""
+
+    topic: str
+    until: str | None
+    reason: str
+
+
+class CountedAnswer(msgspec.Struct, kw_only=True):
+    """What would be deleted; `counted` asks for exactly that. `lacks_bytes`: room that the store's disk lacks to write
+    files without these rows. `not_indexed`: records that the query could not look at."""
+
+    counted: str
+    matched: int
+    oldest: str | None
+    newest: str | None
+    services: list[Service]
+    lacks_bytes: int
+    not_indexed: int
+    kept: list[KeptAnswer]
+
+
+class DeletionAnswer(msgspec.Struct, kw_only=True):
+    """`state`: `waiting` (not hidden yet), `running` (no answer has these rows, some file may), `done`, `failed`,
+    `cancelled`. `parts_done` of `parts` files were written again. `reason`: why it waits or failed, else empty."""
+
+    id: str
+    state: str
+    matched: int
+    parts_done: int
+    parts: int
+    reason: str
+    who: str
+    created: str
+    ended: str | None
+    kept: list[KeptAnswer]
+
+
+class DeletionsAnswer(msgspec.Struct):
+    deletes: list[DeletionAnswer]
+
+
+async def delete_rows(request: Request) -> Response:
+    """`dry_run` (false, true): only count. 202 when no answer has the rows any more."""
+    refuse_other_sites(request)
+    check_names(request.query_params, ("dry_run",))
+    is_dry = choice_argument(request.query_params, "dry_run", ("false", "true")) == "true"
+    asked = await _asked(request)
+    of = services(request)
+    _refuse_while_filling(of)
+    if asked.counted and not is_dry:
+        deletion, found = asked.counted, of.counting.take(asked.counted)
+        if found is None:
+            raise HTTPException(409, "what was counted is not known any more: count again")
+    else:
+        deletion, found = await _count(request, asked)
+    if is_dry:
+        return await json_answer(request, await _counted(of, deletion, found))
+    accepted = await _accept(request, deletion, found)
+    return Response(msgspec.json.encode(_answer(accepted)), 202, media_type="application/json")
+
+
+async def show_deletions(request: Request) -> Response:
+    """The newest first."""
+    check_names(request.query_params, ())
+    found = services(request).indexer.deleting.all()
+    return await json_answer(request, DeletionsAnswer([_answer(one) for one in reversed(found)]))
+
+
+async def show_deletion(request: Request) -> Response:
+    check_names(request.query_params, ())
+    found = services(request).indexer.deleting.get(request.path_params["id"])
+    if found is None:
+        raise HTTPException(404, "there is no such deletion")
+    return await json_answer(request, _answer(found))
+
+
+async def cancel_deletion(request: Request) -> Response:
+    """Of one that is not done: its rows come back, as far as a topic has them."""
+    refuse_other_sites(request)
+    check_names(request.query_params, ())
+    try:
+        cancelled = await _await(services(request).indexer.deleting.cancel(request.path_params["id"]))
+    except KeyError:
+        raise HTTPException(404, "there is no such deletion") from None
+    except ValueError:
+        raise HTTPException(409, "it is done: nothing is left to cancel") from None
+    return await json_answer(request, _answer(cancelled))
+
+
+async def _asked(request: Request) -> Asked:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"the question is larger than {MAX_BODY_BYTES:,} bytes")
+    try:
+        return msgspec.json.decode(body or b"{}", type=Asked)
+    except msgspec.MsgspecError as error:
+        raise BadArgumentError(f'the body is JSON such as {{"query":"user:ada","before":"-1d"}}: {error}') from None
+
+
+def _refuse_while_filling(of: Services) -> None:
+    """What is not there yet would not be found, and come afterwards."""
+    progress = of.indexer.progress()
+    left = progress.refill_records
+    if of.indexer.is_rebuilding or left or progress.paused:
+        why = progress.paused.reason if progress.paused else "the store is being filled again"
+        raise HTTPException(409, f"{why}: a deletion would miss what is not there yet, try again when /readyz is ready")
+
+
+async def _count(request: Request, asked: Asked) -> tuple[str, Matched]:
+    query, condition, time_range = read_question(asked.query, asked.before, now_ns())
+    await services(request).queries.check_regexes(request, query)
+    try:
+        return await anyio.to_thread.run_sync(services(request).counting.count, condition, time_range)
+    except QueryError as error:
+        if str(error) == TOO_LARGE:
+            raise BadArgumentError(TOO_LARGE) from None
+        raise
+
+
+async def _counted(of: Services, deletion: str, found: Matched) -> CountedAnswer:
+    store = of.indexer.store
+    lacks = await anyio.to_thread.run_sync(lambda: lacking_bytes(store, needed_bytes(store, deletion=deletion)))
+    return CountedAnswer(
+        counted=deletion,
+        matched=found.rows,
+        oldest=format_ts(found.oldest_ns) if found.rows else None,
+        newest=format_ts(found.newest_ns) if found.rows else None,
+        services=[Service(service=service, rows=rows) for service, rows in found.services],
+        lacks_bytes=lacks,
+        not_indexed=sum(one.behind for one in of.indexer.progress().partitions),
+        kept=list(map(_kept, await _ask_kept(of, found))),
+    )
+
+
+async def _ask_kept(of: Services, found: Matched) -> list[Kept]:
+    return await anyio.to_thread.run_sync(ask_kept, of.kafka, found.topics, found.arrived * 1000)
+
+
+async def _accept(request: Request, deletion: str, found: Matched) -> Deletion:
+    of = services(request)
+    asked = Deletion(
+        id=deletion,
+        created_ms=time.time_ns() // 1_000_000,
+        who=request.client.host if request.client else "",
+        matched=found.rows,
+        kept=await _ask_kept(of, found),
+    )
+    accepted = of.indexer.deleting.accept(asked)
+    return await _await(accepted)
+
+
+async def _await(asked: Future[Deletion]) -> Deletion:
+    """Also when the client went away: what is accepted is accepted."""
+    answer = asyncio.wrap_future(asked)
+    await asyncio.wait({answer}, timeout=BEGIN_SECONDS)
+    if not answer.done() and asked.cancel():
+        raise HTTPException(503, "the indexer does not come to it: look at /readyz, and try again")
+    await asyncio.wait({answer}, timeout=HIDE_SECONDS)
+    if not answer.done():
+        raise HTTPException(504, "it goes on: GET /api/store/deletes says how far it is")
+    return answer.result()
+
+
+def _answer(deletion: Deletion) -> DeletionAnswer:
+    return DeletionAnswer(
+        id=deletion.id,
+        state=deletion.state,
+        matched=deletion.matched,
+        parts_done=deletion.parts_done,
+        parts=deletion.parts,
+        reason=deletion.reason,
+        who=deletion.who,
+        created=format_ts(deletion.created_ms * 1_000_000),
+        ended=format_ts(deletion.ended_ms * 1_000_000) if deletion.ended_ms else None,
+        kept=list(map(_kept, deletion.kept)),
+    )
+
+
+def _kept(one: Kept) -> KeptAnswer:
+    until = format_ts(one.until_ms * 1_000_000) if one.until_ms else None
+    return KeptAnswer(topic=one.topic, until=until, reason=one.reason)

@@ -1,0 +1,52 @@
+"""What queries for a deletion found, until somebody says yes: exactly these rows are deleted then, and none that came
+later."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+
+from logpost_web.query.condition import Condition
+from logpost_web.query.timerange import TimeRange
+from logpost_web.store import deleted
+from logpost_web.store.deleted import Matched
+from logpost_web.store.errors import QueryError
+from logpost_web.store.store import Store
+
+MAX_COUNTED = 8
+"""Kept at once; the oldest are forgotten, and must be counted again."""
+MAX_ROWS = 10_000_000
+"""Of one deletion. More is a matter for retention, or for several deletions."""
+TOO_LARGE = f"more than {MAX_ROWS:,} rows match: delete them by several queries, or let store.retention do it"
+
+
+class Counting:
+    """Any thread; one count at a time. Methods raise QueryError, whose text repeats nothing of the query."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._counted: dict[str, Matched] = {}
+
+    def count(self, condition: Condition, time_range: TimeRange) -> tuple[str, Matched]:
+        """The id of a deletion, and what it would take."""
+        with self._lock:
+            deletion = uuid.uuid4().hex[:12]
+            try:
+                found = deleted.match(self._store, deletion, condition, time_range)
+            except QueryError as error:
+                raise QueryError(f"the store could not count: ClickHouse's error {error.code}", error.code) from None
+            if found.rows > MAX_ROWS:
+                deleted.forget_matched(self._store, deletion)
+                raise QueryError(TOO_LARGE)
+            self._counted[deletion] = found
+            while len(self._counted) > MAX_COUNTED:
+                oldest = next(iter(self._counted))
+                del self._counted[oldest]
+                deleted.forget_matched(self._store, oldest)
+            return deletion, found
+
+    def take(self, deletion: str) -> Matched | None:
+        """To be deleted now; None for one that is not known, or was taken."""
+        with self._lock:
+            return self._counted.pop(deletion, None)

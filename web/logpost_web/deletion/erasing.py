@@ -1,0 +1,176 @@
+"""The store's part of deletions: first no statement sees the rows any more, then no file has them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from logpost_web.deletion.book import Book
+from logpost_web.deletion.deletion import TRIES, Deletion
+from logpost_web.store import deleted
+from logpost_web.store.disk import file_system
+from logpost_web.store.errors import QueryError
+from logpost_web.store.store import Store
+
+RESERVE_BYTES = 16 * 1024 * 1024
+"""Left free on the store's disk when files are written again."""
+
+log = logging.getLogger("deletion")
+
+
+class Erasing:
+    """For one thread, in which rows are also dropped and counted. Where the store fails, a deletion says why, and is
+    tried again a few times; those behind it go on. Methods raise OSError where the book cannot be written."""
+
+    def __init__(self, store: Store, book: Book) -> None:
+        self._store = store
+        self._book = book
+        self.lacks_rows = False
+        """Rows that were hidden may come back: the store is to be compared with what it should have."""
+
+    def accept(self, deletion: Deletion, now_ms: int) -> None:
+        """What was matched under its id is to go: no statement sees it when this returns, unless it is `waiting`."""
+        self._book.put(deletion)
+        # Who asked and how much it was; never what for.
+        log.info("deletion %s: %d rows are to go, asked for by %s", deletion.id, deletion.matched, deletion.who)
+        self._attempt(deletion, self._hide, now_ms)
+
+    def begin(self, now_ms: int) -> None:
+        """To be called once: what the last process left under way counts as a try of it. Raises QueryError."""
+        for one in self._book.all():
+            for removal in deleted.removals(self._store, one.units[0]) if one.is_open and one.units else ():
+                if not self._begin_try(one, now_ms):
+                    deleted.end_removal(self._store, removal)
+
+    def settle(self, now_ms: int) -> None:
+        """Hide again what of them is seen: a copy of older rows was put back. To be called before rows are counted.
+        Raises QueryError."""
+        for one in self._book.all():
+            if one.is_open and not one.is_counted_out:
+                self._attempt(one, self._count_out, now_ms)
+        holding = [one for one in self._book.all() if one.holds and one.is_counted_out]
+        rest = deleted.counted(self._store).keys() - {one.id for one in self._book.all()}
+        if not deleted.units_to_hide(self._store, [*rest, *(one.id for one in holding)]):
+            return
+        for one in holding:
+            if deleted.units_to_hide(self._store, [one.id]):
+                one.state = "waiting"
+                self._attempt(one, self._hide, now_ms)
+        for unit in deleted.units_to_hide(self._store, rest):
+            deleted.hide(self._store, rest, unit)
+
+    def step(self, now_ms: int) -> None:
+        """Go on with those that are under way."""
+        for one in self._book.all():
+            if not one.is_open or now_ms < one.retry_ms:
+                continue
+            if one.state == "waiting":
+                self._attempt(one, self._hide, now_ms)
+            elif one.units:
+                self._remove(one, now_ms)
+            elif one.is_recorded:
+                one.end("done", now_ms)
+                self._book.save()
+                log.info("deletion %s: its %d rows are gone from the disk", one.id, one.matched)
+
+    def cancel(self, deletion: Deletion, now_ms: int) -> None:
+        """Its rows come back, as far as a topic has them. Raises QueryError."""
+        deletion.end("cancelled", now_ms)
+        deletion.is_recorded = False
+        deletion.units, deletion.reason = [], ""
+        self._book.save()
+        self._give_back(deletion)
+        log.info("deletion %s is cancelled", deletion.id)
+
+    def _give_back(self, deletion: Deletion) -> None:
+        deleted.forget(self._store, deletion.id)
+        self.lacks_rows = True
+
+    def _attempt(self, deletion: Deletion, step: Callable[[Deletion], None], now_ms: int) -> None:
+        """A step of which nothing is left to wait for when it returns."""
+        if not self._begin_try(deletion, now_ms):
+            return
+        try:
+            step(deletion)
+        except QueryError as error:
+            self._failed(deletion, error, now_ms)
+        else:
+            deletion.worked()
+        self._book.save()
+
+    def _begin_try(self, deletion: Deletion, now_ms: int) -> bool:
+        """False where that was tried often enough. It is written down before: the process may end in it."""
+        deletion.begin_try()
+        if deletion.tries > TRIES:
+            deletion.failed(deletion.reason or "the process ended each time that this was tried", now_ms)
+        self._book.save()
+        return deletion.is_open
+
+    def _failed(self, deletion: Deletion, error: QueryError, now_ms: int) -> None:
+        # The engine's own words may repeat what was searched.
+        deletion.failed(f"ClickHouse's error {error.code}" if error.code else "the store failed", now_ms)
+        log.error("deletion %s, try %d: %s", deletion.id, deletion.tries or TRIES, deletion.reason)
+        if deletion.state == "failed" and not deletion.is_hidden:
+            self._give_back(deletion)
+
+    def _count_out(self, deletion: Deletion) -> None:
+        if not deletion.is_counted_out:
+            deleted.take(self._store, deletion.id)
+            if deleted.counted(self._store).get(deletion.id, 0) < deletion.matched:
+                raise QueryError("what was counted is gone")
+            deletion.is_counted_out = True
+            self._book.save()
+            deleted.forget_matched(self._store, deletion.id)
+
+    def _hide(self, deletion: Deletion) -> None:
+        self._count_out(deletion)
+        while units := deleted.units_to_hide(self._store, [deletion.id]):
+            deletion.units = sorted({*deletion.units, *units})
+            self._book.save()
+            for unit in units:
+                deleted.hide(self._store, [deletion.id], unit)
+        deletion.state, deletion.is_hidden = "running", True
+        deletion.parts = sum(deleted.masked_parts(self._store, deletion.units).values())
+        deletion.parts_done = 0
+
+    def _remove(self, deletion: Deletion, now_ms: int) -> None:
+        """One table partition after the other, each in the background."""
+        try:
+            masked = deleted.masked_parts(self._store, deletion.units)
+            deletion.parts_done = max(deletion.parts - sum(masked.values()), 0)
+            if deletion.units[0] not in masked:
+                deletion.units = [unit for unit in deletion.units if unit in masked]
+                deletion.worked()
+                self._book.save()
+                return
+            self._remove_from(deletion, deletion.units[0], now_ms)
+        except QueryError as error:
+            self._failed(deletion, error, now_ms)
+            self._book.save()
+
+    def _remove_from(self, deletion: Deletion, unit: str, now_ms: int) -> None:
+        removals = deleted.removals(self._store, unit)
+        for removal in removals:
+            if removal.why:
+                deleted.end_removal(self._store, removal)
+                raise QueryError(removal.why)
+        if not removals and not self._waits_for_room(deletion, unit) and self._begin_try(deletion, now_ms):
+            deleted.begin_removal(self._store, unit)
+
+    def _waits_for_room(self, deletion: Deletion, unit: str) -> bool:
+        if not self._store.is_embedded:
+            return False
+        lacks = lacking_bytes(self._store, deleted.needed_bytes(self._store, [unit]))
+        if lacks:
+            deletion.reason = f"its rows are hidden; to remove them from the disk needs {lacks:,} more free bytes there"
+        return lacks > 0
+
+
+def lacking_bytes(store: Store, needed: int) -> int:
+    """What the store's disk lacks to write `needed` bytes; 0 for a server's. Raises QueryError."""
+    if not store.is_embedded or not needed:
+        return 0
+    try:
+        return max(needed + RESERVE_BYTES - file_system(store.place).free, 0)
+    except OSError as error:
+        raise QueryError(f"cannot look at the store's disk: {error.strerror}") from error

@@ -1,0 +1,231 @@
+"""Deletions in the indexer's thread, between blocks: asked for here, or in the topic by another web."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import NamedTuple
+
+import msgspec
+from confluent_kafka import KafkaException, TopicPartition
+
+from logpost.config import KafkaConfig
+from logpost.said_once import SaidOnce
+from logpost_web.deletion.book import Book
+from logpost_web.deletion.deletion import Deletion
+from logpost_web.deletion.erasing import Erasing
+from logpost_web.deletion.record import (
+    PART_ROWS,
+    Header,
+    decode_header,
+    decode_part,
+    deletion_of,
+)
+from logpost_web.deletion.topic import TOPIC, DeletionTopic
+from logpost_web.indexer.topics import Topics
+from logpost_web.store import deleted
+from logpost_web.store.errors import QueryError
+from logpost_web.store.store import Store
+
+LOOK_SECONDS = 1.0
+FOLLOW_SECONDS = 30.0
+"""How often the topic is asked for what another web deleted."""
+
+log = logging.getLogger("deletion")
+
+
+class _Asked(NamedTuple):
+    call: Callable[[int], Deletion]
+    answer: Future[Deletion]
+
+
+class Deleting:
+    """Used by the indexer's thread, but for `accept`, `cancel`, `all` and `get`."""
+
+    def __init__(self, store: Store, config: KafkaConfig, topics: Topics) -> None:
+        self._store = store
+        self._topics = topics
+        self._topic = DeletionTopic(config)
+        self._book = Book(store.directory)
+        self._erasing = Erasing(store, self._book)
+        self._asked: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
+        self._said = SaidOnce(log)
+        self._next_look = self._next_follow = self._next_record = float("-inf")
+        self._seen_end = -1
+        self._is_begun = False
+
+    def all(self) -> list[Deletion]:
+        """Copies, in the order in which they were asked for."""
+        return [msgspec.structs.replace(one) for one in self._book.all()]
+
+    def get(self, deletion: str) -> Deletion | None:
+        found = self._book.get(deletion)
+        return None if found is None else msgspec.structs.replace(found)
+
+    def accept(self, deletion: Deletion) -> Future[Deletion]:
+        """What was matched under its id is to go. The answer comes when no statement sees it any more, or when that
+        failed (`waiting`); cancelled before it was begun nothing happens."""
+
+        def call(now_ms: int) -> Deletion:
+            self._erasing.accept(deletion, now_ms)
+            return deletion
+
+        return self._ask(call)
+
+    def cancel(self, deletion: str) -> Future[Deletion]:
+        """Raises, in the answer, KeyError for one that is not known, ValueError for one that is done."""
+
+        def call(now_ms: int) -> Deletion:
+            found = self._book.get(deletion)
+            if found is None:
+                raise KeyError(deletion)
+            if found.state == "done":
+                raise ValueError(deletion)
+            if found.state != "cancelled":
+                self._erasing.cancel(found, now_ms)
+            return found
+
+        return self._ask(call)
+
+    def _ask(self, call: Callable[[int], Deletion]) -> Future[Deletion]:
+        answer: Future[Deletion] = Future()
+        self._asked.put(_Asked(call, answer))
+        return answer
+
+    def settle(self) -> None:
+        """Learn what is deleted before anything is read, and hide what is seen of it. Raises QueryError,
+        KafkaException."""
+        try:
+            self._settle()
+        except OSError as error:
+            raise QueryError(f"cannot write down what is deleted: {error.strerror}") from error
+        self._erasing.lacks_rows = False
+
+    def _settle(self) -> None:
+        if not self._is_begun:
+            self._erasing.begin(_now_ms())
+            known = {one.id for one in self._book.all() if one.is_open and not one.is_counted_out}
+            for one in deleted.matched(self._store) - known:
+                deleted.forget_matched(self._store, one)
+            self._is_begun = True
+        self._follow()
+        self._erasing.settle(_now_ms())
+
+    def look(self, now: float, *, is_away: bool) -> bool:
+        """Do what is asked, and go on with what is under way. `now`: seconds of a clock that never goes back;
+        `is_away`: no broker answers. Whether the store now lacks rows, which are to be read again."""
+        while not self._asked.empty():
+            self._answer(self._asked.get())
+        if now >= self._next_look:
+            self._next_look = now + LOOK_SECONDS
+            try:
+                self._go_on(now, is_away=is_away)
+            except (QueryError, OSError) as error:
+                self._said.error("store", "deletions do not go on: %s", error)
+            except KafkaException as error:
+                self._next_record = now + FOLLOW_SECONDS
+                self._said.warn("broker", "what is deleted cannot be written to %s yet: %s", TOPIC, error.args[0].str())
+        lacks, self._erasing.lacks_rows = self._erasing.lacks_rows, False
+        return lacks
+
+    def _answer(self, asked: _Asked) -> None:
+        if not asked.answer.set_running_or_notify_cancel():
+            return
+        try:
+            done = asked.call(_now_ms())
+        except (QueryError, OSError, LookupError, ValueError) as error:
+            asked.answer.set_exception(error)
+        else:
+            asked.answer.set_result(msgspec.structs.replace(done))
+
+    def _go_on(self, now: float, *, is_away: bool) -> None:
+        self._erasing.step(_now_ms())
+        if is_away or now < self._next_record:
+            return
+        self._record()
+        if now >= self._next_follow:
+            self._follow()
+            self._next_follow = now + FOLLOW_SECONDS
+
+    def _record(self) -> None:
+        """Write to the topic what it does not know. Raises KafkaException, QueryError."""
+        for one in self._book.all():
+            if one.is_recorded or one.state in ("waiting", "failed"):
+                continue
+            is_cancelled = one.state == "cancelled"
+            header = Header(
+                id=one.id,
+                rows=one.matched,
+                created_ms=one.created_ms,
+                who=one.who,
+                kept=one.kept,
+                is_cancelled=is_cancelled,
+            )
+            self._topic.write(header, () if is_cancelled else deleted.rows(self._store, one.id, PART_ROWS))
+            one.is_recorded = True
+            self._book.save()
+
+    def _follow(self) -> None:
+        """Take over what the topic has and the store has not. Raises KafkaException, QueryError."""
+        if not self._topics.ids([TOPIC])[TOPIC]:
+            return
+        place = TopicPartition(TOPIC, 0)
+        end = self._topics.ends([place])[TOPIC, 0]
+        headers: dict[str, Header] = {}
+        known = deleted.counted(self._store)
+        if end == self._seen_end and all(known.get(one.id, 0) >= one.matched for one in self._book.all() if one.holds):
+            return
+        for key, value in self._topic.records():
+            if not deletion_of(key)[1]:
+                headers[key] = decode_header(value)
+        ended = {one.id for one in self._book.all() if not one.holds}
+        self._read_parts(
+            {
+                one.id
+                for one in headers.values()
+                if not one.is_cancelled and one.id not in ended and known.get(one.id, 0) < one.rows
+            }
+        )
+        for header in headers.values():
+            self._learn(header, known)
+        self._seen_end = end
+
+    def _read_parts(self, wanted: set[str]) -> None:
+        if not wanted:
+            return
+        for key, value in self._topic.records():
+            deletion, is_part = deletion_of(key)
+            if is_part and deletion in wanted:
+                deleted.insert(self._store, decode_part(deletion, value))
+
+    def _learn(self, header: Header, known: dict[str, int]) -> None:
+        found = self._book.get(header.id)
+        if header.is_cancelled:
+            if found is not None and found.is_open:
+                self._erasing.cancel(found, _now_ms())
+                found.is_recorded = True
+                self._book.save()
+            elif found is None and header.id in known:
+                deleted.forget(self._store, header.id)
+        elif found is None:
+            self._book.put(
+                Deletion(
+                    id=header.id,
+                    created_ms=header.created_ms,
+                    who=header.who,
+                    matched=header.rows,
+                    kept=header.kept,
+                    is_counted_out=True,
+                    is_recorded=True,
+                )
+            )
+        elif found.holds and not found.is_recorded:
+            found.is_recorded = True
+            self._book.save()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

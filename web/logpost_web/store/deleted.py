@@ -1,0 +1,252 @@
+"""Rows that are deleted for good: found by a query, hidden from every statement, then removed from the disk.
+
+What stays is where they stood (`otel_logs_deleted`): their offsets, their bytes of a stream, and 32 bits of a hash that
+know a line again when it is sent twice. All that asks what the store has already counts these as there, so nothing
+deleted is missed, read again from a topic, or copied by a rebuild.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from logpost_web.query.condition import Condition
+from logpost_web.query.statement import where
+from logpost_web.query.timerange import TimeRange
+from logpost_web.store.schema import DELETED, MATCHED, TABLE
+from logpost_web.store.store import Store
+from logpost_web.store.stored import PLACES_A_STATEMENT, Place, slices
+
+MOST_SERVICES = 20
+"""Named in what a query matches."""
+MARKED_BYTES = 256
+"""Of a line, that its mark is made of: settings may cut long ones elsewhere by then."""
+
+_PLACE = "Topic, TopicId, Partition, Offset"
+_COLUMNS = f"Deletion, {_PLACE}, StreamId, StreamFrom, StreamTo, Mark"
+_MARK = (
+    "reinterpretAsUInt32(substring(MD5(concat(StreamId, ' ', toString(StreamTo), ' ',"
+    f" substring(Body, 1, {MARKED_BYTES}))), 1, 4))"
+)
+
+
+class Matched(msgspec.Struct, kw_only=True):
+    """What a query found. `oldest_ns`, `newest_ns`: of their own times; `arrived`: when the last of them came to its
+    topic, Unix seconds. `services`: the most frequent, with their rows."""
+
+    rows: int
+    oldest_ns: int
+    newest_ns: int
+    arrived: int
+    services: list[tuple[str, int]]
+    topics: list[str]
+
+
+class DeletedRow(msgspec.Struct, gc=False, rename="pascal"):
+    """Where a row stood. `mark`: see `deleted_marks`."""
+
+    deletion: str
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+    stream_id: str
+    stream_from: int
+    stream_to: int
+    mark: int
+
+
+def match(store: Store, deletion: str, condition: Condition, time_range: TimeRange) -> Matched:
+    """Remember which rows a query finds now. Raises QueryError."""
+    clause, parameters = where(condition, time_range)
+    store.command(
+        f"INSERT INTO {MATCHED} SELECT {{deletion:String}}, {_PLACE}, StreamId, StreamFrom, StreamTo, {_MARK},"
+        " toUnixTimestamp64Nano(Timestamp), toUnixTimestamp(ArrivedAt), ServiceName, _partition_id"
+        f" FROM {TABLE} WHERE {clause}",
+        {**parameters, "deletion": deletion},
+    )
+    of_it = "WHERE Deletion = {deletion:String}"
+    [[rows, oldest, newest, arrived, topics]] = store.query(
+        f"SELECT count(), min(Time), max(Time), max(Arrived), arraySort(groupUniqArray(Topic)) FROM {MATCHED} {of_it}",
+        {"deletion": deletion},
+    ).rows
+    services = store.query(
+        f"SELECT Service, count() FROM {MATCHED} {of_it} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_SERVICES}",
+        {"deletion": deletion},
+    ).rows
+    return Matched(
+        rows=rows,
+        oldest_ns=oldest,
+        newest_ns=newest,
+        arrived=arrived,
+        services=[(service, count) for service, count in services],
+        topics=[*topics],
+    )
+
+
+def matched(store: Store) -> set[str]:
+    """Deletions whose rows are remembered. Raises QueryError."""
+    return {one for (one,) in store.query(f"SELECT DISTINCT Deletion FROM {MATCHED}").rows}
+
+
+def forget_matched(store: Store, deletion: str) -> None:
+    """Raises QueryError."""
+    store.command(f"ALTER TABLE {MATCHED} DROP PARTITION {{deletion:String}}", {"deletion": deletion})
+
+
+def needed_bytes(store: Store, units: Collection[str] | None = None, deletion: str = "") -> int:
+    """Room that removing rows takes meanwhile: of `units`, or of those of what a query matched, the largest is written
+    again. Raises QueryError."""
+    chosen = (
+        "partition_id IN {units:Array(String)}"
+        if units is not None
+        else f"partition_id IN (SELECT Unit FROM {MATCHED} WHERE Deletion = {{deletion:String}})"
+    )
+    found = store.query(
+        "SELECT max(bytes) FROM (SELECT sum(bytes_on_disk) AS bytes FROM system.parts WHERE active"
+        f" AND database = currentDatabase() AND table = {{table:String}} AND {chosen} GROUP BY partition_id)",
+        {"table": TABLE, "units": list(units or ()), "deletion": deletion},
+    )
+    return int(found.rows[0][0] or 0)
+
+
+def take(store: Store, deletion: str) -> None:
+    """What a query matched counts as deleted from now on. It may be called again. Raises QueryError."""
+    store.command(
+        f"INSERT INTO {DELETED} ({_COLUMNS}) SELECT {_COLUMNS} FROM {MATCHED} WHERE Deletion = {{deletion:String}}",
+        {"deletion": deletion},
+    )
+
+
+def insert(store: Store, rows: Sequence[DeletedRow]) -> None:
+    """What was deleted elsewhere. Raises QueryError."""
+    store.insert(msgspec.json.Encoder().encode_lines(list(rows)), DELETED)
+
+
+def counted(store: Store) -> dict[str, int]:
+    """Rows of each deletion. Raises QueryError."""
+    found = store.query(f"SELECT Deletion, count() FROM {DELETED} FINAL GROUP BY 1")
+    return {deletion: int(count) for deletion, count in found.rows}
+
+
+def is_any(store: Store) -> bool:
+    """Whether anything is deleted. Raises QueryError."""
+    return bool(store.query(f"SELECT 1 FROM {DELETED} LIMIT 1").rows)
+
+
+def rows(store: Store, deletion: str, slice_rows: int) -> Iterator[list[DeletedRow]]:
+    """All of a deletion, `slice_rows` at a time. Raises QueryError."""
+    after: tuple[object, ...] = ("", "", -1, -1)
+    while True:
+        found = store.query(
+            f"SELECT {_COLUMNS} FROM {DELETED} FINAL WHERE Deletion = {{deletion:String}} AND ({_PLACE}) >"
+            " ({topic:String}, {id:String}, {partition:Int32}, {offset:Int64})"
+            f" ORDER BY {_PLACE} LIMIT {{limit:UInt32}}",
+            {
+                "deletion": deletion,
+                "limit": slice_rows,
+                **dict(zip(("topic", "id", "partition", "offset"), after, strict=True)),
+            },
+        ).rows
+        if not found:
+            return
+        yield [DeletedRow(*row) for row in found]
+        after = tuple(found[-1][1:5])
+
+
+_HIDDEN = f"({_PLACE}) IN (SELECT {_PLACE} FROM {DELETED} WHERE Deletion IN {{deletions:Array(String)}})"
+
+
+def units_to_hide(store: Store, deletions: Collection[str]) -> list[str]:
+    """Table partitions that have rows of these deletions which statements still see. Raises QueryError."""
+    if not deletions:
+        return []
+    found = store.query(
+        f"SELECT DISTINCT _partition_id FROM {TABLE} WHERE {_HIDDEN} ORDER BY 1", {"deletions": list(deletions)}
+    )
+    return [unit for (unit,) in found.rows]
+
+
+def hide(store: Store, deletions: Collection[str], unit: str) -> None:
+    """No statement sees these rows of a table partition afterwards. Raises QueryError."""
+    store.command(
+        f"DELETE FROM {TABLE} IN PARTITION ID '{unit}' WHERE {_HIDDEN}"
+        " SETTINGS lightweight_deletes_sync = 2, allow_nondeterministic_mutations = 1",
+        {"deletions": list(deletions)},
+    )
+
+
+def masked_parts(store: Store, units: Collection[str]) -> dict[str, int]:
+    """Of these table partitions those with parts that hide rows, and how many such parts. Raises QueryError."""
+    found = store.query(
+        "SELECT partition_id, count() FROM system.parts WHERE active AND has_lightweight_delete"
+        " AND database = currentDatabase() AND table = {table:String} AND partition_id IN {units:Array(String)}"
+        " GROUP BY 1",
+        {"table": TABLE, "units": list(units)},
+    )
+    return {unit: int(count) for unit, count in found.rows}
+
+
+def begin_removal(store: Store, unit: str) -> None:
+    """Write the parts of a table partition again, without what they hide. Raises QueryError."""
+    store.command(f"ALTER TABLE {TABLE} APPLY DELETED MASK IN PARTITION ID '{unit}' SETTINGS mutations_sync = 0")
+
+
+class Removal(NamedTuple):
+    """One that is not done. `why`: it fails, else empty."""
+
+    id: str
+    why: str
+
+
+def removals(store: Store, unit: str) -> list[Removal]:
+    """Raises QueryError."""
+    found = store.query(
+        "SELECT mutation_id, latest_fail_reason FROM system.mutations WHERE NOT is_done AND NOT is_killed"
+        " AND database = currentDatabase() AND table = {table:String}"
+        " AND position(command, 'APPLY DELETED MASK') > 0 AND position(command, {unit:String}) > 0",
+        {"table": TABLE, "unit": f"'{unit}'"},
+    )
+    return [Removal(*row) for row in found.rows]
+
+
+def end_removal(store: Store, removal: Removal) -> None:
+    """Give it up. Raises QueryError."""
+    store.command(
+        "KILL MUTATION WHERE database = currentDatabase() AND table = {table:String} AND mutation_id = {id:String}",
+        {"table": TABLE, "id": removal.id},
+    )
+
+
+def forget(store: Store, deletion: str) -> None:
+    """Its rows do not count as deleted any more: the store lacks those that are hidden. Raises QueryError."""
+    store.command(
+        f"DELETE FROM {DELETED} WHERE Deletion = {{deletion:String}} SETTINGS lightweight_deletes_sync = 2",
+        {"deletion": deletion},
+    )
+
+
+def is_deleted(store: Store, topic: str, topic_id: str, partition: int, offset: int) -> bool:
+    """Without a `topic_id`, of any topic of that name. Raises QueryError."""
+    found = store.query(
+        f"SELECT 1 FROM {DELETED} WHERE Topic = {{topic:String}} AND Partition = {{partition:Int32}}"
+        f" AND Offset = {{offset:Int64}}{' AND TopicId = {topic_id:String}' if topic_id else ''} LIMIT 1",
+        {"topic": topic, "topic_id": topic_id, "partition": partition, "offset": offset},
+    )
+    return bool(found.rows)
+
+
+def deleted_marks(store: Store, places: Collection[Place]) -> Iterator[tuple[Place, int]]:
+    """Of the lines at these places those that were deleted, with their marks. Raises QueryError."""
+    for some in slices(sorted(places), PLACES_A_STATEMENT):
+        wanted = set(some)
+        found = store.query(
+            f"SELECT StreamId, StreamTo, Mark FROM {DELETED} WHERE StreamId IN {{ids:Array(String)}}"
+            " AND StreamFrom < StreamTo AND StreamTo IN {ends:Array(UInt64)}",
+            {"ids": sorted({stream for stream, _ in some}), "ends": sorted({end for _, end in some})},
+        )
+        for stream, end, mark in found.rows:
+            if (stream, end) in wanted:
+                yield (stream, end), mark
