@@ -167,6 +167,8 @@ class Agent:
                 source.turn(now, time.time_ns())
         self._rests = [rest for rest in self._rests if not rest.is_done]
         self._publisher.poll()
+        if not (working or any(source.has_work for source in self._readable())):
+            self._publisher.hurry(now)
         self._note_waiting(now, working=working)
         at_rest = not (woken or working or self._counts.in_flight)
         if now >= self._save_due:

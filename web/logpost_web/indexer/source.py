@@ -32,6 +32,10 @@ from logpost_web.indexer.topics import REQUEST_SECONDS, Topics
 SESSION_TIMEOUT_MS = 10_000
 QUEUED_KILOBYTES = 32 * 1024
 """What librdkafka fetches ahead at most."""
+QUEUED_RECORDS = 20_000
+"""With so many at hand it asks for no more: a fetch then brings all that came meanwhile, not one batch alone."""
+FETCH_AGAIN_MS = 100
+"""How long it does not look whether it has so many."""
 FETCH_WAIT_MS = 250
 """How long the broker may wait for records before it says that there are none, which is how the end of a partition
 becomes known. Records are sent at once."""
@@ -115,6 +119,8 @@ class Source:
             "enable.partition.eof": True,
             "topic.metadata.refresh.interval.ms": 1000,
             "queued.max.messages.kbytes": QUEUED_KILOBYTES,
+            "queued.min.messages": QUEUED_RECORDS,
+            "fetch.queue.backoff.ms": FETCH_AGAIN_MS,
             "fetch.wait.max.ms": FETCH_WAIT_MS,
             "error_cb": self._on_error,
             "on_commit": self._on_commit,

@@ -15,7 +15,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from logpost.agent.delivery.acks import Acks
 from logpost.agent.delivery.oversize import FIRST_CUT, shrink
-from logpost.agent.delivery.publish import Publisher
+from logpost.agent.delivery.publish import FEW_RECORDS, Publisher
 from logpost.agent.metrics.counts import Counts
 from logpost.config import KafkaConfig
 from logpost.record import Record, Src
@@ -66,6 +66,33 @@ def test_positions_follow_what_the_broker_has(
     assert (acks.acknowledged, acks.settled, counts.in_flight, counts.acknowledged) == (100, True, 0, 100)
     assert publisher.has_room
     assert [record.message for record in topic.read_count(100)] == [str(number) for number in range(100)]
+
+
+def test_few_records_do_not_wait_for_others_and_many_do(
+    broker: Broker, counts: Counts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_topic(broker)
+    monkeypatch.setattr("logpost.agent.delivery.publish.LINGER_MS", 120_000)
+    config = KafkaConfig(bootstrap_servers=broker.bootstrap_servers)
+    publisher = Publisher(config, max_in_flight=10_000, counts=counts)
+    acks = Acks(0)
+    publisher.send(b"k", record("one", 0, 10), acks, 0, 10)
+    hurry_until(publisher, counts, acknowledged=1)
+    for start in range(10, 10 + 10 * (FEW_RECORDS + 1), 10):
+        publisher.send(b"k", record("one of many", start, start + 10), acks, start, start + 10)
+    for turn in range(20):
+        publisher.hurry(1e9 + turn)
+    assert (counts.acknowledged, counts.in_flight) == (1, FEW_RECORDS + 1), "they wait for more"
+    assert publisher.flush(60)
+    assert acks.acknowledged == 10 + 10 * (FEW_RECORDS + 1)
+    publisher.close()
+
+
+def hurry_until(publisher: Publisher, counts: Counts, *, acknowledged: int) -> None:
+    deadline = time.monotonic() + 60
+    while counts.acknowledged < acknowledged:
+        assert time.monotonic() < deadline, "it lingers"
+        publisher.hurry(time.monotonic())
 
 
 def test_a_client_that_gave_up_is_started_again_and_loses_nothing(
