@@ -12,9 +12,6 @@ from logpost_web.store.manifest_table import CHUNK, ChunkKey
 from logpost_web.store.schema import BEFORE, TABLE
 from logpost_web.store.store import Store
 
-# The engine refuses to drop more than 50 GB by default, and a unit is what retention means to drop.
-_ANY_SIZE = "SETTINGS max_partition_size_to_drop = 0, max_table_size_to_drop = 0"
-
 
 class StoredUnit(NamedTuple):
     """`bytes`: of its files. `rows`: with those that are marked as deleted, until a merge."""
@@ -122,7 +119,7 @@ def drop(store: Store, chosen: Chosen) -> None:
     called again. Raises QueryError."""
     partition = f"({chosen.of_class}, {chosen.number})"
     if chosen.is_whole:
-        store.command(f"ALTER TABLE {TABLE} DROP PARTITION {partition} {_ANY_SIZE}")
+        store.command(f"ALTER TABLE {TABLE} DROP PARTITION {partition}")
         return
     condition, parameters = chosen.condition()
     store.command(f"DELETE FROM {TABLE} IN PARTITION {partition} WHERE {condition}", parameters)

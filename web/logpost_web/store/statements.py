@@ -17,6 +17,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.summary import QuerySummary
 
+from logpost_web.store import engine_settings
 from logpost_web.store.errors import QueryError, query_error
 from logpost_web.store.gate import Gate
 from logpost_web.store.schema import TABLE
@@ -46,7 +47,7 @@ class Statements:
     def connect(self) -> None:
         """Raises ClickHouseError."""
         # The engine ends with its last client: this one keeps it from starting again after a statement that failed.
-        self._anchor = clickhouse_connect.get_client(**self._target)
+        self._anchor = self._new_client()
 
     def disconnect(self) -> None:
         while self._idle:
@@ -140,21 +141,9 @@ class Statements:
 
     def insert(self, rows: bytes, table: str = TABLE) -> None:
         """Insert lines of JSON, one row each, all or none of them. Blocks; any thread. Raises QueryError."""
-        # Times may be RFC 3339, but what is text among the attributes stays text. A block is far below these limits and
-        # becomes one part: that makes it atomic.
-        settings = {
-            "date_time_input_format": "best_effort",
-            "input_format_try_infer_dates": 0,
-            "input_format_try_infer_datetimes": 0,
-            "input_format_json_try_infer_numbers_from_strings": 0,
-            "input_format_parallel_parsing": 0,
-            "async_insert": 0,
-            "wait_for_async_insert": 1,
-            "min_insert_block_size_rows": 1_048_576,
-            "min_insert_block_size_bytes": 1 << 30,
-        }
         try:
             with self._client() as client:
+                settings = _known(client, engine_settings.INSERT)
                 # No bytes: those the client sends again when the connection breaks, though the rows may be in.
                 summary = client.raw_insert(table, insert_block=io.BytesIO(rows), fmt="JSONEachRow", settings=settings)
             self._check_written(summary, rows)
@@ -171,6 +160,12 @@ class Statements:
         if "dsn" in self._target and rows and summary.written_rows < sent:
             raise QueryError(f"the server stored {summary.written_rows} of {sent} rows, and said that all is well")
 
+    def _new_client(self) -> Client:
+        client: Client = clickhouse_connect.get_client(**self._target)
+        for name, value in _known(client, engine_settings.STATEMENT).items():
+            client.set_client_setting(name, value)
+        return client
+
     @contextlib.contextmanager
     def _client(self) -> Iterator[Client]:
         """A client for one statement. One whose statement failed is not used again: in chDB 26.9 the rows that it had
@@ -180,10 +175,15 @@ class Statements:
             try:
                 client = self._idle.pop()
             except IndexError:
-                client = clickhouse_connect.get_client(**self._target)
+                client = self._new_client()
             try:
                 yield client
             except BaseException:
                 client.close()
                 raise
             self._idle.append(client)
+
+
+def _known(client: Client, settings: engine_settings.Settings) -> dict[str, int | str]:
+    """Those that the server has."""
+    return {name: value for name, value in settings.items() if name in client.server_settings}

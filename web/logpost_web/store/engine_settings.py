@@ -1,0 +1,55 @@
+"""Settings of the engine that logpost does not leave to its defaults, nor to the profile of a server: each by its name,
+with the reason. docs/store.md has the same list for operators.
+
+`STATEMENT` goes with each statement, `INSERT` with each block of rows besides. A server that does not know one yet is
+not told it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+Settings = Mapping[str, int | str]
+
+STATEMENT: Settings = {
+    # The engine lowers the threads of a search to one where its memory limit gives each less than 1 GiB.
+    "max_threads_min_free_memory_per_thread": 0,
+    # It refuses to drop a table or a table partition above 50 GB. Retention and rebuilds mean what they drop.
+    "max_partition_size_to_drop": 0,
+    "max_table_size_to_drop": 0,
+    # `break` and `any` end a statement at a limit and give what there is as if it were all.
+    **dict.fromkeys(
+        (
+            "read_overflow_mode",
+            "read_overflow_mode_leaf",
+            "result_overflow_mode",
+            "group_by_overflow_mode",
+            "sort_overflow_mode",
+            "distinct_overflow_mode",
+            "set_overflow_mode",
+            "join_overflow_mode",
+            "transfer_overflow_mode",
+            "timeout_overflow_mode",
+            "timeout_overflow_mode_leaf",
+        ),
+        "throw",
+    ),
+}
+
+INSERT: Settings = {
+    # Offsets are committed when the insert has returned, so the rows must be stored by then: no buffer, and where a
+    # server insists on one, wait for it.
+    "async_insert": 0,
+    "wait_for_async_insert": 1,
+    # A block is atomic because it becomes one part: it is far below these limits, and no second thread parts it.
+    "min_insert_block_size_rows": 1_048_576,
+    "min_insert_block_size_bytes": 1 << 30,
+    "max_insert_threads": 1,
+    # Parsing ahead holds several copies of a block.
+    "input_format_parallel_parsing": 0,
+    # Times may be RFC 3339, but what is text among the attributes stays text.
+    "date_time_input_format": "best_effort",
+    "input_format_try_infer_dates": 0,
+    "input_format_try_infer_datetimes": 0,
+    "input_format_json_try_infer_numbers_from_strings": 0,
+}
