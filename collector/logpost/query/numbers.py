@@ -40,13 +40,18 @@ def stored_numbers(text: str) -> Numbers | None:
     """None where the query's text of a number is the only one."""
     number = float(text)
     doubles = ({stored_double(number)} if number else {"0", "-0"}) - {text, ""}
-    integers = set()
-    if number == 0:
-        integers = {"0"}
-    elif number.is_integer() and abs(number) < 2**65 and int(exact := Decimal(text)) == exact:
-        integers = {str(int(exact))}
-    integers -= {text}
+    whole = integer(text)
+    integers = {str(whole)} - {text} if whole is not None else set()
     return Numbers(tuple(sorted(doubles)), tuple(integers)) if doubles or integers else None
+
+
+def integer(text: str) -> int | None:
+    """The integer that a number is, of at most 65 bits: `1e3` is 1000."""
+    number = float(text)
+    if not math.isfinite(number) or not number.is_integer() or abs(number) >= 2**65:
+        return None
+    exact = Decimal(text) if number else Decimal(0)
+    return int(exact) if int(exact) == exact else None
 
 
 def stored_double(number: float) -> str:

@@ -43,6 +43,13 @@ SIGNS = [
     "\x9b1m",
 ]
 EXPRESSIONS = ["x", "^x$", ".", "x.y", "(?i)error", "^$", r"\d+", "[^a]", r"\bout\b", "[0-9]e", "é?超", "a|b$"]
+EXPRESSIONS += [
+    "time[d]? out",
+    "(?i)OUT.*200$",
+    "(?i)stra(ß|ss)e",
+    "1.10 200|timed out",
+    "connection (timed|refused) out",
+]
 COLUMNS = ["ServiceName", "HostName", "SeverityText", "TraceId", "SpanId", "FilePath"]
 
 

@@ -20,7 +20,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 def in_force(store: Store) -> dict[str, str]:
-    return dict(store.query("SELECT name, value FROM system.settings").rows)
+    return {str(name): str(value) for name, value in store.query("SELECT name, value FROM system.settings").rows}
 
 
 def test_the_engine_knows_each_setting(store: Store) -> None:

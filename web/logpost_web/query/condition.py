@@ -7,20 +7,23 @@ Words and phrases are searched in the message's normal form (`words`), which the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from logpost.query.ast import And, Compares, Equals, Everything, Field, Matches, Not, Or, Pattern, Query, Text
 from logpost.query.comparison import level_pattern, levels, number
 from logpost.query.errors import QuerySyntaxError
 from logpost.query.fields import Attribute, RecordField, resolve
-from logpost.query.numbers import INTEGER, other_numbers
+from logpost.query.numbers import INTEGER
 from logpost.query.phrase import phrase
-from logpost_web.query.attribute import Attributes
+from logpost_web.query.attribute import Attributes, Value
 from logpost_web.query.columns import Columns
+from logpost_web.query.literals import longest
 
 MAX_SQL = 240_000
 """Characters of a condition; ClickHouse reads no more than 262,144 of a statement."""
+MIN_LITERAL = 3
+"""Characters of a regular expression's text that is worth a look before it: shorter ones are in most messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class _Compiler:
         self.parameters: dict[str, object] = {}
         self._columns = columns
         self._attributes = Attributes(columns.attrs, self._parameter)
-        self._names: dict[tuple[str | float, str], str] = {}
+        self._names: dict[tuple[Value | tuple[Value, ...], str], str] = {}
 
     def compile(self, query: Query) -> str:
         match query:
@@ -83,22 +86,16 @@ class _Compiler:
         values: dict[str, list[str]] = {}
         for term in terms:
             match term:
-                case Field(name, Equals(Pattern((value,))) as test) if isinstance(where := resolve(name), Attribute):
-                    if not other_numbers(test):
-                        values.setdefault(where.path, []).append(value)
-                        continue
-            yield self.compile(term)
+                case Field(name, Equals(Pattern((value,)))) if isinstance(where := resolve(name), Attribute):
+                    values.setdefault(where.path, []).append(value)
+                case _:
+                    yield self.compile(term)
         for path, texts in values.items():
-            yield self._attributes.any_value(path, self._one_of(texts))
+            yield self._attributes.equals(path, texts)
 
-    def _one_of(self, values: Sequence[str]) -> Callable[[str], str]:
-        if len(values) == 1:
-            return lambda text: f"{text} = {self._parameter(values[0])}"
-        return lambda text: f"{text} IN ({', '.join(map(self._parameter, values))})"
-
-    def _parameter(self, value: str | float, kind: str = "String") -> str:
+    def _parameter(self, value: Value | tuple[Value, ...], kind: str = "String") -> str:
         name = self._names.setdefault((value, kind), f"p{len(self.parameters)}")
-        self.parameters[name] = value
+        self.parameters[name] = list(value) if isinstance(value, tuple) else value
         return f"{{{name}:{kind}}}"
 
     # The message
@@ -145,6 +142,11 @@ class _Compiler:
         match field.test:
             case Equals(pattern, quoted) if any(pattern.pieces):
                 return self._text(Text(pattern, quoted))
+            case Matches(regex) if (literal := longest(regex)) and len(literal.text) >= MIN_LITERAL:
+                like = self._parameter(f"%{_escape_like(literal.text)}%")
+                return (
+                    f"({column} {'ILIKE' if literal.any_case else 'LIKE'} {like} AND {self._value(column, field.test)})"
+                )
             case _:
                 return self._text_column(column, field)
 
@@ -176,11 +178,11 @@ class _Compiler:
                 return self._attributes.has(path)
             case Compares(operator, than):
                 limit = self._parameter(number(than, field.at), "Float64")
-                return self._attributes.any_value(
-                    path, lambda text: f"ifNull(toFloat64OrNull({text}) {operator} {limit}, 0)"
-                )
+                return self._attributes.compares(path, operator, limit)
+            case Equals(Pattern((value,))):
+                return self._attributes.equals(path, [value])
             case test:
-                return self._attributes.any_value(path, lambda text: self._value(text, test), other_numbers(test))
+                return self._attributes.passes(path, lambda text: self._value(text, test))
 
     def _value(self, value: str, test: Equals | Matches) -> str:
         match test:
