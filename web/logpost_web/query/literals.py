@@ -117,14 +117,14 @@ class _Parser:
                 return []
             case "\\":
                 escape = self._skip(_ESCAPE)
-                if escape[1] == "Q":
+                if escape[1] in "QE":
                     raise _UnknownError
                 return escape[1] if len(escape) == 2 and not escape[1].isalnum() and escape[1].isascii() else []
             case "." | "^" | "$":
                 self.at += 1
                 return []
-            case "*" | "+" | "?":
-                raise _UnknownError
+            case "*" | "+" | "?" | "{" if _REPEAT.match(self._regex, self.at):
+                raise _UnknownError  # it repeats what stands before a flag
             case _:
                 self.at += 1
                 return character
