@@ -21,7 +21,9 @@ from logpost_web.indexer.reading import Reading
 from logpost_web.indexer.source import Source
 
 LOOK_SECONDS = 60.0
-TRIM_SECONDS = 150.0
+RETRY_SECONDS = 30.0
+"""What was not committed yet may be by then."""
+FREED_SECONDS = 150.0
 """The broker keeps the files of a segment for a minute after it went (`file.delete.delay.ms`)."""
 SEGMENTS = 32
 """Of `store.max_bytes`, those of all partitions are each at most this part."""
@@ -39,6 +41,7 @@ class TopicRoom:
         self._next_look = self._next_trim = float("-inf")
         self._said = SaidOnce(log)
         self._errors: dict[str, str] = {}
+        self._sizes: dict[PartitionKey, int] = {}
         self.bytes = 0
         """At the last look, and without what the broker is about to free since."""
         self.error = ""
@@ -63,13 +66,14 @@ class TopicRoom:
             return
         self._over("look")
         is_own = [one.resolve() for one in found.directories] == [self._directory.resolve()]
-        self.bytes = sum(found.sizes.values()) if is_own else 0
+        self._sizes = found.sizes if is_own else {}
+        self.bytes = sum(self._sizes.values())
 
     def trim(self, now: float, share: float, max_bytes: int, readings: Mapping[PartitionKey, Reading]) -> None:
         """Delete this share of the records, which is what they are over their limit."""
-        if not self.bytes or share <= 0 or now < self._next_trim:
+        if not self.bytes or share <= 0 or now < self._next_trim or self._source.away:
             return
-        self._next_trim = now + TRIM_SECONDS
+        self._next_trim = now + RETRY_SECONDS
         whole = {key: reading for key, reading in readings.items() if not reading.refilled_at}
         try:
             self._limit_segments(readings, max_bytes)
@@ -84,11 +88,16 @@ class TopicRoom:
             self._failed("trim", "the oldest records of topics cannot be deleted for store.max_bytes: %s", error)
         else:
             self._over("trim")
-            # Until the broker has given back what went it would look as if too much were taken.
-            self._next_look = now + TRIM_SECONDS
-            self.bytes -= int(self.bytes * share)
+            log_ends = {key: max(self._source.end_offset(key), ends[key]) for key in ends}
+            freed = {
+                key: freed_bytes(self._sizes.get(key, 0), starts[key], offsets[key], log_ends[key]) for key in ends
+            }
+            self.bytes = max(self.bytes - sum(freed.values()), 0)
             records = sum(max(offsets[key] - starts[key], 0) for key in offsets)
-            log.info("deleted the oldest %d records of topics, which the store has: store.max_bytes", records)
+            if records:
+                # Until the broker has given back what went it would look as if too much were taken.
+                self._next_look = now + FREED_SECONDS
+                log.info("deleted the oldest %d records of topics, which the store has: store.max_bytes", records)
 
     def _limit_segments(self, readings: Mapping[PartitionKey, Reading], max_bytes: int) -> None:
         """Who may not change settings frees large segments, later."""
@@ -112,6 +121,11 @@ class TopicRoom:
 def trimmed_to(start: int, end: int, share: float) -> int:
     """Where a partition begins when `share` of its records in [start, end) are deleted."""
     return start + int(max(end - start, 0) * min(share, 1.0))
+
+
+def freed_bytes(size: int, start: int, to: int, end: int) -> int:
+    """What a log of `size` bytes with the offsets [start, end) gives back when it begins at `to`."""
+    return size * max(to - start, 0) // max(end - start, 1)
 
 
 def _is_local(config: Config) -> bool:
