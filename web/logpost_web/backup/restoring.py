@@ -17,7 +17,7 @@ from logpost_web.store import rebuild, restored, version
 from logpost_web.store.manifest_table import Chunk, ChunkKey
 from logpost_web.store.rebuild import Offsets
 from logpost_web.store.restored import ROWS
-from logpost_web.store.schema import BEFORE, MANIFEST, STEPPED_OVER
+from logpost_web.store.schema import BEFORE, MANIFEST
 from logpost_web.store.store import Store
 
 Between = Callable[[Callable[[], None]], None]
@@ -84,6 +84,9 @@ def _restore(
 ) -> Restored:
     lines = {line.key: line for line in _lines(stage, [part for part in parts if part.table == MANIFEST])}
     found = Restored(made=listing.made, rows=0, known_rows=0, damaged=named)
+    for table in restored.lists(stage.store, listing.tables):  # first: what was deleted must be known
+        stage.put(table, [part for part in parts if part.table == table])
+        between(lambda: restored.take_list(stage.store, table))  # noqa: B023 - it is called at once
     for table, unit in _units(parts):
         stage.put(table, unit)
         staged = restored.staged_offsets(stage.store)
@@ -94,9 +97,6 @@ def _restore(
         for key, offsets in staged.items():
             if table == BEFORE or key not in lines:
                 _extend(lines, key, offsets)
-    if stepped_over := [part for part in parts if part.table == STEPPED_OVER]:
-        stage.put(STEPPED_OVER, stepped_over)
-        between(lambda: restored.take_stepped_over(stage.store))
     between(lambda: restored.account(stage.store, list(lines.values()), is_whole=not named))
     return found
 

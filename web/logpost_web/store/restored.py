@@ -11,7 +11,7 @@ from logpost.backup.listing import BackupError
 from logpost_web.store import manifest_table, rebuild
 from logpost_web.store.manifest_table import CHUNK, Chunk, ChunkKey
 from logpost_web.store.rebuild import Offsets
-from logpost_web.store.schema import BEFORE, RESTORED, STEPPED_OVER, TABLE
+from logpost_web.store.schema import BEFORE, MANIFEST, RESTORED, TABLE
 from logpost_web.store.store import Store
 
 ROWS = (TABLE, BEFORE)
@@ -46,7 +46,15 @@ def drop(store: Store) -> None:
 
 def staged_offsets(store: Store) -> dict[ChunkKey, Offsets]:
     """Of the rows that are staged. Raises QueryError."""
-    return rebuild.offsets(store, RESTORED, CHUNK)
+    found = store.query(
+        "SELECT Topic, TopicId, Partition, intDiv(Offset, {size:Int64}), count(), min(Offset), max(Offset), 0"
+        f" FROM {RESTORED} GROUP BY 1, 2, 3, 4",
+        {"size": CHUNK},
+    )
+    return {
+        (topic, topic_id, partition, chunk): Offsets(*counted)
+        for topic, topic_id, partition, chunk, *counted in found.rows
+    }
 
 
 def take(store: Store, staged: Mapping[ChunkKey, Offsets]) -> int:
@@ -95,9 +103,19 @@ def staged_lines(store: Store) -> list[Chunk]:
     return manifest_table.read(store, RESTORED)
 
 
-def take_stepped_over(store: Store) -> None:
-    """Of a list of what was stepped over that is staged. Raises QueryError."""
-    store.command(f"INSERT INTO {STEPPED_OVER} SELECT * FROM {RESTORED}")
+def lists(store: Store, tables: Mapping[str, str]) -> list[str]:
+    """Those of `tables` (name → the statement that made it) that say something of places, and whose lines replace their
+    like: what was stepped over, what was deleted. Raises QueryError."""
+    return [
+        name
+        for name, create in sorted(tables.items())
+        if name != MANIFEST and "ENGINE = ReplacingMergeTree" in create and store.has_table(name)
+    ]
+
+
+def take_list(store: Store, table: str) -> None:
+    """Put the lines that are staged into one of `lists`. Raises QueryError."""
+    store.command(f"INSERT INTO {table} SELECT * FROM {RESTORED}")
 
 
 def account(store: Store, saved: Sequence[Chunk], *, is_whole: bool) -> None:
