@@ -10,6 +10,8 @@ HELD = Contents(
     rows=1_234_567,
     message_bytes=10**9,
     bytes=5 * 10**7,
+    ratio=20.0,
+    bytes_per_day=5 * 10**7,
     services=[
         Service(
             service="noisy", rows=1_000_000, message_bytes=9 * 10**8, share=0.9, bytes=45 * 10**6, bytes_per_day=10**6
@@ -51,6 +53,7 @@ def test_a_web_that_runs_says_all() -> None:
     )
     assert list(stats_lines(msgspec.to_builtins(found))) == [
         "1,234,567 rows in 60.0 MB of 700.0 GB (store.max_bytes)",
+        "messages of 1.0 GB in 50.0 MB, 20.0 times smaller: 41 bytes a row, 50.0 MB a day",
         "topics on the same disk: 1.0 MB",
         "days until the oldest go for room: 12.3",
         "kept 3 days: level:debug: 10 rows, 100 B",
@@ -73,6 +76,6 @@ def test_a_web_that_runs_says_all() -> None:
 
 
 def test_of_a_store_that_is_stopped_it_says_what_is_there() -> None:
-    empty = Contents(rows=0, message_bytes=0, bytes=0, services=[], days=[], columns=[])
+    empty = Contents(rows=0, message_bytes=0, bytes=0, ratio=0, bytes_per_day=0, services=[], days=[], columns=[])
     found = {"allocated_bytes": 0, "max_bytes": 5, "disk_bytes": 9, "contents": msgspec.to_builtins(empty)}
     assert list(stats_lines(found)) == ["0 rows in 0 B of 5 B (store.max_bytes)"]

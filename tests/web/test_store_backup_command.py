@@ -20,7 +20,7 @@ from tests.support.appliance import await_condition
 from tests.support.processes import run
 from tests.web.indexer.test_away import Box
 
-KILLS = 5
+KILLS = 3
 SECONDS = 60.0
 
 
@@ -72,7 +72,7 @@ def test_backup_and_restore_beside_a_web_that_indexes(
                 [sys.executable, "-m", "logpost", "store", "backup", str(target), "--data", str(box.data)]
             ) as backup:
                 await_condition(lambda: shadow(box).exists() or backup.poll() is not None, "it is frozen", SECONDS)
-                threading.Event().wait(number * 0.02)
+                threading.Event().wait(number * 0.03)
                 backup.kill()
             await_condition(lambda: not shadow(box).exists(), "nothing is left", SECONDS)
         assert through_web(box, "backup", "--json", str(target)) == 0

@@ -53,7 +53,10 @@ def test_check_and_rebuild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
             assert box.total() == 100
             damage(box)
             assert through_web(box, "check", "--json") == 1
-            assert json.loads(capsys.readouterr().out)["damaged"]
+            found = json.loads(capsys.readouterr().out)
+            assert found["damaged"]
+            assert (found["lacking_rows"], found["readable_rows"]) == (100, 100)
+            assert sum(one["end"] - one["start"] for one in found["lacking"]) == 100
             await_condition(lambda: through_web(box, "check") == 0, "nothing is damaged any more", 60)
             await_condition(lambda: box.total() == 100, "it is mended", 60)  # sound it is before all rows are back
         assert json.loads(store(box, "stats", "--json").stdout)["contents"]["rows"] == 100
@@ -61,7 +64,7 @@ def test_check_and_rebuild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
         damage(box)
         answer = store(box, "check")
         assert answer.returncode == 1
-        assert "rows are missing" in answer.stdout
+        assert "; 100 rows are missing\nthose that the topics still have are read again" in answer.stdout
         assert answer.stderr == ""
         assert store(box, "rebuild").returncode == 0
         with box.web.start():

@@ -13,6 +13,11 @@ def stats_lines(stats: Mapping[str, Any]) -> Iterator[str]:
     """Of an answer of `/api/store/stats`; of a store that is stopped it lacks what only a web that runs knows."""
     held = stats["contents"]
     yield f"{held['rows']:,} rows in {_size(stats['allocated_bytes'])} of {_size(stats['max_bytes'])} (store.max_bytes)"
+    if held["rows"]:
+        yield (
+            f"messages of {_size(held['message_bytes'])} in {_size(held['bytes'])}, {held['ratio']:.1f} times smaller:"
+            f" {held['bytes'] / held['rows']:,.0f} bytes a row, {_size(held['bytes_per_day'])} a day"
+        )
     if stats.get("topics_bytes"):
         yield f"topics on the same disk: {_size(stats['topics_bytes'])}"
     if stats.get("days_left") is not None:

@@ -52,8 +52,12 @@ def run_check(parsed: argparse.Namespace, config: Config) -> int:
     damaged, lacking, doubled = found["damaged"], found["lacking_rows"], found["doubled_rows"]
     lines = [f"{one['table']} {one['part']}: {one['rows']:,} rows: {one['reason']}" for one in damaged]
     lines.append(f"{found['parts']:,} parts read, {len(damaged)} damaged; {lacking:,} rows are missing")
-    if damaged or lacking:
-        lines.append("they are read again from the topics while logpost web runs")
+    if lacking and found["readable_rows"] is None:
+        lines.append("those that the topics still have are read again while logpost web runs, as by a rebuild")
+    elif lacking:
+        lines.append(
+            f"the topics have {found['readable_rows']:,} of them at most: they are read again, as by a rebuild"
+        )
     if doubled:
         lines.append(f"{doubled:,} rows are there more than once: the next start of logpost web keeps one of each")
     show(parsed, found, lines)

@@ -35,6 +35,8 @@ def test_rows_and_their_share_by_service_and_day(store: Store) -> None:
     assert [(one.day, one.rows) for one in found.days] == [("2024-10-04", 6), ("2024-10-05", 4)]
     assert found.bytes == sum(unit.bytes for unit in units(store)) > 0
     assert abs(sum(one.bytes for one in found.days) - found.bytes) < 10
+    assert found.bytes_per_day == found.bytes // 2
+    assert found.ratio == round(1000 / found.bytes, 2)
     noisy, shop = found.services
     assert abs(noisy.bytes_per_day * 2 - noisy.bytes) < 3
     assert shop.bytes_per_day == shop.bytes

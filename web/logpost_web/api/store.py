@@ -11,7 +11,8 @@ from logpost_web.api.services import services
 from logpost_web.api.store_stats import would_go
 from logpost_web.http.arguments import check_names
 from logpost_web.http.other_sites import refuse_other_sites
-from logpost_web.store.check import check
+from logpost_web.indexer.indexer import Indexer
+from logpost_web.store.check import Lacking, check
 
 
 class Rebuild(msgspec.Struct, kw_only=True):
@@ -46,11 +47,18 @@ async def check_store(request: Request) -> Response:
     """Read all parts; those that are damaged are then set aside and filled again."""
     refuse_other_sites(request)
     check_names(request.query_params, ())
-    store = services(request).indexer.store
+    indexer = services(request).indexer
+    store = indexer.store
     found = await anyio.to_thread.run_sync(check, store)
+    found.readable_rows = sum(one.rows for one in found.lacking if _is_readable(indexer, one))
     for damaged in found.damaged:
         store.suspect(damaged.part)
     return Response(msgspec.json.encode(found), media_type="application/json")
+
+
+def _is_readable(indexer: Indexer, lacking: Lacking) -> bool:
+    start = indexer.log_start((lacking.topic, lacking.partition), lacking.topic_id)
+    return start is not None and lacking.end > start
 
 
 def _rebuild(request: Request, status: int) -> Response:

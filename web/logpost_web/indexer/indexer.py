@@ -22,6 +22,7 @@ from logpost_web.indexer.account import Account
 from logpost_web.indexer.deleting import Deleting
 from logpost_web.indexer.errands import Errands
 from logpost_web.indexer.intake import Intake
+from logpost_web.indexer.manifest import kafka_id
 from logpost_web.indexer.mending import Mending
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.progress import Pause, Progress
@@ -104,6 +105,13 @@ class Indexer:
         Any thread."""
         reading = self._account.readings.get(partition)
         return reading.manifest.topic_id_at(offset) if reading else ""
+
+    def log_start(self, partition: PartitionKey, topic_id: str) -> int | None:
+        """The first offset that the topic of this id had when it was last looked at; None for what is not read here.
+        Any thread."""
+        reading = self._account.readings.get(partition)
+        is_it = reading is not None and kafka_id(reading.manifest.newest.topic_id) == kafka_id(topic_id)
+        return reading.log_start if reading is not None and is_it else None
 
     @property
     def retention(self) -> RetentionState:

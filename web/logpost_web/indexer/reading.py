@@ -48,6 +48,11 @@ class Reading:
         return end if end > bounds.start and end > self.position else 0
 
     @property
+    def log_start(self) -> int:
+        """Where the topic began when the reading did."""
+        return self._start
+
+    @property
     def gap(self) -> int:
         """Offsets from `position` to here are wanted."""
         return self._ahead[0][0] if self._ahead else ENDLESS

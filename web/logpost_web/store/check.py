@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from logpost_web.store import doubles, manifest_table
 from logpost_web.store.manifest_table import CHUNK
 from logpost_web.store.parts import parts, reason_against
+from logpost_web.store.schema import TABLE
 from logpost_web.store.store import Store
 
 
@@ -19,16 +20,30 @@ class Damaged(msgspec.Struct, kw_only=True):
     reason: str
 
 
+class Lacking(msgspec.Struct, kw_only=True):
+    """Of `rows` rows the offsets lie in [start, end)."""
+
+    topic: str
+    topic_id: str
+    partition: int
+    start: int
+    end: int
+    rows: int
+
+
 class Found(msgspec.Struct, kw_only=True):
-    """`lacking_rows`: rows that the manifest counts and that are not there; `doubled_rows`: those that are there more
-    than once; neither is counted where a part is damaged. `lost_rows`: those that were given up because the topic had
-    them no more."""
+    """`lacking_rows`: rows that the manifest counts and that are in no sound part; `doubled_rows`: those that are there
+    more than once, not counted where a part is damaged. `lost_rows`: those that were given up because the topic had
+    them no more. `readable_rows`: of those that are lacking as many as the topics have at most, where a web that runs
+    knows that."""
 
     parts: int
     damaged: list[Damaged]
     lacking_rows: int
     doubled_rows: int
     lost_rows: int
+    lacking: list[Lacking]
+    readable_rows: int | None = None
 
     @property
     def is_sound(self) -> bool:
@@ -43,22 +58,40 @@ def check(store: Store, say: Callable[[int, int], None] = lambda done, of: None)
         if reason := reason_against(store, part):
             damaged.append(Damaged(table=part.table, part=part.name, rows=part.rows, reason=reason))
         say(number, len(all_parts))
-    lacking, doubled, lost = (0, 0, 0) if damaged else _compare(store)
-    return Found(parts=len(all_parts), damaged=damaged, lacking_rows=lacking, doubled_rows=doubled, lost_rows=lost)
+    bad = [one.part for one in damaged if one.table == TABLE]
+    lacking, doubled, lost = _compare(store, bad)
+    return Found(
+        parts=len(all_parts),
+        damaged=damaged,
+        lacking_rows=sum(one.rows for one in lacking),
+        doubled_rows=doubled,
+        lost_rows=lost,
+        lacking=lacking,
+    )
 
 
-def _compare(store: Store) -> tuple[int, int, int]:
-    """Rows that are lacking, doubled, lost."""
+def _compare(store: Store, bad: Sequence[str]) -> tuple[list[Lacking], int, int]:
+    """What is lacking; rows that are doubled, and that are lost. `bad`: parts that are not read."""
     lines = manifest_table.read(store)
-    counted = manifest_table.count_rows(store, CHUNK)
-    lacking = doubled = lost = 0
+    counted = manifest_table.count_rows(store, CHUNK, without=bad)
+    lacking: list[Lacking] = []
+    doubled = lost = 0
     for line in lines:
         lost += line.lost
         found, _ = counted.get(line.key, (0, 0))
-        if found > line.rows:
+        if not bad and found > line.rows:
             doubled += doubles.count(store, line.key, CHUNK)
-        if found != line.rows:
-            place = (line.topic, line.topic_id, line.partition)
-            found = manifest_table.count_offsets(store, *place, line.start, line.end) if found else 0
-            lacking += max(line.rows - found, 0)
+        if not bad and found != line.rows and found:
+            found = manifest_table.count_offsets(store, line.topic, line.topic_id, line.partition, line.start, line.end)
+        if found < line.rows:
+            lacking.append(
+                Lacking(
+                    topic=line.topic,
+                    topic_id=line.topic_id,
+                    partition=line.partition,
+                    start=line.start,
+                    end=line.end,
+                    rows=line.rows - found,
+                )
+            )
     return lacking, doubled, lost

@@ -58,17 +58,19 @@ def write(store: Store, lines: Sequence[Chunk]) -> None:
     store.insert(msgspec.json.Encoder().encode_lines(list(lines)), MANIFEST)
 
 
-def count_rows(store: Store, chunk_size: int, table: str = TABLE) -> dict[ChunkKey, tuple[int, int]]:
+def count_rows(
+    store: Store, chunk_size: int, table: str = TABLE, without: Sequence[str] = ()
+) -> dict[ChunkKey, tuple[int, int]]:
     """Rows of each chunk of offsets, and the highest offset; of TABLE with those that a deletion took, perhaps twice
-    while it takes them. Raises QueryError."""
+    while it takes them. `without`: parts that are not read. Raises QueryError."""
     places = " UNION ALL ".join(
-        f"SELECT Topic, TopicId, Partition, Offset FROM {one}"
+        f"SELECT Topic, TopicId, Partition, Offset FROM {one} WHERE _part NOT IN {{without:Array(String)}}"
         for one in ((TABLE, DELETED) if table == TABLE else [table])
     )
     counted = store.query(
         "SELECT Topic, TopicId, Partition, intDiv(Offset, {size:Int64}), count(), max(Offset)"
         f" FROM ({places}) GROUP BY 1, 2, 3, 4",
-        {"size": chunk_size},
+        {"size": chunk_size, "without": list(without)},
     )
     return {
         (topic, topic_id, partition, chunk): (rows, highest)

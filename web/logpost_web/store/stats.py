@@ -65,11 +65,14 @@ class Column(msgspec.Struct, kw_only=True):
 
 
 class Contents(msgspec.Struct, kw_only=True):
-    """The largest first, days in order. `bytes`: of all files of rows."""
+    """The largest first, days in order. `bytes`: of all files of rows; `ratio`: how many times as many their messages
+    have; `bytes_per_day`: over the days on which rows arrived, the present one too."""
 
     rows: int
     message_bytes: int
     bytes: int
+    ratio: float
+    bytes_per_day: int
     services: list[Service]
     days: list[Day]
     columns: list[Column]
@@ -99,6 +102,8 @@ def contents(
         rows=sum(rows for rows, *_ in services.values()),
         message_bytes=messages,
         bytes=all_bytes,
+        ratio=round(messages / max(all_bytes, 1), 2),
+        bytes_per_day=all_bytes // max(len(days), 1),
         services=[
             Service(
                 service=name,
