@@ -168,6 +168,25 @@ def test_what_was_never_looked_at_is_not_taken_for_looked_at() -> None:
     assert (line.start, line.end) == (0, 200)
 
 
+def test_what_was_deleted_since_or_before_does_not_come_back(store: Store, tmp_path: Path) -> None:
+    insert(store, 0, 10)
+    account(store, 0, 10)
+    back_up(store, tmp_path / "before")
+    deleted = (
+        "INSERT INTO otel_logs_deleted (Deletion, Topic, TopicId, Partition, Offset) VALUES ('d', 'logs', 'id', 0, "
+    )
+    store.command(f"{deleted} 3)")
+    store.command("DELETE FROM otel_logs WHERE Offset = 3")
+    back_up(store, tmp_path / "after")
+    left = [0, 1, 2, *range(4, 10)]
+    for name, is_known in (("before", True), ("after", True), ("after", False)):
+        empty(store)
+        if not is_known:
+            store.command("TRUNCATE TABLE otel_logs_deleted")
+        put_back(store, tmp_path / name)
+        assert (offsets(store), check(store).is_sound) == (left, True)
+
+
 def largest(target: Path) -> Path:
     return max(target.glob("parts/otel_logs/*/data.bin"), key=lambda file: file.stat().st_size)
 
