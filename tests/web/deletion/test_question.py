@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from logpost.query.errors import QuerySyntaxError
-from logpost_web.deletion.question import read_question
+from logpost.query.syntax import parse
+from logpost_web.deletion.question import read_question, words
 from logpost_web.errors import BadArgumentError
 from logpost_web.query.times import SECOND_NS
 
@@ -31,3 +32,8 @@ def test_errors_say_where() -> None:
         read_question('"ada', "", NOW)
     with pytest.raises(BadArgumentError, match=r"before: 'soon' is no time"):
         read_question("ada", "soon", NOW)
+
+
+def test_words_are_those_that_no_log_may_repeat() -> None:
+    query = parse('"Ada Lovelace" OR (user:ada* AND NOT mail:/ada@(home|work)/) status:>500')
+    assert set(words(query)) == {"Ada", "Lovelace", "ada", "home", "work"}

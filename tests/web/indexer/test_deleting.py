@@ -10,7 +10,9 @@ from logpost.config import Config, KafkaConfig
 from logpost.query.syntax import parse
 from logpost.record import Src
 from logpost_broker import Broker
+from logpost_web.deletion import stopped
 from logpost_web.deletion.deletion import Deletion
+from logpost_web.deletion_text import RECORDED_LATER
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.query.condition import compile_condition
 from logpost_web.query.timerange import TimeRange
@@ -129,3 +131,23 @@ def test_rows_of_an_older_copy_are_hidden_before_anybody_sees_them(
         assert sorted(messages(store)) == sorted(texts("keep", 50))
         await_state(indexer, "done")
         assert_nothing_is_wrong(indexer, store)
+
+
+def test_a_deletion_that_is_cancelled_while_the_web_is_stopped_gives_the_lines_back(
+    broker: Broker, store: Store, config: Config
+) -> None:
+    produce(broker, *all_values("keep", "ada"))
+    with running(config, store):
+        await_messages(store, texts("keep", 50) + texts("ada", 50))
+    name, found = stopped.count(store, "ada", "", time.time_ns())
+    assert stopped.delete(store, name, found, "a test", now_ms).reason == RECORDED_LATER
+    assert sorted(messages(store)) == sorted(texts("keep", 50))
+    assert stopped.cancel(store, name, now_ms()).state == "cancelled"
+    with running(config, store) as indexer:
+        await_messages(store, texts("keep", 50) + texts("ada", 50))
+        await_true(lambda: not indexer.progress().refill_records, "the refill ends")
+        assert_nothing_is_wrong(indexer, store)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000

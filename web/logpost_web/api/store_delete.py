@@ -21,7 +21,7 @@ from logpost_web.deletion.counting import TOO_LARGE
 from logpost_web.deletion.deletion import Deletion
 from logpost_web.deletion.erasing import lacking_bytes
 from logpost_web.deletion.kept import Kept, ask_kept
-from logpost_web.deletion.question import read_question
+from logpost_web.deletion.question import read_question, words
 from logpost_web.errors import BadArgumentError
 from logpost_web.http.answers import json_answer
 from logpost_web.http.arguments import check_names
@@ -154,21 +154,22 @@ async def _asked(request: Request) -> Asked:
 
 def _refuse_while_filling(of: Services) -> None:
     """What is not there yet would not be found, and come afterwards."""
-    progress = of.indexer.progress()
-    left = progress.refill_records
-    if of.indexer.is_rebuilding or left or progress.paused:
-        why = progress.paused.reason if progress.paused else "the store is being filled again"
-        raise HTTPException(409, f"{why}: a deletion would miss what is not there yet, try again when /readyz is ready")
+    if of.indexer.is_rebuilding or of.indexer.is_mending or of.indexer.progress().refill_records:
+        raise HTTPException(409, "the store is being filled again, and a deletion would miss rows: see /readyz")
 
 
 async def _count(request: Request, asked: Asked) -> tuple[str, Matched]:
     query, condition, time_range = read_question(asked.query, asked.before, now_ns())
-    await services(request).queries.check_regexes(request, query)
+    of = services(request)
+    of.queries.log.leave_out(words(query))
+    await of.queries.check_regexes(request, query)
     try:
-        return await anyio.to_thread.run_sync(services(request).counting.count, condition, time_range)
+        return await anyio.to_thread.run_sync(of.counting.count, condition, time_range)
     except QueryError as error:
         if str(error) == TOO_LARGE:
             raise BadArgumentError(TOO_LARGE) from None
+        if problem := await anyio.to_thread.run_sync(lambda: next(of.indexer.store.problems(), "")):
+            raise HTTPException(507, f"what matches cannot be written down: {problem}") from None
         raise
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from logpost.query.ast import And, Not, Or, Query
+import re
+from collections.abc import Iterator
+
+from logpost.query.ast import And, Equals, Field, Matches, Not, Or, Query, Text
 from logpost.query.syntax import parse
 from logpost_web.errors import BadArgumentError
 from logpost_web.query.condition import Condition, compile_condition
@@ -37,3 +40,17 @@ def _takes(query: Query, *, is_all: bool) -> bool:
             return (any if is_all else all)(_takes(term, is_all=is_all) for term in terms)
         case term:
             return compile_condition(term, LOGS).sql == str(int(is_all))
+
+
+def words(query: Query) -> Iterator[str]:
+    """What it looks for, word by word: no log is to repeat that."""
+    match query:
+        case And(terms) | Or(terms):
+            for term in terms:
+                yield from words(term)
+        case Not(term):
+            yield from words(term)
+        case Text(pattern) | Field(_, Equals(pattern)):
+            yield from re.findall(r"\w+", " ".join(pattern.pieces))
+        case Field(_, Matches(regex)):
+            yield from re.findall(r"\w{3,}", regex)

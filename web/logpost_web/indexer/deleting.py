@@ -25,6 +25,7 @@ from logpost_web.deletion.record import (
     deletion_of,
 )
 from logpost_web.deletion.topic import TOPIC, DeletionTopic
+from logpost_web.indexer import metrics
 from logpost_web.indexer.topics import Topics
 from logpost_web.store import deleted
 from logpost_web.store.errors import QueryError
@@ -111,6 +112,7 @@ class Deleting:
             for one in deleted.matched(self._store) - known:
                 deleted.forget_matched(self._store, one)
             self._is_begun = True
+        self._seen_end = -1  # the store may have lost what it knew
         self._follow()
         self._erasing.settle(_now_ms())
 
@@ -143,6 +145,8 @@ class Deleting:
 
     def _go_on(self, now: float, *, is_away: bool) -> None:
         self._erasing.step(_now_ms())
+        metrics.DELETIONS_OPEN.set(sum(one.is_open for one in self._book.all()))
+        metrics.DELETIONS_FAILED.set(sum(one.state == "failed" for one in self._book.all()))
         if is_away or now < self._next_record:
             return
         self._record()
@@ -172,12 +176,11 @@ class Deleting:
         """Take over what the topic has and the store has not. Raises KafkaException, QueryError."""
         if not self._topics.ids([TOPIC])[TOPIC]:
             return
-        place = TopicPartition(TOPIC, 0)
-        end = self._topics.ends([place])[TOPIC, 0]
+        end = self._topics.ends([TopicPartition(TOPIC, 0)])[TOPIC, 0]
+        if end == self._seen_end:
+            return
         headers: dict[str, Header] = {}
         known = deleted.counted(self._store)
-        if end == self._seen_end and all(known.get(one.id, 0) >= one.matched for one in self._book.all() if one.holds):
-            return
         for key, value in self._topic.records():
             if not deletion_of(key)[1]:
                 headers[key] = decode_header(value)

@@ -278,6 +278,11 @@ class Indexer:
     def is_rebuilding(self) -> bool:
         return self._rebuild_wanted.is_set() or self._is_rebuilding
 
+    @property
+    def is_mending(self) -> bool:
+        """Whether rows may be missing that nobody has counted yet."""
+        return self._mended
+
     def _say_damage(self, what: str) -> None:
         """No answer says that all is well until the store was compared with what it should have."""
         self._pause(f"{what}: looking for what it lacks")

@@ -37,6 +37,8 @@ STORE_MAX_BYTES = Gauge("logpost_store_max_bytes", "What store and topics may ta
 SECONDS_LEFT = Gauge(
     "logpost_store_left_seconds", "Until the oldest must go for room, at the rate of the last day; +Inf without any."
 )
+DELETIONS_OPEN = Gauge("logpost_deletions_open", "Deletions that are not done.")
+DELETIONS_FAILED = Gauge("logpost_deletions_failed", "Deletions that failed; `logpost store delete --list` says why.")
 INSERT_SECONDS = Histogram("logpost_indexer_insert_seconds", "Time to insert a block.")
 BEHIND = Gauge("logpost_indexer_behind_records", "Records in the topics that are not in the store yet.")
 STEPPED_OVER = Counter(
