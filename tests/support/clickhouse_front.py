@@ -14,10 +14,12 @@ import email.message
 import email.policy
 import http.server
 import json
+import re
 import sys
+import tempfile
 import threading
 import urllib.parse
-from typing import Any
+from typing import IO, Any
 
 import chdb
 
@@ -45,6 +47,7 @@ NOT_SETTINGS = frozenset(
 )
 TAG = "thetagoftheanswer"
 """Of 16 characters in a real server's answers."""
+_FROM_INPUT = re.compile(rb"(.*) FROM input\((.*)\) FORMAT (\w+)")
 FAULTS = ("error in header", "error in body", "cut", "dropped insert", "hangs up before", "hangs up after")
 
 
@@ -141,7 +144,11 @@ class Request(http.server.BaseHTTPRequestHandler):
                 text = value.replace("\\", "\\\\").replace("'", "\\'")
                 connection.query(f"SET {name} = '{text}'")
             parameters = {name[6:]: value for name, value in fields.items() if name.startswith("param_")}
-            result = connection.query(sql.decode(), fields.get("default_format", "TabSeparated"), params=parameters)
+            with tempfile.NamedTemporaryFile() as rows:
+                statement = _from_file(sql, rows)
+                result = connection.query(
+                    statement.decode(), fields.get("default_format", "TabSeparated"), params=parameters
+                )
             read = {
                 "read_rows": str(result.storage_rows_read()),
                 "read_bytes": str(result.storage_bytes_read()),
@@ -194,6 +201,17 @@ class Request(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def _from_file(sql: bytes, rows: IO[bytes]) -> bytes:
+    """A statement that takes its rows by `input()`, which chDB does not have, takes them from a file."""
+    statement, _, body = sql.partition(b"\n")
+    found = _FROM_INPUT.fullmatch(statement)
+    if found is None:
+        return sql
+    rows.write(body)
+    rows.flush()
+    return b"%b FROM file('%b', '%b', %b)" % (found[1], rows.name.encode(), found[3], found[2])
 
 
 def _form(message: bytes) -> dict[str, str]:

@@ -60,7 +60,7 @@ class Box:
         if rows and not self.planner.is_continued(KEY, rows[0].offset):
             known = IntervalSet((row.offset, row.offset + 1) for row in self.stored)
             self.planner.learn_partition(KEY, rows[0].offset, known)
-        streams = self.planner.unknown_streams(rows)
+        streams = self.planner.unknown_streams(row.stream_id for row in rows)
         self.planner.learn_streams(
             {
                 stream: IntervalSet((row.stream_from, row.stream_to) for row in self.stored if row.stream_id == stream)

@@ -46,7 +46,7 @@ def test_a_record_keeps_all_its_fields() -> None:
     made = row(msgspec.json.encode(record))
     assert made.ts == record.ts
     assert (made.message, made.host, made.service) == ("hello", "web-1", "nginx")
-    assert (made.level, made.severity) == ("error", 17)
+    assert made.level == "error"
     assert (made.trace_id, made.span_id, made.file) == ("t", "s", "/var/log/x.log")
     assert (made.stream_id, made.stream_from, made.stream_to) == ("9f2c", 1024, 1087)
     assert (made.topic, made.topic_id, made.partition, made.offset) == ("logs", "id", 3, 42)
@@ -210,9 +210,9 @@ def test_attributes_can_be_made_a_text() -> None:
 
 @given(st.one_of(st.binary(), st.text().map(str.encode)))
 def test_any_bytes_make_one_line_of_json(value: bytes) -> None:
-    line = encode([row(value)])
-    assert line.count(b"\n") == 1
-    assert msgspec.json.decode(line)["Offset"] == 42
+    [line] = encode([row(value)])
+    assert b"\n" not in line
+    assert 42 in msgspec.json.decode(line)
 
 
 KEYS_OF_OTHERS = """
@@ -247,7 +247,7 @@ SHAPES = st.recursive(
 def test_any_object_with_the_names_of_others_is_a_row(document: str) -> None:
     made = row(document.encode())
     assert made.message == document or json.loads(document)
-    assert encode([made]).count(b"\n") == 1
+    assert all(map(msgspec.json.decode, encode([made])))
 
 
 def test_what_cannot_be_read_is_text_and_stops_nothing() -> None:
@@ -281,16 +281,16 @@ def test_fields_that_our_records_do_not_have_become_attributes(attrs: bytes, exp
 
 
 @pytest.mark.parametrize(
-    ("level", "text", "number"),
+    ("level", "text"),
     [
-        *(("WARNING", "warn", 13), ("Error", "error", 17), ("critical", "fatal", 21), ("loud", "loud", 0), ("", "", 0)),
-        *(("InFo", "info", 9), ("[ERROR]", "error", 17), (" <wArn> ", "warn", 13), ("VRB", "trace", 1)),
-        *(("dbug", "debug", 5), ("Fail", "error", 17), ("error!", "error!", 0), ("[]", "[]", 0)),
+        *(("WARNING", "warn"), ("Error", "error"), ("critical", "fatal"), ("loud", "loud"), ("", "")),
+        *(("InFo", "info"), ("[ERROR]", "error"), (" <wArn> ", "warn"), ("VRB", "trace")),
+        *(("dbug", "debug"), ("Fail", "error"), ("error!", "error!"), ("[]", "[]")),
     ],
 )
-def test_levels_have_one_spelling(level: str, text: str, number: int) -> None:
+def test_levels_have_one_spelling(level: str, text: str) -> None:
     made = row(b'{%s,"level":"%s"}' % (TS, level.encode()))
-    assert (made.level, made.severity) == (text, number)
+    assert made.level == text
 
 
 @pytest.mark.parametrize(

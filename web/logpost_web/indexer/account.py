@@ -18,6 +18,7 @@ from logpost_web.indexer.progress import PartitionProgress, Progress
 from logpost_web.indexer.reading import Bounds, Reading
 from logpost_web.indexer.rebuilding import copy_rest, say_lost
 from logpost_web.indexer.received import Received
+from logpost_web.indexer.run import Run
 from logpost_web.indexer.stepped_over import SteppedOverRecords
 from logpost_web.store.manifest_table import CHUNK, Chunk, ChunkKey
 from logpost_web.store.row import Row
@@ -82,6 +83,14 @@ class Account:
     def keep(self, rows: Iterable[Row]) -> None:
         """These rows are in the store before the block is closed."""
         self._kept.update((row.topic, row.partition, row.topic_id, row.offset // CHUNK) for row in rows)
+
+    def keep_run(self, run: Run) -> None:
+        """The same of rows that follow one another."""
+        topic, partition = run.messages.partition
+        start, end = run.messages.offsets[0], run.messages.offsets[-1] + 1
+        for chunk in range(start // CHUNK, (end - 1) // CHUNK + 1):
+            rows = min(end, (chunk + 1) * CHUNK) - max(start, chunk * CHUNK)
+            self._kept[topic, partition, run.topic_id, chunk] += rows
 
     def leave_out(self, rows: Iterable[Row]) -> None:
         """These are past their time: the store does not lack them."""

@@ -36,14 +36,23 @@ def is_rewritten(raw: bytes) -> bool:
     """Whether the column may give back other JSON than this. Sometimes true for what it gives back as it is, never
     false for what it changes."""
     squeezed = raw.translate(_DIGITS, _BLANKS)
-    dotted = _DOTTED_NAME if len(raw) < _LONG else _DOTTED_NAME_LINEAR
-    if dotted.search(squeezed):
+    if _dotted(len(raw)).search(squeezed):
         return True
     if not _UNUSUAL_VALUE.search(squeezed):
         return False
     if _DROPPED.search(raw) or (b"[" in raw and _MIXED_ARRAY.search(raw)):
         return True
     return not all(map(_is_written_alike, _NUMBER.findall(raw)))
+
+
+def looks_rewritten(lines: bytes, longest: int) -> bool:
+    """Whether `is_rewritten` may be true of one of these lines, of which none has more than `longest` bytes."""
+    squeezed = lines.translate(_DIGITS, _BLANKS)
+    return bool(_dotted(longest).search(squeezed) or _UNUSUAL_VALUE.search(squeezed))
+
+
+def _dotted(length: int) -> re.Pattern[bytes]:
+    return _DOTTED_NAME if length < _LONG else _DOTTED_NAME_LINEAR
 
 
 def _is_written_alike(number: bytes) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 
 from logpost.config import StoreConfig
 from logpost_web.indexer import metrics
-from logpost_web.indexer.block_writer import missing, write
+from logpost_web.indexer.block_writer import missing, rows_of, write
+from logpost_web.indexer.run import Run
 from logpost_web.retention.units import number_in_store
 from logpost_web.store.row import Row
 from logpost_web.store.store import Store
+from logpost_web.store.stored import Place
 
 
 class Block:
@@ -19,22 +22,39 @@ class Block:
         self.forget()
 
     def forget(self) -> None:
-        self.rows: list[Row] = []
+        self._runs: list[Run] = []
+        self._rows: list[Row] = []
+        self._length = 0
         self.bytes = 0
         """Of the messages that were read for it."""
         self._was_tried = False
 
+    def __len__(self) -> int:
+        return self._length
+
     def add(self, rows: Sequence[Row]) -> None:
-        self.rows += rows
+        self._rows += rows
+        self._length += len(rows)
+
+    def add_run(self, run: Run) -> None:
+        self._runs.append(run)
+        self._length += len(run)
+
+    def rows_at(self, places: Collection[Place]) -> Iterator[Row]:
+        """Those that end in one of `places`, and perhaps others."""
+        return chain(self._rows, *(run.rows_at(places) for run in self._runs))
 
     def units(self) -> set[tuple[int, int]]:
         """Classes and units of its rows."""
-        return {(row.retention_class, number_in_store(row.retention_unit, row.arrived_at * 1000)) for row in self.rows}
+        rows = {(row.retention_class, number_in_store(row.retention_unit, row.arrived_at * 1000)) for row in self._rows}
+        return rows | {
+            (run.retention_class, number_in_store(run.retention_unit, run.arrivals[0] * 1000)) for run in self._runs
+        }
 
     @property
     def room(self) -> int:
         """Rows that it still takes."""
-        return self.config.block_rows - len(self.rows)
+        return self.config.block_rows - len(self)
 
     @property
     def is_full(self) -> bool:
@@ -44,8 +64,11 @@ class Block:
         """Afterwards it is empty. Raises QueryError; it is then to be called again."""
         with metrics.INSERT_SECONDS.time():
             if self._was_tried:  # and some of it inserted, perhaps
-                self.rows = missing(self._store, self.rows)
+                self._rows += rows_of(self._runs)
+                self._runs = []
+                self._rows = missing(self._store, self._rows)
+                self._length = len(self._rows)
             self._was_tried = True
-            write(self._store, self.rows)
-        metrics.ROWS.inc(len(self.rows))
+            write(self._store, self._rows, self._runs)
+        metrics.ROWS.inc(len(self))
         self.forget()

@@ -26,7 +26,7 @@ from logpost_web.indexer.manifest import kafka_id
 from logpost_web.indexer.mending import Mending
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.progress import Pause, Progress
-from logpost_web.indexer.received import Received
+from logpost_web.indexer.received import Stretch
 from logpost_web.indexer.retaining import Retaining
 from logpost_web.indexer.retention_state import RetentionState, Waiting
 from logpost_web.indexer.source import FencedError, Source
@@ -197,9 +197,9 @@ class Indexer:
             self._flush()
         self._publish_progress()
 
-    def _messages(self) -> list[Received]:
+    def _messages(self) -> list[Stretch]:
         block, now = self._intake.block, time.monotonic()
-        is_quiet = not block.rows and now - self._received_at >= QUIET_SECONDS
+        is_quiet = not block and now - self._received_at >= QUIET_SECONDS
         room = max(1, min(CONSUME_ROWS, block.room))
         messages = self._source.consume(room, CONSUME_SECONDS, QUIET_CONSUME_SECONDS if is_quiet else 0.0)
         if messages:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from logpost.config import Config, StoreConfig
@@ -16,8 +16,9 @@ from logpost_web.indexer.passage import Passage
 from logpost_web.indexer.placing import Placing
 from logpost_web.indexer.planner import PartitionKey, Plan, Planner
 from logpost_web.indexer.reading import Reading
-from logpost_web.indexer.received import Received
+from logpost_web.indexer.received import Stretch
 from logpost_web.indexer.row import Position, is_cut, to_row
+from logpost_web.indexer.run import read_run
 from logpost_web.indexer.source import Source
 from logpost_web.indexer.tries import Tries
 from logpost_web.store.deleted import deleted_marks
@@ -25,6 +26,9 @@ from logpost_web.store.intervals import IntervalSet
 from logpost_web.store.row import Row
 from logpost_web.store.store import Store
 from logpost_web.store.stored import newest_arrival, stored_lines, stored_offsets, stored_ranges
+
+RUN_RECORDS = 1000
+"""Messages that are looked at together; one that is no record of ours has all of them looked at one by one."""
 
 
 class Intake:
@@ -50,12 +54,57 @@ class Intake:
         self._limits = Limits.of(config)
         self._least = min(self._limits)
 
-    def take(self, messages: Sequence[Received], now: int) -> None:
+    def take(self, stretches: Sequence[Stretch], now: int) -> None:
         """All that one call of the client gave. `now`: Unix seconds."""
-        rows: list[Row] = []
         passed: dict[PartitionKey, Reading] = {}
+        for stretch in stretches:
+            for some in stretch.cut(RUN_RECORDS):
+                if not (self._take_run(some, now) or self._take_each(some, now, passed)):
+                    return
+        if not self.passage.went_back:
+            self._leap(passed)
+
+    def _take_run(self, messages: Stretch, now: int) -> bool:
+        """Take all of them at once, if they are records as we write them and nothing is known of them."""
+        key, offsets = messages.partition, messages.offsets
+        start, end = offsets[0], offsets[-1] + 1
+        reading = self._account.readings.get(key)
+        if reading is None or not self._goes_straight_on(key, reading, offsets):
+            return False
+        topic_id = reading.manifest.topic_id_at(start)
+        if topic_id != reading.manifest.topic_id_at(end - 1) or (run := read_run(messages, self._limits, now)) is None:
+            return False
+        run.topic_id = topic_id
+        streams = self._planner.unknown_streams(piece.stream for piece in run.pieces)
+        if streams and not self._learn_streams(streams):
+            return False
+        if not self._planner.is_new(key, start, end, run.pieces) or not self._placing.place_run(run):
+            return False
+        self._planner.add(key, end, run.pieces)
+        reading.expected = reading.position = end
+        self.block.add_run(run)
+        self.block.bytes += run.size
+        self._account.keep_run(run)
+        self._account.look_at(messages.last())
+        return True
+
+    def _goes_straight_on(self, key: PartitionKey, reading: Reading, offsets: Sequence[int]) -> bool:
+        start, end = offsets[0], offsets[-1] + 1
+        return (
+            start == reading.expected
+            and offsets == list(range(start, end))
+            and end <= reading.gap
+            and not self.passage.is_watchful
+            and not self.passage.went_back
+            and self._planner.is_continued(key, start)
+        )
+
+    def _take_each(self, messages: Stretch, now: int, passed: dict[PartitionKey, Reading]) -> bool:
+        """False when it is time to stop; the block is then given up. `passed` gets what is to be read on behind what
+        the store has."""
+        rows: list[Row] = []
         passage = self.passage
-        for message in messages:
+        for message in messages.each():
             key, offset, timestamp_ns, value, _, size = message
             reading = self._account.readings.get(key)
             if reading is None:
@@ -68,7 +117,7 @@ class Intake:
                 continue
             if not self._planner.is_continued(key, offset):
                 if not (self._plan(rows) and self._retried_or_given_up(partial(self._learn_partition, key, offset))):
-                    return
+                    return False
                 rows = []
             reading.position = offset + 1
             position = Position(*key, reading.manifest.topic_id_at(offset), offset, timestamp_ns, size)
@@ -79,8 +128,7 @@ class Intake:
                 metrics.TRUNCATED.inc()
             self.block.bytes += length
             self._account.look_at(message)
-        if not passage.went_back and self._plan(rows):
-            self._leap(passed)
+        return passage.went_back or self._plan(rows)
 
     def _leap(self, passed: Mapping[PartitionKey, Reading]) -> None:
         """Read on behind what the store has."""
@@ -102,10 +150,8 @@ class Intake:
 
     def _plan(self, rows: Sequence[Row]) -> bool:
         """False when it is time to stop; the block is then given up."""
-        streams = self._planner.unknown_streams(rows)
-        if streams and not self._retried_or_given_up(
-            lambda: self._planner.learn_streams(stored_ranges(self._store, streams))
-        ):
+        streams = self._planner.unknown_streams(row.stream_id for row in rows)
+        if streams and not self._learn_streams(streams):
             return False
         plan = self._planner.plan(rows)
         if plan.suspects and not self._retried_or_given_up(partial(self._settle, plan)):
@@ -118,6 +164,10 @@ class Intake:
         metrics.KNOWN_RANGES.inc(plan.known_ranges)
         self._lives.tell(plan.conflicts)
         return True
+
+    def _learn_streams(self, streams: Collection[str]) -> bool:
+        """False when it is time to stop; the block is then given up."""
+        return self._retried_or_given_up(lambda: self._planner.learn_streams(stored_ranges(self._store, streams)))
 
     def _without_past(self, rows: Sequence[Row]) -> list[Row]:
         """What retention has dropped, or would drop at once, does not come again."""
@@ -135,7 +185,7 @@ class Intake:
     def _settle(self, plan: Plan) -> None:
         """Compare what is known already with what the store and the block have there."""
         known = Lines(plan.places())
-        for row in self.block.rows:
+        for row in self.block.rows_at(plan.places()):
             known.add_row(row)
         doubtful = plan.doubtful(known)
         for line in stored_lines(self._store, doubtful):

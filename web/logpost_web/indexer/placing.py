@@ -7,10 +7,12 @@ arrived after the one that stands before it, and not in the future.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
 
 from logpost.formats.json_text import read_json
 from logpost.query.filters.event import Event
 from logpost_web.indexer.planner import PartitionKey
+from logpost_web.indexer.run import Run
 from logpost_web.retention.rules import Rules
 from logpost_web.retention.units import Opened, Units, span
 from logpost_web.store.row import Row
@@ -81,6 +83,27 @@ class Placing:
             row.retention_unit = opened.in_row
         if arrived < self._doubtful_ms and (self.is_past(row) or self.is_below_floor(row)):
             self.has_past = True
+
+    def place_run(self, run: Run) -> bool:
+        """Write into `run` what `place` writes into each of its rows; False, and nothing is written, where they differ
+        in class or unit, or one may be past its time."""
+        key, milliseconds = run.messages.partition, run.messages.milliseconds
+        if len(self._places) > 1 or max(milliseconds) > self._latest_ms:
+            return False
+        newest = min(self._newest.get(key, 0), self._latest_ms)
+        arrived = list(accumulate(milliseconds, max, initial=newest))[1:]
+        if arrived[0] < self._doubtful_ms:
+            return False
+        opened = self._open
+        if not opened.start_ms <= arrived[0] < opened.end_ms or opened.room <= 0:
+            opened = self._open = self.units.open(*self._places[0], arrived[0], 0)
+        if opened.room < run.size or arrived[-1] >= opened.end_ms:
+            return False
+        opened.room -= run.size
+        self._newest[key] = arrived[-1]
+        run.arrivals = [one // 1000 for one in arrived]
+        run.retention_unit = opened.in_row
+        return True
 
     def _corrected(self, key: PartitionKey, arrived: int, newest: int) -> int:
         newest = min(newest, self._latest_ms)  # it was placed before the time was known

@@ -10,8 +10,10 @@ stream. `settle` tells them apart by what they say.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from logpost_web.indexer.lines import Lines
 from logpost_web.store.intervals import IntervalSet
@@ -22,6 +24,14 @@ MAX_STREAMS = 100_000
 """Streams whose ranges are kept in memory; the oldest go first and are asked for again."""
 
 PartitionKey = tuple[str, int]
+
+
+class Piece(NamedTuple):
+    """Bytes [start, end) of a stream."""
+
+    stream: str
+    start: int
+    end: int
 
 
 @dataclass(slots=True)
@@ -96,9 +106,9 @@ class Planner:
         """`stored`: the offsets from `offset` on that the store has."""
         self._partitions[partition] = _Partition(stored, offset)
 
-    def unknown_streams(self, rows: Iterable[Row]) -> set[str]:
-        """Streams whose stored ranges to learn before `plan`."""
-        return {row.stream_id for row in rows if row.stream_id} - self._streams.keys()
+    def unknown_streams(self, streams: Iterable[str]) -> set[str]:
+        """Those whose stored ranges to learn before `plan`."""
+        return {stream for stream in streams if stream} - self._streams.keys()
 
     def learn_streams(self, ranges: Mapping[str, IntervalSet]) -> None:
         self._streams.update(ranges)
@@ -117,6 +127,22 @@ class Planner:
             if start < end and not self._streams[row.stream_id].add_new(start, end):
                 plan.suspects.append(row)
         return plan
+
+    def is_new(self, partition: PartitionKey, start: int, end: int, pieces: Iterable[Piece]) -> bool:
+        """Whether nothing is known of offsets [start, end) and of these bytes, nor any byte of them is there twice."""
+        if self._partitions[partition].stored.overlaps(start, end):
+            return False
+        own: dict[str, IntervalSet] = defaultdict(IntervalSet)
+        return all(
+            not self._streams[stream].overlaps(first, last) and own[stream].add_new(first, last)
+            for stream, first, last in pieces
+        )
+
+    def add(self, partition: PartitionKey, end: int, pieces: Iterable[Piece]) -> None:
+        """What `is_new` is planned as it is, and counts as stored."""
+        self._partitions[partition].next_offset = end
+        for stream, first, last in pieces:
+            self._streams[stream].add(first, last)
 
     def trim(self) -> None:
         """Keep memory bounded. Only when all that was planned is in the store, which is asked again later."""

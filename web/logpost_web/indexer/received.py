@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from confluent_kafka import Message
@@ -24,6 +26,47 @@ class Received(NamedTuple):
     """Bytes of a value that was too large to be kept whole, else 0."""
 
 
+class Stretch(NamedTuple):
+    """Messages of one partition in their order: a list of each thing that they have. `milliseconds`: Kafka's Unix time,
+    -1 where a record has none."""
+
+    partition: PartitionKey
+    offsets: list[int]
+    milliseconds: list[int]
+    values: list[bytes | None]
+
+    def each(self) -> Iterator[Received]:
+        for offset, milliseconds, value in zip(self.offsets, self.milliseconds, self.values, strict=True):
+            yield _received(self.partition, offset, milliseconds, value)
+
+    def last(self) -> Received:
+        return _received(self.partition, self.offsets[-1], self.milliseconds[-1], self.values[-1])
+
+    def cut(self, size: int) -> Iterator[Stretch]:
+        """In pieces of at most `size` messages."""
+        for start in range(0, len(self.offsets), size):
+            some = slice(start, start + size)
+            yield Stretch(self.partition, self.offsets[some], self.milliseconds[some], self.values[some])
+
+
+def stretches(messages: Sequence[Message]) -> list[Stretch]:
+    """Messages that are records, by partition. One call of the client for each thing and message, and no more."""
+    topics, numbers = map(Message.topic, messages), map(Message.partition, messages)
+    partitions: list[PartitionKey] = list(zip(topics, numbers, strict=True))  # type: ignore[arg-type]
+    found: dict[PartitionKey, Stretch] = {}
+    at = 0
+    for key, same in groupby(partitions):
+        some = messages[at : at + len(list(same))]
+        at += len(some)
+        if key not in found:
+            found[key] = Stretch(key, [], [], [])
+        stretch = found[key]
+        stretch.offsets.extend(map(Message.offset, some))  # type: ignore[arg-type]
+        stretch.milliseconds.extend(milliseconds for _, milliseconds in map(Message.timestamp, some))
+        stretch.values.extend(map(Message.value, some))
+    return list(found.values())
+
+
 def place(message: Message) -> tuple[PartitionKey, int]:
     """Where a message, or an error of a partition, stands; -1 for an offset that the client does not know."""
     topic, partition, offset = message.topic(), message.partition(), message.offset()
@@ -32,10 +75,15 @@ def place(message: Message) -> tuple[PartitionKey, int]:
 
 
 def received(message: Message) -> Received:
-    value, size = message.value(), 0
+    key, offset = place(message)
+    _, milliseconds = message.timestamp()
+    return _received(key, offset, milliseconds, message.value())
+
+
+def _received(key: PartitionKey, offset: int, milliseconds: int, value: bytes | None) -> Received:
+    size = 0
     if value is not None and len(value) > LARGEST_VALUE:
         value, size = value[:LARGEST_VALUE], len(value)
-    _, milliseconds = message.timestamp()
     if milliseconds < 0:  # as messages of Kafka's oldest formats
-        return Received(*place(message), time.time_ns(), value, has_time=False, size=size)
-    return Received(*place(message), milliseconds * 1_000_000, value, size=size)
+        return Received(key, offset, time.time_ns(), value, has_time=False, size=size)
+    return Received(key, offset, milliseconds * 1_000_000, value, size=size)

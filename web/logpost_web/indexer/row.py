@@ -20,25 +20,25 @@ from logpost.formats.fields import read_document, read_level, read_time
 from logpost.formats.json_text import Document, read_json
 from logpost.formats.levels import LEVEL_OF
 from logpost.formats.times import Times
-from logpost.record import SEVERITY_NUMBERS, Src, format_ts, parse_ts
+from logpost.record import Src, format_ts, parse_ts
 from logpost_web.indexer.attributes import is_rewritten, mended
 from logpost_web.indexer.limits import DEFAULT_LIMITS, TRUNCATED, Limits, cut_attributes, cut_text
 from logpost_web.store.columns import words_column
 from logpost_web.store.row import NO_ATTRIBUTES, Row
 from logpost_web.time_limits import MAX_NS, MIN_NS
 
-_LEVELS = {written: (level, SEVERITY_NUMBERS[level]) for written, level in LEVEL_OF.items()}
-
 MAX_STREAM_ID = 200
 """Characters; the ids of all streams that are read are kept in memory."""
 UNREAD = "logpost.unread"
 """The attribute of a row whose message could not be read, though it should: the name of the error."""
 _NO_RANGE = Src(id="", start=0, end=0)
-# A time that the store takes as it is, without being read, as nearly all are: inside its years, and a day that every
-# month has.
-_STORE_TIME = re.compile(
-    r"(?:19|20|21)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z"
+# A time that the store takes as it is, without being read, as nearly all are: inside its years, and a day that the
+# month has in each.
+STORE_TIME = (
+    r"(?:19|20|21)\d\d-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+    r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z"
 )
+_STORE_TIME = re.compile(STORE_TIME, re.ASCII)
 _DAY_DIGITS = 8
 """Of a day as `20261130`."""
 _BYTE_ORDER_MARK = "\ufeff".encode()
@@ -132,7 +132,7 @@ def read_row(value: bytes, position: Position, now_seconds: int, limits: Limits)
         attributes = _as_object(attributes)
     if not attributes.isascii():
         attributes = attributes.decode(errors="replace").encode()  # JSON is checked, UTF-8 in strings is not
-    level, severity = _LEVELS.get(record.level) or (_other_level(record.level) if record.level else ("", 0))
+    level = LEVEL_OF.get(record.level) or (_other_level(record.level) if record.level else "")
     message = record.message
     src = record.src
     make = Row if src is None or not src.observed else ObservedRow
@@ -150,7 +150,6 @@ def read_row(value: bytes, position: Position, now_seconds: int, limits: Limits)
         record.host,
         record.service,
         level,
-        severity,
         record.trace_id,
         record.span_id,
         record.attrs if attributes is sent else msgspec.Raw(attributes),
@@ -262,10 +261,9 @@ def _store_time(text: str, otherwise_ns: int) -> tuple[str, str]:
     return format_ts(clamped), "" if clamped == ns else text
 
 
-def _other_level(text: str) -> tuple[str, int]:
+def _other_level(text: str) -> str:
     """A level that is not written as ours are, or the program's own."""
-    level = read_level(text, Times(datetime.UTC), 0)
-    return _LEVELS[level] if level else (without_colours(text), 0)
+    return read_level(text, Times(datetime.UTC), 0) or without_colours(text)
 
 
 def row_time_ns(row: Row) -> int:

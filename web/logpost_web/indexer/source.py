@@ -26,7 +26,7 @@ from logpost.errors import LogpostError
 from logpost.kafka import Complaints, client_settings, ensure_logs_topic, has_topic
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.reading import Bounds
-from logpost_web.indexer.received import Received, place, received
+from logpost_web.indexer.received import Stretch, place, stretches
 from logpost_web.indexer.topics import REQUEST_SECONDS, Topics
 
 SESSION_TIMEOUT_MS = 10_000
@@ -179,7 +179,7 @@ class Source:
             on_lost=self._on_revoke,
         )
 
-    def consume(self, limit: int, seconds: float, first_seconds: float = 0.0) -> list[Received]:
+    def consume(self, limit: int, seconds: float, first_seconds: float = 0.0) -> list[Stretch]:
         """Up to `limit` messages, which come within `first_seconds` for the first and `seconds` for the others. Raises
         FencedError, and KafkaException when the client cannot go on for another reason."""
         messages = self._consumer.consume(1, first_seconds) if first_seconds else []
@@ -203,7 +203,9 @@ class Source:
                 # Some may be from before the rebalance. Begin again where the new assignment begins.
                 self._consumer.assign([TopicPartition(*key, offset) for key, offset in self.assigned.items()])
                 return []
-        return [received(message) for message in messages if self._is_record(message)]
+        if any(map(Message.error, messages)):
+            messages = [message for message in messages if self._is_record(message)]
+        return stretches(messages)
 
     def _is_record(self, message: Message) -> bool:
         error = message.error()

@@ -52,4 +52,9 @@ INSERT: Settings = {
     "input_format_try_infer_dates": 0,
     "input_format_try_infer_datetimes": 0,
     "input_format_json_try_infer_numbers_from_strings": 0,
+    # A record's fields are by name, and most may be left out. But a key that the engine does not know, because it is
+    # written with escapes, would be another value than the one that the indexer has read: it is an error.
+    "input_format_json_named_tuples_as_objects": 1,
+    "input_format_json_defaults_for_missing_elements_in_named_tuple": 1,
+    "input_format_json_ignore_unknown_keys_in_named_tuple": 0,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,19 @@ class QueryResult:
     elapsed_ms: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """Lines of JSON arrays whose elements have the names and types of `structure`, and the expressions over them that
+    are the `columns` of a row."""
+
+    columns: tuple[str, ...]
+    select: str
+    structure: str
+
+
+_LINES = "JSONCompactEachRow"
+
+
 class Statements:
     """To a store at `target`, the arguments of `clickhouse_connect.get_client`. Between `connect` and `disconnect`."""
 
@@ -43,6 +57,10 @@ class Statements:
         self._anchor: Client | None = None
         self._gate = Gate()
         self._suspects: list[str] = []
+
+    @property
+    def is_embedded(self) -> bool:
+        return self._target.get("interface") == "chdb"
 
     def connect(self) -> None:
         """Raises ClickHouseError."""
@@ -140,13 +158,41 @@ class Statements:
         return [(str(tag), int(rows), int(size), int(memory)) for tag, rows, size, memory in self.query(sql).rows]
 
     def insert(self, rows: bytes, table: str = TABLE) -> None:
-        """Insert lines of JSON, one row each, all or none of them. Blocks; any thread. Raises QueryError."""
+        """Insert lines of JSON, objects that name columns, all or none of them. Blocks; any thread. Raises
+        QueryError."""
+        with self._inserting() as client:
+            self._send(client, table, rows, rows.rstrip(b"\n").count(b"\n") + 1 if rows else 0, "JSONEachRow")
+
+    def insert_lines(self, rows: Sequence[bytes], lines: Lines, table: str = TABLE) -> None:
+        """Insert rows, all or none of them. Blocks; any thread. Raises QueryError."""
+        body = b"\n".join(rows)
+        into = f"{table} ({', '.join(lines.columns)})"
+        with self._inserting() as client:
+            if not self.is_embedded:
+                source = f"input({_literal(lines.structure)})"
+                from_input = f"{into} SELECT {lines.select} FROM {source}"
+                self._send(client, from_input, body, len(rows), _LINES)
+                return
+            # The embedded engine has no request that such rows could be the body of.
+            with tempfile.NamedTemporaryFile(suffix=".lines") as file:
+                file.write(body)
+                file.flush()
+                source = f"file({_literal(file.name)}, '{_LINES}', {_literal(lines.structure)})"
+                known = _known(client, engine_settings.INSERT)
+                settings = ", ".join(f"{name} = {_literal(str(value))}" for name, value in known.items())
+                client.command(f"INSERT INTO {into} SETTINGS {settings} SELECT {lines.select} FROM {source}")
+
+    def _send(self, client: Client, into: str, body: bytes, count: int, form: str) -> None:
+        # No bytes: those the client sends again when the connection breaks, though the rows may be in.
+        settings = _known(client, engine_settings.INSERT)
+        summary = client.raw_insert(into, insert_block=io.BytesIO(body), fmt=form, settings=settings)
+        self._check_written(summary, count)
+
+    @contextlib.contextmanager
+    def _inserting(self) -> Iterator[Client]:
         try:
             with self._client() as client:
-                settings = _known(client, engine_settings.INSERT)
-                # No bytes: those the client sends again when the connection breaks, though the rows may be in.
-                summary = client.raw_insert(table, insert_block=io.BytesIO(rows), fmt="JSONEachRow", settings=settings)
-            self._check_written(summary, rows)
+                yield client
             self.check_place()
         except ClickHouseError as error:
             raise self._failed(error) from error
@@ -154,10 +200,9 @@ class Statements:
             self.check_place()
             raise QueryError(f"the rows cannot be laid before the engine: {error.strerror}") from error
 
-    def _check_written(self, summary: QuerySummary, rows: bytes) -> None:
+    def _check_written(self, summary: QuerySummary, sent: int) -> None:
         """Servers have acknowledged inserts that stored nothing (ClickHouse/ClickHouse#65117). Raises QueryError."""
-        sent = rows.rstrip(b"\n").count(b"\n") + 1
-        if "dsn" in self._target and rows and summary.written_rows < sent:
+        if "dsn" in self._target and summary.written_rows < sent:
             raise QueryError(f"the server stored {summary.written_rows} of {sent} rows, and said that all is well")
 
     def _new_client(self) -> Client:
@@ -187,3 +232,8 @@ class Statements:
 def _known(client: Client, settings: engine_settings.Settings) -> dict[str, int | str]:
     """Those that the server has."""
     return {name: value for name, value in settings.items() if name in client.server_settings}
+
+
+def _literal(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

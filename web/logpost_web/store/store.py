@@ -193,10 +193,6 @@ class Store(Statements):
         """The directory of an embedded store."""
         return self._path
 
-    @property
-    def is_embedded(self) -> bool:
-        return self._path is not None
-
     def is_there(self) -> bool:
         """Whether the directory is the one that was opened. The engine itself goes on without it, from memory."""
         if self._place is None or self._path is None:

@@ -1,0 +1,171 @@
+"""Records as we write them that follow one another in a partition, looked at together. Pure.
+
+What one call of a C function does for all of them is not done in Python for each. `read_run` returns nothing for all
+that it does not know: then each message is read for itself (`logpost_web.indexer.row`), which makes the same rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter, gt
+from typing import Annotated, Literal
+
+import msgspec
+
+from logpost.query.words import is_plain
+from logpost_web.indexer.attributes import is_rewritten, looks_rewritten
+from logpost_web.indexer.limits import Limits
+from logpost_web.indexer.planner import Piece
+from logpost_web.indexer.received import Stretch
+from logpost_web.indexer.row import MAX_STREAM_ID, STORE_TIME, Position, to_row
+from logpost_web.store.columns import words_column
+from logpost_web.store.row import NO_ATTRIBUTES, Row, Shared, splice
+from logpost_web.store.stored import Place
+
+_STORE_TIMES = re.compile(rf"(?:{STORE_TIME}\n)+", re.ASCII)
+
+
+class _Src(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_STREAM_ID)]
+    start: Annotated[int, msgspec.Meta(ge=0)] = msgspec.field(name="from")
+    end: Annotated[int, msgspec.Meta(le=2**63 - 1)] = msgspec.field(name="to")
+    observed: bool = False
+
+
+class _Record(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """`logpost.record.Record`, which has these keys and values and no others."""
+
+    ts: str
+    message: str
+    host: str = ""
+    service: str = ""
+    level: Literal["", "trace", "debug", "info", "warn", "error", "fatal"] = ""
+    trace_id: str = ""
+    span_id: str = ""
+    attrs: msgspec.Raw = NO_ATTRIBUTES
+    file: str = ""
+    src: _Src | msgspec.UnsetType = msgspec.UNSET
+
+
+_decode = msgspec.json.Decoder(_Record).decode
+_ts, _message, _attrs, _src = map(attrgetter, ("ts", "message", "attrs", "src"))
+_id, _start, _end = map(attrgetter, ("id", "start", "end"))
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """`size`: bytes of the values. `pieces`: what the records stand for. `words`, `texts`: as `splice` takes them.
+    `arrivals`: Unix seconds. What retention says of them, and which topic they are of, is written in once it is known.
+    """
+
+    messages: Stretch
+    limits: Limits
+    now: int
+    size: int
+    pieces: Sequence[Piece]
+    words: Sequence[str]
+    texts: Sequence[str]
+    topic_id: str = ""
+    arrivals: Sequence[int] = ()
+    retention_class: int = 0
+    retention_unit: int = 0
+
+    def __len__(self) -> int:
+        return len(self.messages.offsets)
+
+    def lines(self) -> list[bytes]:
+        """As of `logpost_web.store.row.encode`."""
+        topic, partition = self.messages.partition
+        shared = Shared(topic, self.topic_id, partition, self.now, self.retention_class, self.retention_unit)
+        records = [value for value in self.messages.values if value is not None]
+        return splice(shared, self.arrivals, self.messages.offsets, self.words, self.texts, records)
+
+    def rows(self) -> list[Row]:
+        """Each for itself."""
+        rows = []
+        for message, arrived in zip(self.messages.each(), self.arrivals, strict=True):
+            position = Position(*message.partition, self.topic_id, message.offset, message.timestamp_ns)
+            rows.append(row := to_row(message.value, position, self.now, self.limits))
+            row.arrived_at = arrived
+            row.retention_class, row.retention_unit = self.retention_class, self.retention_unit
+        return rows
+
+    def rows_at(self, places: Collection[Place]) -> Iterator[Row]:
+        """Those that end in one of `places`, and perhaps others."""
+        streams = {piece.stream: piece for piece in self.pieces}
+        if any(stream in streams for stream, _ in places):
+            yield from (row for row in self.rows() if (row.stream_id, row.stream_to) in places)
+
+
+def read_run(messages: Stretch, limits: Limits, now: int) -> Run | None:
+    """`messages` as one, when all are records as we write them, which the store takes as they are."""
+    try:
+        sizes = list(map(len, messages.values))  # type: ignore[arg-type]
+        records = list(map(_decode, messages.values))  # type: ignore[arg-type]
+    except (TypeError, msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    if max(sizes) > min(limits) or min(messages.milliseconds) < 0:
+        return None
+    times = _joined(map(_ts, records), len(records))
+    pieces = _pieces([src for src in map(_src, records) if src is not msgspec.UNSET])
+    texts = _texts(list(map(_attrs, records)))
+    if times is None or not _STORE_TIMES.fullmatch(times) or pieces is None or texts is None:
+        return None
+    is_ascii = is_plain("\n".join(map(_message, records)))
+    return Run(
+        messages=messages,
+        limits=limits,
+        now=now,
+        size=sum(sizes),
+        pieces=pieces,
+        words=() if is_ascii else [words_column(record.message) for record in records],
+        texts=texts,
+    )
+
+
+def _joined(texts: Iterable[str], count: int) -> str | None:
+    """As lines; None where one of them is more than a line."""
+    lines = "\n".join(texts) + "\n"
+    return lines if lines.count("\n") == count else None
+
+
+def _pieces(srcs: Sequence[_Src]) -> Sequence[Piece] | None:
+    """None where one is no range."""
+    streams, starts, ends = list(map(_id, srcs)), list(map(_start, srcs)), list(map(_end, srcs))
+    if any(map(gt, starts, ends)):
+        return None
+    if srcs and starts[1:] == ends[:-1] and streams.count(streams[0]) == len(streams):
+        return [Piece(streams[0], starts[0], ends[-1])]  # the usual case: the lines of one file
+    begins: list[Piece] = []
+    last: dict[str, int] = {}
+    for stream, start, end in zip(streams, starts, ends, strict=True):
+        place = last.get(stream)
+        if place is not None and begins[place].end == start:
+            begins[place] = Piece(stream, begins[place].start, end)
+        else:
+            last[stream] = len(begins)
+            begins.append(Piece(stream, start, end))
+    return begins
+
+
+def _texts(attributes: Sequence[msgspec.Raw]) -> Sequence[str] | None:
+    """The attributes as texts where the store would change them. None where one is no object, or not UTF-8."""
+    lines = b"\n" + b"\n".join(attributes)
+    if lines.count(b"\n{") != len(attributes) or lines.count(b"\n") != len(attributes):
+        return None
+    if not lines.isascii() and not _is_utf8(lines):
+        return None
+    if not looks_rewritten(lines, max(len(memoryview(raw)) for raw in attributes)):
+        return ()
+    texts = [raw.decode() if is_rewritten(raw) else "" for raw in map(bytes, attributes)]
+    return texts if any(texts) else ()
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
