@@ -29,6 +29,7 @@ lint: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench.pipeline --lines $(LINES)
 	$(BIN)/python -m bench.broker
+	$(BIN)/python -m bench.rows
 	$(BIN)/python -m bench.search --lines $(LINES)
 	$(BIN)/python -m bench.queries
 	$(BIN)/python -m bench.growth

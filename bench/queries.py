@@ -25,7 +25,7 @@ from logpost.query.syntax import parse
 from logpost_web.indexer.row import Position, to_row
 from logpost_web.query.condition import compile_condition
 from logpost_web.store.columns import LOGS
-from logpost_web.store.row import Row, encode
+from logpost_web.store.row import RECORDS, Row, encode
 from logpost_web.store.store import Store
 
 BLOCK_ROWS = 50_000
@@ -58,7 +58,7 @@ def fill(store: Store, rows: int) -> None:
     chance = random.Random(1)
     for start in range(0, rows, BLOCK_ROWS):
         block = [_row(_record(chance, offset, rows), offset) for offset in range(start, min(start + BLOCK_ROWS, rows))]
-        store.insert(encode(block))
+        store.insert_lines(encode(block), RECORDS)
     store.command("OPTIMIZE TABLE otel_logs FINAL")
 
 

@@ -110,7 +110,7 @@ def read_run(messages: Stretch, limits: Limits, now: int) -> Run | None:
         return None
     times = _joined(map(_ts, records), len(records))
     pieces = _pieces([src for src in map(_src, records) if src is not msgspec.UNSET])
-    texts = _texts(list(map(_attrs, records)))
+    texts = _texts(list(map(_attrs, records)), max(sizes))
     if times is None or not _STORE_TIMES.fullmatch(times) or pieces is None or texts is None:
         return None
     is_ascii = is_plain("\n".join(map(_message, records)))
@@ -150,14 +150,15 @@ def _pieces(srcs: Sequence[_Src]) -> Sequence[Piece] | None:
     return begins
 
 
-def _texts(attributes: Sequence[msgspec.Raw]) -> Sequence[str] | None:
-    """The attributes as texts where the store would change them. None where one is no object, or not UTF-8."""
+def _texts(attributes: Sequence[msgspec.Raw], longest: int) -> Sequence[str] | None:
+    """The attributes as texts where the store would change them. None where one is no object, or not UTF-8. None of
+    them has more than `longest` bytes."""
     lines = b"\n" + b"\n".join(attributes)
     if lines.count(b"\n{") != len(attributes) or lines.count(b"\n") != len(attributes):
         return None
     if not lines.isascii() and not _is_utf8(lines):
         return None
-    if not looks_rewritten(lines, max(len(memoryview(raw)) for raw in attributes)):
+    if not looks_rewritten(lines, longest):
         return ()
     texts = [raw.decode() if is_rewritten(raw) else "" for raw in map(bytes, attributes)]
     return texts if any(texts) else ()
