@@ -20,4 +20,5 @@ def store(_opened: Store) -> Store:
     _opened.query("TRUNCATE TABLE otel_logs_manifest")
     _opened.query("TRUNCATE TABLE otel_logs_deleted")
     (_opened.directory / "deletions.json").unlink(missing_ok=True)
+    _opened.query("TRUNCATE TABLE otel_logs_stepped_over")
     return _opened
