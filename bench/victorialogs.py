@@ -87,9 +87,9 @@ class VictoriaLogs:
         client.post(_INSERT, b"".join(lines))
         client.close()
 
-    def total(self) -> int:
+    def total(self, query: str = "*") -> int:
         client = self.client()
-        _, body = client.ask(Asked("/select/logsql/query", {"query": "* | stats count() as lines"}))
+        _, body = client.ask(Asked("/select/logsql/query", {"query": f"{query} | stats count() as lines"}))
         client.close()
         return int(json.loads(body)["lines"])
 
