@@ -137,7 +137,7 @@ logpost_web
   searches_command   store_access
   store_backup_command
                      backup store store_access                              | process
-  delete_command     deletion deletion_text store store_access              | clock socket
+  delete_command     backup deletion deletion_text store store_access       | clock socket
   store_access
   api                backup cluster deletion errors http indexer query store
                                                                             | loop clock thread

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
+from logpost_web.backup.known import ended
 from tests.support.appliance import await_condition
 from tests.web.indexer.test_away import Box
 from tests.web.test_store_command import store, through_web
@@ -58,6 +59,8 @@ def test_delete_by_command_and_api(
 ) -> None:
     with box_with_lines(tmp_path, monkeypatch) as box:
         others = [f"other {number}" for number in range(5)]
+        backup = {"directory": "/mnt/backup", "made": "2026-01-01T00:00:00.000+00:00"}
+        ended(box.data / "store", backup["directory"], backup["made"])
         # What comes between the count and the yes is not taken.
         status, counted = post(box, "/api/store/delete?dry_run=true", {"query": f'"Ada {WORDS}"'})
         assert (status, counted["matched"], counted["services"], counted["lacks_bytes"]) == (
@@ -68,12 +71,14 @@ def test_delete_by_command_and_api(
         )
         assert [one["topic"] for one in counted["kept"]] == ["logs"]
         assert counted["kept"][0]["until"]
+        assert counted["backups"] == [backup]
         late = f"Ada {WORDS} late"
         send(box, late)
         box.await_total(26, 60)
         assert len(found(box)) == 26
         status, accepted = post(box, "/api/store/delete", {"counted": counted["counted"]})
         assert (status, accepted["state"], accepted["matched"]) == (202, "running", 20)
+        assert accepted["backups"] == [backup]
         assert found(box) == sorted([late, *others])
         assert box.total() == 6
         with pytest.raises(urllib.error.HTTPError):

@@ -20,7 +20,7 @@ from tests.support.appliance import await_condition
 from tests.support.processes import run
 from tests.web.indexer.test_away import Box
 
-KILLS = 3
+KILLS = 2
 SECONDS = 60.0
 
 
@@ -63,9 +63,9 @@ def test_backup_and_restore_beside_a_web_that_indexes(
     target = tmp_path / "backup"
     with box.broker.start(), box.web.start():
         box.await_ready()
-        send(box, 0, 2000)
-        box.await_total(2000, SECONDS)
-        sender = threading.Thread(target=send, args=(box, 2000, 6000))
+        send(box, 0, 1000)
+        box.await_total(1000, SECONDS)
+        sender = threading.Thread(target=send, args=(box, 1000, 3000))
         sender.start()
         for number in range(KILLS):
             with subprocess.Popen(
@@ -83,10 +83,10 @@ def test_backup_and_restore_beside_a_web_that_indexes(
         sender.join(SECONDS)
         for _ in range(2):
             assert through_web(box, "restore", str(target)) == 0
-            send(box, 6000, 6010)
-            await_condition(lambda: numbers(box)[-1] >= 6000, "it goes on", SECONDS)
-        await_condition(lambda: len(numbers(box)) == 6020, "all lines", SECONDS)
-        assert numbers(box)[:6000] == list(range(6000))
+            send(box, 3000, 3010)
+            await_condition(lambda: numbers(box)[-1] >= 3000, "it goes on", SECONDS)
+        await_condition(lambda: len(numbers(box)) == 3020, "all lines", SECONDS)
+        assert numbers(box)[:3000] == list(range(3000))
         assert through_web(box, "check") == 0
         # Of the table only what the backup has comes back before the topic is read again.
         capsys.readouterr()
@@ -95,8 +95,8 @@ def test_backup_and_restore_beside_a_web_that_indexes(
         box.web.start()
         box.await_ready()
         assert through_web(box, "restore", str(target)) == 0
-        await_condition(lambda: len(numbers(box)) == 6020, "all lines", SECONDS)
-        assert numbers(box)[:6000] == list(range(6000))
+        await_condition(lambda: len(numbers(box)) == 3020, "all lines", SECONDS)
+        assert numbers(box)[:3000] == list(range(3000))
         await_condition(lambda: through_web(box, "check") == 0, "the store is sound", SECONDS)
 
 

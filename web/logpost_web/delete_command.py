@@ -84,13 +84,15 @@ def _through_web(config: Config, question: dict[str, str], is_meant: IsMeant) ->
 def _delete_stopped(config: Config, directory: Path, question: dict[str, str], is_meant: IsMeant) -> dict[str, Any]:
     import msgspec  # the store takes a second to import, for this command only
 
+    from logpost_web.backup.known import backups
     from logpost_web.deletion.stopped import count, delete
     from logpost_web.store.store import Store
 
     store = Store.open(config.store, directory)
     try:
         deletion, found = count(store, question["query"], question["before"], time.time_ns())
-        if not is_meant({**msgspec.to_builtins(found), "matched": found.rows}):
+        known = msgspec.to_builtins(backups(directory))
+        if not is_meant({**msgspec.to_builtins(found), "matched": found.rows, "backups": known}):
             return NOTHING
         who = f"{getpass.getuser()} on this box"
         return _told(delete(store, deletion, found, who, lambda: time.time_ns() // 1_000_000))

@@ -27,6 +27,8 @@ def counted_lines(counted: Mapping[str, Any]) -> Iterator[str]:
     for one in counted.get("kept", ()):
         until = f"until {one['until']} at the latest" if one["until"] else one["reason"]
         yield f"the topic {one['topic']} keeps their bytes: {until}"
+    for one in counted.get("backups", ()):
+        yield f"the backup {one['directory']} of {one['made']} may have them: make it again afterwards"
 
 
 def deletion_line(deletion: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 
 import anyio.to_thread
@@ -17,6 +18,7 @@ from starlette.responses import Response
 
 from logpost.record import format_ts
 from logpost_web.api.services import Services, now_ns, services
+from logpost_web.backup.known import Known, backups
 from logpost_web.deletion.counting import TOO_LARGE
 from logpost_web.deletion.deletion import Deletion
 from logpost_web.deletion.erasing import lacking_bytes
@@ -58,6 +60,13 @@ class KeptAnswer(msgspec.Struct, kw_only=True):
     reason: str
 
 
+class BackupAnswer(msgspec.Struct, kw_only=True):
+    """A backup of the store that may have these rows: where it was made, and the moment of which its rows are."""
+
+    directory: str
+    made: str
+
+
 class CountedAnswer(msgspec.Struct, kw_only=True):
     """What would be deleted; `counted` asks for exactly that. `lacks_bytes`: room that the store's disk lacks to write
     files without these rows. `not_indexed`: records that the query could not look at."""
@@ -70,6 +79,7 @@ class CountedAnswer(msgspec.Struct, kw_only=True):
     lacks_bytes: int
     not_indexed: int
     kept: list[KeptAnswer]
+    backups: list[BackupAnswer]
 
 
 class DeletionAnswer(msgspec.Struct, kw_only=True):
@@ -86,6 +96,7 @@ class DeletionAnswer(msgspec.Struct, kw_only=True):
     created: str
     ended: str | None
     kept: list[KeptAnswer]
+    backups: list[BackupAnswer]
 
 
 class DeletionsAnswer(msgspec.Struct):
@@ -109,14 +120,16 @@ async def delete_rows(request: Request) -> Response:
     if is_dry:
         return await json_answer(request, await _counted(of, deletion, found))
     accepted = await _accept(request, deletion, found)
-    return Response(msgspec.json.encode(_answer(accepted)), 202, media_type="application/json")
+    answer = _answer(accepted, await _known(of))
+    return Response(msgspec.json.encode(answer), 202, media_type="application/json")
 
 
 async def show_deletions(request: Request) -> Response:
     """The newest first."""
     check_names(request.query_params, ())
     found = services(request).indexer.deleting.all()
-    return await json_answer(request, DeletionsAnswer([_answer(one) for one in reversed(found)]))
+    known = await _known(services(request))
+    return await json_answer(request, DeletionsAnswer([_answer(one, known) for one in reversed(found)]))
 
 
 async def show_deletion(request: Request) -> Response:
@@ -124,7 +137,7 @@ async def show_deletion(request: Request) -> Response:
     found = services(request).indexer.deleting.get(request.path_params["id"])
     if found is None:
         raise HTTPException(404, "there is no such deletion")
-    return await json_answer(request, _answer(found))
+    return await json_answer(request, _answer(found, await _known(services(request))))
 
 
 async def cancel_deletion(request: Request) -> Response:
@@ -137,7 +150,7 @@ async def cancel_deletion(request: Request) -> Response:
         raise HTTPException(404, "there is no such deletion") from None
     except ValueError:
         raise HTTPException(409, "it is done: nothing is left to cancel") from None
-    return await json_answer(request, _answer(cancelled))
+    return await json_answer(request, _answer(cancelled, await _known(services(request))))
 
 
 async def _asked(request: Request) -> Asked:
@@ -185,6 +198,7 @@ async def _counted(of: Services, deletion: str, found: Matched) -> CountedAnswer
         lacks_bytes=lacks,
         not_indexed=sum(one.behind for one in of.indexer.progress().partitions),
         kept=list(map(_kept, await _ask_kept(of, found))),
+        backups=_backups(await _known(of), of_ms=None),
     )
 
 
@@ -217,7 +231,7 @@ async def _await(asked: Future[Deletion]) -> Deletion:
     return answer.result()
 
 
-def _answer(deletion: Deletion) -> DeletionAnswer:
+def _answer(deletion: Deletion, known: Sequence[Known]) -> DeletionAnswer:
     return DeletionAnswer(
         id=deletion.id,
         state=deletion.state,
@@ -229,9 +243,21 @@ def _answer(deletion: Deletion) -> DeletionAnswer:
         created=format_ts(deletion.created_ms * 1_000_000),
         ended=format_ts(deletion.ended_ms * 1_000_000) if deletion.ended_ms else None,
         kept=list(map(_kept, deletion.kept)),
+        backups=_backups(known, of_ms=deletion.created_ms),
     )
 
 
 def _kept(one: Kept) -> KeptAnswer:
     until = format_ts(one.until_ms * 1_000_000) if one.until_ms else None
     return KeptAnswer(topic=one.topic, until=until, reason=one.reason)
+
+
+async def _known(of: Services) -> list[Known]:
+    return await anyio.to_thread.run_sync(backups, of.indexer.store.directory)
+
+
+def _backups(known: Sequence[Known], *, of_ms: int | None) -> list[BackupAnswer]:
+    """Those that were made before rows were deleted at `of_ms`; None for now."""
+    return [
+        BackupAnswer(directory=one.directory, made=one.made) for one in known if of_ms is None or one.made_ms <= of_ms
+    ]

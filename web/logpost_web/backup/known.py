@@ -4,6 +4,7 @@ is in them still."""
 from __future__ import annotations
 
 import contextlib
+import datetime
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,13 @@ class Known(msgspec.Struct, kw_only=True, frozen=True):
     directory: str
     made: str
     is_whole: bool
+
+    @property
+    def made_ms(self) -> int:
+        """Unix milliseconds; 0 for a time that is none."""
+        with contextlib.suppress(ValueError):
+            return int(datetime.datetime.fromisoformat(self.made).timestamp() * 1000)
+        return 0
 
 
 def backups(directory: Path) -> list[Known]:
