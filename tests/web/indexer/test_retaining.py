@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 from collections.abc import Collection
 from pathlib import Path
 
@@ -179,6 +180,41 @@ def test_a_clock_forty_days_ahead_deletes_nothing(store: Store) -> None:
     box.index("info later", box.now_ms)
     box.look(-40 * DAY_MS, passed_ms=0)
     box.look(int(14.6 * DAY_MS))
+    assert box.texts() == []
+
+
+def test_statements_over_what_goes_answer_for_before_or_after(store: Store) -> None:
+    """Counts and long reads, begun at any time of the drops."""
+    box = Box(store, StoreConfig(keep="14d"))
+    box.look()
+    for days in range(6, 0, -1):
+        box.index(f"info {days}", NOW_MS - days * DAY_MS, 500)
+    answers: list[tuple[int, int]] = []
+    failed: list[QueryError] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        sql = (
+            "SELECT count(), uniqExact(Offset) FROM (SELECT Offset, sleepEachRow(0.00001) FROM otel_logs ORDER BY Body)"
+        )
+        while not ended.is_set():
+            try:
+                answers.extend((count, offsets) for count, offsets in store.query(sql).rows)
+            except QueryError as error:
+                failed.append(error)
+
+    asking = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in asking:
+        thread.start()
+    for _ in range(7):
+        box.look(DAY_MS)
+    box.look(8 * DAY_MS)
+    ended.set()
+    for thread in asking:
+        thread.join()
+    assert failed == []
+    assert answers
+    assert all(count == offsets and count % 500 == 0 for count, offsets in answers)
     assert box.texts() == []
 
 

@@ -19,7 +19,7 @@ from logpost_web.indexer.manifest import Manifest
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.reading import Bounds, Reading
 from logpost_web.indexer.source import Source
-from logpost_web.indexer.topic_room import RETRY_SECONDS, TopicRoom, freed_bytes, trimmed_to
+from logpost_web.indexer.topic_room import RETRY_SECONDS, TopicRoom, trimmed_to
 from logpost_web.indexer.topics import Topics
 from tests.support.appliance import await_condition
 from tests.web.indexer.test_away import PARTITIONS, Box
@@ -34,12 +34,6 @@ def test_a_share_of_what_the_store_has_goes(start: int, end: int, share: float) 
     to = trimmed_to(start, end, share)
     assert start <= to <= max(start, end)
     assert trimmed_to(start, max(start, end), 1) == max(start, end)
-
-
-def test_what_a_log_gives_back_is_its_part() -> None:
-    """What is not indexed yet stays, and is not taken for given back."""
-    assert freed_bytes(1000, 100, 150, 200) == 500
-    assert freed_bytes(1000, 100, 100, 200) == freed_bytes(0, 100, 150, 200) == freed_bytes(1000, 5, 5, 5) == 0
 
 
 class Broken(Topics):

@@ -13,10 +13,9 @@ from logpost_web.store import frozen
 from logpost_web.store.disk import FileSystem, allocated, file_system, of_server
 from logpost_web.store.store import Store
 
-PAUSE = 20
-"""All files are looked at for what they take; the pause after it is so many times as long,"""
-FAR_SECONDS = 60.0
-"""and at least this while there is room."""
+PAUSE, FAR_PAUSE = 20, 100
+"""All files are looked at for what they take; the pause after it is so many times as long, and the second number while
+there is room."""
 NEAR = 0.9
 """Of `store.max_bytes`: above, there is not much room."""
 
@@ -58,7 +57,7 @@ class Measuring:
             self._of_files = of_files
             took = time.monotonic() - began
             is_near = self._allocated + topics_bytes > NEAR * max_bytes
-            self._next = now + max(took * PAUSE, 0 if is_near else FAR_SECONDS)
+            self._next = now + took * (PAUSE if is_near else FAR_PAUSE)
         return Measured(disk, max_bytes, max(self._allocated + of_files - self._of_files, 0))
 
     def _of_directory(self, disk: FileSystem) -> int:

@@ -2,7 +2,7 @@
 
 Only topics of the broker that keeps its logs in this box's data directory: those of another Kafka are its operator's.
 Records go that the store has, the oldest of each partition first, never past what the group has committed. The broker
-frees whole segments, so those of topics that are large for their disk are made smaller.
+frees whole segments, at once, so those of topics that are large for their disk are made smaller.
 """
 
 from __future__ import annotations
@@ -20,11 +20,9 @@ from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.reading import Reading
 from logpost_web.indexer.source import Source
 
-LOOK_SECONDS = 60.0
-RETRY_SECONDS = 30.0
+LOOK_SECONDS = 20.0
+RETRY_SECONDS = 10.0
 """What was not committed yet may be by then."""
-FREED_SECONDS = 150.0
-"""The broker keeps the files of a segment for a minute after it went (`file.delete.delay.ms`)."""
 SEGMENTS = 32
 """Of `store.max_bytes`, those of all partitions are each at most this part."""
 
@@ -41,9 +39,10 @@ class TopicRoom:
         self._next_look = self._next_trim = float("-inf")
         self._said = SaidOnce(log)
         self._errors: dict[str, str] = {}
+        self._limited: tuple[set[str], int] = set(), 0
         self._sizes: dict[PartitionKey, int] = {}
         self.bytes = 0
-        """At the last look, and without what the broker is about to free since."""
+        """At the last look."""
         self.error = ""
         """Why they are not counted, or not trimmed."""
 
@@ -66,17 +65,18 @@ class TopicRoom:
             return
         self._over("look")
         is_own = [one.resolve() for one in found.directories] == [self._directory.resolve()]
-        self._sizes = found.sizes if is_own else {}
-        self.bytes = sum(self._sizes.values())
+        self.bytes = sum(found.sizes.values()) if is_own else 0
 
     def trim(self, now: float, share: float, max_bytes: int, readings: Mapping[PartitionKey, Reading]) -> None:
         """Delete this share of the records, which is what they are over their limit."""
-        if not self.bytes or share <= 0 or now < self._next_trim or self._source.away:
+        if not self.bytes or self._source.away:
+            return
+        self._limit_segments({topic for topic, _ in readings}, max_bytes // (SEGMENTS * max(len(readings), 1)))
+        if share <= 0 or now < self._next_trim:
             return
         self._next_trim = now + RETRY_SECONDS
         whole = {key: reading for key, reading in readings.items() if not reading.refilled_at}
         try:
-            self._limit_segments(readings, max_bytes)
             compacted = self._source.topics.are_compacted({topic for topic, _ in readings})
             whole = {key: reading for key, reading in whole.items() if not compacted[key[0]]}
             committed = self._source.committed(whole)
@@ -88,24 +88,23 @@ class TopicRoom:
             self._failed("trim", "the oldest records of topics cannot be deleted for store.max_bytes: %s", error)
         else:
             self._over("trim")
-            log_ends = {key: max(self._source.end_offset(key), ends[key]) for key in ends}
-            freed = {
-                key: freed_bytes(self._sizes.get(key, 0), starts[key], offsets[key], log_ends[key]) for key in ends
-            }
-            self.bytes = max(self.bytes - sum(freed.values()), 0)
             records = sum(max(offsets[key] - starts[key], 0) for key in offsets)
             if records:
-                # Until the broker has given back what went it would look as if too much were taken.
-                self._next_look = now + FREED_SECONDS
+                self._next_look = now  # before more goes
                 log.info("deleted the oldest %d records of topics, which the store has: store.max_bytes", records)
 
-    def _limit_segments(self, readings: Mapping[PartitionKey, Reading], max_bytes: int) -> None:
-        """Who may not change settings frees large segments, later."""
-        segment = max(max_bytes // (SEGMENTS * max(len(readings), 1)), MIB)
+    def _limit_segments(self, topics: set[str], size: int) -> None:
+        """Before there is something to free: a segment that is large is freed late."""
+        size = max(1 << size.bit_length() >> 1, MIB)  # a disk whose size changes a little changes nothing
+        if (topics, size) == self._limited:
+            return
         try:
-            self._source.topics.limit_segments({topic for topic, _ in readings}, segment)
+            self._source.topics.limit_segments(topics, size)
         except KafkaException as error:
             self._said.warn("segments", "segment.bytes of topics cannot be made smaller: %s", error)
+            if error.args[0].code() < 0:  # nobody answered
+                return
+        self._limited = topics, size
 
     def _failed(self, what: str, text: str, error: KafkaException) -> None:
         self._errors[what] = text % error.args[0].str()
@@ -121,11 +120,6 @@ class TopicRoom:
 def trimmed_to(start: int, end: int, share: float) -> int:
     """Where a partition begins when `share` of its records in [start, end) are deleted."""
     return start + int(max(end - start, 0) * min(share, 1.0))
-
-
-def freed_bytes(size: int, start: int, to: int, end: int) -> int:
-    """What a log of `size` bytes with the offsets [start, end) gives back when it begins at `to`."""
-    return size * max(to - start, 0) // max(end - start, 1)
 
 
 def _is_local(config: Config) -> bool:
