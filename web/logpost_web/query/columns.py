@@ -12,6 +12,7 @@ class Columns:
 
     - `fields`: of each of `logpost.query.fields.RECORD_FIELDS` its column, an integer or text; none is NULL.
     - `time`: when it happened. `to_ns` makes Unix nanoseconds of a time, `from_ns` a time of them.
+    - `bucket`: by which rows lie in order, a number that grows with the time; `bucket_of` makes it of Unix nanoseconds.
     - `attrs`: the attributes, a column of type JSON. `attrs_text`: the same as the JSON text that was sent.
     - `searched_text`: the message's normal form (`logpost.query.words`), as an index has it.
     - `topic_id`: tells a topic from another of its name, and records at one offset from each other.
@@ -23,6 +24,8 @@ class Columns:
     time: str
     to_ns: Callable[[str], str]
     from_ns: Callable[[str], str]
+    bucket: str
+    bucket_of: Callable[[str], str]
     attrs: str
     attrs_text: str
     searched_text: str

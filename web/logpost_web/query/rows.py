@@ -52,7 +52,7 @@ def rows_statement(search: Search, columns: Columns) -> Statement:
         # The first comparison follows from the second; the primary key understands only the first. To sort by the
         # topic's id, too, would cost a page of long messages twice the time.
         clause += (
-            f" AND {columns.time} {side}= {moment} AND ({place}) {side}= ({after})"
+            f" AND {columns.bucket} {side}= {columns.bucket_of('{after_time:Int64}')} AND ({place}) {side}= ({after})"
             f" AND NOT (({place}) = ({after}) AND {columns.topic_id} IN {{after_topic_ids:Array(String)}})"
         )
         parameters |= {
@@ -65,7 +65,7 @@ def rows_statement(search: Search, columns: Columns) -> Statement:
     selected = _selected(columns, message_sql(columns), attributes_sql(columns), message_bytes_sql(columns))
     return Statement(
         f"SELECT {selected} FROM {columns.table} WHERE {clause}"
-        f" ORDER BY {', '.join(f'{column} {direction}' for column in key)}"
+        f" ORDER BY {', '.join(f'{column} {direction}' for column in (columns.bucket, *key))}"
         f" LIMIT {{limit:UInt32}} {LIMITS}",
         {**parameters, "limit": search.limit, "around": texts(search.query)},
     )

@@ -27,13 +27,16 @@ class Statement:
 
 def where(condition: Condition, time_range: TimeRange) -> tuple[str, dict[str, object]]:
     """The condition within the time range, and its parameters."""
+    # What is said of the bucket follows from what is said of the time; the primary key understands only the first.
     clauses = [condition.sql]
     parameters = dict(condition.parameters)
     columns = condition.columns
     if time_range.start_ns is not None:
+        clauses.append(f"{columns.bucket} >= {columns.bucket_of('{start:Int64}')}")
         clauses.append(f"{columns.time} >= {columns.from_ns('{start:Int64}')}")
         parameters["start"] = time_range.start_ns
     if time_range.end_ns is not None:
+        clauses.append(f"{columns.bucket} <= {columns.bucket_of('{end:Int64}')}")
         clauses.append(f"{columns.time} < {columns.from_ns('{end:Int64}')}")
         parameters["end"] = time_range.end_ns
     return " AND ".join(clauses), parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from logpost.query.words import BORDER, is_plain, normal_form
 from logpost_web.query.columns import Columns
-from logpost_web.store.schema import SEARCHED_TEXT, TABLE
+from logpost_web.store.schema import BUCKET_NS, SEARCHED_TEXT, TABLE
 
 LOGS = Columns(
     table=TABLE,
@@ -23,6 +23,8 @@ LOGS = Columns(
     time="Timestamp",
     to_ns="toUnixTimestamp64Nano({})".format,
     from_ns="fromUnixTimestamp64Nano({})".format,
+    bucket="Bucket",
+    bucket_of=f"intDiv({{}}, {BUCKET_NS})".format,
     attrs="LogAttributes",
     attrs_text="if(LogAttributesText = '', toJSONString(LogAttributes), LogAttributesText)",
     searched_text=SEARCHED_TEXT,
