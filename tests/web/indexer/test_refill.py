@@ -137,14 +137,14 @@ def test_a_rebuilt_store_has_the_rows_of_the_topic_and_those_that_only_it_had(
         admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
         [deleted] = admin.delete_records([TopicPartition("logs", 0, 55)]).values()
         deleted.result(SECONDS)
-        store.command("ALTER TABLE otel_logs UPDATE HostName = 'wrong' WHERE 1 SETTINGS mutations_sync = 1")
+        store.command("ALTER TABLE otel_logs UPDATE FilePath = 'wrong' WHERE 1 SETTINGS mutations_sync = 1")
         indexer.rebuild()
         assert indexer.is_rebuilding
         await_true(lambda: not indexer.is_rebuilding, "it is rebuilt")
         await_messages(store, texts(0, 200))
         [before] = said  # the rows leave the table after it was said
         assert (before.paused is not None, before.damages) == (True, 1)
-        assert store.query("SELECT max(Offset) FROM otel_logs WHERE HostName = 'wrong'").rows == [(54,)]
+        assert store.query("SELECT max(Offset) FROM otel_logs WHERE FilePath = 'wrong'").rows == [(54,)]
         produce(broker, *lines(200, 210))
         await_messages(store, texts(0, 210))
     assert not store.has_table("otel_logs_before")
