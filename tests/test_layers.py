@@ -128,8 +128,8 @@ logpost_broker
 logpost_web
   command            server
   doctor             store
-  server             api app cluster deletion exporter http indexer store
-                                                                            | loop socket
+  server             api app cluster deletion exporter http indexer
+                     memory_use store                                           | loop socket
   app                api http pages
   search_command     errors query row_text
   store_command      delete_command searches_command stats_text store store_access
@@ -153,6 +153,7 @@ logpost_web
   query              errors time_limits
   deletion_text
   row_text
+  memory_use
   stats_text
   time_limits
   errors

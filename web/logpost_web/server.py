@@ -33,12 +33,14 @@ from logpost_web.exporter.exporter import KafkaCollector
 from logpost_web.http.connection import connection_class, connection_limit, open_file_limit
 from logpost_web.http.own_hosts import machine_names, own_hosts
 from logpost_web.indexer.indexer import Indexer
+from logpost_web.memory_use import forget_library, keep_little
 from logpost_web.store.store import Store
 
 TICK_SECONDS = 1.0
 """How often answers get another `Date`."""
 DRAIN_SECONDS = 5
 """How long answers that are under way may take at the end."""
+ENGINE_LIBRARY = "_chdb"
 GC_THRESHOLD = 50_000
 """The indexer holds thousands of messages at a time, none of them in a cycle: at Python's default of 700 the collector
 took a fifth of its time."""
@@ -69,12 +71,14 @@ def serve(config: Config, load: Callable[[], Loaded]) -> None:
     log = start_logging("web", config.log_level)
     for name in ("urllib3", "clickhouse_connect"):  # what they warn of at each try, the store says in its error
         logging.getLogger(name).setLevel(logging.ERROR)
+    keep_little()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     sockets = bind(config.web.listen, config.web.port, insecure=config.web.insecure, setting="web.port")
     keep_private(config.data_directory(), "store")
     with working(notices, "opening the store"):
         store = Store.open(config.store, config.data_directory() / "store")
+    forget_library(ENGINE_LIBRARY)
     try:
         indexer = Indexer(config, store, notices.loop())
         REGISTRY.register(KafkaCollector(config.kafka))

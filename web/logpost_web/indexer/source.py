@@ -30,7 +30,7 @@ from logpost_web.indexer.received import Stretch, place, stretches
 from logpost_web.indexer.topics import REQUEST_SECONDS, Topics
 
 SESSION_TIMEOUT_MS = 10_000
-QUEUED_KILOBYTES = 32 * 1024
+QUEUED_KILOBYTES = 16 * 1024
 """What librdkafka fetches ahead at most."""
 QUEUED_RECORDS = 20_000
 """With so many at hand it asks for no more: a fetch then brings all that came meanwhile, not one batch alone."""

@@ -35,7 +35,7 @@ OPEN_PAUSE_SECONDS = 1.0
 """A store that vanished while it was open is made again; the removal may not be through with it."""
 MEMORY_LOOK_MS = 250
 """How often the engine looks how much memory the process has; its default is 50."""
-PURGE_RATIO = 0.05
+PURGE_RATIO = 0.03
 CACHES = {
     "mark_cache_size": 1 / 32,
     "index_mark_cache_size": 1 / 64,
