@@ -91,7 +91,7 @@ def test_backup_and_restore_beside_a_web_that_indexes(
         # Of the table only what the backup has comes back before the topic is read again.
         capsys.readouterr()
         box.web.stop()
-        shutil.rmtree(box.data / "store")
+        shutil.rmtree(box.data / "store" / "clickhouse")
         box.web.start()
         box.await_ready()
         assert through_web(box, "restore", str(target)) == 0
