@@ -19,12 +19,13 @@ from logpost_web.backup.checking import damaged, read_listing, set_aside
 from logpost_web.backup.listing import NAME, Listing
 from logpost_web.backup.restoring import Restored, restore
 from logpost_web.backup.saving import Saved, check_target, save
-from logpost_web.store import manifest_table, restored
+from logpost_web.store import manifest_table, rebuild, restored
 from logpost_web.store.check import check
 from logpost_web.store.frozen import freeze, release
 from logpost_web.store.manifest_table import CHUNK, Chunk
-from logpost_web.store.schema import VERSION
+from logpost_web.store.schema import CREATE_TABLE, VERSION
 from logpost_web.store.store import Store
+from tests.web.store.test_store import as_of_layout_2
 
 
 @pytest.fixture
@@ -166,6 +167,35 @@ def test_what_was_never_looked_at_is_not_taken_for_looked_at() -> None:
     line = restored.merged(here, saved)
     assert line is not None
     assert (line.start, line.end) == (0, 200)
+
+
+def test_a_backup_that_was_made_during_a_rebuild_has_the_rows_of_before(store: Store, tmp_path: Path) -> None:
+    insert(store, 0, 50)
+    account(store, 0, 50)
+    store.begin_rebuild()
+    insert(store, 0, 20)
+    back_up(store, tmp_path / "backup")
+    with pytest.raises(BackupError, match="is being rebuilt"):
+        put_back(store, tmp_path / "backup")
+    rebuild.end(store)
+    empty(store)
+    found = put_back(store, tmp_path / "backup")
+    assert (found.rows, found.known_rows) == (50, 20)
+    assert (offsets(store), check(store).is_sound) == (list(range(50)), True)
+
+
+def test_a_backup_of_an_older_layout_is_written_as_this_one_writes_it(store: Store, tmp_path: Path) -> None:
+    as_of_layout_2(store)
+    values = ", ".join(f"('logs', 'id', 0, {one}, 'line {one}', 1790000000)" for one in range(50))
+    store.command(f"INSERT INTO otel_logs (Topic, TopicId, Partition, Offset, Body, IndexedAt) VALUES {values}")
+    account(store, 0, 50)
+    back_up(store, tmp_path / "backup")
+    store.command("DROP TABLE otel_logs SYNC")
+    store.command(CREATE_TABLE)
+    for rows in (50, 0):
+        assert put_back(store, tmp_path / "backup").rows == rows
+        assert (offsets(store), check(store).is_sound) == (list(range(50)), True)
+    assert store.query("SELECT countIf(ArrivedAt = IndexedAt) FROM otel_logs").rows == [(50,)]
 
 
 def test_what_was_deleted_since_or_before_does_not_come_back(store: Store, tmp_path: Path) -> None:
