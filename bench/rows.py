@@ -159,7 +159,7 @@ def together(stages: Stages, stretch: Stretch, planner: Planner, placing: Placin
             assert planner.is_new(stretch.partition, start, end, run.pieces)
             planner.add(stretch.partition, end, run.pieces)
         with stages.stage("place"):
-            assert placing.place_run(run)
+            [run] = placing.place_run(run)
         with stages.stage("encode"):
             b"\n".join(run.lines())
 

@@ -110,6 +110,7 @@ def test_what_is_missing_after_a_failure_is_asked_of_the_store(store: Store) -> 
     rows = [good(offset) for offset in range(6)]
     write(store, [rows[1], rows[4]])
     assert [row.offset for row in missing(store, rows)] == [0, 2, 3, 5]
+    assert [row.offset for row in missing(store, rows[::-1])] == [5, 3, 2, 0]
 
 
 def test_stored_offsets_are_those_of_this_topic_from_there_on(store: Store) -> None:

@@ -2,8 +2,16 @@
 
 import json
 
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logpost.record import Record
+from logpost_web.indexer.limits import DEFAULT_LIMITS
 from logpost_web.indexer.placing import AHEAD_MS, Placing
+from logpost_web.indexer.received import Stretch
 from logpost_web.indexer.row import Position, to_row
+from logpost_web.indexer.run import read_run
 from logpost_web.retention.rules import Rule, Rules
 from logpost_web.retention.units import DAY_MS, HOUR_MS, Unit, number_in_store
 from logpost_web.store.row import Row
@@ -107,3 +115,39 @@ def test_only_what_went_for_room_is_below_the_floor() -> None:
     assert [by.is_below_floor(row) for row in rows] == [True, True, False]
     placed(by, NOW_MS - 1)
     assert by.has_past
+
+
+LEVELS = st.sampled_from(["", "debug", "info"])
+ARRIVALS = st.sampled_from([0, 1, 999, 1000, -1, -1000, HOUR_MS // 2, -HOUR_MS, -2 * DAY_MS, -4 * DAY_MS, 2 * HOUR_MS])
+
+
+@given(
+    st.sampled_from([RULES, Rules([], 14 * DAY_MS), Rules([Rule("level:debug", 3 * DAY_MS)], 14 * DAY_MS)]),
+    st.lists(st.tuples(ARRIVALS, LEVELS, st.integers(498, 502)), min_size=1, max_size=6),
+    st.sampled_from([0, NOW_MS - HOUR_MS, NOW_MS + DAY_MS]),
+    st.integers(300, 2000),
+)
+def test_rows_that_are_placed_together_lie_where_each_would(
+    rules: Rules, records: list[tuple[int, str, int]], newest_ms: int, piece_bytes: int
+) -> None:
+    values: list[bytes | None] = [
+        msgspec.json.encode(Record(ts="2026-11-22T10:51:07Z", message="m", level=level, attrs={"status": status}))
+        for _, level, status in records
+    ]
+    times = [NOW_MS + after for after, _, _ in records]
+    together, each = Placing(rules, piece_bytes), Placing(rules, piece_bytes)
+    for by in (together, each):
+        by.tell(now_ms=NOW_MS, latest_ms=NOW_MS)
+        by.learn(KEY, newest_ms)
+    run = read_run(Stretch(KEY, list(range(len(times))), times, values), DEFAULT_LIMITS, 0)
+    assert run is not None
+    run.topic_id = "T"
+    parts = together.place_run(run)
+    rows = []
+    for offset, (value, ms) in enumerate(zip(values, times, strict=True)):
+        rows.append(to_row(value, Position(*KEY, "T", offset, ms * 1_000_000), 0))
+        each.place(rows[-1], KEY, ms * 1_000_000, len(value or b""))
+    if parts:
+        assert sorted((row for part in parts for row in part.rows()), key=lambda row: row.offset) == rows
+        assert not each.has_past
+        assert placed(together, NOW_MS + HOUR_MS) == placed(each, NOW_MS + HOUR_MS)

@@ -6,7 +6,7 @@ import msgspec
 
 from logpost.record import Record, Src
 from logpost_web.indexer.lines import Lines, line_of
-from logpost_web.indexer.planner import MAX_STREAMS, Plan, Planner
+from logpost_web.indexer.planner import MAX_STREAMS, Piece, Plan, Planner
 from logpost_web.indexer.row import Position, to_row
 from logpost_web.store.intervals import IntervalSet
 from logpost_web.store.row import Row
@@ -129,3 +129,24 @@ def test_memory_is_bounded_and_what_is_forgotten_is_asked_for_again() -> None:
     known.trim()
     assert known.unknown_streams(["s"]) == {"s"}
     assert known.unknown_streams([f"stream-{MAX_STREAMS - 1}"]) == set()
+
+
+def test_what_is_new_as_a_whole_has_nothing_twice() -> None:
+    known = planner()
+    known.plan([row(0, src(0, 10))])
+    assert known.is_new(KEY, 1, 3, [Piece("s", 10, 30)])
+    assert known.is_new(KEY, 1, 3, [Piece("s", 20, 30), Piece("s", 10, 20)])  # late is not double
+    assert not known.is_new(KEY, 1, 3, [Piece("s", 9, 30)])
+    assert not known.is_new(KEY, 1, 3, [Piece("s", 10, 20), Piece("s", 19, 30)])
+    known.add(KEY, 3, [Piece("s", 10, 30)])
+    assert not known.is_new(KEY, 3, 4, [Piece("s", 29, 31)])
+    assert not known.is_continued(KEY, 2)
+    assert known.is_continued(KEY, 3)
+
+
+def test_offsets_that_are_stored_are_not_new() -> None:
+    known = Planner()
+    known.learn_partition(KEY, 0, IntervalSet([(5, 6)]))
+    assert [known.is_new(KEY, *span, []) for span in ((0, 5), (6, 9), (0, 6), (5, 6), (4, 9))] == [
+        *(True, True, False, False, False)
+    ]

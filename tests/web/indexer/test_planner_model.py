@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from logpost.record import Record, Src
 from logpost_web.indexer.lines import Lines, line_of
-from logpost_web.indexer.planner import Planner
+from logpost_web.indexer.planner import Piece, Planner
 from logpost_web.indexer.row import Position, to_row
 from logpost_web.store.intervals import IntervalSet
 from logpost_web.store.row import Row
@@ -47,6 +47,10 @@ SENDING = st.tuples(st.integers(0, 2), st.integers(0, LINES), st.integers(0, LIN
 """Which life sends which of its lines; the same again is a resend."""
 
 
+def pieces(rows: list[Row]) -> list[Piece]:
+    return [Piece(row.stream_id, row.stream_from, row.stream_to) for row in rows if row.stream_from < row.stream_to]
+
+
 class Box:
     """An indexer's way with messages, without Kafka and without a store."""
 
@@ -56,7 +60,7 @@ class Box:
         self.conflicts = 0
         self.planner = Planner()
 
-    def take(self, rows: list[Row]) -> None:
+    def take(self, rows: list[Row], *, together: bool = False) -> None:
         if rows and not self.planner.is_continued(KEY, rows[0].offset):
             known = IntervalSet((row.offset, row.offset + 1) for row in self.stored)
             self.planner.learn_partition(KEY, rows[0].offset, known)
@@ -67,6 +71,10 @@ class Box:
                 for stream in streams
             }
         )
+        if together and rows and self.planner.is_new(KEY, rows[0].offset, rows[-1].offset + 1, pieces(rows)):
+            self.planner.add(KEY, rows[-1].offset + 1, pieces(rows))
+            self.block += rows
+            return
         plan = self.planner.plan(rows)
         known_lines = Lines(plan.places())
         for row in self.block:
@@ -105,7 +113,7 @@ def test_each_line_at_its_bytes_is_stored_once(
     for step in data.draw(st.lists(st.sampled_from(["take", "flush", "crash", "lost commit"]), max_size=12)):
         if step == "take":
             count = data.draw(st.integers(1, 10))
-            box.take(rows[taken : taken + count])
+            box.take(rows[taken : taken + count], together=data.draw(st.booleans()))
             taken += len(rows[taken : taken + count])
         elif step == "flush":
             box.flush()

@@ -78,11 +78,12 @@ class Intake:
         streams = self._planner.unknown_streams(piece.stream for piece in run.pieces)
         if streams and not self._learn_streams(streams):
             return False
-        if not self._planner.is_new(key, start, end, run.pieces) or not self._placing.place_run(run):
+        if not self._planner.is_new(key, start, end, run.pieces) or not (parts := self._placing.place_run(run)):
             return False
         self._planner.add(key, end, run.pieces)
         reading.expected = reading.position = end
-        self.block.add_run(run)
+        for part in parts:
+            self.block.add_run(part)
         self.block.bytes += run.size
         self._account.keep_run(run)
         self._account.look_at(messages.last())

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import accumulate
 
-from logpost.formats.json_text import read_json
-from logpost.query.filters.event import Event
 from logpost_web.indexer.planner import PartitionKey
-from logpost_web.indexer.run import Run
+from logpost_web.indexer.run import Run, event_of
 from logpost_web.retention.rules import Rules
 from logpost_web.retention.units import Opened, Units, span
 from logpost_web.store.row import Row
@@ -72,7 +70,8 @@ class Placing:
             arrived = self._corrected(key, arrived, newest)
         row.arrived_at = arrived // 1000
         if len(self._places) > 1:
-            of_class, hours = self._places[self._rule_of(row)]
+            event = event_of(row, row.topic, row.partition, row.offset, with_attributes=self.rules.needs_attributes)
+            of_class, hours = self._places[self.rules.rule_of(event)]
             row.retention_class = of_class
             row.retention_unit = self.units.open(of_class, hours, arrived, size).in_row
         else:
@@ -84,26 +83,30 @@ class Placing:
         if arrived < self._doubtful_ms and (self.is_past(row) or self.is_below_floor(row)):
             self.has_past = True
 
-    def place_run(self, run: Run) -> bool:
-        """Write into `run` what `place` writes into each of its rows; False, and nothing is written, where they differ
-        in class or unit, or one may be past its time."""
+    def place_run(self, run: Run) -> list[Run]:
+        """The parts of `run` that are of one class, with what `place` writes into each row. None, and nothing is
+        changed, where one may be past its time, or the rows of a class are not of one unit."""
         key, milliseconds = run.messages.partition, run.messages.milliseconds
-        if len(self._places) > 1 or max(milliseconds) > self._latest_ms:
-            return False
         newest = min(self._newest.get(key, 0), self._latest_ms)
         arrived = list(accumulate(milliseconds, max, initial=newest))[1:]
-        if arrived[0] < self._doubtful_ms:
-            return False
-        opened = self._open
-        if not opened.start_ms <= arrived[0] < opened.end_ms or opened.room <= 0:
-            opened = self._open = self.units.open(*self._places[0], arrived[0], 0)
-        if opened.room < run.size or arrived[-1] >= opened.end_ms:
-            return False
-        opened.room -= run.size
-        self._newest[key] = arrived[-1]
+        if max(milliseconds) > self._latest_ms or arrived[0] < self._doubtful_ms:
+            return []
         run.arrivals = [one // 1000 for one in arrived]
-        run.retention_unit = opened.in_row
-        return True
+        parts = (
+            {0: run}
+            if len(self._places) == 1
+            else run.parts(list(map(self.rules.rule_of, run.events(with_attributes=self.rules.needs_attributes))))
+        )
+        units = [self.units.open(*self._places[rule], arrived[0], 0) for rule in parts]
+        placed = list(zip(parts.items(), units, strict=True))
+        if any(unit.room < part.size or arrived[-1] >= unit.end_ms for (_, part), unit in placed):
+            return []
+        for (rule, part), unit in placed:
+            unit.room -= part.size
+            part.retention_class = self._places[rule][0]
+            part.retention_unit = unit.in_row
+        self._newest[key] = arrived[-1]
+        return list(parts.values())
 
     def _corrected(self, key: PartitionKey, arrived: int, newest: int) -> int:
         newest = min(newest, self._latest_ms)  # it was placed before the time was known
@@ -121,21 +124,3 @@ class Placing:
     def is_below_floor(self, row: Row) -> bool:
         """Whether it had to go for room, or would have had to."""
         return row.offset <= self._floors.get((row.retention_class, row.topic, row.topic_id, row.partition), -1)
-
-    def _rule_of(self, row: Row) -> int:
-        attributes = (read_json(bytes(row.attrs).decode(errors="replace")) or {}) if self.rules.needs_attributes else {}
-        return self.rules.rule_of(
-            Event(
-                message=row.message,
-                service=row.service,
-                host=row.host,
-                level=row.level,
-                trace_id=row.trace_id,
-                span_id=row.span_id,
-                file=row.file,
-                topic=row.topic,
-                partition=row.partition,
-                offset=row.offset,
-                attrs=attributes,
-            )
-        )

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from operator import attrgetter, gt
 from typing import Annotated, Literal
 
 import msgspec
 
+from logpost.formats.json_text import read_json
+from logpost.query.filters.event import Event
 from logpost.query.words import is_plain
 from logpost_web.indexer.attributes import is_rewritten, looks_rewritten
 from logpost_web.indexer.limits import Limits
@@ -94,9 +97,49 @@ class Run:
 
     def rows_at(self, places: Collection[Place]) -> Iterator[Row]:
         """Those that end in one of `places`, and perhaps others."""
-        streams = {piece.stream: piece for piece in self.pieces}
-        if any(stream in streams for stream, _ in places):
+        if any(
+            stream == piece.stream and piece.start < end <= piece.end for piece in self.pieces for stream, end in places
+        ):
             yield from (row for row in self.rows() if (row.stream_id, row.stream_to) in places)
+
+    def events(self, *, with_attributes: bool) -> Iterator[Event]:
+        """Each as rules look at it."""
+        records = (_decode(value) for value in self.messages.values if value is not None)
+        for offset, record in zip(self.messages.offsets, records, strict=True):
+            yield event_of(record, *self.messages.partition, offset, with_attributes=with_attributes)
+
+    def parts(self, marks: Sequence[int]) -> dict[int, Run]:
+        """The run by `marks`, of which each message has one. `pieces` stay those of all."""
+        return {mark: self._part([one == mark for one in marks]) for mark in dict.fromkeys(marks)}
+
+    def _part(self, chosen: Sequence[bool]) -> Run:
+        key, offsets, times, values = self.messages
+        kept = list(compress(values, chosen))
+        messages = Stretch(key, list(compress(offsets, chosen)), list(compress(times, chosen)), kept)
+        return replace(
+            self,
+            messages=messages,
+            size=sum(len(value or b"") for value in kept),
+            words=list(compress(self.words, chosen)),
+            texts=list(compress(self.texts, chosen)),
+            arrivals=list(compress(self.arrivals, chosen)),
+        )
+
+
+def event_of(record: _Record | Row, topic: str, partition: int, offset: int, *, with_attributes: bool) -> Event:
+    return Event(
+        message=record.message,
+        service=record.service,
+        host=record.host,
+        level=record.level,
+        trace_id=record.trace_id,
+        span_id=record.span_id,
+        file=record.file,
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        attrs=(read_json(bytes(record.attrs).decode(errors="replace")) or {}) if with_attributes else {},
+    )
 
 
 def read_run(messages: Stretch, limits: Limits, now: int) -> Run | None:
