@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import select
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ def add_command(commands: Commands) -> None:
         if name == "check":
             text = "a backup of the store, of which every byte is read; without it the store itself"
             action.add_argument("directory", metavar="DIR", type=Path, nargs="?", help=text)
+    ddl = add_parser(
+        actions, "ddl", run_ddl, "The statements that make the tables on a cluster of servers.", nested=True
+    )
+    ddl.add_argument("--cluster", metavar="NAME", required=True, help="as in system.clusters")
     store_backup_command.add_actions(actions)
     searches_command.add_action(actions)
     delete_command.add_action(actions)
@@ -77,6 +82,14 @@ def run_confirm(parsed: argparse.Namespace, config: Config) -> int:
     if waiting:
         lines = [f"to be deleted now: up to {waiting['rows']:,} rows, the oldest of {waiting['oldest']}"]
     show(parsed, answer, lines)
+    return 0
+
+
+def run_ddl(parsed: argparse.Namespace, _: Config) -> int:
+    from logpost_web.store.ddl import cluster_statements
+
+    for sql in cluster_statements(parsed.cluster):
+        sys.stdout.write(f"{sql};\n\n")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logpost_web.store.errors import QueryError
 from logpost_web.store.schema import (
     ADDED_COLUMNS,
     BEFORE,
@@ -75,6 +76,7 @@ def begin_rebuild(statements: Statements) -> None:
     is_running = has_table(statements, BEFORE)
     if is_running and version(statements) >= VERSION:
         return
+    _refuse_replicated(statements)
     # By the manifest it lacks all its rows now; its last records still tell whether the log is the one they are of. One
     # block: it is written or it is not.
     statements.command(
@@ -93,6 +95,16 @@ def _columns(statements: Statements) -> set[str]:
     """Of the table. Raises QueryError."""
     found = "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {table:String}"
     return {name for (name,) in statements.query(found, {"table": TABLE}).rows}
+
+
+def _refuse_replicated(statements: Statements) -> None:
+    """The new table would be of one server, and the others would keep theirs. Raises QueryError."""
+    asked = "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
+    if any(engine.startswith("Replicated") for (engine,) in statements.query(asked, {"table": TABLE}).rows):
+        raise QueryError(
+            f"{TABLE} is replicated: drop it and the other tables of logpost on all servers, and make them with the"
+            " statements of `logpost store ddl`; they are filled from the topics"
+        )
 
 
 def shared_columns(statements: Statements, other: str = BEFORE) -> list[str]:
