@@ -48,11 +48,10 @@ class Box:
     def load(self, file: Path, lines: int) -> Loaded:
         self._broker.start()
         idle = self._cpu("broker")
-        produce(self._appliance.bootstrap_servers, file)
+        produce(self._appliance.bootstrap_servers, file, "loaded")
         self._web.start()
         begun, before = time.monotonic(), {"broker": idle, "web": self._cpu("web")}
-        bound = 120 + lines / LINES_PER_SECOND
-        await_condition(self._is_caught_up, "all records are searchable", bound, every=POLL_SECONDS)
+        self._await_caught_up(lines)
         seconds = time.monotonic() - begun
         found = self._appliance.total()
         assert found == lines, f"{found} of {lines} lines are in the store"
@@ -62,6 +61,17 @@ class Box:
     def _cpu(self, name: str) -> float:
         part = {"broker": self._broker, "web": self._web}[name]
         return usage_of(part.process.pid).cpu_seconds
+
+    def grow(self, file: Path, total: int) -> None:
+        produce(self._appliance.bootstrap_servers, file, "grown")
+        self._await_caught_up(total)
+        # What came last may not have been known to be there.
+        await_condition(lambda: self._appliance.total() == total, f"{total} lines are found", 60, every=1.0)
+        await_quiet(self)
+
+    def _await_caught_up(self, lines: int) -> None:
+        bound = 120 + lines / LINES_PER_SECOND
+        await_condition(self._is_caught_up, "all records are searchable", bound, every=POLL_SECONDS)
 
     def _is_caught_up(self) -> bool:
         """By what is said with each answer: to count all rows again and again would cost what is measured."""
@@ -136,8 +146,8 @@ class Records:
             raise RuntimeError(f"{left} records are not acknowledged, {len(self._failed)} failed: {self._failed[:1]}")
 
 
-def produce(servers: str, file: Path) -> None:
-    records = Records(servers, "loaded")
+def produce(servers: str, file: Path, life: str) -> None:
+    records = Records(servers, life)
     for lines in batches(file):
         records.send(lines)
     records.close()

@@ -1,6 +1,7 @@
 """logpost's store beside VictoriaLogs: the same lines, one after the other, in one run.
 
-    python -m bench.search [--lines 5000000] [--kind fleet|systems|names] [--incoming 20000] [--only logpost]
+    python -m bench.search [--lines 5000000] [--kind fleet|systems|names] [--incoming 20000] [--growth 20000000]
+                           [--only logpost]
 
 Loads the lines (records of a topic, which web and broker make searchable; HTTP for VictoriaLogs), waits until all is
 merged, then asks twelve kinds of query: the first time, again (median), and with eight clients, while `--incoming`
@@ -12,36 +13,29 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import statistics
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 from bench import box, victorialogs
+from bench.asking import CLIENTS, FOUND, Answers, Milliseconds, ask_again, ask_once, ask_together, coming_in
 from bench.lines import Line, fleet, names, value
 from bench.questions import Question, Span, questions
-from bench.sides import Client, Loaded, Side
+from bench.sides import Loaded, Side
 from bench.system_lines import systems
 
 KINDS = {"fleet": fleet, "systems": systems, "names": names}
-FOUND = {box.Box.name: box.found, victorialogs.VictoriaLogs.name: victorialogs.found}
 STEP_NS = 50_000
 """Between two lines: 20,000 a second, as they come in later."""
 DAY_NS = 86_400 * 10**9
-CLIENTS = 8
 FED_SECONDS = 20.0
 """Of lines that come in again and again."""
-FEED_SECONDS = 1800.0
-"""Longer than asking may take."""
-END_SECONDS = 30.0
 
 
 @dataclass(kw_only=True)
@@ -51,19 +45,26 @@ class Measured:
     loaded: Loaded
     disk: dict[str, int]
     peak_after_load: float
-    answers: dict[str, dict[str, int]] = field(default_factory=dict)
-    first: dict[str, float] = field(default_factory=dict)
-    repeated: dict[str, float] = field(default_factory=dict)
-    together: dict[str, float] = field(default_factory=dict)
+    answers: Answers = field(default_factory=dict)
+    first: Milliseconds = field(default_factory=dict)
+    repeated: Milliseconds = field(default_factory=dict)
+    together: Milliseconds = field(default_factory=dict)
+    small: Milliseconds = field(default_factory=dict)
+    grown: Milliseconds = field(default_factory=dict)
+    """Asked again in quiet, before and after the store has grown."""
+    grown_answers: Answers = field(default_factory=dict)
     peak: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """`fed`: lines that come in while it is asked. `incoming`: of them a second, 0 for none."""
+    """`more`: lines that it grows by, to `grown`; both None and 0 where it does not. `fed`: lines that come in while it
+    is asked. `incoming`: of them a second, 0 for none."""
 
     lines: int
     file: Path
+    more: Path | None
+    grown: int
     fed: Path
     incoming: float
     rounds: int
@@ -72,6 +73,7 @@ class Work:
 
 def main() -> int:
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     with tempfile.TemporaryDirectory(prefix="logpost-bench-", dir=options.directory) as name:
         directory = Path(name)
         work = prepare(options, directory)
@@ -94,6 +96,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lines", type=int, default=5_000_000)
     parser.add_argument("--kind", choices=sorted(KINDS), default="fleet")
     parser.add_argument("--incoming", type=float, default=20_000, help="lines a second while it is asked, 0 for none")
+    parser.add_argument("--growth", type=int, default=0, metavar="LINES", help="let it grow to so many, and ask again")
     parser.add_argument("--rounds", type=int, default=7, help="how often a client repeats a query")
     parser.add_argument("--only", choices=sorted(FOUND), help="one store alone")
     parser.add_argument("--directory", type=Path, help="where the data lies meanwhile (default: of temporary files)")
@@ -112,25 +115,28 @@ def sides(only: str | None) -> dict[str, Callable[[Path], Side]]:
 
 
 def prepare(options: argparse.Namespace, directory: Path) -> Work:
-    """Two files of lines: those to load end now, those to come in begin there."""
-    end_s = int(time.time())
-    start_ns = end_s * 10**9 - options.lines * STEP_NS
-    file, fed = directory / "lines", directory / "fed"
+    """Files of lines: those to load end now, those to grow by before them, and those to come in begin behind."""
     make = KINDS[options.kind]
+    growing = max(0, options.growth - options.lines)
+    start_ns = int(time.time()) * 10**9 - options.lines * STEP_NS
+    first_ns = start_ns - growing * STEP_NS - 10**9
+    file, more, fed = (directory / name for name in ("lines", "more", "fed"))
     last_ns = write(file, make(options.lines, start_ns=start_ns, step_ns=STEP_NS))
+    if growing:
+        write(more, make(growing, start_ns=first_ns, step_ns=STEP_NS, seed=3))
     # A second of its own, so that nobody has to say on which side of it a line lies.
     end_ns = (last_ns // 10**9 + 1) * 10**9
-    coming = int(options.incoming * FED_SECONDS)
-    write(fed, make(coming, start_ns=end_ns, step_ns=STEP_NS, seed=2, with_old=False))
-    span = Span(start=rfc_3339(start_ns - DAY_NS), end=rfc_3339(end_ns))
+    write(fed, make(int(options.incoming * FED_SECONDS), start_ns=end_ns, step_ns=STEP_NS, seed=2, with_old=False))
     show(f"{options.lines:,} lines of {file.stat().st_size / options.lines:.0f} bytes")
     return Work(
         lines=options.lines,
         file=file,
+        more=more if growing else None,
+        grown=options.lines + growing,
         fed=fed,
         incoming=options.incoming,
         rounds=options.rounds,
-        asked=questions(options.kind, file, span),
+        asked=questions(options.kind, file, Span(start=rfc_3339(first_ns - DAY_NS), end=rfc_3339(end_ns))),
     )
 
 
@@ -152,16 +158,16 @@ def measure(side: Side, work: Work) -> Measured:
     loaded = side.load(work.file, work.lines)
     show(f"{side.name}: loaded in {loaded.seconds:.1f} s, CPU {loaded.cpu_seconds}")
     found = Measured(loaded=loaded, disk=side.disk(), peak_after_load=peak(side))
-    client = side.client()
-    for question in work.asked:
-        seconds, body = client.ask(question.asked[side.name])
-        found.first[question.name] = seconds * 1e3
-        found.answers[question.name] = FOUND[side.name](body)
-    with coming_in(side, work):
-        for question in work.asked:
-            found.repeated[question.name] = median_ms(client, side, [question] * work.rounds)[question.name]
-        found.together = with_clients(side, work)
-    client.close()
+    found.first, found.answers = ask_once(side, work.asked)
+    if work.more is not None:
+        found.small = ask_again(side, work.asked, work.rounds)
+        side.grow(work.more, work.grown)
+        _, found.grown_answers = ask_once(side, work.asked)
+        found.grown = ask_again(side, work.asked, work.rounds)
+        show(f"{side.name}: grown")
+    with coming_in(side, work.fed, work.incoming):
+        found.repeated = ask_again(side, work.asked, work.rounds)
+        found.together = ask_together(side, work.asked, max(1, work.rounds // 3))
     found.peak = peak(side)
     show(f"{side.name}: asked")
     return found
@@ -172,54 +178,16 @@ def peak(side: Side) -> float:
     return sum(usage.peak_mb for usage in side.usage().values())
 
 
-def median_ms(client: Client, side: Side, asked: list[Question]) -> dict[str, float]:
-    taken: dict[str, list[float]] = {}
-    for question in asked:
-        taken.setdefault(question.name, []).append(client.ask(question.asked[side.name])[0] * 1e3)
-    return {name: statistics.median(values) for name, values in taken.items()}
-
-
-def with_clients(side: Side, work: Work) -> dict[str, float]:
-    """Each asks everything, in an order of its own."""
-
-    def one(number: int) -> dict[str, float]:
-        client = side.client()
-        turned = work.asked[number:] + work.asked[:number]
-        try:
-            return median_ms(client, side, turned * max(1, work.rounds // 3))
-        finally:
-            client.close()
-
-    with ThreadPoolExecutor(CLIENTS) as clients:
-        found = list(clients.map(one, range(CLIENTS)))
-    return {question.name: statistics.median(one[question.name] for one in found) for question in work.asked}
-
-
-@contextmanager
-def coming_in(side: Side, work: Work) -> Iterator[None]:
-    """In a process of its own: this one measures."""
-    if not work.incoming:
-        yield
-        return
-    feeder = side.feeder(work.fed, work.incoming, FEED_SECONDS)
-    feeding = multiprocessing.get_context("spawn").Process(target=feeder, daemon=True)
-    feeding.start()
-    try:
-        yield
-        if feeding.exitcode is not None:
-            raise RuntimeError(f"no lines came in any more: exit status {feeding.exitcode}")
-    finally:
-        feeding.terminate()
-        feeding.join(END_SECONDS)
-
-
 def differences(measured: dict[str, Measured]) -> list[str]:
     """What the stores do not agree about."""
     if len(measured) < len(FOUND):
         return []
-    ours, theirs = (measured[name].answers for name in FOUND)
+    ours, theirs = (measured[name] for name in FOUND)
     return [
-        f"the answers differ: {name}: {ours[name]} and {theirs[name]}" for name in ours if ours[name] != theirs[name]
+        f"the answers differ: {name}: {found[name]} and {other[name]}"
+        for found, other in ((ours.answers, theirs.answers), (ours.grown_answers, theirs.grown_answers))
+        for name in found
+        if found[name] != other[name]
     ]
 
 
@@ -255,6 +223,11 @@ def table_rows(measured: dict[str, Measured], work: Work) -> Iterator[tuple[str,
         yield f"{name}: first, ms", [one.first[name] for one in found]
         yield f"{name}: again, ms", [one.repeated[name] for one in found]
         yield f"{name}: {CLIENTS} clients, ms", [one.together[name] for one in found]
+        if work.more is not None:
+            yield (
+                f"{name}: {work.grown / work.lines:g} times the lines, times as long",
+                [one.grown[name] / one.small[name] for one in found],
+            )
 
 
 def shown(figure: float) -> str:

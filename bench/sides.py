@@ -6,6 +6,7 @@ import http.client
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import chain, count
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,8 @@ from bench.usage import Usage
 from tests.support.appliance import await_condition
 
 ANSWER_SECONDS = 120.0
+AGAIN_SECONDS = 0.1
+BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 SETTLE_SECONDS = 600.0
 """How long merges may take at most."""
 QUIET_SECONDS = 10.0
@@ -48,6 +51,9 @@ class Side(Protocol):
     def load(self, file: Path, lines: int) -> Loaded:
         """All `lines` of a file of JSON lines, until all are found and merged."""
 
+    def grow(self, file: Path, total: int) -> None:
+        """Load more lines, until `total` are found and merged."""
+
     def feeder(self, file: Path, rate: float, seconds: float) -> Callable[[], None]:
         """Sends `rate` lines a second, of such a file, again and again; another process can be given it."""
 
@@ -69,15 +75,22 @@ class Client:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
 
     def ask(self, asked: Asked) -> tuple[float, bytes]:
-        """Seconds until the last byte, and the answer. Raises OSError where it is none."""
+        """Seconds until the last byte, and the answer; one that is busy is asked again, and that counts. Raises OSError
+        where there is none."""
         begun = time.perf_counter()
+        while True:
+            status, body = self._get(asked)
+            seconds = time.perf_counter() - begun
+            if status == HTTPStatus.OK:
+                return seconds, body
+            if status not in BUSY or seconds > ANSWER_SECONDS:
+                raise OSError(f"{asked}: {status} {body[:500]!r}")
+            time.sleep(AGAIN_SECONDS)
+
+    def _get(self, asked: Asked) -> tuple[int, bytes]:
         self._connection.request("GET", f"{asked.path}?{urlencode(asked.parameters)}")
         answer = self._connection.getresponse()
-        body = answer.read()
-        seconds = time.perf_counter() - begun
-        if answer.status != 200:
-            raise OSError(f"{asked}: {answer.status} {body[:500]!r}")
-        return seconds, body
+        return answer.status, answer.read()
 
     def post(self, path: str, body: bytes) -> None:
         """Raises OSError where it is refused."""

@@ -72,15 +72,22 @@ class VictoriaLogs:
 
     def load(self, file: Path, lines: int) -> Loaded:
         begun, before = time.monotonic(), self._cpu()
+        self._insert_all(file, lines)
+        seconds = time.monotonic() - begun
+        await_quiet(self)
+        return Loaded(seconds=seconds, cpu_seconds={"store": self._cpu() - before})
+
+    def grow(self, file: Path, total: int) -> None:
+        self._insert_all(file, total)
+        await_quiet(self)
+
+    def _insert_all(self, file: Path, total: int) -> None:
         with ThreadPoolExecutor(LOADERS) as loaders:
             waiting = batches(file)
             while several := list(islice(waiting, BATCHES_AT_ONCE)):
                 list(loaders.map(self._insert, several))
-        bound = 120 + lines / LINES_PER_SECOND
-        await_condition(lambda: self.total() == lines, "all lines are searchable", bound, every=0.5)
-        seconds = time.monotonic() - begun
-        await_quiet(self)
-        return Loaded(seconds=seconds, cpu_seconds={"store": self._cpu() - before})
+        bound = 120 + total / LINES_PER_SECOND
+        await_condition(lambda: self.total() == total, "all lines are searchable", bound, every=0.5)
 
     def _insert(self, lines: list[bytes]) -> None:
         client = self.client()

@@ -51,11 +51,14 @@ def test_bars_of_both_are_as_wide() -> None:
 def test_a_table_has_ratios_and_a_difference_is_said(tmp_path: Path) -> None:
     (tmp_path / "lines").write_bytes(value(next(KINDS["fleet"](1, start_ns=1, step_ns=10))) + b"\n")
     [question, *_] = questions("fleet", tmp_path / "lines", SPAN)
-    work = Work(lines=10**6, file=tmp_path, fed=tmp_path, incoming=0, rounds=1, asked=[question])
+    work = Work(
+        lines=10**6, file=tmp_path, more=tmp_path, grown=4 * 10**6, fed=tmp_path, incoming=0, rounds=1, asked=[question]
+    )
     measured = {name: _measured(question.name, factor) for name, factor in (("logpost", 2), ("VictoriaLogs", 1))}
     table = as_table(measured, work)
     assert "| CPU s per M lines | 6 | 3 | 2.00 |" in table
     assert f"| {question.name}: first, ms | 20 | 10 | 2.00 |" in table
+    assert f"| {question.name}: 4 times the lines, times as long | 3 | 3 | 1.00 |" in table
     [said] = differences(measured)
     assert question.name in said
 
@@ -70,6 +73,8 @@ def _measured(question: str, factor: int) -> Measured:
         first={question: 10.0 * factor},
         repeated={question: 1.0},
         together={question: 1.0},
+        small={question: 2.0},
+        grown={question: 6.0},
     )
 
 
