@@ -156,3 +156,15 @@ def test_of_many_counts_the_oldest_is_forgotten(lines: Store) -> None:
     assert counting.take(names[0]) is None
     assert counting.take(names[1]) is not None
     assert counting.take(names[1]) is None
+
+
+def test_many_rows_are_hidden_in_slices(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deleted, "SLICE_ROWS", 10)
+    rows = [
+        {"Body": f"row {number % 2}", "Topic": "logs", "TopicId": "id", "Partition": number % 3, "Offset": number // 3}
+        for number in range(200)
+    ]
+    store.insert("\n".join(map(json.dumps, rows)).encode())
+    erasing = Erasing(store, Book(store.directory))
+    assert delete(store, erasing, '"row 1"').matched == 100
+    assert store.query("SELECT DISTINCT Body, count() FROM otel_logs GROUP BY Body").rows == [("row 0", 100)]

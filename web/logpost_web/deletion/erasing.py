@@ -50,14 +50,14 @@ class Erasing:
                 self._attempt(one, self._count_out, now_ms)
         holding = [one for one in self._book.all() if one.holds and one.is_counted_out]
         rest = deleted.counted(self._store).keys() - {one.id for one in self._book.all()}
-        if not deleted.units_to_hide(self._store, [*rest, *(one.id for one in holding)]):
+        if not deleted.to_hide(self._store, [*rest, *(one.id for one in holding)]):
             return
         for one in holding:
-            if deleted.units_to_hide(self._store, [one.id]):
+            if deleted.to_hide(self._store, [one.id]):
                 one.state = "waiting"
                 self._attempt(one, self._hide, now_ms)
-        for unit in deleted.units_to_hide(self._store, rest):
-            deleted.hide(self._store, rest, unit)
+        for hiding in deleted.to_hide(self._store, rest):
+            deleted.hide(self._store, rest, hiding)
 
     def step(self, now_ms: int) -> None:
         """Go on with those that are under way."""
@@ -124,11 +124,11 @@ class Erasing:
 
     def _hide(self, deletion: Deletion) -> None:
         self._count_out(deletion)
-        while units := deleted.units_to_hide(self._store, [deletion.id]):
-            deletion.units = sorted({*deletion.units, *units})
+        while hidings := deleted.to_hide(self._store, [deletion.id]):
+            deletion.units = sorted({*deletion.units, *(one.unit for one in hidings)})
             self._book.save()
-            for unit in units:
-                deleted.hide(self._store, [deletion.id], unit)
+            for one in hidings:
+                deleted.hide(self._store, [deletion.id], one)
         deletion.state, deletion.is_hidden = "running", True
         deletion.parts = sum(deleted.masked_parts(self._store, deletion.units).values())
         deletion.parts_done = 0

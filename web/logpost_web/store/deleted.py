@@ -8,6 +8,7 @@ deleted is missed, read again from a topic, or copied by a rebuild.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -21,6 +22,8 @@ from logpost_web.store.stored import PLACES_A_STATEMENT, Place, slices
 
 MOST_SERVICES = 20
 """Named in what a query matches."""
+SLICE_ROWS = 250_000
+"""Rows that one statement hides."""
 MARKED_BYTES = 256
 """Of a line, that its mark is made of: settings may cut long ones elsewhere by then."""
 
@@ -156,25 +159,56 @@ def rows(store: Store, deletion: str, slice_rows: int) -> Iterator[list[DeletedR
         after = tuple(found[-1][1:5])
 
 
-_HIDDEN = f"({_PLACE}) IN (SELECT {_PLACE} FROM {DELETED} WHERE Deletion IN {{deletions:Array(String)}})"
+class Hiding(NamedTuple):
+    """Rows of one table partition that statements still see, at offsets [start, end)."""
+
+    unit: str
+    start: int
+    end: int
 
 
-def units_to_hide(store: Store, deletions: Collection[str]) -> list[str]:
-    """Table partitions that have rows of these deletions which statements still see. Raises QueryError."""
+# The engine holds the places of a statement in memory, 100 bytes each. By offsets, since rows that arrived together lie
+# together: of the others it reads little.
+_WITHIN = "Offset >= {start:Int64} AND Offset < {end:Int64}"
+_HIDDEN = (
+    f"{_WITHIN} AND ({_PLACE}) IN (SELECT {_PLACE} FROM {DELETED}"
+    f" WHERE Deletion IN {{deletions:Array(String)}} AND {_WITHIN})"
+)
+
+
+def to_hide(store: Store, deletions: Collection[str]) -> list[Hiding]:
+    """What is left to hide of these deletions. Raises QueryError."""
     if not deletions:
         return []
-    found = store.query(
-        f"SELECT DISTINCT _partition_id FROM {TABLE} WHERE {_HIDDEN} ORDER BY 1", {"deletions": list(deletions)}
-    )
-    return [unit for (unit,) in found.rows]
+    found = []
+    asked = {"deletions": list(deletions)}
+    for start, end in pairwise(_borders(store, deletions)):
+        units = store.query(
+            f"SELECT DISTINCT _partition_id FROM {TABLE} WHERE {_HIDDEN} ORDER BY 1",
+            {**asked, "start": start, "end": end},
+        )
+        found += [Hiding(unit, start, end) for (unit,) in units.rows]
+    return found
 
 
-def hide(store: Store, deletions: Collection[str], unit: str) -> None:
-    """No statement sees these rows of a table partition afterwards. Raises QueryError."""
+def _borders(store: Store, deletions: Collection[str]) -> list[int]:
+    """Offsets that part their rows into slices of about SLICE_ROWS; none for no rows."""
+    asked = {"deletions": list(deletions)}
+    of_them = f"FROM {DELETED} WHERE Deletion IN {{deletions:Array(String)}}"
+    [[rows, first, last]] = store.query(f"SELECT count(), min(Offset), max(Offset) {of_them}", asked).rows
+    if not rows:
+        return []
+    levels = ", ".join(f"{start / rows:.9f}" for start in range(SLICE_ROWS, rows, SLICE_ROWS))
+    inner = store.query(f"SELECT quantilesExact({levels})(Offset) {of_them}", asked).rows[0][0] if levels else []
+    return sorted({first, last + 1, *inner})
+
+
+def hide(store: Store, deletions: Collection[str], hiding: Hiding) -> None:
+    """No statement sees these rows afterwards. Raises QueryError."""
     store.command(
-        f"DELETE FROM {TABLE} IN PARTITION ID '{unit}' WHERE {_HIDDEN}"
+        f"DELETE FROM {TABLE} IN PARTITION ID '{hiding.unit}' WHERE {_HIDDEN}"
         " SETTINGS lightweight_deletes_sync = 2, allow_nondeterministic_mutations = 1",
-        {"deletions": list(deletions)},
+        {"deletions": list(deletions), "start": hiding.start, "end": hiding.end},
     )
 
 
