@@ -120,12 +120,15 @@ def test_a_store_that_is_filled_again_has_the_same_rows_and_drops_the_same(
         assert indexer.progress().lost_rows == 0
 
 
-def test_a_new_store_leaves_out_what_is_past_its_time(broker: Broker, store: Store, config: Config) -> None:
+def test_a_new_store_leaves_out_what_is_past_its_time_and_says_so(
+    broker: Broker, store: Store, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
     produce(broker, *lines("old"), hours_ago=30)
     produce(broker, *lines("young"), hours_ago=1)
     with running(with_keep(config, "1d"), store) as indexer:
         await_messages(store, lines("young"))
         await_true(lambda: indexer.progress().partitions[0].behind == 0, "all is looked at")
+    assert caplog.text.count("longer ago than rows are kept") == 1
     assert check(store).is_sound
 
 

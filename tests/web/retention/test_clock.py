@@ -1,7 +1,7 @@
 """A clock that leapt makes nothing expired; a box that was off is believed."""
 
 from logpost_web.retention.clock import Believed, Late, RetentionClock
-from logpost_web.retention.units import DAY_MS, HOUR_MS
+from logpost_web.retention.units import DAY_MS, HOUR_MS, Unit
 
 T = 1_796_000_000_000
 MINUTE = 60_000
@@ -74,6 +74,11 @@ def test_where_nothing_else_is_known_what_is_stored_tells_the_time() -> None:
     assert clock.read(T + 40 * DAY_MS, 0) == T
     clock.learn(T + 5)
     assert clock.latest_ms == T
+
+
+def test_of_which_units_rows_came_late() -> None:
+    late = Late(5 * HOUR_MS + 1, 7 * HOUR_MS, DAY_MS)
+    assert [hour for hour in range(10) if late.has(Unit(hour, 1))] == [5, 6]
 
 
 def test_a_clock_that_somebody_confirms_is_believed_and_what_came_meanwhile_is_known() -> None:

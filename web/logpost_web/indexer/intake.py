@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from logpost.config import Config, StoreConfig
+from logpost.said_once import SaidOnce
 from logpost_web.indexer import metrics
 from logpost_web.indexer.account import Account
 from logpost_web.indexer.block import Block
@@ -31,6 +33,9 @@ RUN_RECORDS = 1000
 """Messages that are looked at together; one that is no record of ours has all of them looked at one by one."""
 
 
+log = logging.getLogger("indexer")
+
+
 class Intake:
     """Used by the indexer's thread."""
 
@@ -46,6 +51,7 @@ class Intake:
         self._lives = Lives()
         self.passage = Passage(config.kafka, source, account)
         self.block = Block(store, config.store)
+        self._said = SaidOnce(log)
         self.reconfigure(config.store)
 
     def reconfigure(self, config: StoreConfig) -> None:
@@ -179,6 +185,9 @@ class Intake:
             is_read_again = row.offset < self._account.readings[row.topic, row.partition].refilled_at
             is_past = self._placing.is_past(row) or (is_read_again and self._placing.is_below_floor(row))
             (past if is_past else kept).append(row)
+            if is_past and not is_read_again:
+                key = row.topic, row.partition
+                self._said.warn(key, "%s-%d: records came to their topic longer ago than rows are kept", *key)
         metrics.PAST.inc(len(past))
         self._account.leave_out(past)
         return kept

@@ -166,7 +166,8 @@ class Retaining:
             self._clock.learn(max((unit.start_ms for unit in units), default=0))
         now_ms = self._clock.read(wall_ms, passed_ms)
         if self._confirmed is not None and self._confirmed.why == CLOCK:
-            self._file.memory.late = self._clock.believe() or self._file.memory.late
+            late = self._clock.believe()
+            self._file.memory.late += (late,) if late else ()
             self._confirmed = None
             now_ms = self._clock.now_ms
         return now_ms
@@ -200,9 +201,9 @@ class Retaining:
         return Seen(units, used, Limits(rules, max_bytes), disk.size)
 
     def _stored(self, one: StoredUnit, ratio: float) -> Stored:
-        unit, late = Unit.numbered(one.number), self._file.memory.late
-        is_late = late is not None and unit.start_ms < late.to_ms and unit.end_ms > late.from_ms
-        return Stored(one.of_class, unit, one.rows, int(one.bytes * ratio), late.by_ms if late and is_late else 0)
+        unit = Unit.numbered(one.number)
+        late = (late.by_ms for late in self._file.memory.late if late.has(unit))
+        return Stored(one.of_class, unit, one.rows, int(one.bytes * ratio), sum(late))
 
     def _topics_bytes(self, now: float) -> int:
         if self.topics is None or not self._store.is_embedded:

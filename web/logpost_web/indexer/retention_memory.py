@@ -75,12 +75,12 @@ class Floor(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Memory(msgspec.Struct):
-    """`clock`: what the RetentionClock knows; `late`: which rows came while it was wrong. `waited_ms`: for how long
+    """`clock`: what the RetentionClock knows; `late`: which rows came while it was doubted. `waited_ms`: for how long
     `wanted` was as it is, which may be more than what is `in_force`. `floor_ms`: what arrived before had to go for
     room, as `floors` say."""
 
     clock: Believed = Believed()
-    late: Late | None = None
+    late: tuple[Late, ...] = ()
     in_force: SavedLimits | None = None
     wanted: SavedLimits | None = None
     waited_ms: int = 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from logpost_web.retention.units import DAY_MS
+from logpost_web.retention.units import DAY_MS, Unit
 
 MAX_LEAP_MS = DAY_MS
 MAX_OFF_MS = 30 * DAY_MS
@@ -36,6 +36,10 @@ class Late:
     from_ms: int
     to_ms: int
     by_ms: int
+
+    def has(self, unit: Unit) -> bool:
+        """Whether some of its rows may be of them."""
+        return unit.start_ms < self.to_ms and unit.end_ms > self.from_ms
 
 
 class RetentionClock:
