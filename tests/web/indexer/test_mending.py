@@ -7,7 +7,7 @@ import pytest
 
 from logpost_web.indexer.mending import Mending
 from logpost_web.store.errors import QueryError
-from logpost_web.store.parts import parts
+from logpost_web.store.parts import parts, set_aside
 from logpost_web.store.schema import SEARCHED_TEXT
 from logpost_web.store.store import Store
 
@@ -42,3 +42,19 @@ def test_a_damaged_skip_index_costs_its_part_and_no_search_for_ever(store: Store
     assert store.query(words).rows == [(200,)]
     mending.clear()
     store.command("SYSTEM START MERGES otel_logs")
+
+
+@pytest.mark.embedded_store
+def test_a_part_that_another_process_set_aside_goes_when_its_rows_are_back(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As `logpost store check` on a box that is stopped, or a web that was killed before they were back."""
+    insert(store, 1, 2)
+    [part] = [part for part in parts(store) if part.table == "otel_logs"]
+    set_aside(store, part)
+    mending = Mending(store, lambda _: None)
+    mending.say_broken()
+    assert "1 parts of otel_logs are damaged and set aside; what the topics have" in caplog.text
+    assert list((part.directory.parent / "detached").iterdir())
+    mending.clear()
+    assert not list((part.directory.parent / "detached").iterdir())

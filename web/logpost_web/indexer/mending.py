@@ -12,7 +12,6 @@ from collections.abc import Callable
 from logpost_web.indexer import metrics
 from logpost_web.store.damage import names_no_part, part_in
 from logpost_web.store.parts import (
-    Part,
     broken_aside,
     drop_aside,
     met_in_errors,
@@ -44,7 +43,6 @@ class Mending:
         self._looked_at = float("-inf")
         self._unchecked: list[str] = []
         """Parts that may be damaged; one is read at a time, so that indexing goes on."""
-        self._aside: list[Part] = []
 
     def mend(self, now: float) -> bool:
         """Whether something was found: then compare the store with its manifest. `now`: seconds of a clock
@@ -91,7 +89,6 @@ class Mending:
                 COMMANDS,
             )
             set_aside(self._store, part)
-            self._aside.append(part)
         return bool(found)
 
     def say_broken(self) -> None:
@@ -114,6 +111,5 @@ class Mending:
         """Remove the parts that were set aside: their rows are back."""
         if not self._store.is_embedded:
             return
-        for table, name in [*broken_aside(self._store), *((part.table, part.name) for part in self._aside)]:
+        for table, name in broken_aside(self._store):
             drop_aside(self._store, table, name)
-        self._aside = []

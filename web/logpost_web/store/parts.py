@@ -14,6 +14,9 @@ from logpost_web.store.damage import DAMAGE_CODES, is_damage, is_refusal
 from logpost_web.store.errors import QueryError
 from logpost_web.store.store import Store
 
+BROKEN = "broken"
+"""Names of broken parts begin so in `detached`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -89,18 +92,23 @@ def reason_against(store: Store, part: Part) -> str:
 
 
 def set_aside(store: Store, part: Part) -> None:
-    """Move a part to the table's directory `detached`: no statement meets it any more. Raises QueryError."""
+    """Move a part to the table's directory `detached`, under a name such as the engine gives broken ones: no statement
+    meets it any more, and who comes next knows what it is. Raises QueryError."""
     store.command(f"ALTER TABLE {part.table} DETACH PART '{part.name}'")
+    place = part.directory.parent / "detached"
+    with contextlib.suppress(OSError):  # it vanished
+        (place / part.name).rename(place / f"{BROKEN}_{part.name}")
 
 
 def broken_aside(store: Store) -> list[tuple[str, str]]:
-    """(table, name) of the parts that the engine set aside because they were broken; none of a store on a server.
-    Raises QueryError."""
+    """(table, name) of the parts that were set aside because they were broken, by the engine or by us; none of a store
+    on a server. Raises QueryError."""
     if not store.is_embedded:
         return []
     found = store.query(
         "SELECT table, name FROM system.detached_parts WHERE database = currentDatabase()"
-        " AND table LIKE 'otel_logs%' AND startsWith(name, 'broken')"
+        " AND table LIKE 'otel_logs%' AND startsWith(name, {broken:String})",
+        {"broken": BROKEN},
     )
     return [(table, name) for table, name in found.rows]
 
