@@ -1,20 +1,22 @@
 """What logpost sets of the engine is known to it, is in force, and stands in the docs."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from logpost.config import StoreConfig
-from logpost_web.store.engine_settings import INSERT, STATEMENT
+from logpost_web.store.engine_settings import INSERT, STATEMENT, TABLE
 from logpost_web.store.store import Store
 
-PAGE = (Path(__file__).parents[3] / "docs" / "store.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "store.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    store = Store.open(StoreConfig(), tmp_path_factory.mktemp("store"))
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store.open(StoreConfig(), tmp_path / "store")
     yield store
     store.close()
 
@@ -25,6 +27,8 @@ def in_force(store: Store) -> dict[str, str]:
 
 def test_the_engine_knows_each_setting(store: Store) -> None:
     assert (STATEMENT.keys() | INSERT.keys()) - in_force(store).keys() == set()
+    of_tables = {name for (name,) in store.query("SELECT name FROM system.merge_tree_settings").rows}
+    assert TABLE.keys() - of_tables == set()
 
 
 def test_each_statement_has_its_settings(store: Store) -> None:
@@ -36,7 +40,54 @@ def test_no_other_overflow_mode_gives_a_part_for_the_whole(store: Store) -> None
     modes = {name: value for name, value in in_force(store).items() if "overflow_mode" in name}
     assert {name for name, value in modes.items() if value != "throw"} == set()
     assert modes.keys() <= STATEMENT.keys()
+    naming = [file.name for file in (ROOT / "web").rglob("logpost_web/**/*.py") if "overflow_mode" in file.read_text()]
+    assert naming == ["engine_settings.py"]
+
+
+def test_a_table_of_an_older_release_gets_its_settings(tmp_path: Path) -> None:
+    store = Store.open(StoreConfig(), tmp_path)
+    for table in ("otel_logs", "otel_logs_manifest"):
+        store.command(f"ALTER TABLE {table} RESET SETTING {', '.join(TABLE)}")
+    store.close()
+    store = Store.open(StoreConfig(), tmp_path)
+    definition = "SELECT create_table_query FROM system.tables WHERE name IN ('otel_logs', 'otel_logs_manifest')"
+    definitions = store.query(definition).rows
+    store.close()
+    assert len(definitions) == 2
+    for (made,) in definitions:
+        assert [f"{name} = {value}" for name, value in TABLE.items() if f"{name} = {value}" not in made] == []
 
 
 def test_docs_name_each_setting() -> None:
-    assert [name for name in (*STATEMENT, *INSERT) if f"`{name}`" not in PAGE] == []
+    assert [name for name in (*STATEMENT, *INSERT, *TABLE) if f"`{name}`" not in PAGE] == []
+
+
+def test_what_the_engine_remembers_of_a_store_is_forgotten_with_it(tmp_path: Path) -> None:
+    """A copy that is put back may have parts of the same names with other rows in them."""
+    store = Store.open(StoreConfig(), tmp_path)
+    inside, copy = tmp_path / "clickhouse", tmp_path / "copy"
+    store.close()
+    shutil.copytree(inside, copy, symlinks=True)
+    store = Store.open(StoreConfig(), tmp_path)
+    found = "SELECT count() FROM otel_logs WHERE Body = 'late'"
+    parts = "SELECT name FROM system.parts WHERE table = 'otel_logs' AND active"
+    names = []
+    for message, count in (("early", 0), ("late", 1)):
+        store.insert(b"".join(b'{"Body":"%s","IndexedAt":1}\n' % message.encode() for _ in range(9_000)))
+        names.append(store.query(parts).rows)
+        for _ in range(2):
+            assert store.query(found).rows == [(count * 9_000,)]
+        shutil.rmtree(inside)
+        shutil.copytree(copy, inside, symlinks=True)
+        store.open_again()
+    assert names[0] == names[1]
+    store.close()
+
+
+def test_the_engine_keeps_no_log_of_its_own(store: Store) -> None:
+    """Of statements, threads, metrics: they would outgrow the rows."""
+    for _ in range(20):
+        store.query("SELECT count() FROM otel_logs")
+        store.insert(b'{"Body":"x","IndexedAt":1}')
+    with_rows = "SELECT database, table FROM system.parts WHERE database != currentDatabase()"
+    assert store.query(with_rows).rows == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logpost_web.store import engine_settings
 from logpost_web.store.errors import QueryError
 from logpost_web.store.schema import (
     ADDED_COLUMNS,
@@ -17,7 +18,7 @@ from logpost_web.store.schema import (
     REPLACED_INDEXES,
     STEPPED_OVER,
     TABLE,
-    TOLERANT,
+    TABLE_SETTINGS,
     VERSION,
     version_in,
 )
@@ -54,7 +55,7 @@ def upgrade(statements: Statements) -> None:
         if column.split()[0] not in there:
             statements.command(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
     _replace_indexes(statements)
-    _tolerate_broken_parts(statements)
+    _renew_table_settings(statements)
 
 
 def version(statements: Statements) -> int:
@@ -148,10 +149,10 @@ def _replace_indexes(statements: Statements) -> None:
             statements.command(f"ALTER TABLE {TABLE} MATERIALIZE INDEX {index.split()[0]}")
 
 
-def _tolerate_broken_parts(statements: Statements) -> None:
-    """A store with many broken parts opens: what they held is read again."""
+def _renew_table_settings(statements: Statements) -> None:
+    """Tables of an older release get the settings that it did not know."""
     for table in (TABLE, MANIFEST):
         of_table = "FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
         [(created,)] = statements.query(f"SELECT create_table_query {of_table}", {"table": table}).rows
-        if "max_compress_block_size" not in created:
-            statements.command(f"ALTER TABLE {table} MODIFY SETTING {TOLERANT}")
+        if not all(name in created for name in engine_settings.TABLE):
+            statements.command(f"ALTER TABLE {table} MODIFY SETTING {TABLE_SETTINGS}")

@@ -37,6 +37,8 @@ from __future__ import annotations
 
 import re
 
+from logpost_web.store import engine_settings
+
 TABLE = "otel_logs"
 
 SEARCHED_TEXT = "if(empty(Words), lower(Body), Words)"
@@ -70,13 +72,7 @@ def version_in(comment: str) -> int:
     return int(match[1]) if match else FIRST_VERSION
 
 
-TOLERANT = (
-    "max_suspicious_broken_parts = 1000000, max_suspicious_broken_parts_bytes = 1000000000000000, "
-    "max_compress_block_size = 65536"
-)
-"""What makes damage harmless. A table opens however many of its parts are broken; ClickHouse refuses above 100, or
-1 GiB. And a block is small: where its checksum is wrong the engine tries which flipped bit would explain that, for a
-time that grows with the square of the block (4.3 s with 1 MiB, the default, 0.1 s with this; 4 % more disk)."""
+TABLE_SETTINGS = engine_settings.clause(engine_settings.TABLE)
 
 BUCKET_NS = 300_000_000_000
 """5 minutes: of the time that rows of a service and a host lie together for."""
@@ -127,7 +123,7 @@ CREATE TABLE IF NOT EXISTS otel_logs (
 ENGINE = MergeTree
 PARTITION BY (RetentionClass, RetentionUnit)
 ORDER BY (Bucket, ServiceName, HostName, Timestamp, Topic, Partition, Offset)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, {TOLERANT}
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, {TABLE_SETTINGS}
 COMMENT '{version_comment(VERSION)}'
 """
 # The two fsync settings: offsets are committed after the insert, so an insert that returned must survive a power cut.
@@ -155,7 +151,7 @@ CREATE TABLE IF NOT EXISTS otel_logs_manifest (
 )
 ENGINE = ReplacingMergeTree(Version)
 ORDER BY (Topic, TopicId, Partition, Chunk)
-SETTINGS {TOLERANT}
+SETTINGS {TABLE_SETTINGS}
 """
 # What the store says of itself: see logpost_web/indexer/manifest.py.
 
@@ -197,7 +193,7 @@ CREATE TABLE IF NOT EXISTS otel_logs_deleted ({_PLACES}
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (Topic, TopicId, Partition, Offset, Deletion)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, {TOLERANT}
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, {TABLE_SETTINGS}
 """
 # Where rows stood that were deleted for good, and nothing of what they said: see logpost_web/store/deleted.py.
 
@@ -211,6 +207,6 @@ CREATE TABLE IF NOT EXISTS otel_logs_matched ({_PLACES}
 ENGINE = MergeTree
 PARTITION BY Deletion
 ORDER BY (Topic, TopicId, Partition, Offset)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, {TOLERANT}
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, {TABLE_SETTINGS}
 """
 # What a query for a deletion found, until somebody says yes.
