@@ -86,10 +86,10 @@ def test_lines_are_counted_by_the_wall_clock_of_a_zone(store: Store) -> None:
             asked.append((zone, step, start * SECOND, start * SECOND + span, service, moments))
     insert(store, *rows)
     for name, step, start_ns, end_ns, service, moments in asked:
-        zone = ZoneInfo(name)
-        bars = choose_bars(start_ns, end_ns, -(-(end_ns - start_ns) // step), zone)
+        place = ZoneInfo(name)
+        bars = choose_bars(start_ns, end_ns, -(-(end_ns - start_ns) // step), place)
         assert bars.interval_ns == step
         condition = compile_condition(parse(f'service:"{service}"'), LOGS)
         statement = histogram_statement(condition, bars, TimeRange(start_ns=start_ns, end_ns=end_ns), "level")
         counted = fill(bars, ((a, b, c) for a, b, c in store.query(statement.sql, statement.parameters).rows))
-        assert [bucket.count for bucket in counted if bucket.count] == counts(moments, zone, step), (name, step)
+        assert [bucket.count for bucket in counted if bucket.count] == counts(moments, place, step), (name, step)
