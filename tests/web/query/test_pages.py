@@ -155,7 +155,7 @@ def queries(chance: Random, rows: Sequence[dict[str, object]]) -> Iterator[Query
 def test_a_page_has_the_rows_that_match(store: Store, seed: int) -> None:
     chance = Random(seed)
     rows, table = rows_of(chance), Table(store)
-    asked = list(itertools.islice(queries(chance, rows), 6))
+    asked = list(itertools.islice(queries(chance, rows), 5))
     for step in ("insert", "insert more", "merge", "delete"):
         if step == "insert":
             table.insert(rows[: ROWS // 2])
