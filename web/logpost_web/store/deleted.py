@@ -134,11 +134,6 @@ def counted(store: Store) -> dict[str, int]:
     return {deletion: int(count) for deletion, count in found.rows}
 
 
-def is_any(store: Store) -> bool:
-    """Whether anything is deleted. Raises QueryError."""
-    return bool(store.query(f"SELECT 1 FROM {DELETED} LIMIT 1").rows)
-
-
 def rows(store: Store, deletion: str, slice_rows: int) -> Iterator[list[DeletedRow]]:
     """All of a deletion, `slice_rows` at a time. Raises QueryError."""
     after: tuple[object, ...] = ("", "", -1, -1)
