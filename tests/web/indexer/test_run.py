@@ -13,7 +13,7 @@ from logpost_web.indexer.limits import DEFAULT_LIMITS, Limits
 from logpost_web.indexer.planner import Piece
 from logpost_web.indexer.received import Stretch
 from logpost_web.indexer.row import Position, to_row
-from logpost_web.indexer.run import Run, read_run
+from logpost_web.indexer.run import FEWEST, LONG_LEVEL, Run, read_run, read_runs
 from logpost_web.store.row import Row
 from logpost_web.store.store import Store
 
@@ -68,7 +68,7 @@ RECORDS = st.builds(
     message=TEXTS,
     host=TEXTS,
     service=TEXTS,
-    level=st.sampled_from(["", *LEVELS]),
+    level=st.sampled_from(["", *LEVELS, "loud", "[]", "error!"]),
     trace_id=TEXTS,
     span_id=TEXTS,
     attrs=ATTRIBUTES,
@@ -114,6 +114,7 @@ def pieces(rows: list[Row]) -> list[Piece]:
         *(b'{%s,"message":"m"}garbage' % TS, b'{%s,"message":"m"},{%s,"message":"n"}' % (TS, TS)),
         *(b'{%s,"message":"m","offset":1}' % TS, b'{%s,"message":"m","\\u006fffset":1}' % TS),
         *(b'{%s,"message":"m","host":null}' % TS, b'{%s,"message":"m","level":"WARN"}' % TS),
+        *(b'{%s,"message":"m","level":"\\u001b[1mloud"}' % TS, b'{%s,"message":"m","level":" info"}' % TS),
         *(b'{%s,"message":"m","attrs":null}' % TS, b'{%s,"message":"m","attrs":[1]}' % TS),
         *(b'{%s,"message":"m","attrs":{"a":"\xff"}}' % TS, b'{%s,"message":"\xff"}' % TS),
         *(b'{%s,"message":"m","attrs":{"a":1}\n,"src":null}' % TS, b'{%s,"message":"\\ud800"}' % TS),
@@ -201,3 +202,19 @@ def test_rows_are_found_by_the_places_where_they_end() -> None:
     assert [row.message for row in run.rows_at({("s", 2), ("t", 3), ("s", 9)})] == ["2"]
     assert list(run.rows_at({("t", 2)})) == []
     assert len(run) == len(list(itertools.chain(run.rows()))) == 4
+
+
+def test_a_message_that_is_no_record_costs_its_neighbours_little() -> None:
+    values: list[bytes | None] = [b'{%s,"message":"good"}' % TS] * 1000
+    values[300] = b"text"
+    messages = Stretch(("logs", 0), list(range(1000)), [NOW * 1000] * 1000, values)
+    parts = list(read_runs(messages, DEFAULT_LIMITS, NOW))
+    assert [offset for part, _ in parts for offset in part.offsets] == messages.offsets
+    [alone] = [part.offsets for part, run in parts if run is None]
+    assert 300 in alone
+    assert len(alone) <= FEWEST
+
+
+def test_levels_that_are_too_long_to_be_remembered_are_not_taken_with_others() -> None:
+    assert run_of(b'{%s,"message":"m","level":"%s"}' % (TS, b"x" * LONG_LEVEL)) is not None
+    assert run_of(b'{%s,"message":"m","level":"%s"}' % (TS, b"x" * (LONG_LEVEL + 1))) is None

@@ -20,7 +20,7 @@ from logpost_web.indexer.planner import PartitionKey, Plan, Planner
 from logpost_web.indexer.reading import Reading
 from logpost_web.indexer.received import Stretch
 from logpost_web.indexer.row import Position, is_cut, to_row
-from logpost_web.indexer.run import read_run
+from logpost_web.indexer.run import Run, read_runs
 from logpost_web.indexer.source import Source
 from logpost_web.indexer.tries import Tries
 from logpost_web.store.deleted import deleted_marks
@@ -30,7 +30,7 @@ from logpost_web.store.store import Store
 from logpost_web.store.stored import newest_arrival, stored_lines, stored_offsets, stored_ranges
 
 RUN_RECORDS = 1000
-"""Messages that are looked at together; one that is no record of ours has all of them looked at one by one."""
+"""Messages that are looked at together."""
 
 
 log = logging.getLogger("indexer")
@@ -65,22 +65,21 @@ class Intake:
         passed: dict[PartitionKey, Reading] = {}
         for stretch in stretches:
             for some in stretch.cut(RUN_RECORDS):
-                if not (self._take_run(some, now) or self._take_each(some, now, passed)):
-                    return
+                runs = read_runs(some, self._limits, now) if self._goes_straight_on(some) else [(some, None)]
+                for part, run in runs:
+                    if not ((run and self._take_run(run)) or self._take_each(part, now, passed)):
+                        return
         if not self.passage.went_back:
             self._leap(passed)
 
-    def _take_run(self, messages: Stretch, now: int) -> bool:
-        """Take all of them at once, if they are records as we write them and nothing is known of them."""
-        key, offsets = messages.partition, messages.offsets
+    def _take_run(self, run: Run) -> bool:
+        """Take all of it at once, if nothing of it is known."""
+        key, offsets = run.messages.partition, run.messages.offsets
         start, end = offsets[0], offsets[-1] + 1
-        reading = self._account.readings.get(key)
-        if reading is None or not self._goes_straight_on(key, reading, offsets):
+        if not self._goes_straight_on(run.messages):
             return False
-        topic_id = reading.manifest.topic_id_at(start)
-        if topic_id != reading.manifest.topic_id_at(end - 1) or (run := read_run(messages, self._limits, now)) is None:
-            return False
-        run.topic_id = topic_id
+        reading = self._account.readings[key]
+        run.topic_id = reading.manifest.topic_id_at(start)
         streams = self._planner.unknown_streams(piece.stream for piece in run.pieces)
         if streams and not self._learn_streams(streams):
             return False
@@ -92,18 +91,23 @@ class Intake:
             self.block.add_run(part)
         self.block.bytes += run.size
         self._account.keep_run(run)
-        self._account.look_at(messages.last())
+        self._account.look_at(run.messages.last())
         return True
 
-    def _goes_straight_on(self, key: PartitionKey, reading: Reading, offsets: Sequence[int]) -> bool:
+    def _goes_straight_on(self, messages: Stretch) -> bool:
+        """Whether nothing is between or before them, and all are of one life."""
+        key, offsets = messages.partition, messages.offsets
         start, end = offsets[0], offsets[-1] + 1
+        reading = self._account.readings.get(key)
         return (
-            start == reading.expected
+            reading is not None
+            and start == reading.expected
             and offsets == list(range(start, end))
             and end <= reading.gap
             and not self.passage.is_watchful
             and not self.passage.went_back
             and self._planner.is_continued(key, start)
+            and reading.manifest.topic_id_at(start) == reading.manifest.topic_id_at(end - 1)
         )
 
     def _take_each(self, messages: Stretch, now: int, passed: dict[PartitionKey, Reading]) -> bool:

@@ -132,7 +132,7 @@ def read_row(value: bytes, position: Position, now_seconds: int, limits: Limits)
         attributes = _as_object(attributes)
     if not attributes.isascii():
         attributes = attributes.decode(errors="replace").encode()  # JSON is checked, UTF-8 in strings is not
-    level = LEVEL_OF.get(record.level) or (_other_level(record.level) if record.level else "")
+    level = LEVEL_OF.get(record.level) or (other_level(record.level) if record.level else "")
     message = record.message
     src = record.src
     make = Row if src is None or not src.observed else ObservedRow
@@ -261,7 +261,7 @@ def _store_time(text: str, otherwise_ns: int) -> tuple[str, str]:
     return format_ts(clamped), "" if clamped == ns else text
 
 
-def _other_level(text: str) -> str:
+def other_level(text: str) -> str:
     """A level that is not written as ours are, or the program's own."""
     return read_level(text, Times(datetime.UTC), 0) or without_colours(text)
 

@@ -9,24 +9,31 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import compress
 from operator import attrgetter, gt
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
 from logpost.formats.json_text import read_json
+from logpost.formats.levels import LEVEL_OF
 from logpost.query.filters.event import Event
 from logpost.query.words import is_plain
+from logpost.record import SEVERITY_NUMBERS
 from logpost_web.indexer.attributes import is_rewritten, looks_rewritten
 from logpost_web.indexer.limits import Limits
 from logpost_web.indexer.planner import Piece
 from logpost_web.indexer.received import Stretch
-from logpost_web.indexer.row import MAX_STREAM_ID, STORE_TIME, Position, to_row
+from logpost_web.indexer.row import MAX_STREAM_ID, STORE_TIME, Position, other_level, to_row
 from logpost_web.store.columns import words_column
 from logpost_web.store.row import NO_ATTRIBUTES, Row, Shared, splice
 from logpost_web.store.stored import Place
 
+FEWEST = 100
+"""Messages that are not parted further to find those that can be looked at together."""
+LONG_LEVEL = 32
+"""Characters; of longer ones nothing is kept in memory."""
 _STORE_TIMES = re.compile(rf"(?:{STORE_TIME}\n)+", re.ASCII)
 
 
@@ -44,7 +51,7 @@ class _Record(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     message: str
     host: str = ""
     service: str = ""
-    level: Literal["", "trace", "debug", "info", "warn", "error", "fatal"] = ""
+    level: str = ""
     trace_id: str = ""
     span_id: str = ""
     attrs: msgspec.Raw = NO_ATTRIBUTES
@@ -53,7 +60,7 @@ class _Record(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 _decode = msgspec.json.Decoder(_Record).decode
-_ts, _message, _attrs, _src = map(attrgetter, ("ts", "message", "attrs", "src"))
+_ts, _message, _level, _attrs, _src = map(attrgetter, ("ts", "message", "level", "attrs", "src"))
 _id, _start, _end = map(attrgetter, ("id", "start", "end"))
 
 
@@ -142,6 +149,17 @@ def event_of(record: _Record | Row, topic: str, partition: int, offset: int, *, 
     )
 
 
+def read_runs(messages: Stretch, limits: Limits, now: int) -> Iterator[tuple[Stretch, Run | None]]:
+    """`messages` in parts, each as a run if it is one: one message that is no record of ours costs its neighbours
+    little."""
+    run = read_run(messages, limits, now)
+    if run is not None or len(messages.offsets) <= FEWEST:
+        yield messages, run
+        return
+    for half in messages.cut((len(messages.offsets) + 1) // 2):
+        yield from read_runs(half, limits, now)
+
+
 def read_run(messages: Stretch, limits: Limits, now: int) -> Run | None:
     """`messages` as one, when all are records as we write them, which the store takes as they are."""
     try:
@@ -150,6 +168,8 @@ def read_run(messages: Stretch, limits: Limits, now: int) -> Run | None:
     except (TypeError, msgspec.MsgspecError, ValueError, RecursionError):
         return None
     if max(sizes) > min(limits) or min(messages.milliseconds) < 0:
+        return None
+    if not all(len(level) <= LONG_LEVEL and _is_stored_as_written(level) for level in set(map(_level, records))):
         return None
     times = _joined(map(_ts, records), len(records))
     pieces = _pieces([src for src in map(_src, records) if src is not msgspec.UNSET])
@@ -166,6 +186,11 @@ def read_run(messages: Stretch, limits: Limits, now: int) -> Run | None:
         words=() if is_ascii else [words_column(record.message) for record in records],
         texts=texts,
     )
+
+
+@lru_cache(1000)
+def _is_stored_as_written(level: str) -> bool:
+    return level in SEVERITY_NUMBERS or not level or (level not in LEVEL_OF and other_level(level) == level)
 
 
 def _joined(texts: Iterable[str], count: int) -> str | None:
