@@ -132,7 +132,7 @@ def store_disk(tmp_path: Path) -> Iterator[Path]:
     """All of `store/` is on a small one."""
     directory = tmp_path / "data" / "store"
     directory.mkdir(parents=True)
-    mount("-t", "tmpfs", "-o", "size=64m,nr_inodes=4000", "tmpfs", directory)
+    mount("-t", "tmpfs", "-o", "size=128m,nr_inodes=4000", "tmpfs", directory)
     try:
         yield directory
     finally:
