@@ -50,21 +50,19 @@ class Stretch(NamedTuple):
 
 
 def stretches(messages: Sequence[Message]) -> list[Stretch]:
-    """Messages that are records, by partition. One call of the client for each thing and message, and no more."""
+    """Messages that are records, in the order in which they came: retention puts rows that come later into later units.
+    One call of the client for each thing and message, and no more."""
     topics, numbers = map(Message.topic, messages), map(Message.partition, messages)
     partitions: list[PartitionKey] = list(zip(topics, numbers, strict=True))  # type: ignore[arg-type]
-    found: dict[PartitionKey, Stretch] = {}
+    found = []
     at = 0
     for key, same in groupby(partitions):
         some = messages[at : at + len(list(same))]
         at += len(some)
-        if key not in found:
-            found[key] = Stretch(key, [], [], [])
-        stretch = found[key]
-        stretch.offsets.extend(map(Message.offset, some))  # type: ignore[arg-type]
-        stretch.milliseconds.extend(milliseconds for _, milliseconds in map(Message.timestamp, some))
-        stretch.values.extend(map(Message.value, some))
-    return list(found.values())
+        offsets: list[int] = list(map(Message.offset, some))  # type: ignore[arg-type]
+        milliseconds = [milliseconds for _, milliseconds in map(Message.timestamp, some)]
+        found.append(Stretch(key, offsets, milliseconds, list(map(Message.value, some))))
+    return found
 
 
 def place(message: Message) -> tuple[PartitionKey, int]:
