@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.apache_kafka import ApacheKafka
 from tests.support.appliance import Appliance
 from tests.support.processes import Part
 
@@ -69,21 +70,28 @@ class Writer:
 def appliance(tmp_path: Path) -> Iterator[Appliance]:
     tailed = tmp_path / "tailed"
     tailed.mkdir()
-    sources = f"""
+    with Appliance(tmp_path, sources=sources(tailed)) as appliance:
+        yield appliance
+
+
+def sources(tailed: Path) -> str:
+    return f"""
     [[agent.source]]
     type = "file"
     paths = ["{tailed}/*.log*"]
     """
-    with Appliance(tmp_path, sources=sources) as appliance:
-        yield appliance
 
 
 def test_every_line_is_found_exactly_once(appliance: Appliance, tmp_path: Path, lines: int) -> None:
+    kill_every_part(appliance, tmp_path / "tailed", lines)
+
+
+def kill_every_part(appliance: Appliance, tailed: Path, lines: int) -> None:
     seed = random.randrange(2**32)
     chance = random.Random(seed)
-    victims: list[Part] = [appliance.broker, appliance.web, appliance.agent] * KILLS_OF_EACH
+    victims: list[Part | ApacheKafka] = [appliance.kafka, appliance.web, appliance.agent] * KILLS_OF_EACH
     chance.shuffle(victims)
-    writer = Writer(tmp_path / "tailed", lines, pauses=len(victims))
+    writer = Writer(tailed, lines, pauses=len(victims))
     for victim in victims:
         writer.await_pause()
         writer.go_on()

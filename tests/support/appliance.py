@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.support.apache_kafka import ApacheKafka
 from tests.support.processes import Part, free_port
 
 SEARCHABLE_SECONDS = 90.0
@@ -19,9 +20,11 @@ PAGE_ROWS = 5000
 
 class Appliance:
     """`with Appliance(directory, sources=TOML) as appliance`: every part is started, and stopped at the end. `metrics`:
-    broker and agent serve theirs."""
+    broker and agent serve theirs. `kafka`: another one instead of the embedded broker, not started yet."""
 
-    def __init__(self, directory: Path, *, sources: str, metrics: bool = False) -> None:
+    def __init__(
+        self, directory: Path, *, sources: str, metrics: bool = False, kafka: ApacheKafka | None = None
+    ) -> None:
         self.data = directory / "data"
         self.web_port = free_port()
         config = directory / "logpost.toml"
@@ -32,20 +35,23 @@ class Appliance:
             "web.port": self.web_port,
             "agent.metrics_port": free_port() if metrics else 0,
         }
-        settings["kafka.bootstrap_servers"] = f"localhost:{settings['broker.port']}"
+        settings["kafka.bootstrap_servers"] = (
+            kafka.bootstrap_servers if kafka else f"localhost:{settings['broker.port']}"
+        )
         self.bootstrap_servers = str(settings["kafka.bootstrap_servers"])
         options = ("--config", str(config), "--data", str(self.data))
         self.broker, self.web, self.agent = (
             Part(name, *options, settings=settings) for name in ("broker", "web", "agent")
         )
+        self.kafka: Part | ApacheKafka = kafka or self.broker
 
     def __enter__(self) -> Appliance:
-        for part in (self.broker, self.web, self.agent):
+        for part in (self.kafka, self.web, self.agent):
             part.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for part in (self.agent, self.web, self.broker):
+        for part in (self.agent, self.web, self.kafka):
             part.__exit__()
 
     def url(self, path: str, **parameters: object) -> str:
