@@ -96,7 +96,7 @@ def sick_host(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
     (root / ".dockerenv").parent.mkdir()
     (root / ".dockerenv").write_text("")
     cgroups.mkdir()
-    (cgroups / "memory.max").write_text(f"{2**30}\n")
+    (cgroups / "memory.max").write_text(f"{2**29}\n")
     (cgroups / "memory.events").write_text("oom 3\noom_kill 2\n")
     secret = place / "secret.log"
     secret.write_text("x\n")
@@ -163,7 +163,7 @@ def sick_host(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
         ("disk", "fail", "producers are refused"),
         ("inodes", "fail", "3 of 1,000 inodes are free"),
         ("memory", "fail", "2 processes were killed for memory"),
-        ("memory", "warn", "its limit has 1,074 MB for all parts"),
+        ("memory", "warn", "its limit has 537 MB for all parts"),
         ("host name", "warn", "0123456789ab, the name of this container"),
         ("names", "fail", "kafka.bootstrap_servers: nowhere.invalid has no address"),
         ("authorities", "fail", "has no certificate in PEM form"),

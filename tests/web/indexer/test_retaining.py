@@ -331,7 +331,7 @@ def test_the_oldest_go_for_room(store: Store) -> None:
     for days in (3, 2, 1, 0):
         box.index(f"info {days} days", NOW_MS - days * DAY_MS, 200)
     box.look()
-    used = box.retaining.state.used.store
+    used = box.retaining.state.used.lasting.store
     box.retaining.reconfigure(StoreConfig(keep="14d", max_bytes=used - 1))
     box.look()
     assert len(box.texts()) == 4
@@ -356,7 +356,7 @@ def test_no_more_goes_for_room_because_a_backup_keeps_what_is_gone(
     box.look()
     frozen = Path(freeze(store).directory)
     box.look()
-    box.retaining.reconfigure(StoreConfig(keep="14d", max_bytes=box.retaining.state.used.store - 1))
+    box.retaining.reconfigure(StoreConfig(keep="14d", max_bytes=box.retaining.state.used.lasting.store - 1))
     box.look()
     for later in (WAIT_MS, 60_000, 60_000):
         box.look(later)

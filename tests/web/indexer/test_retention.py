@@ -155,7 +155,9 @@ def test_kill_9_while_the_oldest_go_for_room(tmp_path: Path, request: pytest.Fix
     count = int(request.config.getoption("--records"))
     seed = random.randrange(2**32)
     box = Box(tmp_path)
-    limit = 4_500_000 + 250 * count  # what is there without rows, and half of them
+    limit = (
+        9_000_000 + 125 * count
+    )  # less than what store and topic take, and more than twice what is there without rows
     box.web.environment["LOGPOST_STORE_MAX_BYTES"] = str(limit)
     chance = random.Random(seed)
     with box.broker.start(), box.web.start():

@@ -231,6 +231,6 @@ def test_for_what_a_rebuild_is_made_from_nothing_goes() -> None:
     """It goes when the rebuild ends, and what was dropped meanwhile would be copied from it again."""
     units = [unit(0), unit(1)]
     limits, now_ms = Limits(Rules([], 999 * HOUR_MS), 2500), START + 2 * HOUR_MS
-    assert list(drops(units, limits, now_ms, Used(store=4000, before=2000))) == []
-    assert over(2500, Used(store=4000, topics=500, before=2000)) == 0
-    assert [drop.stored for drop in drops(units, limits, now_ms, Used(store=4000, before=1000))] == [unit(0)]
+    assert list(drops(units, limits, now_ms, Used(store=4000, passing=2000))) == []
+    assert over(2500, Used(store=4000, topics=500, passing=2000)) == 0
+    assert [drop.stored for drop in drops(units, limits, now_ms, Used(store=4000, passing=1000))] == [unit(0)]

@@ -194,9 +194,9 @@ class Retaining:
         of_files = sum(one.bytes for one in found)
         rules, limit = self._wanted
         disk, max_bytes, store_bytes = self._measuring.look(now, of_files, topics_bytes, limit)
-        used = Used(store_bytes, topics_bytes, disk.share, retained.bytes_before(self._store))
+        used = Used(store_bytes, topics_bytes, disk.share, retained.passing_bytes(self._store))
         # Files take whole blocks, and what is no unit goes with them.
-        ratio = max((used.store - used.before) / max(of_files, 1), 1.0)
+        ratio = max(used.lasting.store / max(of_files, 1), 1.0)
         units = [self._stored(one, ratio) for one in found]
         return Seen(units, used, Limits(rules, max_bytes), disk.size)
 

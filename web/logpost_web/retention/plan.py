@@ -42,19 +42,18 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """Bytes on the disk; `disk_share`: of the file system, whoever took it, from 0 to 1. `before`: of those of the
-    store, what a rebuild is made from."""
+    """Bytes on the disk; `disk_share`: of the file system, whoever took it, from 0 to 1. `passing`: of those of the
+    store, what a rebuild is made from, and what merges have replaced."""
 
     store: int = 0
     topics: int = 0
     disk_share: float = 0.0
-    before: int = 0
+    passing: int = 0
 
     @property
     def lasting(self) -> Used:
-        """Without what goes by itself when the rebuild ends: for its sake nothing is deleted, which would be copied
-        again from there."""
-        return Used(self.store - self.before, self.topics, self.disk_share)
+        """Without what goes by itself: to delete rows for its sake would delete too many."""
+        return Used(self.store - self.passing, self.topics, self.disk_share)
 
 
 @dataclass(frozen=True, slots=True)

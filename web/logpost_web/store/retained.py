@@ -32,10 +32,12 @@ def units(store: Store) -> list[StoredUnit]:
     return [StoredUnit(*_numbers(name), rows, size) for name, rows, size in found.rows]
 
 
-def bytes_before(store: Store) -> int:
-    """What the rows of before take while the table is filled again. Raises QueryError."""
+def passing_bytes(store: Store) -> int:
+    """What goes without being dropped: rows of before, when the table is filled again, and parts that merges have
+    replaced. Raises QueryError."""
     found = store.query(
-        "SELECT sum(bytes_on_disk) FROM system.parts WHERE database = currentDatabase() AND table = {table:String}",
+        "SELECT sum(bytes_on_disk) FROM system.parts WHERE database = currentDatabase() AND table LIKE 'otel_logs%'"
+        " AND (NOT active OR table = {table:String})",
         {"table": BEFORE},
     )
     return int(found.rows[0][0])
