@@ -189,6 +189,8 @@ class Retaining:
 
     def _seen(self, now: float) -> Seen:
         """Raises QueryError, OSError."""
+        if self._store.is_embedded and not self.state.looked_ms:
+            retained.await_replaced(self._store)
         topics_bytes = self._topics_bytes(now)
         found = retained.units(self._store)
         of_files = sum(one.bytes for one in found)

@@ -9,7 +9,7 @@ from logpost.query.syntax import parse
 from logpost_web.query.condition import compile_condition
 from logpost_web.store.columns import LOGS
 from logpost_web.store.manifest_table import CHUNK, ChunkKey
-from logpost_web.store.schema import BEFORE, TABLE
+from logpost_web.store.schema import BEFORE, MANIFEST, TABLE
 from logpost_web.store.store import Store
 
 
@@ -41,6 +41,13 @@ def passing_bytes(store: Store) -> int:
         {"table": BEFORE},
     )
     return int(found.rows[0][0])
+
+
+def await_replaced(store: Store) -> None:
+    """The engine reads the parts that merges have replaced after the others: `passing_bytes` counts them all
+    afterwards. Raises QueryError."""
+    for table in (TABLE, MANIFEST):
+        store.command(f"SYSTEM WAIT LOADING PARTS {table}")
 
 
 def _numbers(partition_id: str) -> tuple[int, int]:
