@@ -53,5 +53,8 @@ class Errands:
                     answer.set_result(work())
                 except (LogpostError, OSError) as error:
                     answer.set_exception(error)
+                except BaseException as error:
+                    answer.set_exception(error)  # or who asked would wait for ever
+                    raise
                 changed |= changes
         return changed

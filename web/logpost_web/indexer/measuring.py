@@ -9,7 +9,7 @@ from typing import NamedTuple
 from logpost.units import share_or_size
 from logpost_web.indexer import metrics
 from logpost_web.retention.plan import FULL
-from logpost_web.store import frozen
+from logpost_web.store import frozen, retained
 from logpost_web.store.disk import FileSystem, allocated, file_system, of_server
 from logpost_web.store.store import Store
 
@@ -28,6 +28,7 @@ class Measured(NamedTuple):
     disk: FileSystem
     max_bytes: int
     store_bytes: int
+    passing_bytes: int
 
 
 class Measuring:
@@ -36,7 +37,7 @@ class Measuring:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._next = float("-inf")
-        self._allocated = self._of_files = 0
+        self._allocated = self._of_files = self._passing = 0
 
     def soon(self) -> None:
         """Something went: look at all files at the next call."""
@@ -47,18 +48,20 @@ class Measuring:
         if not self._store.is_embedded:
             disk, taken = of_server(self._store)
             metrics.STORE_FREE_BYTES.set(disk.free)
-            return Measured(disk, share_or_size(limit, disk.size), taken)
+            return Measured(disk, share_or_size(limit, disk.size), taken, retained.passing_bytes(self._store))
         disk = file_system(self._store.place)
         metrics.STORE_FREE_BYTES.set(disk.free)
         max_bytes = share_or_size(limit, disk.size)
         if now >= self._next:
             began = time.monotonic()
+            # First, and kept with the other: what goes meanwhile is no reason to drop rows.
+            self._passing = retained.passing_bytes(self._store)
             self._allocated = self._of_directory(disk)
             self._of_files = of_files
             took = time.monotonic() - began
             is_near = self._allocated + topics_bytes > NEAR * max_bytes
             self._next = now + took * (PAUSE if is_near else FAR_PAUSE)
-        return Measured(disk, max_bytes, max(self._allocated + of_files - self._of_files, 0))
+        return Measured(disk, max_bytes, max(self._allocated + of_files - self._of_files, 0), self._passing)
 
     def _of_directory(self, disk: FileSystem) -> int:
         place, directory = self._store.place, self._store.directory

@@ -195,8 +195,8 @@ class Retaining:
         found = retained.units(self._store)
         of_files = sum(one.bytes for one in found)
         rules, limit = self._wanted
-        disk, max_bytes, store_bytes = self._measuring.look(now, of_files, topics_bytes, limit)
-        used = Used(store_bytes, topics_bytes, disk.share, retained.passing_bytes(self._store))
+        disk, max_bytes, store_bytes, passing_bytes = self._measuring.look(now, of_files, topics_bytes, limit)
+        used = Used(store_bytes, topics_bytes, disk.share, passing_bytes)
         # Files take whole blocks, and what is no unit goes with them.
         ratio = max(used.lasting.store / max(of_files, 1), 1.0)
         units = [self._stored(one, ratio) for one in found]

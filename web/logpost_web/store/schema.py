@@ -11,9 +11,9 @@ the order total, so that a cursor never skips. `ORDER BY Bucket DESC, Timestamp 
 buckets. The 128 most frequent attributes are columns of their own, the rest share one: each such column costs files,
 and a program that invents a name per line would use them up (measured with 1024, the default: 80 s to insert 20,000
 rows, and "too many open files"). docs/decisions/2026-12-01-a-layout-that-keeps-rows-together.md has the figures.
-Table partitions are the units of
-retention (`logpost_web.retention`), which follow arrival and not the time of the event: whole parts go, and logs of
-last year are welcome in one block.
+
+Table partitions are the units of retention (`logpost_web.retention`), which follow arrival and not the time of the
+event: whole parts go, and logs of last year are welcome in one block.
 
 - `BodyBytes`: bytes of the message before it was cut (`store.max_message_bytes`); 0 where Body is all of it.
 - `LogAttributesText`: the attributes as JSON text where LogAttributes would not give the same back, else empty.
