@@ -49,7 +49,7 @@ interop: interop-tests interop-programs
 interop-tests: $(VENV)/installed-dev
 	@.ci/system-packages interop
 	$(PYTEST) tests/interop
-	$(PYTEST) --store-server tests/web/query tests/web/api tests/web/indexer tests/web/store/test_stored.py tests/web/store/test_stats.py
+	$(PYTEST) --store-server --timeout 1200 tests/web/query tests/web/api tests/web/indexer tests/web/store/test_stored.py tests/web/store/test_stats.py
 
 interop-programs: $(VENV)/installed-dev
 	@.ci/system-packages interop

@@ -36,6 +36,7 @@ def queries(store: Store) -> Iterator[Queries]:
     queries.close()
 
 
+@pytest.mark.embedded_store
 def test_no_search_fails_an_insert(store: Store, queries: Queries) -> None:
     answered: Counter[str] = Counter()
     inserted = threading.Event()

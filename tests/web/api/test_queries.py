@@ -155,6 +155,7 @@ def spilled(store: Store) -> int:
     return sum(int(count) for (count,) in counted)
 
 
+@pytest.mark.embedded_store
 @pytest.mark.parametrize(
     ("sql", "status", "code", "limit"),
     [
@@ -183,6 +184,7 @@ def test_a_limit_of_the_store_is_told_in_words(queries: Queries, sql: str, statu
     assert limit in answer.json()["error"]["message"]
 
 
+@pytest.mark.embedded_store
 def test_a_search_that_needs_more_memory_than_others_has_it_and_the_disk(store: Store, queries: Queries) -> None:
     before = spilled(store)
     result = asyncio.run(queries.run(request_of(asyncio.Event()), Statement(SPILL, {})))
@@ -190,6 +192,7 @@ def test_a_search_that_needs_more_memory_than_others_has_it_and_the_disk(store: 
     assert spilled(store) > before
 
 
+@pytest.mark.embedded_store
 def test_it_is_refused_when_it_needs_more_than_a_heavy_one_has(queries: Queries) -> None:
     with pytest.raises(QueryError, match="memory limit exceeded"):
         asyncio.run(queries.run(request_of(asyncio.Event()), Statement(GREEDY, {})))

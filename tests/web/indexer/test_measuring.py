@@ -8,6 +8,7 @@ from logpost_web.store.store import Store
 GB = 10**9
 
 
+@pytest.mark.embedded_store
 def test_a_file_is_counted_at_the_next_look_at_all_files_and_a_row_at_once(store: Store) -> None:
     measuring = Measuring(store)
     before = measuring.look(0, 1000, 0, 10**15)
