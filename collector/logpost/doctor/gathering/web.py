@@ -18,12 +18,20 @@ def store(config: Config, *, has_web: bool) -> StoreFacts:
     try:
         ready = scrape.answer(f"{address}/readyz", ANSWER_SECONDS)
         complete = scrape.answer(f"{address}/api/search?limit=1", ANSWER_SECONDS).get("complete", {})
-        metrics = scrape.samples(f"{address}/metrics", ANSWER_SECONDS)
+        metrics = _samples(f"{address}/metrics")
         return _facts(address, has_web, [str(one) for one in ready["reasons"]], complete, metrics)
     except scrape.UnansweredError as error:
         return StoreFacts(address=address, has_web=has_web, error=str(error))
     except (KeyError, TypeError, AttributeError):
         return StoreFacts(address=address, has_web=has_web, error="what answers there is not logpost")
+
+
+def _samples(address: str) -> scrape.Samples:
+    """Empty without an answer in time: the web asks a broker that is away for as long."""
+    try:
+        return scrape.samples(address, ANSWER_SECONDS)
+    except scrape.UnansweredError:
+        return {}
 
 
 def _facts(
