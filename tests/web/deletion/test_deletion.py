@@ -29,3 +29,11 @@ def test_after_a_step_that_worked_the_count_begins_again() -> None:
     deletion.begin_try()
     deletion.failed("no memory", 1000)
     assert deletion.is_open
+
+
+def test_what_fails_before_its_first_try_waits_whole_milliseconds() -> None:
+    """The file of deletions takes no others, and none of it could be read again."""
+    deletion = asked()
+    deletion.failed("the store is away", 5)
+    assert isinstance(deletion.retry_ms, int)
+    assert deletion.retry_ms == 5 + PAUSE_MS

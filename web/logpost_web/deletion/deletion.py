@@ -66,7 +66,7 @@ class Deletion(msgspec.Struct, kw_only=True):
         if self.tries >= TRIES:
             self.end("failed", now_ms)
         else:
-            self.retry_ms = now_ms + PAUSE_MS * 2 ** (self.tries - 1)
+            self.retry_ms = now_ms + PAUSE_MS * 2 ** max(self.tries - 1, 0)
 
     def end(self, state: State, now_ms: int) -> None:
         self.state, self.ended_ms, self.tries, self.retry_ms = state, now_ms, 0, 0
