@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -14,6 +15,8 @@ FORMAT = 1
 NAME = "backup.json"
 CONTENT = "data"
 """The directory beside the list that has what is listed."""
+
+T = TypeVar("T")
 
 
 class BackupError(LogpostError):
@@ -61,15 +64,21 @@ class _Format(msgspec.Struct):
     format: int
 
 
-def parsed(text: bytes, release: str) -> Listing:
-    """Raises BackupError for what is no list, or one of a newer logpost than this `release`."""
+def decoded(text: bytes, listing: type[T], name: str, newest: int) -> T:
+    """A list of this type, of the file `name`. Raises BackupError for what is none, or one of a format above
+    `newest`."""
     try:
         found = msgspec.json.decode(text, type=_Format).format
-        if found > FORMAT:
+        if found > newest:
             raise BackupError(f"its format {found} is of a newer logpost: install that")
-        listing = msgspec.json.decode(text, type=Listing)
+        return msgspec.json.decode(text, type=listing)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BackupError(f"its {NAME} is damaged: {error}") from error
+        raise BackupError(f"its {name} is damaged: {error}") from error
+
+
+def parsed(text: bytes, release: str) -> Listing:
+    """Raises BackupError for what is no list, or one of a newer logpost than this `release`."""
+    listing = decoded(text, Listing, NAME, FORMAT)
     if _numbers(listing.release) > _numbers(release):
         raise BackupError(f"it was made by logpost {listing.release}, this is {release}: install the newer one")
     if unsafe := next((entry.path for entry in listing.entries if _leads_out(entry.path)), None):

@@ -7,13 +7,12 @@ it again when it has its lock; and here locks are looked for when it stands: one
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
 from logpost.backup import owners, tree
+from logpost.backup.held import held
 from logpost.backup.listing import CONTENT, NAME, BackupError, Listing, differences, parsed
 from logpost.backup.saving import check_room, stopped
 from logpost.installed import version
@@ -107,7 +106,7 @@ def _closed(data: Path) -> Iterator[Path]:
     was_interrupted = beside.exists()
     beside.mkdir(mode=0o700, exist_ok=True)
     tree.sync(data)
-    with _held(beside):
+    with held(beside, f"another restore goes on in {data}"):
         try:
             _check_target(data, was_interrupted=was_interrupted)  # a box may have started in the meantime
         except BaseException:
@@ -126,19 +125,6 @@ def _closed(data: Path) -> Iterator[Path]:
                     data.rmdir()
             raise
         _move(beside, data)
-
-
-@contextlib.contextmanager
-def _held(beside: Path) -> Iterator[None]:
-    descriptor = os.open(beside, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BackupError(f"another restore goes on in {beside.parent}") from error
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _copy(content: Path, listing: Listing, beside: Path, on_read: Callable[[int], None]) -> None:

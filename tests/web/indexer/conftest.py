@@ -5,13 +5,19 @@ from collections.abc import Iterator
 import pytest
 
 from logpost_web.store.store import Store
-from tests.support.stores import opened_store
+from tests.support.stores import ClickHouse, opened_store
 
 
 @pytest.fixture(scope="package")
 def _opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with opened_store(request, tmp_path_factory.mktemp("store")) as store:
         yield store
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
+    with ClickHouse(tmp_path_factory.mktemp("server")) as server:
+        yield server
 
 
 @pytest.fixture

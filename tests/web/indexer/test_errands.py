@@ -3,12 +3,17 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from logpost.errors import LogpostError
 from logpost_web.indexer import errands as module
 from logpost_web.indexer.errands import BusyError, Errands
+
+
+def raise_(error: Exception) -> None:
+    raise error
 
 
 def fail() -> None:
@@ -31,6 +36,18 @@ def test_work_is_done_by_who_runs_it_and_its_caller_gets_what_came_of_it() -> No
             with pytest.raises(LogpostError, match="it failed"):
                 failed.result()
     assert not errands.run()
+
+
+def test_an_error_that_nobody_foresaw_reaches_who_asked_and_who_works() -> None:
+    errands = Errands(ValueError)
+    for error in (ValueError("told"), RuntimeError("unforeseen")):
+        answer = errands.put(partial(raise_, error))
+        if isinstance(error, ValueError):
+            assert not errands.run()
+        else:
+            with pytest.raises(RuntimeError, match="unforeseen"):
+                errands.run()
+        assert answer.exception(0) is error
 
 
 def test_work_that_nobody_comes_to_is_not_done_later(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,12 +17,6 @@ from tests.support.stores import ClickHouse
 from tests.web.indexer.test_retaining import NOW_MS, Box
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
-    with ClickHouse(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
 @pytest.fixture
 def on_server(server: ClickHouse, tmp_path: Path) -> Iterator[Store]:
     store = Store.open(server.config, tmp_path / "store")

@@ -21,12 +21,6 @@ BREAKS = ["hangs up before", "hangs up after"]
 INSERT = "INSERT INTO otel_logs "
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
-    with ClickHouse(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
 @pytest.fixture
 def server_store(server: ClickHouse, tmp_path: Path) -> Iterator[Store]:
     store = Store.open(server.config, tmp_path / "store")

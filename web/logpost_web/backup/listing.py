@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from logpost.backup.listing import BackupError
+from logpost.backup.listing import BackupError, decoded
 from logpost_web.store.version import StoreVersion
 
 FORMAT = 1
@@ -62,10 +62,6 @@ class Listing(msgspec.Struct, kw_only=True, frozen=True):
         return [part for part in self.parts if part.table == table]
 
 
-class _Format(msgspec.Struct):
-    format: int
-
-
 def place(table: str, name: str, identity: str) -> str:
     return f"{table}/{name}-{identity[:16]}"
 
@@ -78,13 +74,7 @@ def digest(files: Iterable[tuple[str, int, str]]) -> str:
 
 def parsed(text: bytes) -> Listing:
     """Raises BackupError for what is no list, or one of a newer logpost."""
-    try:
-        found = msgspec.json.decode(text, type=_Format).format
-        if found > FORMAT:
-            raise BackupError(f"its format {found} is of a newer logpost: install that")
-        listing = msgspec.json.decode(text, type=Listing)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BackupError(f"its {NAME} is damaged: {error}") from error
+    listing = decoded(text, Listing, NAME, FORMAT)
     for part in listing.parts:
         if part.table not in listing.tables or any(
             one in ("", ".", "..") or "/" in one for one in (part.table, part.name)

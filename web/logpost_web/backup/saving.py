@@ -4,17 +4,17 @@ and writes the list last. Until then the list of the backup before holds: each o
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 import msgspec
 
 from logpost.backup import tree
+from logpost.backup.held import held
 from logpost.backup.listing import BackupError
 from logpost.backup.saving import check_room
 from logpost.progress import Progress
@@ -48,7 +48,7 @@ def check_target(target: Path, data: Path) -> None:
 def save(frozen: Frozen, target: Path, terminal: TextIO) -> Saved:
     """Make `target` a backup of what is frozen, which is to stay so meanwhile. Raises BackupError, OSError."""
     target.mkdir(parents=True, exist_ok=True)
-    with _held(target):
+    with held(target, f"another backup goes on in {target}"):
         try:
             return _save(frozen, target, terminal)
         except (BackupError, FileNotFoundError) as error:
@@ -134,16 +134,3 @@ def _give_to_owner(target: Path, store: Path) -> None:
         paths: Sequence[Path] = [target, *target.rglob("*")]
         for path in paths:
             os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
-
-
-@contextlib.contextmanager
-def _held(target: Path) -> Iterator[None]:
-    descriptor = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BackupError(f"another backup goes on in {target}") from error
-        yield
-    finally:
-        os.close(descriptor)

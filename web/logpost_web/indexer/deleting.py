@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import queue
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
-from typing import NamedTuple
 
 import msgspec
 from confluent_kafka import KafkaException, TopicPartition
@@ -26,6 +23,7 @@ from logpost_web.deletion.record import (
 )
 from logpost_web.deletion.topic import TOPIC, DeletionTopic
 from logpost_web.indexer import metrics
+from logpost_web.indexer.errands import Errands
 from logpost_web.indexer.topics import Topics
 from logpost_web.store import deleted
 from logpost_web.store.errors import QueryError
@@ -38,11 +36,6 @@ FOLLOW_SECONDS = 30.0
 log = logging.getLogger("deletion")
 
 
-class _Asked(NamedTuple):
-    call: Callable[[int], Deletion]
-    answer: Future[Deletion]
-
-
 class Deleting:
     """Used by the indexer's thread, but for `accept`, `cancel`, `all` and `get`."""
 
@@ -52,7 +45,7 @@ class Deleting:
         self._topic = DeletionTopic(config)
         self._book = Book(store.directory)
         self._erasing = Erasing(store, self._book)
-        self._asked: queue.SimpleQueue[_Asked] = queue.SimpleQueue()
+        self._errands = Errands(LookupError, ValueError)
         self._said = SaidOnce(log)
         self._next_look = self._next_follow = self._next_record = float("-inf")
         self._seen_end = -1
@@ -70,31 +63,26 @@ class Deleting:
         """What was matched under its id is to go. The answer comes when no statement sees it any more, or when that
         failed (`waiting`); cancelled before it was begun nothing happens."""
 
-        def call(now_ms: int) -> Deletion:
-            self._erasing.accept(deletion, now_ms)
-            return deletion
+        def work() -> Deletion:
+            self._erasing.accept(deletion, _now_ms())
+            return msgspec.structs.replace(deletion)
 
-        return self._ask(call)
+        return self._errands.put(work)
 
     def cancel(self, deletion: str) -> Future[Deletion]:
         """Raises, in the answer, KeyError for one that is not known, ValueError for one that is done."""
 
-        def call(now_ms: int) -> Deletion:
+        def work() -> Deletion:
             found = self._book.get(deletion)
             if found is None:
                 raise KeyError(deletion)
             if found.state == "done":
                 raise ValueError(deletion)
             if found.state != "cancelled":
-                self._erasing.cancel(found, now_ms)
-            return found
+                self._erasing.cancel(found, _now_ms())
+            return msgspec.structs.replace(found)
 
-        return self._ask(call)
-
-    def _ask(self, call: Callable[[int], Deletion]) -> Future[Deletion]:
-        answer: Future[Deletion] = Future()
-        self._asked.put(_Asked(call, answer))
-        return answer
+        return self._errands.put(work)
 
     def settle(self) -> None:
         """Learn what is deleted before anything is read, and hide what is seen of it. Raises QueryError,
@@ -119,8 +107,7 @@ class Deleting:
     def look(self, now: float, *, is_away: bool) -> bool:
         """Do what is asked, and go on with what is under way. `now`: seconds of a clock that never goes back;
         `is_away`: no broker answers. Whether the store now lacks rows, which are to be read again."""
-        while not self._asked.empty():
-            self._answer(self._asked.get())
+        self._errands.run()
         if now >= self._next_look:
             self._next_look = now + LOOK_SECONDS
             try:
@@ -132,16 +119,6 @@ class Deleting:
                 self._said.warn("broker", "what is deleted cannot be written to %s yet: %s", TOPIC, error.args[0].str())
         lacks, self._erasing.lacks_rows = self._erasing.lacks_rows, False
         return lacks
-
-    def _answer(self, asked: _Asked) -> None:
-        if not asked.answer.set_running_or_notify_cancel():
-            return
-        try:
-            done = asked.call(_now_ms())
-        except (QueryError, OSError, LookupError, ValueError) as error:
-            asked.answer.set_exception(error)
-        else:
-            asked.answer.set_result(msgspec.structs.replace(done))
 
     def _go_on(self, now: float, *, is_away: bool) -> None:
         self._erasing.step(_now_ms())

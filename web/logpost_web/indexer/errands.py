@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from logpost.errors import LogpostError
 
@@ -22,22 +22,30 @@ class BusyError(LogpostError):
 
 
 class Errands:
-    def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[tuple[Callable[[], object], Future[object], bool]] = queue.SimpleQueue()
+    def __init__(self, *told: type[Exception]) -> None:
+        """`told`: of the errors of the work those that, beside LogpostError and OSError, are for who asked alone. Any
+        other also goes on where the work is done."""
+        self._told: tuple[type[Exception], ...] = (LogpostError, OSError, *told)
+        self._waiting: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any], bool]] = queue.SimpleQueue()
         self.alone = threading.Lock()
         """Of who is at a backup or at a restore."""
+
+    def put(self, work: Callable[[], T], *, changes: bool = False) -> Future[T]:
+        """Where what `work` returns or raises will be; cancelled before it is begun it is not done. Any thread."""
+        answer: Future[T] = Future()
+        self._waiting.put((work, answer, changes))
+        return answer
 
     def ask(self, work: Callable[[], T], *, changes: bool) -> T:
         """What `work` returns; `changes`: whether it changes the store. Blocks; any thread but the indexer's. Raises
         what `work` does, and BusyError."""
-        answer: Future[object] = Future()
-        self._waiting.put((work, answer, changes))
+        answer = self.put(work, changes=changes)
         try:
-            return answer.result(WAIT_SECONDS)  # type: ignore[return-value]  # of the work that was put there
+            return answer.result(WAIT_SECONDS)
         except TimeoutError as error:
             if answer.cancel():
                 raise BusyError("the indexer is busy, or the store fails: see /readyz, and try again") from error
-            return answer.result()  # type: ignore[return-value]  # it is at it
+            return answer.result()  # it is at it
 
     @property
     def are_waiting(self) -> bool:
@@ -51,7 +59,7 @@ class Errands:
             if answer.set_running_or_notify_cancel():
                 try:
                     answer.set_result(work())
-                except (LogpostError, OSError) as error:
+                except self._told as error:
                     answer.set_exception(error)
                 except BaseException as error:
                     answer.set_exception(error)  # or who asked would wait for ever

@@ -44,8 +44,9 @@ _DAY_DIGITS = 8
 _BYTE_ORDER_MARK = "\ufeff".encode()
 
 
-class _Record(msgspec.Struct, gc=False):
-    """`logpost.record.Record` as far as the index needs it, with its attributes unopened."""
+class RecordFields(msgspec.Struct, gc=False):
+    """`logpost.record.Record` as far as the index needs it, with its attributes unopened; its `src` each reader of
+    records adds as it takes it."""
 
     ts: str
     message: str
@@ -56,6 +57,9 @@ class _Record(msgspec.Struct, gc=False):
     span_id: str = ""
     attrs: msgspec.Raw = NO_ATTRIBUTES
     file: str = ""
+
+
+class _Record(RecordFields):
     src: Src | None = None
 
 

@@ -25,9 +25,9 @@ from logpost_web.indexer.attributes import is_rewritten, looks_rewritten
 from logpost_web.indexer.limits import Limits
 from logpost_web.indexer.planner import Piece
 from logpost_web.indexer.received import Stretch
-from logpost_web.indexer.row import MAX_STREAM_ID, STORE_TIME, Position, other_level, to_row
+from logpost_web.indexer.row import MAX_STREAM_ID, STORE_TIME, Position, RecordFields, other_level, to_row
 from logpost_web.store.columns import words_column
-from logpost_web.store.row import NO_ATTRIBUTES, Row, Shared, splice
+from logpost_web.store.row import Row, Shared, splice
 from logpost_web.store.stored import Place
 
 FEWEST = 100
@@ -44,18 +44,9 @@ class _Src(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     observed: bool = False
 
 
-class _Record(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class _Record(RecordFields, forbid_unknown_fields=True):
     """`logpost.record.Record`, which has these keys and values and no others."""
 
-    ts: str
-    message: str
-    host: str = ""
-    service: str = ""
-    level: str = ""
-    trace_id: str = ""
-    span_id: str = ""
-    attrs: msgspec.Raw = NO_ATTRIBUTES
-    file: str = ""
     src: _Src | msgspec.UnsetType = msgspec.UNSET
 
 

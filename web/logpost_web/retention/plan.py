@@ -42,8 +42,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """Bytes on the disk; `disk_share`: of the file system, whoever took it, from 0 to 1. `passing`: of those of the
-    store, what a rebuild is made from, and what merges have replaced."""
+    """Bytes on the disk; `disk_share`: of the file system, by all that is on it, from 0 to 1. `passing`: of those of
+    the store, what a rebuild is made from, and what merges have replaced."""
 
     store: int = 0
     topics: int = 0

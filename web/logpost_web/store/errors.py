@@ -54,7 +54,7 @@ class QueryError(LogpostError):
     @property
     def is_of_the_moment(self) -> bool:
         """Whether the store is in trouble, and not with what the statement asked for or brought."""
-        # The engine's own limit hits whoever asks next: "(total) memory limit exceeded: would use …".
+        # The engine's own limit hits the statement that asks next: "(total) memory limit exceeded: would use …".
         return self.code in OF_THE_MOMENT or (self.code == OUT_OF_MEMORY and "(total)" in str(self))
 
     @property

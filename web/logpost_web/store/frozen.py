@@ -1,7 +1,7 @@
 """The parts of all tables as they are at one moment, kept beside the store by links until they are copied.
 
 `BACKUP` is refused by the embedded engine without a setting of its server. Its `FREEZE` makes links that nobody removes
-after a crash: whoever opens the store does.
+after a crash: the next process that opens the store does.
 """
 
 from __future__ import annotations

@@ -50,9 +50,14 @@ def offsets(store: Store, table: str, size: int) -> dict[ChunkKey, Offsets]:
     """Of each chunk of `size` offsets that has rows in `table`, or had some that were deleted. Raises
     QueryError."""
     places = " UNION ALL ".join(f"SELECT Topic, TopicId, Partition, Offset FROM {one}" for one in (table, DELETED))
+    return offsets_in(store, f"({places})", size)
+
+
+def offsets_in(store: Store, rows: str, size: int) -> dict[ChunkKey, Offsets]:
+    """Of each chunk of `size` offsets that has some of `rows`, a table or a SELECT in brackets. Raises QueryError."""
     found = store.query(
         "SELECT Topic, TopicId, Partition, intDiv(Offset, {size:Int64}), count(), min(Offset), max(Offset),"
-        f" sum(sipHash64(Offset)) FROM ({places}) GROUP BY 1, 2, 3, 4",
+        f" sum(sipHash64(Offset)) FROM {rows} GROUP BY 1, 2, 3, 4",
         {"size": size},
     )
     return {

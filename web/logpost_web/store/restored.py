@@ -46,15 +46,7 @@ def drop(store: Store) -> None:
 
 def staged_offsets(store: Store) -> dict[ChunkKey, Offsets]:
     """Of the rows that are staged. Raises QueryError."""
-    found = store.query(
-        "SELECT Topic, TopicId, Partition, intDiv(Offset, {size:Int64}), count(), min(Offset), max(Offset), 0"
-        f" FROM {RESTORED} GROUP BY 1, 2, 3, 4",
-        {"size": CHUNK},
-    )
-    return {
-        (topic, topic_id, partition, chunk): Offsets(*counted)
-        for topic, topic_id, partition, chunk, *counted in found.rows
-    }
+    return rebuild.offsets_in(store, RESTORED, CHUNK)
 
 
 def take(store: Store, staged: Mapping[ChunkKey, Offsets]) -> int:
