@@ -18,7 +18,7 @@ from logpost.config import StoreConfig
 from logpost.errors import ConfigError, InUseError, StartError
 from logpost.service import DirectoryLock
 from logpost_web.retention.units import Unit
-from logpost_web.store import rebuild
+from logpost_web.store import rebuild, room
 from logpost_web.store.errors import QueryError
 from logpost_web.store.retained import units
 from logpost_web.store.schema import (
@@ -330,3 +330,12 @@ def test_root_opens_no_store_of_another_user_and_is_told_who_has_it(tmp_path: Pa
     with pytest.raises(StartError, match=f"{directory} belongs to"):
         Store.open(StoreConfig(), directory)
     assert list(directory.iterdir()) == []
+
+
+def test_a_statement_that_met_a_full_disk_first_says_how_full_it_is(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = QueryError("Cannot reserve 1.00 MiB, not enough space", 243)
+    assert store.explained(failed) == str(failed)
+    monkeypatch.setattr(room, "LEAST_RESERVE_BYTES", 2**62)
+    assert "bytes are free" in store.explained(failed)

@@ -70,7 +70,7 @@ class Indexer:
         self._last_insert = self._fenced_until = self._received_at = 0.0
         self._progress = Progress()
         self._stopping = threading.Event()
-        self._tries = Tries(self._stopping, self._help, self._pause, self._loop)
+        self._tries = Tries(self._stopping, self._help, self._store.explained, self._pause, self._loop)
         self._intake = Intake(config, store, self._source, self._account, self._tries, self._retaining.placing)
         self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
 

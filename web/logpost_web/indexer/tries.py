@@ -24,12 +24,18 @@ class Tries:
     """Of the indexer's thread. Nothing is committed between two tries, so nothing is lost."""
 
     def __init__(
-        self, stopping: threading.Event, mend: Callable[[], None], pause: Callable[[str], None], loop: Loop
+        self,
+        stopping: threading.Event,
+        mend: Callable[[], None],
+        explained: Callable[[QueryError], str],
+        pause: Callable[[str], None],
+        loop: Loop,
     ) -> None:
-        """`mend` is called after each failure, `pause` with the reason of the first that is the store's. `loop`: whose
-        turns a try and a wait are."""
+        """`mend` is called after each failure, `pause` with the reason of the first that is the store's, as `explained`
+        says it. `loop`: whose turns a try and a wait are."""
         self._stopping = stopping
         self._mend = mend
+        self._explained = explained
         self._pause = pause
         self._loop = loop
         self._said = SaidOnce(log)
@@ -53,6 +59,7 @@ class Tries:
     def _failed(self, error: QueryError | KafkaException) -> None:
         metrics.FAILURES.inc()
         self._mend()
-        is_first = self._said.error("failure", "trying again every %g s: %s", RETRY_SECONDS, error)
+        reason = self._explained(error) if isinstance(error, QueryError) else error
+        is_first = self._said.error("failure", "trying again every %g s: %s", RETRY_SECONDS, reason)
         if is_first and isinstance(error, QueryError):
-            self._pause(f"the store fails: {error}")
+            self._pause(f"the store fails: {reason}")

@@ -146,8 +146,16 @@ class Store(Statements):
 
     def check_room(self) -> None:
         """To be called before rows are inserted: the engine's own merges need room, too. Raises QueryError."""
-        if self._path is not None and (problem := next(self.problems(), "")):
+        if problem := self._problem():
             raise QueryError(problem)
+
+    def explained(self, error: QueryError) -> str:
+        """Why a statement failed: that the disk is full, and how full, where the engine met that before `check_room`
+        did. Blocks."""
+        return self._problem() or str(error)
+
+    def _problem(self) -> str:
+        return next(self.problems(), "") if self._path is not None else ""
 
     @property
     def place(self) -> Path:
