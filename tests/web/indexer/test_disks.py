@@ -13,9 +13,9 @@ import subprocess
 import threading
 import time
 import urllib.error
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from confluent_kafka import Producer
@@ -26,6 +26,10 @@ from tests.support.appliance import await_condition
 from tests.web.indexer.test_away import Box
 
 SECONDS = 60.0
+DAMAGED_PARTS = 5
+"""At the most, of one disk that became full."""
+
+T = TypeVar("T")
 
 
 def mount(*arguments: str | Path) -> None:
@@ -76,8 +80,21 @@ def readiness(box: Box) -> str:
 
 
 def complete(box: Box) -> dict[str, Any]:
-    found: dict[str, Any] = box.get("/api/search", q="")["complete"]
+    found: dict[str, Any] = searched(lambda: box.get("/api/search", q="")["complete"])
     return found
+
+
+def searched(search: Callable[[], T]) -> T:
+    """What it finds. The engine may leave a part damaged that it was writing when the disk became full: the search that
+    meets it says so, and asks to search again."""
+    for _ in range(DAMAGED_PARTS):
+        try:
+            return search()
+        except urllib.error.HTTPError as error:
+            if json.load(error)["error"]["code"] != "store_damaged":
+                raise
+            threading.Event().wait(1)  # the indexer's thread sets it aside
+    return search()
 
 
 def send(box: Box, texts: list[str], hours_ago: int = 0) -> None:
@@ -233,14 +250,12 @@ def test_a_disk_that_fills_again_and_again_loses_and_doubles_nothing(tmp_path: P
         try:
             for _ in range(ROUNDS):
                 with full(store_disk):
-                    await_condition(lambda: complete(box)["paused"] is not None, "it pauses", SECONDS)
-                    paused = complete(box)["paused"]
-                    assert paused["since"] > "2026"
-                    assert "bytes are free" in paused["reason"]
+                    await_condition(lambda: "bytes are free" in str(complete(box)["paused"]), "it pauses", SECONDS)
+                    assert complete(box)["paused"]["since"] > "2026"
                     assert "bytes are free" in readiness(box)
-                    before = box.total()
+                    before = searched(box.total)
                 await_condition(lambda: complete(box)["paused"] is None, "it goes on", SECONDS)
-                await_condition(lambda count=before: box.total() > count, "more is there", SECONDS)  # type: ignore[misc]
+                await_condition(lambda count=before: searched(box.total) > count, "more is there", SECONDS)  # type: ignore[misc]
         finally:
             ended.set()
             sender.join()

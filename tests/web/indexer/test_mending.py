@@ -8,6 +8,7 @@ import pytest
 from logpost_web.indexer.mending import Mending
 from logpost_web.store.errors import QueryError
 from logpost_web.store.parts import parts, set_aside
+from logpost_web.store.room import RESERVE, keep_reserve
 from logpost_web.store.schema import SEARCHED_TEXT
 from logpost_web.store.store import Store
 
@@ -42,6 +43,27 @@ def test_a_damaged_skip_index_costs_its_part_and_no_search_for_ever(store: Store
     assert store.query(words).rows == [(200,)]
     mending.clear()
     store.command("SYSTEM START MERGES otel_logs")
+
+
+@pytest.mark.embedded_store
+def test_on_a_full_disk_a_damaged_part_is_set_aside_with_the_room_of_the_reserve(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or every search would meet it until there is room."""
+    keep_reserve(store.place)
+    insert(store, 1)
+    [part] = [part for part in parts(store) if part.table == "otel_logs"]
+    command = store.command
+
+    def with_room(sql: str) -> None:
+        if (store.place / RESERVE).exists():
+            raise QueryError("Cannot reserve 1.00 MiB, not enough space", 243)
+        command(sql)
+
+    monkeypatch.setattr(store, "command", with_room)
+    set_aside(store, part)
+    assert not [part for part in parts(store) if part.table == "otel_logs"]
+    Mending(store, lambda _: None).clear()
 
 
 @pytest.mark.embedded_store

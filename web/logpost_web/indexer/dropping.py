@@ -7,6 +7,8 @@ and is not read from the topic again.
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from logpost_web.indexer.account import Account
@@ -16,6 +18,7 @@ from logpost_web.store import manifest_table, retained
 from logpost_web.store.errors import QueryError
 from logpost_web.store.manifest_table import Chunk
 from logpost_web.store.retained import Chosen, Counted
+from logpost_web.store.room import with_reserve
 from logpost_web.store.store import Store
 
 
@@ -26,6 +29,7 @@ class Dropping:
         self._store = store
         self._account = account
         self._file = file
+        self._place = store.place if store.is_embedded else None
 
     def drop(self, chosen: Chosen, counted: Counted) -> None:
         """`counted`: its rows now."""
@@ -36,17 +40,9 @@ class Dropping:
         self._file.memory.pending = Pending(*chosen[:4], chunks, chosen.partitions)
         self._save()
         try:
-            self._drop(chosen)
+            with_reserve(self._place, partial(retained.drop, self._store, chosen), QueryError)
         finally:
             self.settle()
-
-    def _drop(self, chosen: Chosen) -> None:
-        try:
-            retained.drop(self._store, chosen)
-        except QueryError:
-            # It may want room.
-            self._file.release_reserve()
-            retained.drop(self._store, chosen)
 
     def settle(self) -> None:
         """Count out what is not there any more of what was to be dropped; nothing where that is done. To be called

@@ -289,7 +289,9 @@ class Indexer:
         self._progress = dataclasses.replace(self._progress, damages=self._progress.damages + 1)
 
     def _pause(self, reason: str) -> None:
-        self._progress = dataclasses.replace(self._progress, paused=Pause(since_ns=time.time_ns(), reason=reason))
+        """The last reason of a pause is told, and when it began."""
+        since_ns = self._progress.paused.since_ns if self._progress.paused else time.time_ns()
+        self._progress = dataclasses.replace(self._progress, paused=Pause(since_ns=since_ns, reason=reason))
 
     def _begin(self, partitions: Collection[PartitionKey]) -> Mapping[PartitionKey, int] | None:
         """Where to read these partitions from, which are all that are read from now on. What was read and not

@@ -15,7 +15,7 @@ from logpost_web.retention.rules import Rule, Rules
 from logpost_web.store import durable
 from logpost_web.store.manifest_table import Chunk
 from logpost_web.store.retained import Chosen
-from logpost_web.store.room import keep_reserve, release_reserve
+from logpost_web.store.room import keep_reserve, with_reserve
 
 FILE = "retention.json"
 SAVE_MS = 60_000
@@ -119,20 +119,11 @@ class MemoryFile:
 
     def save(self) -> None:
         """Durable when it returns. A full disk takes it from the reserve."""
-        try:
-            self._write()
-        except OSError:
-            self.release_reserve()
-            self._write()
+        with_reserve(self._place, self._write, OSError)
         self._saved = msgspec.structs.replace(self.memory)
 
     def _write(self) -> None:
         durable.replace(self._file, msgspec.json.encode(self.memory))
-
-    def release_reserve(self) -> None:
-        """Give its room to who needs it to make more."""
-        if self._place is not None:
-            release_reserve(self._place)
 
     def keep_reserve(self) -> None:
         """Nothing happens where there is no room for it."""

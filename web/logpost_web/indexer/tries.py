@@ -31,8 +31,8 @@ class Tries:
         pause: Callable[[str], None],
         loop: Loop,
     ) -> None:
-        """`mend` is called after each failure, `pause` with the reason of the first that is the store's, as `explained`
-        says it. `loop`: whose turns a try and a wait are."""
+        """`mend` is called after each failure, `pause` with the reason of each that is the store's, as `explained` says
+        it. `loop`: whose turns a try and a wait are."""
         self._stopping = stopping
         self._mend = mend
         self._explained = explained
@@ -60,6 +60,6 @@ class Tries:
         metrics.FAILURES.inc()
         self._mend()
         reason = self._explained(error) if isinstance(error, QueryError) else error
-        is_first = self._said.error("failure", "trying again every %g s: %s", RETRY_SECONDS, reason)
-        if is_first and isinstance(error, QueryError):
+        self._said.error("failure", "trying again every %g s: %s", RETRY_SECONDS, reason)
+        if isinstance(error, QueryError):
             self._pause(f"the store fails: {reason}")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from logpost_web.store.damage import DAMAGE_CODES, is_damage, is_refusal
 from logpost_web.store.errors import QueryError
+from logpost_web.store.room import with_reserve
 from logpost_web.store.store import Store
 
 BROKEN = "broken"
@@ -94,7 +95,8 @@ def reason_against(store: Store, part: Part) -> str:
 def set_aside(store: Store, part: Part) -> None:
     """Move a part to the table's directory `detached`, under a name such as the engine gives broken ones: no statement
     meets it any more, and who comes next knows what it is. Raises QueryError."""
-    store.command(f"ALTER TABLE {part.table} DETACH PART '{part.name}'")
+    detach = f"ALTER TABLE {part.table} DETACH PART '{part.name}'"
+    with_reserve(store.place, lambda: store.command(detach), QueryError)
     place = part.directory.parent / "detached"
     with contextlib.suppress(OSError):  # it vanished
         (place / part.name).rename(place / f"{BROKEN}_{part.name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 LEAST_RESERVE_BYTES = 16 * 1024 * 1024
@@ -38,6 +38,17 @@ def keep_reserve(directory: Path) -> None:
 def release_reserve(directory: Path) -> None:
     """Give its room, and its inodes, to who needs them to make more."""
     shutil.rmtree(directory / RESERVE, ignore_errors=True)
+
+
+def with_reserve(directory: Path | None, call: Callable[[], None], failure: type[Exception]) -> None:
+    """Call; where it fails by `failure` it may want room: once more without the reserve of this directory. None: it has
+    none."""
+    try:
+        call()
+    except failure:
+        if directory is not None:
+            release_reserve(directory)
+        call()
 
 
 def release_if_full(directory: Path) -> None:
