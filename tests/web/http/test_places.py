@@ -63,6 +63,24 @@ def test_a_free_place_goes_to_the_client_with_the_fewest() -> None:
     assert story(tell, Places(2, 2, 9)) == ["a1", "a2", "b1", "c1"]
 
 
+def test_clients_that_hold_the_same_take_turns() -> None:
+    async def tell(crowd: Crowd) -> None:
+        await crowd.come("a1", "a2", "a3", "b1", "a4")
+        for _ in range(3):
+            await crowd.go(crowd.order[-1])
+
+    assert story(tell, Places(1, 1, 9)) == ["a1", "a2", "b1", "a3"]
+    assert story(tell, Places(1, 1, 9, newest_first=True)) == ["a1", "a4", "b1", "a3"]
+
+
+def test_nobody_waits_behind_clients_that_come_later() -> None:
+    async def tell(crowd: Crowd) -> None:
+        await crowd.come("a1", "b1", "c1", "d1")
+        await crowd.go("a1", "b1", "c1")
+
+    assert story(tell, Places(1, 1, 9, newest_first=True)) == ["a1", "b1", "c1", "d1"]
+
+
 def test_within_a_client_the_first_or_the_newest_comes_first() -> None:
     async def tell(crowd: Crowd) -> None:
         await crowd.come("a1", "a2", "a3")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
+from itertools import count
 
 
 class NoPlaceError(Exception):
@@ -35,9 +36,9 @@ class Place:
 
 
 class Places:
-    """`most` places. One that becomes free goes to the client that holds the fewest, and of its requests to the one
-    that waits longest, or to the newest; no client holds more than `most_per_client`, nor waits with more than
-    `most_waiting`."""
+    """`most` places. One that becomes free goes to the client that holds the fewest; those that hold the same take
+    turns. Of its requests the one has it that waits longest, or the newest. No client holds more than
+    `most_per_client`, nor waits with more than `most_waiting`."""
 
     def __init__(self, most: int, most_per_client: int, most_waiting: int, *, newest_first: bool = False) -> None:
         self._most = most
@@ -46,6 +47,8 @@ class Places:
         self._newest_first = newest_first
         self._held: Counter[str] = Counter()
         self._waiting: deque[tuple[str, asyncio.Future[None]]] = deque()
+        self._turns: dict[str, int] = {}  # of the clients that wait, the least comes next
+        self._next_turn = count()
 
     @property
     def taken(self) -> int:
@@ -90,20 +93,32 @@ class Places:
             self._waiting.appendleft(entry)
         else:
             self._waiting.append(entry)
+        self._turns.setdefault(client, next(self._next_turn))
         try:
             await entry[1]
         except asyncio.CancelledError:
             if entry in self._waiting:
-                self._waiting.remove(entry)
+                self._wait_no_longer(entry)
             else:  # the place came in the same moment
                 self.give_back(client)
             raise
 
     def _pass_on(self) -> None:
-        while entry := min(self._eligible(), key=lambda entry: self._held[entry[0]], default=None):
-            self._waiting.remove(entry)
-            self._held[entry[0]] += 1
-            entry[1].set_result(None)
+        while entry := min(self._eligible(), key=self._rank, default=None):
+            client, place = entry
+            self._wait_no_longer(entry)
+            if client in self._turns:
+                self._turns[client] = next(self._next_turn)
+            self._held[client] += 1
+            place.set_result(None)
+
+    def _rank(self, entry: tuple[str, asyncio.Future[None]]) -> tuple[int, int]:
+        return self._held[entry[0]], self._turns[entry[0]]
+
+    def _wait_no_longer(self, entry: tuple[str, asyncio.Future[None]]) -> None:
+        self._waiting.remove(entry)
+        if all(client != entry[0] for client, _ in self._waiting):
+            del self._turns[entry[0]]
 
     def _eligible(self) -> Iterator[tuple[str, asyncio.Future[None]]]:
         # One that was cancelled takes itself out when its task runs next.
