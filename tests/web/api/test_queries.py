@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
@@ -18,6 +19,7 @@ from starlette.types import Message
 from logpost.config import StoreConfig
 from logpost_web.api.queries import Queries
 from logpost_web.api.store_errors import HANDLERS
+from logpost_web.http.cancellation import Limits, StatementPool
 from logpost_web.http.errors import ClientGoneError, OutOfTimeError
 from logpost_web.http.places import NoPlaceError
 from logpost_web.query.statement import Statement
@@ -120,6 +122,28 @@ def test_a_long_search_finds_a_place_beside_those_of_another_client(store: Store
             assert not any(task.done() for task in heavy)
 
     asyncio.run(story())
+
+
+def test_a_short_search_finds_a_thread_however_many_long_ones_may_run(store: Store) -> None:
+    long = 40
+    ended = threading.Event()
+
+    async def story() -> str:
+        pool = StatementPool(store, Limits(short=long, long=long, waiting=long, seconds=60))
+        gone = asyncio.Event()
+        running = [
+            asyncio.create_task(pool.run(request_of(gone, f"10.0.0.{n % 2}"), lambda _: ended.wait(60)))
+            for n in range(long)
+        ]
+        try:
+            await asyncio.sleep(0)
+            return await asyncio.wait_for(pool.run(request_of(gone, "10.0.0.9"), lambda _: "short"), 20)
+        finally:
+            ended.set()
+            await asyncio.gather(*running)
+            pool.close()
+
+    assert asyncio.run(story()) == "short"
 
 
 def test_more_than_may_wait_are_refused(queries: Queries) -> None:

@@ -36,8 +36,8 @@ SHORT_CPU_SECONDS = 0.1
 SHORT_SECONDS_AT_MOST = 1.0
 """If none is, the statement is cancelled when it took more of the one or the other: time alone says little where the
 machine is busy."""
-MAX_THREADS = 32
-"""Statements that run, and those that are cancelled but did not end yet."""
+ENDING_THREADS = 24
+"""For statements that are cancelled but did not end yet, beside those that hold a place."""
 CANCEL_AGAIN_SECONDS = 0.1
 """A statement is cancelled until it ends: its engine may not have known it the first time."""
 LATE_SECONDS = 0.5
@@ -102,9 +102,11 @@ class StatementPool:
         self._short = Places(limits.short, limits.short, limits.waiting, newest_first=True)
         self._long = Places(limits.long, limits.long_per_client, limits.waiting)
         self._heavy = Places(1, 1, limits.waiting)
-        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="statement")
+        # As many as there are places at the least: who holds one waits for no thread.
+        threads = limits.short + limits.long + 1 + ENDING_THREADS
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="statement")
         # What is asked about statements must not wait behind them.
-        self._asides = ThreadPoolExecutor(2 * MAX_THREADS, thread_name_prefix="aside")
+        self._asides = ThreadPoolExecutor(2 * threads, thread_name_prefix="aside")
         kinds = {"short": self._short, "long": self._long, "heavy": self._heavy}
         for name, places in kinds.items():
             RUNNING.labels(name).set_function(partial(getattr, places, "taken"))
