@@ -24,6 +24,12 @@ def test_all_searches_together_leave_a_third_to_inserts_and_merges(max_searches:
     assert memory.total <= config.max_memory_bytes
 
 
+def test_no_search_is_without_a_limit_because_the_store_has_little() -> None:
+    memory = shares(StoreConfig(max_memory_bytes=1, max_spill_bytes=1), 1 << 40)
+    limits = ("max_memory_usage", "max_temporary_data_on_disk_size_for_query")  # 0 is none
+    assert all(share.settings()[limit] > 0 for share in (memory.search, memory.heavy) for limit in limits)
+
+
 @pytest.mark.parametrize(
     ("groups", "files", "expected"),
     [

@@ -81,7 +81,8 @@ def shares(config: StoreConfig, available: int) -> Memory:
     """`available`: bytes of memory, of which the half is for Python and the client of Kafka."""
     total = min(config.max_memory_bytes, max(available // 2, LEAST_BYTES))
     count = config.max_searches + SHORT_SEARCHES + HEAVY_SHARES
-    memory, spill = total * 2 // 3 // count, config.max_spill_bytes // count
+    # 0 is no limit to the engine.
+    memory, spill = max(1, total * 2 // 3 // count), max(1, config.max_spill_bytes // count)
     return Memory(
         total=total,
         search=Share(memory=memory, spill=spill),
