@@ -44,11 +44,20 @@ def test_a_slow_search_is_one_line_of_json(caplog: pytest.LogCaptureFixture) -> 
 
 @pytest.mark.parametrize(
     ("query", "is_left_out"),
-    [("Ada Lovelace", True), ("user:ADA error", True), ("/ada.*/", True), ("canada", False), ("lovelaces", False)],
+    [
+        *[("Ada Lovelace", True), ("user:ADA error", True), ("/ada.*/", True), ("canada", False), ("lovelaces", False)],
+        *[
+            ("key:tok_12ab", True),
+            ("my_tok_12", False),
+            ("a:xsecretx", True),
+            ("user:JOSE\u0301", True),
+            ("jose", False),
+        ],
+    ],
 )
 def test_what_was_erased_is_not_repeated(caplog: pytest.LogCaptureFixture, query: str, is_left_out: bool) -> None:
     searches = SearchLog(1.0)
-    searches.leave_out(["Ada", "lovelace", ""])
+    searches.leave_out(["Ada", "lovelace", "", "tok_*", "*secret*", "Jos\u00e9"])
     with caplog.at_level(logging.WARNING, logger="web"):
         searches.ended(search(query), "done")
     [line] = slow_lines(caplog)

@@ -43,7 +43,7 @@ def _takes(query: Query, *, is_all: bool) -> bool:
 
 
 def words(query: Query) -> Iterator[str]:
-    """What it looks for, word by word: no log is to repeat that."""
+    """What it looks for, word by word: no log is to repeat that. `*` at a word's end is any more of it."""
     match query:
         case And(terms) | Or(terms):
             for term in terms:
@@ -51,6 +51,6 @@ def words(query: Query) -> Iterator[str]:
         case Not(term):
             yield from words(term)
         case Text(pattern) | Field(_, Equals(pattern)):
-            yield from re.findall(r"\w+", " ".join(pattern.pieces))
+            yield from re.findall(r"\*?\w+\*?", "*".join(pattern.pieces))
         case Field(_, Matches(regex)):
-            yield from re.findall(r"\w{3,}", regex)
+            yield from (f"*{found}*" for found in re.findall(r"\w{3,}", regex))

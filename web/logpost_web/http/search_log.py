@@ -14,6 +14,7 @@ from collections.abc import Iterable
 import msgspec
 from prometheus_client import Counter, Histogram
 
+from logpost.query.words import normal_form
 from logpost_web.http.running import Search
 
 log = logging.getLogger("web")
@@ -53,8 +54,9 @@ class SearchLog:
         self._erased: set[str] = set()
 
     def leave_out(self, words: Iterable[str]) -> None:
-        """From now on no line has the text of a query with one of these words in it."""
-        self._erased.update(word.casefold() for word in words if word)
+        """From now on no line has the text of a query with one of these words in it, in any spelling that finds it.
+        `*` at an end of a word is any more of it."""
+        self._erased.update(normal_form(word) for word in words if word)
 
     def ended(self, search: Search, outcome: str) -> None:
         seconds = search.seconds
@@ -80,5 +82,10 @@ class SearchLog:
         )
 
     def _has_erased(self, query: str) -> bool:
-        text = query.casefold()
-        return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) for word in self._erased)
+        text = normal_form(query)
+        return any(re.search(_expression(word), text) for word in self._erased)
+
+
+def _expression(word: str) -> str:
+    before, after = "" if word.startswith("*") else r"(?<!\w)", "" if word.endswith("*") else r"(?!\w)"
+    return f"{before}{re.escape(word.strip('*'))}{after}"
