@@ -8,10 +8,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from logpost.backup import tree
 from logpost.backup.listing import BackupError
 from logpost.config import StoreConfig
 from logpost.errors import LogpostError, StartError
@@ -298,6 +300,53 @@ def test_a_backup_that_was_killed_leaves_the_one_before_and_the_next_is_whole(st
     with pytest.raises(BackupError, match="run it again"):
         save(frozen, target, io.StringIO())
     assert back_up(store, target).copied == 1
+
+
+@pytest.mark.parametrize("moment", ["before", "while a part is walked", "and frozen again"])
+def test_a_backup_whose_parts_are_released_meanwhile_is_not_whole(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    insert(store, 0, 10)
+    insert(store, 10, 20, unit=48)
+    frozen = freeze(store)
+
+    def let_go() -> None:
+        release(store)
+        if moment == "and frozen again":
+            store.command("ALTER TABLE otel_logs DROP PARTITION (0, 48)")
+            freeze(store)
+
+    walk, copied = tree.walk, tree.copy
+
+    def walk_and_copy(*arguments: Any) -> Any:
+        """The first file of a part, of which the walk then sees no more."""
+        entry = copied(*arguments)
+        let_go()
+        monkeypatch.setattr(tree, "walk", lambda _: iter(()))
+        monkeypatch.setattr(tree, "copy", copied)
+        return entry
+
+    def first_only(directory: Path) -> Iterator[tuple[str, os.stat_result]]:
+        return iter(list(walk(directory))[:1])
+
+    if moment == "before":
+        let_go()
+    else:
+        monkeypatch.setattr(tree, "walk", first_only)
+        monkeypatch.setattr(tree, "copy", walk_and_copy)
+    with pytest.raises(BackupError, match="run it again"):
+        save(frozen, tmp_path / "backup", io.StringIO())
+    assert not (tmp_path / "backup" / NAME).exists()
+    release(store)
+
+
+def test_a_backup_lacks_no_part_that_was_frozen(store: Store, tmp_path: Path) -> None:
+    insert(store, 0, 10)
+    frozen = freeze(store)
+    shutil.rmtree(next(Path(frozen.directory, frozen.tables["otel_logs"].directory).iterdir()))
+    with pytest.raises(BackupError, match="No such file"):
+        save(frozen, tmp_path / "backup", io.StringIO())
+    assert not (tmp_path / "backup" / NAME).exists()
 
 
 def test_a_store_that_is_opened_has_no_leftovers(tmp_path: Path) -> None:

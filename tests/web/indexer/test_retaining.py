@@ -19,7 +19,7 @@ from logpost_web.indexer.manifest import Manifest
 from logpost_web.indexer.reading import Bounds, Reading
 from logpost_web.indexer.received import Received
 from logpost_web.indexer.retaining import Retaining
-from logpost_web.indexer.retention_memory import FILE, Memory, MemoryFile, Pending
+from logpost_web.indexer.retention_memory import COPY, FILE, Floor, MemoryFile, Pending
 from logpost_web.indexer.row import Position, to_row
 from logpost_web.retention.plan import CLOCK, SETTING, WAIT_MS
 from logpost_web.retention.units import DAY_MS, HOUR_MS
@@ -413,7 +413,80 @@ def test_it_drops_what_the_engine_takes_for_too_large(store: Store) -> None:
     assert retained.units(store) == []
 
 
-def test_a_memory_that_cannot_be_read_is_as_none(store: Store) -> None:
-    (store.directory / FILE).write_text("{")
-    assert MemoryFile(store.directory, store.place).memory == Memory()
-    (store.directory / FILE).unlink()
+def test_a_drop_whose_query_no_release_can_read_is_counted_out(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    box = Box(store, StoreConfig())
+    box.look()
+    box.index("info words", NOW_MS, 10)
+    [unit] = retained.units(store)
+    [line] = box.account.lines(retained.count(store, Chosen(unit.of_class, unit.number)).chunks)
+    file = MemoryFile(store.directory, store.place)
+    file.memory.pending = Pending(unit.of_class, unit.number, NOW_MS // 1000 + 60, 'level:"', [(line, 6)])
+    file.save()
+    store.command("DELETE FROM otel_logs WHERE Offset < 4")
+    with caplog.at_level(logging.WARNING, "retention"):
+        box.retaining = Retaining(box.config, store, box.account)
+        box.retaining.settle()
+    assert "the query 'level:\"', which this release cannot read" in caplog.text
+    box.assert_accounted()
+    assert MemoryFile(store.directory, store.place).memory.pending is None
+    box.look()
+
+
+def test_of_a_memory_that_is_damaged_the_copy_holds(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    box = Box(store, StoreConfig())
+    box.look()
+    box.index("info words", NOW_MS, 10)
+    [unit] = retained.units(store)
+    chosen = Chosen(unit.of_class, unit.number)
+    [line] = box.account.lines(retained.count(store, chosen).chunks)
+    file = MemoryFile(store.directory, store.place)
+    file.memory.pending = Pending(*chosen[:4], [(line, 10)])
+    file.memory.floors = (Floor(0, "logs", "T", 0, 7),)
+    file.save()
+    retained.drop(store, chosen)
+    (store.directory / FILE).write_bytes(b'{"clock": ' + bytes(64))
+    with caplog.at_level(logging.ERROR, "retention"):
+        box.retaining = Retaining(box.config, store, box.account)
+    assert "is damaged" in caplog.text
+    assert "its copy holds" in caplog.text
+    assert (store.directory / f"{FILE}.damaged").read_bytes().endswith(bytes(64))
+    box.retaining.settle()
+    box.assert_accounted()
+    again = MemoryFile(store.directory, store.place).memory
+    assert (again.pending, again.floors) == (None, file.memory.floors)
+    (store.directory / f"{FILE}.damaged").unlink()
+
+
+def test_a_memory_of_which_both_are_damaged_brings_back_nothing_that_had_to_go(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    box = Box(store, StoreConfig())
+    box.look()
+    box.index("info old", NOW_MS - 2 * DAY_MS)
+    box.index("info new", NOW_MS)
+    old = min(retained.units(store), key=lambda one: one.number)
+    box.retaining._dropping.drop(
+        Chosen(old.of_class, old.number), retained.count(store, Chosen(old.of_class, old.number))
+    )
+    for name in (FILE, COPY):
+        (store.directory / name).write_text("{")
+    with caplog.at_level(logging.ERROR, "retention"):
+        box.retaining = Retaining(box.config, store, box.account)
+    assert "and so is its copy" in caplog.text
+    box.retaining.settle()
+    box.look()
+    assert box.retaining._file.memory.floors == (Floor(0, "logs", "T", 0, 9),)
+    for offset, is_left_out in ((9, True), (10, False)):
+        row = to_row(b"{}", Position(*KEY, "T", offset, 0), 0)
+        row.arrived_at = (NOW_MS - 2 * DAY_MS) // 1000
+        assert box.retaining.placing.is_below_floor(row) == is_left_out
+    (store.directory / f"{FILE}.damaged").unlink()
+
+
+def test_floors_are_not_made_of_rows_that_are_missing(store: Store) -> None:
+    box = Box(store, StoreConfig())
+    box.look()
+    box.index("info old", NOW_MS - 2 * DAY_MS)
+    box.index("info new", NOW_MS)
+    store.command("DELETE FROM otel_logs WHERE Offset < 10")
+    assert retained.lowest(store) == ({}, 0)

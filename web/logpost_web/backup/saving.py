@@ -94,7 +94,7 @@ def _sorted_out(
     reused, missing = [], []
     for table, one in frozen.tables.items():
         directory = Path(frozen.directory, one.directory)
-        for source in sorted(directory.iterdir()) if directory.is_dir() else ():
+        for source in (directory / name for name in one.parts):
             identity = part_files.identity(source)
             part = there.get((table, source.name, identity))
             if part is not None and _is_there(content / part.place, part):

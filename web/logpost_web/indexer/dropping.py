@@ -7,19 +7,23 @@ and is not read from the topic again.
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
 import msgspec
 
+from logpost.query.errors import QuerySyntaxError
 from logpost_web.indexer.account import Account
 from logpost_web.indexer.manifest import dropped
 from logpost_web.indexer.retention_memory import MemoryFile, Pending
 from logpost_web.store import manifest_table, retained
 from logpost_web.store.errors import QueryError
-from logpost_web.store.manifest_table import Chunk
+from logpost_web.store.manifest_table import Chunk, ChunkKey
 from logpost_web.store.retained import Chosen, Counted
 from logpost_web.store.room import with_reserve
 from logpost_web.store.store import Store
+
+log = logging.getLogger("retention")
 
 
 class Dropping:
@@ -50,13 +54,31 @@ class Dropping:
         pending = self._file.memory.pending
         if pending is None:
             return
-        left = retained.count(self._store, pending.chosen).chunks
-        gone = {line.key: rows - left.get(line.key, 0) for line, rows in pending.chunks}
+        gone = self._gone(pending)
         lines = [_without(line, gone[line.key]) for line, _ in pending.chunks]
         manifest_table.write(self._store, lines)
         self._account.drop(gone)
         self._file.memory.pending = None
         self._save()
+
+    def _gone(self, pending: Pending) -> dict[ChunkKey, int]:
+        """Rows of each chunk that were to go and are not there any more."""
+        try:
+            left = retained.count(self._store, pending.chosen).chunks
+        except QuerySyntaxError as error:
+            log.warning(
+                "rows were being dropped by the query %r, which this release cannot read (%s): what their chunks have"
+                " no more is counted out",
+                pending.query,
+                error,
+            )
+            # Nothing was inserted since: what a chunk has fewer than it had was dropped.
+            return {line.key: min(max(line.rows - self._rows(line), 0), rows) for line, rows in pending.chunks}
+        return {line.key: rows - left.get(line.key, 0) for line, rows in pending.chunks}
+
+    def _rows(self, line: Chunk) -> int:
+        place = (line.topic, line.topic_id, line.partition)
+        return manifest_table.count_offsets(self._store, *place, line.start, line.end)
 
     def _save(self) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple
 
 from logpost.config import StoreConfig
@@ -16,7 +16,7 @@ from logpost_web.indexer.account import Account
 from logpost_web.indexer.dropping import Dropping
 from logpost_web.indexer.manifest import ENDLESS
 from logpost_web.indexer.measuring import Measuring
-from logpost_web.indexer.placing import Placing
+from logpost_web.indexer.placing import LogKey, Placing
 from logpost_web.indexer.retention_memory import Floor, MemoryFile, SavedLimits
 from logpost_web.indexer.retention_state import RetentionState, Waiting, class_sizes
 from logpost_web.indexer.topic_room import TopicRoom
@@ -105,6 +105,9 @@ class Retaining:
     def settle(self) -> None:
         """Go on with what a process that was killed, or a store that failed, left halfway. Raises QueryError."""
         self._dropping.settle()
+        if self._file.is_lost:
+            self._raise_floors_to(*retained.lowest(self._store))
+            self._file.is_lost = False
 
     def look(self, now: float, wall_ms: int, spared: Callable[[], Container[tuple[int, int]]] = tuple) -> None:
         """Drop what is due, but nothing of the classes and units `spared`. `now`: seconds since the box started,
@@ -272,13 +275,16 @@ class Retaining:
 
     def _raise_floors(self, of_class: int = 0, counted: Counted = NOTHING) -> None:
         """These rows are to go for room: they do not come again."""
+        self._raise_floors_to({(of_class, *log): offset for log, offset in counted.last.items()}, counted.newest)
+
+    def _raise_floors_to(self, wanted: Mapping[LogKey, int], newest: int) -> None:
+        """`newest`: when the last row below them arrived, in Unix seconds; 0 where there is none."""
         memory = self._file.memory
         floors = {(one.of_class, one.topic, one.topic_id, one.partition): one.offset for one in memory.floors}
-        for (topic, topic_id, partition), offset in counted.last.items():
-            place = (of_class, topic, topic_id, partition)
+        for place, offset in wanted.items():
             floors[place] = max(floors.get(place, -1), offset)
         # Of a second of a row's arrival the store does not know the rest.
-        memory.floor_ms = max(memory.floor_ms, (counted.newest + 1) * 1000 if counted.rows else 0)
+        memory.floor_ms = max(memory.floor_ms, (newest + 1) * 1000 if newest else 0)
         memory.floors = tuple(Floor(*place, offset) for place, offset in floors.items())
         self.placing.raise_floors(memory.floor_ms, floors)
 

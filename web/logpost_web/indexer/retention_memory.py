@@ -18,6 +18,8 @@ from logpost_web.store.retained import Chosen
 from logpost_web.store.room import keep_reserve, with_reserve
 
 FILE = "retention.json"
+COPY = "retention-copy.json"
+"""The same once more, for when the first is damaged."""
 SAVE_MS = 60_000
 DRIFT = 0.02
 """By so much `max_bytes` may change without a wait."""
@@ -89,25 +91,50 @@ class Memory(msgspec.Struct):
     pending: Pending | None = None
 
 
+def _read(file: Path) -> Memory:
+    """Raises OSError, ValueError."""
+    return msgspec.json.decode(file.read_bytes(), type=Memory)
+
+
 class MemoryFile:
     """Methods raise OSError."""
 
     def __init__(self, directory: Path, place: Path | None) -> None:
         """`directory`: of the file; `place`: a directory on the disk of the rows, None where that is a server's."""
         self._file = directory / FILE
+        self._copy = directory / COPY
         self._place = place
+        self.is_lost = False
+        """Neither the file nor its copy could be read."""
         self.memory = self._load()
         self._saved = msgspec.structs.replace(self.memory)
 
     def _load(self) -> Memory:
-        """A file that cannot be read is as none: what is due then waits as after a change of settings."""
+        """Of a file that is damaged the copy holds; without one it is as none: what is due then waits as after a change
+        of settings."""
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=Memory)
+            return _read(self._file)
         except FileNotFoundError:
             return Memory()
-        except (OSError, msgspec.MsgspecError) as error:
-            log.warning("%s cannot be read: what is due waits as after a change of settings: %s", self._file, error)
+        except (OSError, ValueError) as error:
+            reason = error
+        kept = self._file.with_name(f"{FILE}.damaged")
+        with contextlib.suppress(OSError):
+            self._file.replace(kept)
+        try:
+            found = _read(self._copy)
+        except (OSError, ValueError):
+            self.is_lost = True
+            log.error(
+                "%s is damaged, and so is its copy (%s): it is kept as %s; what is due waits as after a change of"
+                " settings, and rows that were being dropped may be taken for lost",
+                self._file,
+                reason,
+                kept,
+            )
             return Memory()
+        log.error("%s is damaged (%s): it is kept as %s, and its copy holds", self._file, reason, kept)
+        return found
 
     def save_if_changed(self) -> None:
         """The time alone is a change when a minute passed."""
@@ -123,7 +150,9 @@ class MemoryFile:
         self._saved = msgspec.structs.replace(self.memory)
 
     def _write(self) -> None:
-        durable.replace(self._file, msgspec.json.encode(self.memory))
+        content = msgspec.json.encode(self.memory)
+        durable.replace(self._file, content)
+        durable.replace(self._copy, content)
 
     def keep_reserve(self) -> None:
         """Nothing happens where there is no room for it."""

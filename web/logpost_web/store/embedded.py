@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
@@ -18,6 +19,9 @@ from logpost_web.store.links import restore_links
 OPEN_FILES = 65_536
 """The embedded store has two files for every column of every large part it reads; 1024 are usual and too few."""
 
+FROZEN = "shadow"
+"""Where the engine links the parts that it freezes."""
+
 
 def embedded_path(config: StoreConfig, directory: Path) -> Path | None:
     """The directory of an embedded store; None for one on a server. Raises ConfigError."""
@@ -33,8 +37,18 @@ def prepare(path: Path, engine: str) -> None:
         raise StartError(f"cannot use the store chdb://{path}: {refused}: Permission denied{ownership.mended(refused)}")
     restore_links(path)
     version.write(path, engine)
-    # Links of a backup that was killed: see `frozen.py`.
-    shutil.rmtree(path / "shadow", ignore_errors=True)
+    release_frozen(path)  # of a backup that was killed
+
+
+def release_frozen(path: Path) -> None:
+    """Remove the links of a backup. They are gone at once for who copies them: nobody takes a half for all."""
+    frozen = path / FROZEN
+    released = path / f"{FROZEN}.released"
+    shutil.rmtree(released, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        frozen.rename(released)
+    for one in (released, frozen):
+        shutil.rmtree(one, ignore_errors=True)
 
 
 def put_aside(path: Path) -> Path | None:

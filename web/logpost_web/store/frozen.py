@@ -9,27 +9,26 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-import shutil
+import uuid
 from pathlib import Path
 
 import msgspec
 
 from logpost.errors import LogpostError
 from logpost_web.store.disk import BLOCK
+from logpost_web.store.embedded import FROZEN, release_frozen
 from logpost_web.store.schema import RESTORED
 from logpost_web.store.store import Store
 from logpost_web.store.version import StoreVersion, read
 
-NAME = "backup"
-DIRECTORY = "shadow"
-"""Where the engine makes the links, in the store's directory."""
-
 
 class FrozenTable(msgspec.Struct, kw_only=True, frozen=True):
-    """`directory`: of its parts, below that of what is frozen; `create`: the statement that made it."""
+    """`directory`: of its parts, below that of what is frozen; `create`: the statement that made it; `parts`: the names
+    of all."""
 
     directory: str
     create: str
+    parts: list[str]
 
 
 class Frozen(msgspec.Struct, kw_only=True, frozen=True):
@@ -53,32 +52,38 @@ def freeze(store: Store) -> Frozen:
         " AND startsWith(name, 'otel_logs') AND endsWith(engine, 'MergeTree') AND name != {restored:String} ORDER BY 1",
         {"restored": RESTORED},
     )
-    directory = (path / DIRECTORY / NAME).absolute()
+    name = f"backup_{uuid.uuid4().hex}"  # its own: who copies sees that another one was made meanwhile
+    directory = (path / FROZEN / name).absolute()
     directory.mkdir(parents=True)  # of an empty store nothing is linked
     for table, _, _ in found.rows:
-        store.command(f"ALTER TABLE {table} FREEZE WITH NAME '{NAME}'")
+        store.command(f"ALTER TABLE {table} FREEZE WITH NAME '{name}'")
     return Frozen(
         directory=str(directory),
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
         store=read(path),
         tables={
-            # store/357/357f79b4-…
-            table: FrozenTable(directory="/".join(Path(place).parts[-3:]), create=create)
+            table: _table(directory, "/".join(Path(place).parts[-3:]), create)  # store/357/357f79b4-…
             for table, place, create in found.rows
         },
     )
 
 
+def _table(frozen: Path, directory: str, create: str) -> FrozenTable:
+    place = frozen / directory
+    parts = sorted(one.name for one in place.iterdir()) if place.is_dir() else []
+    return FrozenTable(directory=directory, create=create, parts=parts)
+
+
 def release(store: Store) -> None:
     """Forget what was frozen."""
     if store.path is not None:
-        shutil.rmtree(store.path / DIRECTORY, ignore_errors=True)
+        release_frozen(store.path)
 
 
 def held_bytes(store: Store) -> int:
     """What only the links keep on the disk: the store has removed it since. It goes when the backup ends."""
     total = 0
-    for directory, _, files in os.walk(store.path / DIRECTORY) if store.path is not None else ():
+    for directory, _, files in os.walk(store.path / FROZEN) if store.path is not None else ():
         for path in (directory, *(f"{directory}/{name}" for name in files)):
             with contextlib.suppress(OSError):
                 found = os.lstat(path)

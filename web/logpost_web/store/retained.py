@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from logpost.query.syntax import parse
 from logpost_web.query.condition import compile_condition
+from logpost_web.store import manifest_table
 from logpost_web.store.columns import LOGS
 from logpost_web.store.manifest_table import CHUNK, ChunkKey
 from logpost_web.store.schema import BEFORE, MANIFEST, TABLE
@@ -121,6 +122,25 @@ def count(store: Store, chosen: Chosen) -> Counted:
         counted.last[log] = max(counted.last.get(log, 0), offset)
         newest = max(newest, arrived)
     return counted._replace(newest=newest)
+
+
+def lowest(store: Store) -> tuple[dict[tuple[int, str, str, int], int], int]:
+    """Below which offsets nothing is left, by class, topic, its id and partition, and when the last row below them
+    arrived at the latest, in Unix seconds, 0 for none. Without logs of which rows are missing: those are below, too.
+    Raises QueryError."""
+    counted = manifest_table.count_rows(store, CHUNK)
+    lacking = {
+        line.key[:3]
+        for line in manifest_table.read(store)
+        if line.lacks or line.rows > counted.get(line.key, (0, 0))[0]
+    }
+    found = store.query(
+        "SELECT RetentionClass, Topic, TopicId, Partition, min(Offset), toUnixTimestamp(min(ArrivedAt))"
+        f" FROM {TABLE} GROUP BY 1, 2, 3, 4"
+    )
+    rows = [row for row in found.rows if tuple(row[1:4]) not in lacking and row[4] > 0]
+    newest = max((arrived for *_, arrived in rows), default=0)
+    return {(of_class, *log): first - 1 for of_class, *log, first, _ in rows}, newest
 
 
 def drop(store: Store, chosen: Chosen) -> None:
