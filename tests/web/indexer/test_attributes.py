@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from logpost_web.indexer.attributes import is_refused, is_rewritten
+from logpost_web.indexer.attributes import is_refused, is_rewritten, look_rewritten
 from logpost_web.indexer.block_writer import write
 from logpost_web.indexer.row import Position, to_row
 from logpost_web.store.errors import QueryError
@@ -122,6 +122,11 @@ def test_text_stays_text(store: Store, shape: str, paths: int, order: int) -> No
     [
         ('{"a":1,"b":"10.0.0.1","c":true,"d":12.345,"e":[1,2],"f":["a.b"],"g":{"h":-7}}', False),
         ('{"ns":1795344667123456789,"ratio":0.30000000000000004,"t":"null {} 1.10 -0"}', False),
+        ('{"a":-0.5,"b":0.0001,"c":1234567890.12345,"d":-7,"e":0,"f":12345678901234567890}', False),
+        ('{"a":0.00001}', True),
+        ('{"a":-0}', True),
+        ('{"a":-0.0}', True),
+        ('{"a":123456789012345678901}', True),
         ('{"a":1.10}', True),
         ('{"a" : 1e3}', True),
         ('{"a":[2.0]}', True),
@@ -137,6 +142,13 @@ def test_text_stays_text(store: Store, shape: str, paths: int, order: int) -> No
 )
 def test_only_attributes_that_the_column_changes_have_a_text_beside_it(attributes: str, rewritten: bool) -> None:
     assert is_rewritten(attributes.encode()) is rewritten
+
+
+@given(st.lists(objects(VALUES), max_size=6), st.sampled_from([10, 3000]))
+@example(['{"a":1.5}', '{"":1}', '{"a.b":1}'], 10)
+def test_lines_are_looked_at_together(lines: list[str], longest: int) -> None:
+    found = set(look_rewritten("\n".join(lines).encode(), longest))
+    assert found >= {number for number, line in enumerate(lines) if is_rewritten(line.encode())}
 
 
 def test_the_look_at_long_attributes_takes_time_in_proportion() -> None:

@@ -11,17 +11,22 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from itertools import accumulate, pairwise
 from typing import Never
 
 import msgspec
 
 from logpost.formats.json_text import Document, add_value, read_json
 
-_DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else byte for byte in range(256))
-_BLANKS = b" \t\r\n"
-# The first look, at the text with every digit as 0 and without blanks: most rows end here.
+_DIGITS = bytes(ord("1") if byte in b"123456789" else byte for byte in range(256))
+_BLANKS_OF_LINES = b" \t\r"
+_BLANKS = _BLANKS_OF_LINES + b"\n"
+# The first look, at the text with every digit but 0 as 1 and without blanks: most rows end here. Of all fractions of 15
+# digits, each is the only one that its double is written as.
 _DOTTED_NAME = re.compile(rb'\.[^"\\]*+(?:\\.[^"\\]*+)*+":')
-_UNUSUAL_VALUE = re.compile(rb'":(?:[-n\[]|0{1,18}[.eE]|0{19}|\{\})')
+_INTEGER = rb"(?!-0[,}])-?(?:0|1[01]{0,17})(?=[,}])"
+_FRACTION = rb"-?(?:0|1[01]{0,9})\.(?!0000)[01]{0,4}1(?=[,}])"
+_UNUSUAL_VALUE = re.compile(rb'":(?!["tf]|\{(?!\})|' + _INTEGER + rb"|" + _FRACTION + rb")")
 _DOTTED_NAME_LINEAR = re.compile(rb'"[^"\\.]*+(?:\\.[^"\\.]*+)*+\.[^"\\]*+(?:\\.[^"\\]*+)*+":')
 _LONG = 2000
 """Bytes from which `_DOTTED_NAME`, whose time may grow with their square, is too slow."""
@@ -45,10 +50,13 @@ def is_rewritten(raw: bytes) -> bool:
     return not all(map(_is_written_alike, _NUMBER.findall(raw)))
 
 
-def looks_rewritten(lines: bytes, longest: int) -> bool:
-    """Whether `is_rewritten` may be true of one of these lines, of which none has more than `longest` bytes."""
-    squeezed = lines.translate(_DIGITS, _BLANKS)
-    return bool(_dotted(longest).search(squeezed) or _UNUSUAL_VALUE.search(squeezed))
+def look_rewritten(lines: bytes, longest: int) -> list[int]:
+    """The numbers, from 0, of lines for which `is_rewritten` may be true. None has more than `longest` bytes."""
+    squeezed = lines.translate(_DIGITS, _BLANKS_OF_LINES)
+    looks = (_dotted(longest), _UNUSUAL_VALUE)
+    starts = sorted(found.start() for look in looks for found in look.finditer(squeezed))
+    numbers = accumulate(squeezed.count(b"\n", start, end) for start, end in pairwise([0, *starts]))
+    return list(dict.fromkeys(numbers))
 
 
 def _dotted(length: int) -> re.Pattern[bytes]:

@@ -21,7 +21,7 @@ from logpost.formats.levels import LEVEL_OF
 from logpost.query.filters.event import Event
 from logpost.query.words import is_plain
 from logpost.record import SEVERITY_NUMBERS
-from logpost_web.indexer.attributes import is_rewritten, looks_rewritten
+from logpost_web.indexer.attributes import is_rewritten, look_rewritten
 from logpost_web.indexer.limits import Limits
 from logpost_web.indexer.planner import Piece
 from logpost_web.indexer.received import Stretch
@@ -217,10 +217,9 @@ def _texts(attributes: Sequence[msgspec.Raw], longest: int) -> Sequence[str] | N
         return None
     if not lines.isascii() and not _is_utf8(lines):
         return None
-    if not looks_rewritten(lines, longest):
-        return ()
-    texts = [raw.decode() if is_rewritten(raw) else "" for raw in map(bytes, attributes)]
-    return texts if any(texts) else ()
+    looking = ((number, bytes(attributes[number])) for number in look_rewritten(lines[1:], longest))
+    rewritten = {number: raw.decode() for number, raw in looking if is_rewritten(raw)}
+    return [rewritten.get(number, "") for number in range(len(attributes))] if rewritten else ()
 
 
 def _is_utf8(text: bytes) -> bool:
