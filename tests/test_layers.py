@@ -128,7 +128,7 @@ logpost_broker
 logpost_web
   command            server
   doctor             store
-  server             api app cluster deletion exporter http indexer
+  server             api app cluster exporter http indexer
                      memory_use store                                           | loop socket
   app                api http pages
   search_command     errors query row_text

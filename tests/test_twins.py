@@ -171,7 +171,7 @@ logpost_web.cluster
   ../api/test_record                  topic_reader
   ../exporter/test_exporter           client
 logpost_web.deletion
-  ../indexer/test_deleting            book counting topic
+  ../indexer/test_deleting            topic
   ../test_delete_command              stopped
 logpost_web.http
   ../api/test_app                     answers arguments errors headers

@@ -18,6 +18,7 @@ from typing import Any
 from logpost.cli import Commands, add_parser
 from logpost.config import Config
 from logpost.errors import LogpostError
+from logpost.service import DirectoryLock
 from logpost_web.deletion_text import RECORDED_LATER, counted_lines, deletion_line
 from logpost_web.store_access import ask, on_store, post, say, show
 
@@ -103,7 +104,11 @@ def _delete_stopped(config: Config, directory: Path, question: dict[str, str], i
 def _list_stopped(_: Config, directory: Path) -> dict[str, Any]:
     from logpost_web.deletion.book import Book
 
-    return {"deletes": [_told(one) for one in reversed(Book(directory).all())]}
+    lock = DirectoryLock(directory)  # a web that runs has it, and knows more than its file
+    try:
+        return {"deletes": [_told(one) for one in reversed(Book(directory).all())]}
+    finally:
+        lock.release()
 
 
 def _cancel_stopped(deletion: str, config: Config, directory: Path) -> dict[str, Any]:

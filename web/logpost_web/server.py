@@ -28,7 +28,6 @@ from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
 from logpost_web.app import create_app
 from logpost_web.cluster.topic_reader import TopicReader
-from logpost_web.deletion.counting import Counting
 from logpost_web.exporter.exporter import KafkaCollector
 from logpost_web.http.connection import connection_class, connection_limit, open_file_limit
 from logpost_web.http.own_hosts import machine_names, own_hosts
@@ -85,7 +84,6 @@ def serve(config: Config, load: Callable[[], Loaded]) -> None:
         services = Services(
             queries=Queries(store, config.store),
             indexer=indexer,
-            counting=Counting(store),
             topic_reader=TopicReader(config),
             kafka=config.kafka,
         )

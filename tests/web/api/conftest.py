@@ -26,7 +26,6 @@ from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
 from logpost_web.app import create_app
 from logpost_web.cluster.topic_reader import TopicReader
-from logpost_web.deletion.counting import Counting
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.store.store import Store
 from tests.support.processes import free_port
@@ -93,7 +92,6 @@ def address(store: Store) -> Iterator[str]:
     services = Services(
         queries=Queries(store, config.store),
         indexer=indexer,
-        counting=Counting(store),
         topic_reader=TopicReader(config),
         kafka=config.kafka,
     )

@@ -14,7 +14,6 @@ from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
 from logpost_web.app import create_app
 from logpost_web.cluster.topic_reader import TopicReader
-from logpost_web.deletion.counting import Counting
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.store.store import Store
 from tests.web.api.conftest import fetch, serving
@@ -35,7 +34,6 @@ def box(store: Store, directory: Path) -> Iterator[str]:
     services = Services(
         queries=Queries(store, config.store),
         indexer=Indexer(config, store),
-        counting=Counting(store),
         topic_reader=TopicReader(config),
         kafka=config.kafka,
     )

@@ -14,7 +14,6 @@ from logpost_web.api.queries import Queries
 from logpost_web.api.services import Services
 from logpost_web.app import create_app
 from logpost_web.cluster.topic_reader import TopicReader
-from logpost_web.deletion.counting import Counting
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.query.excerpt import ATTRIBUTES_BYTES, BEFORE_MATCH, EXCERPT_CHARACTERS, WHOLE_BYTES
 from logpost_web.query.statement import MAX_ANSWER_BYTES
@@ -217,7 +216,6 @@ def services_of(store: Store, config: Config, seconds: float = 30.0) -> Services
     return Services(
         queries=Queries(store, config.store),
         indexer=Indexer(config, store),
-        counting=Counting(store),
         topic_reader=TopicReader(config, seconds),
         kafka=config.kafka,
     )

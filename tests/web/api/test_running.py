@@ -22,7 +22,6 @@ from logpost_web.api.searching import searching
 from logpost_web.api.services import Services, services
 from logpost_web.api.store_errors import HANDLERS
 from logpost_web.cluster.topic_reader import TopicReader
-from logpost_web.deletion.counting import Counting
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.query.statement import Statement
 from logpost_web.store.store import Store
@@ -54,7 +53,6 @@ def busy(store: Store) -> Iterator[str]:
     app.state.services = Services(
         queries=queries,
         indexer=Indexer(config, store),
-        counting=Counting(store),
         topic_reader=TopicReader(config),
         kafka=config.kafka,
     )

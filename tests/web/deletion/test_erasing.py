@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
 from logpost.query.syntax import parse
 from logpost_web.deletion.book import Book
-from logpost_web.deletion.counting import MAX_COUNTED, Counting
-from logpost_web.deletion.deletion import PAUSE_MS, TRIES, Deletion
+from logpost_web.deletion.counting import Counting
+from logpost_web.deletion.deletion import KILLED_HIDING, KILLED_REMOVING, MAX_PAUSE_MS, PAUSE_MS, TRIES, Deletion
 from logpost_web.deletion.erasing import Erasing
 from logpost_web.deletion.question import read_question
 from logpost_web.query.rows import FoundRow, rows_statement
@@ -17,6 +18,7 @@ from logpost_web.query.search import Search
 from logpost_web.query.timerange import TimeRange
 from logpost_web.store import deleted
 from logpost_web.store.columns import LOGS
+from logpost_web.store.errors import QueryError
 from logpost_web.store.store import Store
 
 DAYS = 6
@@ -148,16 +150,6 @@ def test_killed_after_it_was_accepted_it_goes_on(lines: Store) -> None:
     assert deleted.counted(lines) == {name: found.rows}
 
 
-def test_of_many_counts_the_oldest_is_forgotten(lines: Store) -> None:
-    counting = Counting(lines)
-    _, condition, span = read_question("ada", "", 0)
-    names = [counting.count(condition, span)[0] for _ in range(MAX_COUNTED + 1)]
-    assert deleted.matched(lines) == set(names[1:])
-    assert counting.take(names[0]) is None
-    assert counting.take(names[1]) is not None
-    assert counting.take(names[1]) is None
-
-
 def test_many_rows_are_hidden_in_slices(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deleted, "SLICE_ROWS", 10)
     rows = [
@@ -168,3 +160,206 @@ def test_many_rows_are_hidden_in_slices(store: Store, monkeypatch: pytest.Monkey
     erasing = Erasing(store, Book(store.directory))
     assert delete(store, erasing, '"row 1"').matched == 100
     assert store.query("SELECT DISTINCT Body, count() FROM otel_logs GROUP BY Body").rows == [("row 0", 100)]
+
+
+def begun(store: Store) -> tuple[Book, Erasing]:
+    """As the next start finds it."""
+    book = Book(store.directory)
+    erasing = Erasing(store, book)
+    erasing.begin(0)
+    erasing.settle(0)
+    return book, erasing
+
+
+def broken(*_: object) -> None:
+    raise QueryError("the connection broke, and said Lovelace")
+
+
+def lines_seen(store: Store) -> set[int]:
+    return search(store, "")
+
+
+def test_one_that_was_killed_in_each_try_when_half_of_it_was_hidden_is_given_back(lines: Store) -> None:
+    _, condition, span = read_question("ada", "", 0)
+    name, found = Counting(lines).count(condition, span)
+    book = Book(lines.directory)
+    asked = Deletion(id=name, created_ms=0, who="a test", matched=found.rows, tries=TRIES, is_counted_out=True)
+    deleted.take(lines, name)
+    deleted.hide(lines, [name], deleted.to_hide(lines, [name])[0])
+    book.put(asked)
+    again, erasing = begun(lines)
+    left = again.get(name)
+    assert left is not None
+    assert (left.state, left.reason, left.holds, left.is_over) == ("failed", KILLED_HIDING, False, True)
+    assert (deleted.counted(lines), deleted.matched(lines), erasing.lacks_rows) == ({}, set(), True)
+
+
+def test_rows_of_one_that_failed_after_they_were_hidden_stay_hidden_and_the_next_start_goes_on(
+    lines: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = lines_seen(lines)
+    lines.command("CREATE TABLE older AS otel_logs")
+    lines.command("INSERT INTO older SELECT * FROM otel_logs")
+    book = Book(lines.directory)
+    erasing = Erasing(lines, book)
+    asked = delete(lines, erasing, "nothing")
+    with monkeypatch.context() as patched:
+        patched.setattr(deleted, "begin_removal", broken)
+        for number in range(TRIES):
+            erasing.step(number * MAX_PAUSE_MS)
+    assert (asked.state, asked.holds, asked.is_to_be_recorded) == ("failed", True, True)
+    assert "Lovelace" not in asked.reason
+    lines.command("TRUNCATE TABLE otel_logs")
+    lines.command("INSERT INTO otel_logs SELECT * FROM older")
+    lines.command("DROP TABLE older")
+    erasing.settle(0)
+    assert lines_seen(lines) == everything - {4}
+    again, erasing = begun(lines)
+    finish(erasing, again)
+    assert lines.query("SELECT sum(rows) FROM system.parts WHERE active AND table = 'otel_logs'").rows == [(5,)]
+
+
+@pytest.fixture
+def stopped_mutations(lines: Store) -> Iterator[None]:
+    lines.command("SYSTEM STOP MERGES otel_logs")
+    yield
+    lines.command("SYSTEM START MERGES otel_logs")
+
+
+def test_what_ended_the_process_each_time_is_not_begun_again(lines: Store, request: pytest.FixtureRequest) -> None:
+    book = Book(lines.directory)
+    asked = delete(lines, Erasing(lines, book), "nothing")
+    asked.tries = TRIES
+    book.save()
+    request.getfixturevalue("stopped_mutations")
+    deleted.begin_removal(lines, asked.units[0])
+    for _ in range(2):
+        [left] = begun(lines)[0].all()
+        assert (left.state, left.reason, left.holds) == ("failed", KILLED_REMOVING, True)
+        assert deleted.removals(lines, asked.units[0]) == []
+    cancelled = Erasing(lines, Book(lines.directory)).cancel(left, 0)
+    assert (cancelled.state, deleted.counted(lines)) == ("cancelled", {})
+
+
+def test_a_statement_that_hid_rows_when_the_process_ended_is_ended_with_it(
+    lines: Store, request: pytest.FixtureRequest
+) -> None:
+    """The engine goes on with it at each start, also where it ends the process."""
+    asked = delete(lines, Erasing(lines, Book(lines.directory)), "nothing")
+    request.getfixturevalue("stopped_mutations")
+    lines.command(
+        f"DELETE FROM otel_logs IN PARTITION ID '{asked.units[0]}' WHERE Offset IN (SELECT Offset FROM"
+        " otel_logs_deleted) SETTINGS lightweight_deletes_sync = 0, allow_nondeterministic_mutations = 1"
+    )
+    waiting = "SELECT count() FROM system.mutations WHERE NOT is_done AND NOT is_killed AND table = 'otel_logs'"
+    assert lines.query(waiting).rows == [(1,)]
+    begun(lines)
+    assert lines.query(waiting).rows == [(0,)]
+
+
+def test_a_cancelled_one_is_given_back_when_the_store_works_again(
+    lines: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = Book(lines.directory)
+    erasing = Erasing(lines, book)
+    asked = delete(lines, erasing, "ada")
+    with monkeypatch.context() as patched:
+        patched.setattr(deleted, "forget", broken)
+        cancelled = erasing.cancel(asked, 0)
+        assert (cancelled.state, cancelled.is_given_back) == ("cancelled", False)
+        assert cancelled.reason
+        erasing.step(PAUSE_MS)
+    assert deleted.counted(lines) == {asked.id: asked.matched}
+    assert not erasing.lacks_rows
+    erasing.step(MAX_PAUSE_MS)
+    assert (deleted.counted(lines), erasing.lacks_rows, cancelled.reason) == ({}, True, "")
+    assert book.get(asked.id) is cancelled
+
+
+def test_a_cancelled_one_that_was_not_given_back_is_at_the_next_start(
+    lines: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erasing = Erasing(lines, Book(lines.directory))
+    asked = delete(lines, erasing, "ada")
+    with monkeypatch.context() as patched:
+        patched.setattr(deleted, "forget", broken)
+        erasing.cancel(asked, 0)
+    begun(lines)
+    assert deleted.counted(lines) == {}
+
+
+def test_what_is_answered_with_an_error_has_not_happened_and_does_not_happen_later(
+    lines: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Book) -> None:
+        raise OSError(28, "No space left on device")
+
+    book = Book(lines.directory)
+    erasing = Erasing(lines, book)
+    running = delete(lines, erasing, "nothing")
+    with monkeypatch.context() as patched:
+        patched.setattr(Book, "save", full)
+        with pytest.raises(OSError, match="No space"):
+            delete(lines, erasing, "ada")
+        with pytest.raises(OSError, match="No space"):
+            erasing.cancel(running, 0)
+        for _ in range(TRIES + 1):
+            with pytest.raises(OSError, match="No space"):
+                erasing.step(0)
+    assert book.all() == [running]
+    finish(erasing, book)
+    assert (running.state, len(lines_seen(lines))) == ("running", len(LINES) - 1)
+
+
+def test_what_is_accepted_is_answered_as_accepted_where_its_progress_cannot_be_written_down(
+    lines: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = Book(lines.directory)
+    erasing = Erasing(lines, book)
+    save = Book.save
+    calls = iter(range(100))
+
+    def full_soon(self: Book) -> None:
+        if next(calls):
+            raise OSError(28, "No space left on device")
+        save(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Book, "save", full_soon)
+        asked = delete(lines, erasing, "ada")
+    assert "No space left" in asked.reason
+    again, erasing = begun(lines)
+    finish(erasing, again)
+    assert len(lines_seen(lines)) == len(LINES) - asked.matched
+
+
+def test_rows_that_are_there_twice_go_both(lines: Store) -> None:
+    lines.command("CREATE TABLE copy AS otel_logs")
+    lines.command("INSERT INTO copy SELECT * FROM otel_logs")
+    lines.command("INSERT INTO otel_logs SELECT * FROM copy")
+    lines.command("DROP TABLE copy")
+    book = Book(lines.directory)
+    erasing = Erasing(lines, book)
+    asked = delete(lines, erasing, "nothing")
+    assert (asked.state, asked.matched, asked.places) == ("running", 2, 1)
+    assert 4 not in lines_seen(lines)
+    asked.is_recorded = True
+    finish(erasing, book)
+    while asked.is_open:
+        erasing.step(0)
+    assert asked.state == "done"
+
+
+def test_it_is_not_done_while_the_rows_of_before_a_rebuild_are_there(lines: Store) -> None:
+    book = Book(lines.directory)
+    erasing = Erasing(lines, book)
+    asked = delete(lines, erasing, "nothing")
+    finish(erasing, book)
+    lines.command("CREATE TABLE otel_logs_before AS otel_logs")
+    asked.is_recorded = True
+    states = []
+    for statement in ("SELECT 1", "DROP TABLE otel_logs_before"):
+        lines.command(statement)
+        erasing.step(0)
+        states.append(asked.state)
+    assert states == ["running", "done"]

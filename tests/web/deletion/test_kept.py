@@ -15,3 +15,7 @@ def test_segments_go_when_their_newest_record_is_old_enough() -> None:
 def test_what_a_topic_keeps_for_ever_has_a_reason() -> None:
     assert kept("logs", {**SETTINGS, "retention.ms": "-1"}, 7) == Kept(topic="logs", reason=FOR_EVER)
     assert kept("logs", {**SETTINGS, "cleanup.policy": "compact"}, 7) == Kept(topic="logs", reason=COMPACTED)
+
+
+def test_a_time_that_nobody_can_write_is_for_ever() -> None:
+    assert kept("logs", {**SETTINGS, "retention.ms": str(2**63 - 1)}, 7) == Kept(topic="logs", reason=FOR_EVER)

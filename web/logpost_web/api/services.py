@@ -11,7 +11,6 @@ from starlette.requests import Request
 from logpost.config import KafkaConfig
 from logpost_web.api.queries import Queries
 from logpost_web.cluster.topic_reader import TopicReader
-from logpost_web.deletion.counting import Counting
 from logpost_web.indexer.indexer import Indexer
 
 
@@ -19,7 +18,6 @@ from logpost_web.indexer.indexer import Indexer
 class Services:
     queries: Queries
     indexer: Indexer
-    counting: Counting
     topic_reader: TopicReader
     kafka: KafkaConfig
 

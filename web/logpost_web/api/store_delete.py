@@ -22,7 +22,7 @@ from logpost_web.backup.known import Known, backups
 from logpost_web.deletion.counting import TOO_LARGE
 from logpost_web.deletion.deletion import Deletion
 from logpost_web.deletion.erasing import lacking_bytes
-from logpost_web.deletion.kept import Kept, ask_kept
+from logpost_web.deletion.kept import FOR_EVER, MAX_MS, Kept, ask_kept
 from logpost_web.deletion.question import read_question, words
 from logpost_web.errors import BadArgumentError
 from logpost_web.http.answers import json_answer
@@ -99,6 +99,10 @@ class DeletionAnswer(msgspec.Struct, kw_only=True):
     backups: list[BackupAnswer]
 
 
+class _NothingHappenedError(HTTPException):
+    pass
+
+
 class DeletionsAnswer(msgspec.Struct):
     deletes: list[DeletionAnswer]
 
@@ -112,7 +116,7 @@ async def delete_rows(request: Request) -> Response:
     of = services(request)
     _refuse_while_filling(of)
     if asked.counted and not is_dry:
-        deletion, found = asked.counted, of.counting.take(asked.counted)
+        deletion, found = asked.counted, of.indexer.deleting.counting.take(asked.counted)
         if found is None:
             raise HTTPException(409, "what was counted is not known any more: count again")
     else:
@@ -177,7 +181,7 @@ async def _count(request: Request, asked: Asked) -> tuple[str, Matched]:
     of.queries.log.leave_out(words(query))
     await of.queries.check_regexes(request, query)
     try:
-        return await anyio.to_thread.run_sync(of.counting.count, condition, time_range)
+        return await anyio.to_thread.run_sync(of.indexer.deleting.counting.count, condition, time_range)
     except QueryError as error:
         if str(error) == TOO_LARGE:
             raise BadArgumentError(TOO_LARGE) from None
@@ -215,8 +219,11 @@ async def _accept(request: Request, deletion: str, found: Matched) -> Deletion:
         matched=found.rows,
         kept=await _ask_kept(of, found),
     )
-    accepted = of.indexer.deleting.accept(asked)
-    return await _await(accepted)
+    try:
+        return await _await(of.indexer.deleting.accept(asked))
+    except _NothingHappenedError:
+        await anyio.to_thread.run_sync(of.indexer.deleting.counting.put_back, deletion, found)
+        raise
 
 
 async def _await(asked: Future[Deletion]) -> Deletion:
@@ -224,11 +231,15 @@ async def _await(asked: Future[Deletion]) -> Deletion:
     answer = asyncio.wrap_future(asked)
     await asyncio.wait({answer}, timeout=BEGIN_SECONDS)
     if not answer.done() and asked.cancel():
-        raise HTTPException(503, "the indexer does not come to it: look at /readyz, and try again")
+        raise _NothingHappenedError(503, "the indexer does not come to it: look at /readyz, and try again")
     await asyncio.wait({answer}, timeout=HIDE_SECONDS)
     if not answer.done():
         raise HTTPException(504, "it goes on: GET /api/store/deletes says how far it is")
-    return answer.result()
+    try:
+        return answer.result()
+    except OSError as error:
+        why = f"it cannot be written down, and nothing has happened: {error.strerror}. Make room, and try again"
+        raise _NothingHappenedError(507, why) from None
 
 
 def _answer(deletion: Deletion, known: Sequence[Known]) -> DeletionAnswer:
@@ -248,6 +259,8 @@ def _answer(deletion: Deletion, known: Sequence[Known]) -> DeletionAnswer:
 
 
 def _kept(one: Kept) -> KeptAnswer:
+    if one.until_ms > MAX_MS:  # of an older release
+        return KeptAnswer(topic=one.topic, until=None, reason=FOR_EVER)
     until = format_ts(one.until_ms * 1_000_000) if one.until_ms else None
     return KeptAnswer(topic=one.topic, until=until, reason=one.reason)
 

@@ -3,8 +3,10 @@ later."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
+from collections.abc import Collection
 
 from logpost_web.query.condition import Condition
 from logpost_web.query.timerange import TimeRange
@@ -27,26 +29,48 @@ class Counting:
         self._store = store
         self._lock = threading.Lock()
         self._counted: dict[str, Matched] = {}
+        self._made: set[str] | None = set()
 
     def count(self, condition: Condition, time_range: TimeRange) -> tuple[str, Matched]:
         """The id of a deletion, and what it would take."""
         with self._lock:
             deletion = uuid.uuid4().hex[:12]
+            if self._made is not None:
+                self._made.add(deletion)
             try:
-                found = deleted.match(self._store, deletion, condition, time_range)
+                found = deleted.match(self._store, deletion, condition, time_range, MAX_ROWS + 1)
             except QueryError as error:
+                with contextlib.suppress(QueryError):
+                    deleted.forget_matched(self._store, deletion)
                 raise QueryError(f"the store could not count: ClickHouse's error {error.code}", error.code) from None
             if found.rows > MAX_ROWS:
                 deleted.forget_matched(self._store, deletion)
                 raise QueryError(TOO_LARGE)
-            self._counted[deletion] = found
-            while len(self._counted) > MAX_COUNTED:
-                oldest = next(iter(self._counted))
-                del self._counted[oldest]
-                deleted.forget_matched(self._store, oldest)
+            self._keep(deletion, found)
             return deletion, found
+
+    def _keep(self, deletion: str, found: Matched) -> None:
+        self._counted[deletion] = found
+        while len(self._counted) > MAX_COUNTED:
+            oldest = next(iter(self._counted))
+            del self._counted[oldest]
+            deleted.forget_matched(self._store, oldest)
 
     def take(self, deletion: str) -> Matched | None:
         """To be deleted now; None for one that is not known, or was taken."""
         with self._lock:
             return self._counted.pop(deletion, None)
+
+    def put_back(self, deletion: str, found: Matched) -> None:
+        """It was taken, and nothing happened to it."""
+        with self._lock:
+            self._keep(deletion, found)
+
+    def forget_left(self, open_ones: Collection[str]) -> None:
+        """Once: what a process counted before this one, and no deletion is of."""
+        with self._lock:
+            if self._made is None:
+                return
+            for left in deleted.matched(self._store) - self._made - set(open_ones):
+                deleted.forget_matched(self._store, left)
+            self._made = None

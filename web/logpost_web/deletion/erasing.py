@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 
+import msgspec
+
 from logpost_web.deletion.book import Book
-from logpost_web.deletion.deletion import TRIES, Deletion
-from logpost_web.store import deleted
+from logpost_web.deletion.deletion import KILLED_HIDING, TRIES, Deletion
+from logpost_web.store import deleted, rebuild
 from logpost_web.store.disk import file_system
 from logpost_web.store.errors import QueryError
 from logpost_web.store.store import Store
@@ -16,6 +19,10 @@ RESERVE_BYTES = 16 * 1024 * 1024
 """Left free on the store's disk when files are written again."""
 
 log = logging.getLogger("deletion")
+
+
+class LacksRowsError(QueryError):
+    """Its text repeats nothing of a query."""
 
 
 class Erasing:
@@ -29,15 +36,25 @@ class Erasing:
         """Rows that were hidden may come back: the store is to be compared with what it should have."""
 
     def accept(self, deletion: Deletion, now_ms: int) -> None:
-        """What was matched under its id is to go: no statement sees it when this returns, unless it is `waiting`."""
+        """What was matched under its id is to go: no statement sees it when this returns, unless it is `waiting`.
+        Nothing has happened when this raises OSError."""
+        deletion.begin_try()
         self._book.put(deletion)
         # Who asked and how much it was; never what for.
         log.info("deletion %s: %d rows are to go, asked for by %s", deletion.id, deletion.matched, deletion.who)
-        self._attempt(deletion, self._hide, now_ms)
+        try:
+            self._work(deletion, self._hide, now_ms)
+        except OSError as error:
+            # It is accepted. What could not be written down is found out again.
+            deletion.reason = f"how far it is cannot be written down: {error.strerror}"
+            log.error("deletion %s: %s", deletion.id, deletion.reason)
 
     def begin(self, now_ms: int) -> None:
         """To be called once: what the last process left under way counts as a try of it. Raises QueryError."""
+        deleted.end_hidings(self._store)  # they are begun again, and their tries counted
         for one in self._book.all():
+            if one.may_be_begun_again:
+                one.begin_again()
             for removal in deleted.removals(self._store, one.units[0]) if one.is_open and one.units else ():
                 if not self._begin_try(one, now_ms):
                     deleted.end_removal(self._store, removal)
@@ -48,13 +65,16 @@ class Erasing:
         for one in self._book.all():
             if one.is_open and not one.is_counted_out:
                 self._attempt(one, self._count_out, now_ms)
-        holding = [one for one in self._book.all() if one.holds and one.is_counted_out]
+            if one.owes:
+                self._give_back(one, now_ms)
+        holding = [one for one in self._book.all() if one.holds and one.is_counted_out and one.reason != KILLED_HIDING]
         rest = deleted.counted(self._store).keys() - {one.id for one in self._book.all()}
         if not deleted.to_hide(self._store, [*rest, *(one.id for one in holding)]):
             return
         for one in holding:
             if deleted.to_hide(self._store, [one.id]):
-                one.state = "waiting"
+                if one.state != "waiting":  # whose tries count on
+                    one.begin_again()
                 self._attempt(one, self._hide, now_ms)
         for hiding in deleted.to_hide(self._store, rest):
             deleted.hide(self._store, rest, hiding)
@@ -62,65 +82,94 @@ class Erasing:
     def step(self, now_ms: int) -> None:
         """Go on with those that are under way."""
         for one in self._book.all():
-            if not one.is_open or now_ms < one.retry_ms:
+            if now_ms < one.retry_ms:
                 continue
-            if one.state == "waiting":
+            if one.owes:
+                self._give_back(one, now_ms)
+            elif one.state == "waiting":
                 self._attempt(one, self._hide, now_ms)
-            elif one.units:
+            elif one.state == "running" and one.units:
                 self._remove(one, now_ms)
-            elif one.is_recorded:
-                one.end("done", now_ms)
-                self._book.save()
-                log.info("deletion %s: its %d rows are gone from the disk", one.id, one.matched)
+            elif one.state == "running" and one.is_recorded:
+                self._finish(one, now_ms)
 
-    def cancel(self, deletion: Deletion, now_ms: int) -> None:
-        """Its rows come back, as far as a topic has them. Raises QueryError."""
-        deletion.end("cancelled", now_ms)
-        deletion.is_recorded = False
-        deletion.units, deletion.reason = [], ""
+    def cancel(self, deletion: Deletion, now_ms: int) -> Deletion:
+        """As it is then: its rows come back, as far as a topic has them. Nothing has happened when this raises
+        OSError."""
+        cancelled = msgspec.structs.replace(deletion, is_recorded=False, is_given_back=False, units=[])
+        cancelled.end("cancelled", now_ms)
+        self._book.put(cancelled)
+        log.info("deletion %s is cancelled", cancelled.id)
+        with contextlib.suppress(OSError):  # the next start gives back once more
+            self._give_back(cancelled, now_ms)
+        return cancelled
+
+    def _give_back(self, deletion: Deletion, now_ms: int) -> None:
+        """Tried until it works: who cancelled it, or was told that it failed, counts on it."""
+        try:
+            deleted.forget(self._store, deletion.id)
+            deleted.forget_matched(self._store, deletion.id)
+        except QueryError as error:
+            deletion.tries += 1
+            deletion.wait(deletion.reason or "its lines are not back yet: the store failed", now_ms)
+            log.error("deletion %s: its lines are not given back yet: %s", deletion.id, _why(error))
+        else:
+            deletion.is_given_back = self.lacks_rows = True
+            deletion.tries = deletion.retry_ms = 0
+            if deletion.state == "cancelled":
+                deletion.reason = ""
         self._book.save()
-        self._give_back(deletion)
-        log.info("deletion %s is cancelled", deletion.id)
-
-    def _give_back(self, deletion: Deletion) -> None:
-        deleted.forget(self._store, deletion.id)
-        self.lacks_rows = True
 
     def _attempt(self, deletion: Deletion, step: Callable[[Deletion], None], now_ms: int) -> None:
         """A step of which nothing is left to wait for when it returns."""
-        if not self._begin_try(deletion, now_ms):
-            return
+        if self._begin_try(deletion, now_ms):
+            self._work(deletion, step, now_ms)
+
+    def _work(self, deletion: Deletion, step: Callable[[Deletion], None], now_ms: int) -> None:
         try:
             step(deletion)
         except QueryError as error:
             self._failed(deletion, error, now_ms)
         else:
             deletion.worked()
-        self._book.save()
+            self._book.save()
 
     def _begin_try(self, deletion: Deletion, now_ms: int) -> bool:
         """False where that was tried often enough. It is written down before: the process may end in it."""
-        deletion.begin_try()
-        if deletion.tries > TRIES:
-            deletion.failed(deletion.reason or "the process ended each time that this was tried", now_ms)
-        self._book.save()
-        return deletion.is_open
+        if not deletion.begin_try():
+            deletion.was_killed(now_ms)
+            self._ended(deletion, now_ms)
+            return False
+        try:
+            self._book.save()
+        except OSError:
+            deletion.tries -= 1
+            raise
+        return True
 
     def _failed(self, deletion: Deletion, error: QueryError, now_ms: int) -> None:
-        # The engine's own words may repeat what was searched.
-        deletion.failed(f"ClickHouse's error {error.code}" if error.code else "the store failed", now_ms)
+        deletion.failed(_why(error), now_ms)
         log.error("deletion %s, try %d: %s", deletion.id, deletion.tries or TRIES, deletion.reason)
-        if deletion.state == "failed" and not deletion.is_hidden:
-            self._give_back(deletion)
+        self._ended(deletion, now_ms)
+
+    def _ended(self, deletion: Deletion, now_ms: int) -> None:
+        if deletion.owes:
+            self._give_back(deletion, now_ms)
+        else:
+            self._book.save()
 
     def _count_out(self, deletion: Deletion) -> None:
-        if not deletion.is_counted_out:
-            deleted.take(self._store, deletion.id)
-            if deleted.counted(self._store).get(deletion.id, 0) < deletion.matched:
-                raise QueryError("what was counted is gone")
-            deletion.is_counted_out = True
-            self._book.save()
-            deleted.forget_matched(self._store, deletion.id)
+        if deletion.is_counted_out:
+            return
+        rows, places = deleted.matched_rows(self._store, deletion.id)
+        if rows < deletion.matched:
+            raise LacksRowsError("what was counted is gone")
+        deleted.take(self._store, deletion.id)
+        if deleted.counted(self._store).get(deletion.id, 0) < places:
+            raise LacksRowsError("the store did not keep what is to go")
+        deletion.is_counted_out, deletion.places = True, places
+        self._book.save()
+        deleted.forget_matched(self._store, deletion.id)
 
     def _hide(self, deletion: Deletion) -> None:
         self._count_out(deletion)
@@ -146,7 +195,6 @@ class Erasing:
             self._remove_from(deletion, deletion.units[0], now_ms)
         except QueryError as error:
             self._failed(deletion, error, now_ms)
-            self._book.save()
 
     def _remove_from(self, deletion: Deletion, unit: str, now_ms: int) -> None:
         removals = deleted.removals(self._store, unit)
@@ -157,13 +205,43 @@ class Erasing:
         if not removals and not self._waits_for_room(deletion, unit) and self._begin_try(deletion, now_ms):
             deleted.begin_removal(self._store, unit)
 
+    def _finish(self, deletion: Deletion, now_ms: int) -> None:
+        try:
+            if rebuild.is_running(self._store):
+                return  # the rows of before are on the disk, with those that are hidden
+        except QueryError as error:
+            self._failed(deletion, error, now_ms)
+            return
+        self._attempt(deletion, self._look_at_disk, now_ms)
+        if deletion.state == "running" and not deletion.units and not deletion.tries:
+            deletion.end("done", now_ms)
+            self._book.save()
+            log.info("deletion %s: its %d rows are gone from the disk", deletion.id, deletion.matched)
+
+    def _look_at_disk(self, deletion: Deletion) -> None:
+        """Files with its rows may be there that nobody wrote down: the book was lost, or parts were put back."""
+        deletion.units = deleted.on_disk(self._store, [deletion.id])
+        lacks = (deletion.places or deletion.matched) - deleted.counted(self._store).get(deletion.id, 0)
+        if lacks > 0 and not deletion.units:
+            raise LacksRowsError(f"where {lacks:,} of its lines stood is not known any more")
+        if deletion.units:
+            self._hide(deletion)
+
     def _waits_for_room(self, deletion: Deletion, unit: str) -> bool:
         if not self._store.is_embedded:
             return False
         lacks = lacking_bytes(self._store, deleted.needed_bytes(self._store, [unit]))
+        deletion.reason = ""
         if lacks:
             deletion.reason = f"its rows are hidden; to remove them from the disk needs {lacks:,} more free bytes there"
         return lacks > 0
+
+
+def _why(error: QueryError) -> str:
+    """The engine's own words may repeat what was searched."""
+    if isinstance(error, LacksRowsError):
+        return str(error)
+    return f"ClickHouse's error {error.code}" if error.code else "the store failed"
 
 
 def lacking_bytes(store: Store, needed: int) -> int:

@@ -16,7 +16,9 @@ from logpost.kafka import client_settings
 
 SECONDS = 5.0
 UNKNOWN = "no broker says how long it keeps records"
-FOR_EVER = "the topic keeps records for ever (retention.ms = -1): delete them there"
+MAX_MS = 253_402_300_799_999
+"""The end of the year 9999: later moments cannot be written as RFC 3339."""
+FOR_EVER = "the topic keeps records for ever by its retention.ms: delete them there"
 COMPACTED = "the topic keeps the newest record of each key"
 
 quiet = logging.getLogger("deletion.librdkafka")
@@ -38,7 +40,8 @@ def kept(topic: str, settings: dict[str, str], newest_ms: int) -> Kept:
     if retention < 0:
         return Kept(topic=topic, reason=FOR_EVER)
     # A segment goes when its newest record is old enough, which may have come so much later.
-    return Kept(topic=topic, until_ms=newest_ms + retention + int(settings["segment.ms"]))
+    until = newest_ms + retention + int(settings["segment.ms"])
+    return Kept(topic=topic, until_ms=until) if until <= MAX_MS else Kept(topic=topic, reason=FOR_EVER)
 
 
 def ask_kept(config: KafkaConfig, topics: Collection[str], newest_ms: int) -> list[Kept]:

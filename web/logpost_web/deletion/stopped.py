@@ -51,6 +51,4 @@ def cancel(store: Store, deletion: str, now_ms: int) -> Deletion:
         raise LogpostError("there is no such deletion")
     if found.state == "done":
         raise LogpostError("it is done: nothing is left to cancel")
-    if found.state != "cancelled":
-        Erasing(store, book).cancel(found, now_ms)
-    return found
+    return found if found.state == "cancelled" else Erasing(store, book).cancel(found, now_ms)

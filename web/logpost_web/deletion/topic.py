@@ -102,7 +102,8 @@ class DeletionTopic:
 
 def _send(producer: Producer, key: str, value: bytes) -> None:
     failed: list[KafkaError] = []
-    producer.produce(TOPIC, value, key, on_delivery=lambda error, _: failed.append(error) if error else None)
+    # The partition that is read, also where somebody made the topic with several.
+    producer.produce(TOPIC, value, key, 0, on_delivery=lambda error, _: failed.append(error) if error else None)
     if producer.flush(SECONDS + 1):
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
     if failed:

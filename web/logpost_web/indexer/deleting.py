@@ -12,15 +12,11 @@ from confluent_kafka import KafkaException, TopicPartition
 from logpost.config import KafkaConfig
 from logpost.said_once import SaidOnce
 from logpost_web.deletion.book import Book
+from logpost_web.deletion.counting import Counting
 from logpost_web.deletion.deletion import Deletion
 from logpost_web.deletion.erasing import Erasing
-from logpost_web.deletion.record import (
-    PART_ROWS,
-    Header,
-    decode_header,
-    decode_part,
-    deletion_of,
-)
+from logpost_web.deletion.learning import Learning
+from logpost_web.deletion.record import PART_ROWS, Header
 from logpost_web.deletion.topic import TOPIC, DeletionTopic
 from logpost_web.indexer import metrics
 from logpost_web.indexer.errands import Errands
@@ -45,6 +41,9 @@ class Deleting:
         self._topic = DeletionTopic(config)
         self._book = Book(store.directory)
         self._erasing = Erasing(store, self._book)
+        self._learning = Learning(store, self._book, self._erasing)
+        self.counting = Counting(store)
+        """What may be accepted. Any thread."""
         self._errands = Errands(LookupError, ValueError)
         self._said = SaidOnce(log)
         self._next_look = self._next_follow = self._next_record = float("-inf")
@@ -79,7 +78,7 @@ class Deleting:
             if found.state == "done":
                 raise ValueError(deletion)
             if found.state != "cancelled":
-                self._erasing.cancel(found, _now_ms())
+                found = self._erasing.cancel(found, _now_ms())
             return msgspec.structs.replace(found)
 
         return self._errands.put(work)
@@ -96,9 +95,7 @@ class Deleting:
     def _settle(self) -> None:
         if not self._is_begun:
             self._erasing.begin(_now_ms())
-            known = {one.id for one in self._book.all() if one.is_open and not one.is_counted_out}
-            for one in deleted.matched(self._store) - known:
-                deleted.forget_matched(self._store, one)
+            self.counting.forget_left([one.id for one in self._book.all() if one.is_open and not one.is_counted_out])
             self._is_begun = True
         self._seen_end = -1  # the store may have lost what it knew
         self._follow()
@@ -123,6 +120,8 @@ class Deleting:
     def _go_on(self, now: float, *, is_away: bool) -> None:
         self._erasing.step(_now_ms())
         metrics.DELETIONS_OPEN.set(sum(one.is_open for one in self._book.all()))
+        metrics.DELETIONS_UNREAD.labels("topic").set(self._learning.unread)
+        metrics.DELETIONS_UNREAD.labels("file").set(self._book.unread)
         metrics.DELETIONS_FAILED.set(sum(one.state == "failed" for one in self._book.all()))
         if is_away or now < self._next_record:
             return
@@ -134,12 +133,12 @@ class Deleting:
     def _record(self) -> None:
         """Write to the topic what it does not know. Raises KafkaException, QueryError."""
         for one in self._book.all():
-            if one.is_recorded or one.state in ("waiting", "failed"):
+            if not one.is_to_be_recorded:
                 continue
             is_cancelled = one.state == "cancelled"
             header = Header(
                 id=one.id,
-                rows=one.matched,
+                rows=one.places or one.matched,
                 created_ms=one.created_ms,
                 who=one.who,
                 kept=one.kept,
@@ -150,61 +149,13 @@ class Deleting:
             self._book.save()
 
     def _follow(self) -> None:
-        """Take over what the topic has and the store has not. Raises KafkaException, QueryError."""
+        """Take over what the topic has and the store has not. Raises KafkaException, QueryError, OSError."""
         if not self._topics.ids([TOPIC])[TOPIC]:
             return
         end = self._topics.ends([TopicPartition(TOPIC, 0)])[TOPIC, 0]
-        if end == self._seen_end:
-            return
-        headers: dict[str, Header] = {}
-        known = deleted.counted(self._store)
-        for key, value in self._topic.records():
-            if not deletion_of(key)[1]:
-                headers[key] = decode_header(value)
-        ended = {one.id for one in self._book.all() if not one.holds}
-        self._read_parts(
-            {
-                one.id
-                for one in headers.values()
-                if not one.is_cancelled and one.id not in ended and known.get(one.id, 0) < one.rows
-            }
-        )
-        for header in headers.values():
-            self._learn(header, known)
-        self._seen_end = end
-
-    def _read_parts(self, wanted: set[str]) -> None:
-        if not wanted:
-            return
-        for key, value in self._topic.records():
-            deletion, is_part = deletion_of(key)
-            if is_part and deletion in wanted:
-                deleted.insert(self._store, decode_part(deletion, value))
-
-    def _learn(self, header: Header, known: dict[str, int]) -> None:
-        found = self._book.get(header.id)
-        if header.is_cancelled:
-            if found is not None and found.is_open:
-                self._erasing.cancel(found, _now_ms())
-                found.is_recorded = True
-                self._book.save()
-            elif found is None and header.id in known:
-                deleted.forget(self._store, header.id)
-        elif found is None:
-            self._book.put(
-                Deletion(
-                    id=header.id,
-                    created_ms=header.created_ms,
-                    who=header.who,
-                    matched=header.rows,
-                    kept=header.kept,
-                    is_counted_out=True,
-                    is_recorded=True,
-                )
-            )
-        elif found.holds and not found.is_recorded:
-            found.is_recorded = True
-            self._book.save()
+        if end != self._seen_end:
+            self._learning.learn(self._topic.records, _now_ms())
+            self._seen_end = end
 
 
 def _now_ms() -> int:

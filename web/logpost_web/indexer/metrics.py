@@ -39,6 +39,11 @@ SECONDS_LEFT = Gauge(
 )
 DELETIONS_OPEN = Gauge("logpost_deletions_open", "Deletions that are not done.")
 DELETIONS_FAILED = Gauge("logpost_deletions_failed", "Deletions that failed; `logpost store delete --list` says why.")
+DELETIONS_UNREAD = Gauge(
+    "logpost_deletions_unread",
+    "Records of the topic of deletions, entries of the file, that nobody can read.",
+    ["where"],
+)
 INSERT_SECONDS = Histogram("logpost_indexer_insert_seconds", "Time to insert a block.")
 BEHIND = Gauge("logpost_indexer_behind_records", "Records in the topics that are not in the store yet.")
 STEPPED_OVER = Counter(

@@ -61,13 +61,13 @@ class DeletedRow(msgspec.Struct, gc=False, rename="pascal"):
     mark: int
 
 
-def match(store: Store, deletion: str, condition: Condition, time_range: TimeRange) -> Matched:
-    """Remember which rows a query finds now. Raises QueryError."""
+def match(store: Store, deletion: str, condition: Condition, time_range: TimeRange, most: int | None = None) -> Matched:
+    """Remember which rows a query finds now, at most `most`. Raises QueryError."""
     clause, parameters = where(condition, time_range)
     store.command(
         f"INSERT INTO {MATCHED} SELECT {{deletion:String}}, {_PLACE}, StreamId, StreamFrom, StreamTo, {_MARK},"
         " toUnixTimestamp64Nano(Timestamp), toUnixTimestamp(ArrivedAt), ServiceName, _partition_id"
-        f" FROM {TABLE} WHERE {clause}",
+        f" FROM {TABLE} WHERE {clause}{'' if most is None else f' LIMIT {most}'}",
         {**parameters, "deletion": deletion},
     )
     of_it = "WHERE Deletion = {deletion:String}"
@@ -92,6 +92,16 @@ def match(store: Store, deletion: str, condition: Condition, time_range: TimeRan
 def matched(store: Store) -> set[str]:
     """Deletions whose rows are remembered. Raises QueryError."""
     return {one for (one,) in store.query(f"SELECT DISTINCT Deletion FROM {MATCHED}").rows}
+
+
+def matched_rows(store: Store, deletion: str) -> tuple[int, int]:
+    """Of a deletion that are remembered, and at how many places they are: one may be in the store twice. Raises
+    QueryError."""
+    [[rows, places]] = store.query(
+        f"SELECT count(), uniqExact({_PLACE}) FROM {MATCHED} WHERE Deletion = {{deletion:String}}",
+        {"deletion": deletion},
+    ).rows
+    return rows, places
 
 
 def forget_matched(store: Store, deletion: str) -> None:
@@ -173,17 +183,24 @@ _HIDDEN = (
 
 def to_hide(store: Store, deletions: Collection[str]) -> list[Hiding]:
     """What is left to hide of these deletions. Raises QueryError."""
+    return list(_units(store, deletions, ""))
+
+
+def on_disk(store: Store, deletions: Collection[str]) -> list[str]:
+    """Table partitions with files that have rows of these deletions, hidden or not. Raises QueryError."""
+    return sorted({one.unit for one in _units(store, deletions, " SETTINGS apply_deleted_mask = 0")})
+
+
+def _units(store: Store, deletions: Collection[str], settings: str) -> Iterator[Hiding]:
     if not deletions:
-        return []
-    found = []
+        return
     asked = {"deletions": list(deletions)}
     for start, end in pairwise(_borders(store, deletions)):
         units = store.query(
-            f"SELECT DISTINCT _partition_id FROM {TABLE} WHERE {_HIDDEN} ORDER BY 1",
+            f"SELECT DISTINCT _partition_id FROM {TABLE} WHERE {_HIDDEN} ORDER BY 1{settings}",
             {**asked, "start": start, "end": end},
         )
-        found += [Hiding(unit, start, end) for (unit,) in units.rows]
-    return found
+        yield from (Hiding(unit, start, end) for (unit,) in units.rows)
 
 
 def _borders(store: Store, deletions: Collection[str]) -> list[int]:
@@ -204,6 +221,15 @@ def hide(store: Store, deletions: Collection[str], hiding: Hiding) -> None:
         f"DELETE FROM {TABLE} IN PARTITION ID '{hiding.unit}' WHERE {_HIDDEN}"
         " SETTINGS lightweight_deletes_sync = 2, allow_nondeterministic_mutations = 1",
         {"deletions": list(deletions), "start": hiding.start, "end": hiding.end},
+    )
+
+
+def end_hidings(store: Store) -> None:
+    """Give up what `hide` left under way when its process ended: the engine goes on with it. Raises QueryError."""
+    store.command(
+        "KILL MUTATION WHERE database = currentDatabase() AND table = {table:String} AND NOT is_done"
+        " AND position(command, '_row_exists') > 0 AND position(command, {deleted:String}) > 0",
+        {"table": TABLE, "deleted": DELETED},
     )
 
 
