@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from logpost.config import Config, StoreConfig
@@ -63,25 +63,37 @@ class Intake:
     def take(self, stretches: Sequence[Stretch], now: int) -> None:
         """All that one call of the client gave. `now`: Unix seconds."""
         passed: dict[PartitionKey, Reading] = {}
-        for stretch in stretches:
-            for some in stretch.cut(RUN_RECORDS):
-                runs = read_runs(some, self._limits, now) if self._goes_straight_on(some) else [(some, None)]
-                for part, run in runs:
-                    if not ((run and self._take_run(run)) or self._take_each(part, now, passed)):
-                        return
+        parts = list(self._parts(stretches, now))
+        # Of all at once: each question costs the store some ten milliseconds.
+        if not self._learn_streams(piece.stream for _, run in parts if run for piece in run.pieces):
+            return
+        for part, run in parts:
+            if not ((run and self._take_run(run)) or self._take_each(part, now, passed)):
+                return
         if not self.passage.went_back:
             self._leap(passed)
+
+    def _parts(self, stretches: Sequence[Stretch], now: int) -> Iterator[tuple[Stretch, Run | None]]:
+        """As runs what is expected to go straight on when it is its turn."""
+        expected = {key: reading.expected for key, reading in self._account.readings.items()}
+        for stretch in stretches:
+            for some in stretch.cut(RUN_RECORDS):
+                key = some.partition
+                if self._goes_straight_on(some, expected.get(key)):
+                    yield from read_runs(some, self._limits, now)
+                else:
+                    yield some, None
+                expected[key] = some.offsets[-1] + 1
 
     def _take_run(self, run: Run) -> bool:
         """Take all of it at once, if nothing of it is known."""
         key, offsets = run.messages.partition, run.messages.offsets
         start, end = offsets[0], offsets[-1] + 1
-        if not self._goes_straight_on(run.messages):
+        reading = self._account.readings.get(key)
+        if reading is None or not self._goes_straight_on(run.messages, reading.expected):
             return False
-        reading = self._account.readings[key]
         run.topic_id = reading.manifest.topic_id_at(start)
-        streams = self._planner.unknown_streams(piece.stream for piece in run.pieces)
-        if streams and not self._learn_streams(streams):
+        if not self._learn_streams(piece.stream for piece in run.pieces):
             return False
         if not self._planner.is_new(key, start, end, run.pieces) or not (parts := self._placing.place_run(run)):
             return False
@@ -94,14 +106,14 @@ class Intake:
         self._account.look_at(run.messages.last())
         return True
 
-    def _goes_straight_on(self, messages: Stretch) -> bool:
-        """Whether nothing is between or before them, and all are of one life."""
+    def _goes_straight_on(self, messages: Stretch, expected: int | None) -> bool:
+        """Whether nothing is between them or before them from `expected` on, and all are of one life."""
         key, offsets = messages.partition, messages.offsets
         start, end = offsets[0], offsets[-1] + 1
         reading = self._account.readings.get(key)
         return (
             reading is not None
-            and start == reading.expected
+            and start == expected
             and offsets == list(range(start, end))
             and end <= reading.gap
             and not self.passage.is_watchful
@@ -161,8 +173,7 @@ class Intake:
 
     def _plan(self, rows: Sequence[Row]) -> bool:
         """False when it is time to stop; the block is then given up."""
-        streams = self._planner.unknown_streams(row.stream_id for row in rows)
-        if streams and not self._learn_streams(streams):
+        if not self._learn_streams(row.stream_id for row in rows):
             return False
         plan = self._planner.plan(rows)
         if plan.suspects and not self._retried_or_given_up(partial(self._settle, plan)):
@@ -176,9 +187,12 @@ class Intake:
         self._lives.tell(plan.conflicts)
         return True
 
-    def _learn_streams(self, streams: Collection[str]) -> bool:
+    def _learn_streams(self, of: Iterable[str]) -> bool:
         """False when it is time to stop; the block is then given up."""
-        return self._retried_or_given_up(lambda: self._planner.learn_streams(stored_ranges(self._store, streams)))
+        streams = self._planner.unknown_streams(of)
+        return not streams or self._retried_or_given_up(
+            lambda: self._planner.learn_streams(stored_ranges(self._store, streams))
+        )
 
     def _without_past(self, rows: Sequence[Row]) -> list[Row]:
         """What retention has dropped, or would drop at once, does not come again."""
