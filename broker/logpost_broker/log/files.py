@@ -114,6 +114,20 @@ class File:
         self.release()
 
 
+class Directory:
+    """An open directory, to make the names in it durable."""
+
+    def __init__(self, fd: int, system: System) -> None:
+        self._fd = fd
+        self._system = system
+
+    def sync(self) -> None:
+        self._system.fsync(self._fd)
+
+    def close(self) -> None:
+        self._system.close(self._fd)
+
+
 def duplicates(files: Sequence[File]) -> tuple[File, ...]:
     """All of `files`, or none, under descriptors of their own. Raises OSError."""
     made: list[File] = []
@@ -220,10 +234,14 @@ class Files:
         found = self._system.statvfs(directory)
         return DiskSpace(free_bytes=found.f_bavail * found.f_frsize, total_bytes=found.f_blocks * found.f_frsize)
 
+    def open_directory(self, directory: Path) -> Directory:
+        """Raises OSError."""
+        return Directory(self._system.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), self._system)
+
     def sync_directory(self, directory: Path) -> None:
-        """Make the names in `directory` durable."""
-        fd = self._system.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        """Make the names in `directory` durable. Raises OSError."""
+        opened = self.open_directory(directory)
         try:
-            self._system.fsync(fd)
+            opened.sync()
         finally:
-            self._system.close(fd)
+            opened.close()

@@ -182,15 +182,12 @@ class PartitionLog:
         if checkpoint:
             self.active.seal()
             self.producers.expire(now_ms, self.transactions.open)
-        files, names_unsynced = self.segments.take_unsynced(with_indexes=checkpoint)
+        opened = self.segments.take_unsynced(with_indexes=checkpoint)
         return SyncJob(
             offset=self.next_offset,
             position=(self.active.base_offset, self.active.size_bytes),
             appended_bytes=self._appended_bytes,
-            files=files,
-            directory=self.directory,
-            names_unsynced=names_unsynced,
-            system=self.files,
+            opened=opened,
             snapshot=self.producers.snapshot(self.transactions.saved()) if checkpoint else None,
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from logpost_broker.log.batch import BatchHeader
-from logpost_broker.log.files import File, Files, duplicates
+from logpost_broker.log.files import Directory, File, Files, duplicates
 from logpost_broker.log.segment import Segment
 
 
@@ -58,18 +58,32 @@ class Segments(list[Segment]):
         """All segments are known to be in the directory on the disk, and it in its own."""
         self._names_unsynced = False
 
-    def take_unsynced(self, *, with_indexes: bool) -> tuple[tuple[File, ...], bool]:
-        """The files to sync, and whether to sync their names: they count as synced from here on. Raises OSError, and
-        then they do not."""
+    def take_unsynced(self, *, with_indexes: bool) -> tuple[File | Directory, ...]:
+        """What to sync, in this order, open: it counts as synced from here on. Raises OSError, and then it does not."""
+        segments = {*self.unsynced, *self.rolled, self.active} if with_indexes else self.unsynced
+        files = duplicates(
+            [file for segment in segments for file in (segment.files() if with_indexes else [segment.log])]
+        )
+        try:
+            directories = self._open_directories() if self._names_unsynced else ()
+        except OSError:
+            for file in files:
+                file.close()
+            raise
         if with_indexes:
-            segments = {*self.unsynced, *self.rolled, self.active}
-            files = duplicates([file for segment in segments for file in segment.files()])
             self.rolled = []
-        else:
-            files = duplicates([segment.log for segment in self.unsynced])
         self.unsynced = []
-        names_unsynced, self._names_unsynced = self._names_unsynced, False
-        return files, names_unsynced
+        self._names_unsynced = False
+        return *files, *directories
+
+    def _open_directories(self) -> tuple[Directory, Directory]:
+        """That of the segments, and the one that it is in."""
+        inner = self._files.open_directory(self._directory)
+        try:
+            return inner, self._files.open_directory(self._directory.parent)
+        except OSError:
+            inner.close()
+            raise
 
     def find(self, offset: int) -> tuple[Segment, int, BatchHeader] | None:
         """Segment, position and header of the batch that holds `offset`, or of the next where there is none; None where

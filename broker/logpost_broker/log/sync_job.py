@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from logpost_broker.log.files import File, Files
+from logpost_broker.log.files import Directory, File
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,11 +15,9 @@ class SyncJob:
     position: tuple[int, int]
     """The same place as (segment, bytes)."""
     appended_bytes: int
-    files: tuple[File, ...]
-    directory: Path
-    names_unsynced: bool
-    """Segments were added, or the partition itself."""
-    system: Files
+    opened: tuple[File | Directory, ...]
+    """What to sync, in this order. It is opened before: descriptors can be used up, which is no damage, while after a
+    failed sync nobody knows what the disk has."""
     snapshot: bytes | None = None
     """Producer states at `offset`, in a job that makes a checkpoint. `end_sync` saves them: by then the topic may be
     deleted, and the directory that of one made again."""
@@ -28,11 +25,8 @@ class SyncJob:
     def run(self) -> None:
         """Raises OSError."""
         try:
-            for file in self.files:
-                file.sync()
-            if self.names_unsynced:
-                self.system.sync_directory(self.directory)
-                self.system.sync_directory(self.directory.parent)
+            for each in self.opened:
+                each.sync()
         finally:
-            for file in self.files:
-                file.close()
+            for each in self.opened:
+                each.close()

@@ -199,3 +199,23 @@ def test_a_checkpoint_that_cannot_be_written_takes_the_partition_offline(tmp_pat
         assert log.offline == "it could not be written: Input/output error"
 
     on_a_node(tmp_path, calls, story)
+
+
+@pytest.mark.parametrize("call", ["open", "dup"])
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_a_sync_without_descriptors_is_tried_again(tmp_path: Path, calls: Calls, error: int, call: str) -> None:
+    """The first one of a log also opens its directory and the one above."""
+
+    async def story(node: Node, logs: Sequence[PartitionLog]) -> None:
+        log = logs[0]
+        append(log, b"first")
+        calls.fail(call, error)
+        with pytest.raises(ApiError):
+            await node.partitions.durable(log)
+        calls.failing = ""
+        assert (log.offline, log.is_synced) == (None, False)
+        append(log, b"second")
+        await node.partitions.durable(log)
+        assert (values_from(log, 0), log.is_synced) == ([b"first", b"second"], True)
+
+    on_a_node(tmp_path, calls, story)
