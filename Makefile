@@ -37,6 +37,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench.stopping
 	$(BIN)/python -m bench.embedding
 	$(BIN)/python -m bench.idle --seconds 120
+	$(BIN)/python -m bench.kills
 	$(BIN)/python -m pytest --timeout 0 tests/e2e/test_kill.py --lines $(LINES)
 	$(BIN)/python -m pytest --timeout 0 tests/web/indexer/test_away.py --records $(RECORDS)
 	$(BIN)/python -m pytest --timeout 0 tests/broker/transactions/test_copy_job.py --kills $(KILLS)
