@@ -12,20 +12,28 @@ from logpost.query.ast import Equals, Pattern, Test
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 INTEGER = re.compile(r"[0-9]{1,18}")
 """What an integer of the record is compared with as a number: `offset:007` is 7."""
+INTEGERS = range(-(2**63), 2**64)
+"""Those that the store keeps as such; others are texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """How the store writes a number where it was logged as one, if otherwise than the query does: as a double, as an
-    integer."""
+    integer, as a text where an integer has more than 64 bits."""
 
     doubles: tuple[str, ...] = ()
     integers: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
     @property
     def in_arrays(self) -> tuple[str, ...]:
         """The types of their elements are not asked for."""
         return tuple({**dict.fromkeys(self.integers), **dict.fromkeys(self.doubles)})
+
+    @property
+    def texts_in_arrays(self) -> tuple[str, ...]:
+        """What is taken out of an array is a text, too, where a double is written with so many digits."""
+        return tuple({**dict.fromkeys(self.texts), **dict.fromkeys(filter(_is_long, self.doubles))})
 
 
 def other_numbers(test: Test) -> Numbers | None:
@@ -41,17 +49,25 @@ def stored_numbers(text: str) -> Numbers | None:
     number = float(text)
     doubles = ({stored_double(number)} if number else {"0", "-0"}) - {text, ""}
     whole = integer(text)
-    integers = {str(whole)} - {text} if whole is not None else set()
-    return Numbers(tuple(sorted(doubles)), tuple(integers)) if doubles or integers else None
+    written = tuple({str(whole)} - {text}) if whole is not None else ()
+    if not doubles and not written:
+        return None
+    if whole is None or whole in INTEGERS:
+        return Numbers(tuple(sorted(doubles)), integers=written)
+    return Numbers(tuple(sorted(doubles)), texts=written)
 
 
 def integer(text: str) -> int | None:
-    """The integer that a number is, of at most 65 bits: `1e3` is 1000."""
+    """The integer that a number is: `1e3` is 1000. None beyond what a double holds."""
     number = float(text)
-    if not math.isfinite(number) or not number.is_integer() or abs(number) >= 2**65:
+    if not math.isfinite(number) or not number.is_integer():
         return None
     exact = Decimal(text) if number else Decimal(0)
     return int(exact) if int(exact) == exact else None
+
+
+def _is_long(written: str) -> bool:
+    return "e" not in written and "." not in written and int(written) not in INTEGERS
 
 
 def stored_double(number: float) -> str:

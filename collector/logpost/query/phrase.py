@@ -37,7 +37,8 @@ class Phrase:
 def phrase(text: Text) -> Phrase | None:
     """None: every message has it."""
     pieces = [normal_form(piece) for piece in text.pattern.pieces]
-    whole = "".join(pieces).strip(BORDER)
+    pieces[0], pieces[-1] = pieces[0].lstrip(BORDER), pieces[-1].rstrip(BORDER)
+    whole = "".join(pieces)
     if not whole:
         return None
     between = _ANY_LETTERS if is_letters(whole) and not text.quoted else _ANY_TEXT

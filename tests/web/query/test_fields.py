@@ -62,6 +62,8 @@ ROWS: list[dict[str, object]] = [
     },
     {"LogAttributes": {"zero": -0.0, "zeros": [-0.0], "whole": 1000, "wholes": [1000], "exact": 2**53 + 1}},
     {"LogAttributes": {"zero": 0, "zeros": [0], "whole": "1e3", "wholes": ["1e3"], "exact": 2.0**53}},
+    {"LogAttributes": {"far": [1e20], "fars": [[1, -1e20]], "of": [{"far": 1e20}], "at": 1e20, "tiny": [5e-324]}},
+    {"LogAttributes": {"far": [10**20], "fars": ["x", 2**64], "of": [{"far": 2.0**64}], "at": 10**20, "tiny": [-1e-7]}},
 ]
 
 
@@ -147,9 +149,9 @@ def rows(store: Store) -> None:
         ("level:/Sev\\d/", [4]),
         ("level:warning", [9]),
         ("level:>=WARNING", [9]),
-        ('level:""', [1, 2, 3, 5, 6, 7, 8, 10, 11, 12]),
-        ('service:""', [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12]),
-        ('message:""', [1, 2, 3, 5, 6, 7, 8, 10, 11, 12]),
+        ('level:""', [1, 2, 3, 5, 6, 7, 8, *range(10, 15)]),
+        ('service:""', [*range(1, 9), *range(10, 15)]),
+        ('message:""', [1, 2, 3, 5, 6, 7, 8, *range(10, 15)]),
         ('-message:""', [4, 9]),
         # Values as they were logged, and as JavaScript writes them.
         ('stack:"Traceback\nValueError: x"', [5]),
@@ -203,6 +205,28 @@ def rows(store: Store) -> None:
         ("wide:9007199254740993.0", [10]),
         ("wide:9007199254740992", []),
         ("wider:9223372036854775808", [10]),
+        # Integers of more than 64 bits are texts, and doubles that are written like them, too, in arrays.
+        ("far:1e20", [13, 14]),
+        ("far:100000000000000000000", [13, 14]),
+        ("far:1.0e+20", [13, 14]),
+        ("far:-1e20", []),
+        ("far:1e21", []),
+        ("far:(5 OR 1e20)", [13, 14]),
+        ("far:>1e19", [13, 14]),
+        ("far:>1e20", []),
+        ("fars:-1e20", [13]),
+        ("fars:-100000000000000000000", [13]),
+        ("fars:<0", [13]),
+        ("fars:18446744073709551616.0", [14]),
+        ("of.far:1e20", [13]),
+        ("of.far:18446744073709551616", [14]),
+        ("of.far:1.8446744073709551616e19", [14]),
+        ("at:1e20", [13, 14]),
+        ("at:100000000000000000000.0", [13, 14]),
+        ("at:>=1e20", [13, 14]),
+        ("tiny:5e-324", [13]),
+        ("tiny:-1E-7", [14]),
+        ("tiny:-0.0000001", [14]),
     ],
 )
 def test_finds(query: str, lines: list[int], find: Find) -> None:

@@ -29,6 +29,7 @@ from tests.web.query.conftest import FIELDS
 NAMES = [*"aaabbbcc", "a.b", "b.c", "a.b.c", "c.a", "a b", "ключ", "x.", ".x", "`", "A", "$t"]
 NUMBERS = ["0", "-0", "0.0", "-0.0", "1", "1.0", "1.10", "1.1", "11e-1", "1e3", "1000", "-5", "0.5", "1E+21", "1e-7"]
 LONG = ["5e-324", f"{2**53}.0", *map(str, (2**53, 2**53 + 1, 2**63, -(2**63), 2**64 - 1, 2**64))]
+FAR = ["1e20", "-1e20", str(10**20), f"{2**64}.0", str(2**64), str(-(2**63) - 1), "1e300", "-5e-324", "1.5E20"]
 WORDS = ["", "x", "X", "xy", "true", "null", "inf", "nan", "+5", ".5", " 1", "{}", "[]", '{"a":1}', "x\ny", "%", "_"]
 WORDS += ["timed out", "a/b", "err", "ERROR", "warning", "warn", "Sev1", "超时", "é", "e\u0301", "Straße", "\\", '"']
 MESSAGES = ["connection timed out", "GET /a/b?x=1.10 200", "\x1b[31mERROR\x1b[0m at x", "订单 8812：连接超时", "İx É"]
@@ -58,7 +59,7 @@ def value(chance: Random, depth: int, exact: bool) -> str:
     otherwise in an array, by what else arrives with it: true as 1, a long integer as the nearest double."""
     kind = chance.randrange(8 if depth else 5)
     if kind < 2:
-        return chance.choice(NUMBERS + LONG if exact else NUMBERS)
+        return chance.choice(NUMBERS + FAR + LONG if exact else NUMBERS + FAR)
     if kind < 4:
         return json.dumps(chance.choice(WORDS))
     if kind < 5:
@@ -119,7 +120,7 @@ def term(chance: Random, fields: Sequence[tuple[str, str]]) -> Query:
     if chance.random() < 0.3:
         name, text = (
             ".".join(chance.choices(NAMES, k=chance.randrange(1, 4))),
-            chance.choice([*NUMBERS, *LONG, *WORDS, text]),
+            chance.choice([*NUMBERS, *FAR, *LONG, *WORDS, text]),
         )
     if name == "message" and chance.random() < 0.7:
         cut = pattern(chance, text)
@@ -136,7 +137,7 @@ def ask(chance: Random, name: str, text: str) -> Test:
     if kind < 3:
         return Matches(chance.choice([*EXPRESSIONS, re.escape(text) or "^$"]))
     if kind < 5 and (name not in RECORD_FIELDS or chance.random() < 0.2):
-        limit = text if NUMBER.fullmatch(text) else chance.choice([*NUMBERS, *LONG, "warn", "ERR"])
+        limit = text if NUMBER.fullmatch(text) else chance.choice([*NUMBERS, *FAR, *LONG, "warn", "ERR"])
         return Compares(chance.choice(["<", "<=", ">", ">="]), limit)
     return Equals(pattern(chance, chance.choice([text, text, text, text.swapcase(), "01"])))
 

@@ -55,11 +55,12 @@ class Attributes:
         spelling."""
         value = self._at(path)
         numbers = [text for text in texts if NUMBER.fullmatch(text)]
+        written = [found for text in numbers if (found := stored_numbers(text))]
         integers = [whole for text in numbers if (whole := integer(text)) is not None and whole in _INT64]
         types = {
             "Int64": self._one_of(integers, "Int64"),
             "Float64": self._one_of([double for text in numbers if math.isfinite(double := float(text))], "Float64"),
-            "String": self._one_of(texts),
+            "String": self._one_of([*texts, *(long for one in written for long in one.texts)]),
         }
         if not numbers:
             del types["Int64"], types["Float64"]
@@ -72,7 +73,7 @@ class Attributes:
             path,
             lambda others: f"multiIf({by_type}, {others})",
             self._one_of(texts),
-            [found for text in numbers if (found := stored_numbers(text))],
+            written,
         )
 
     def passes(self, path: str, test: Callable[[str], str]) -> str:
@@ -96,6 +97,8 @@ class Attributes:
             scalars.append(f"{self._one_of(texts)(scalar)} AND dynamicType({value}) IN ({types})")
         if in_arrays := sorted({text for one in numbers for text in one.in_arrays}):
             elements.append(self._one_of(in_arrays)("found"))
+        if long := sorted({text for one in numbers for text in one.texts_in_arrays}):
+            elements.append(self._one_of(long)(text))
         passes = f"{_IS_VALUE} AND {_any(*elements)}"
         in_array = f"arrayExists(found -> {passes}, {_elements(value)})"
         conditions = [by_type(f"if(isNotNull({value}), if({_is_array(value)}, {in_array}, {_any(*scalars)}), 0)")]

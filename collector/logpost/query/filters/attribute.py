@@ -58,16 +58,17 @@ def _number(passes: TextTest, numbers: Numbers) -> Test:
         text = text_of(value)
         if passes(text):
             return True
-        return (type(value) is float and text in numbers.doubles) or (type(value) is int and text in numbers.integers)
+        written = {float: numbers.doubles, int: numbers.integers, str: numbers.texts}
+        return text in written.get(type(value), ())
 
     return test
 
 
 def _number_in_array(passes: TextTest, numbers: Numbers) -> Test:
-    either = numbers.in_arrays
+    either, texts = numbers.in_arrays, numbers.texts_in_arrays
 
     def test(value: Scalar) -> bool:
         text = text_of(value)
-        return passes(text) or (type(value) is not str and text in either)
+        return passes(text) or text in (texts if type(value) is str else either)
 
     return test

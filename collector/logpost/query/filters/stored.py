@@ -6,11 +6,9 @@ import json
 
 import msgspec
 
-from logpost.query.numbers import stored_double
+from logpost.query.numbers import INTEGERS, stored_double
 
 Scalar = str | bool | int | float
-
-_INTEGERS = range(-(2**63), 2**64)
 
 
 def text_of(value: Scalar) -> str:
@@ -31,7 +29,7 @@ def scalar(value: object) -> Scalar | None:
         case str() | bool() | float():
             return value
         case int():
-            return value if value in _INTEGERS else str(value)
+            return value if value in INTEGERS else str(value)
         case msgspec.Raw():
             return scalar(json.loads(bytes(value)))
         case _:
