@@ -1,6 +1,8 @@
 """Records that are looked at together make the rows that each makes for itself, and the same columns."""
 
 import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 import msgspec
 import pytest
@@ -91,20 +93,24 @@ def test_records_together_are_what_each_is(records: list[Record]) -> None:
     assert run is not None
     rows = each(run)
     assert run.rows() == rows
-    assert [piece for piece in run.pieces if piece.start < piece.end] == pieces(rows)
+    lines = [Piece(row.stream_id, row.stream_from, row.stream_to) for row in rows if row.stream_id]
+    assert Counter(places(run.pieces)) == Counter(places(lines))
 
 
-def pieces(rows: list[Row]) -> list[Piece]:
-    """Of each stream the lines that follow one another, in the order of their first."""
-    found: list[list[Row]] = []
-    for row in rows:
-        last = next((one for one in reversed(found) if one[0].stream_id == row.stream_id), None)
-        if last is not None and last[-1].stream_to == row.stream_from:
-            last.append(row)
-        elif row.stream_id:
-            found.append([row])
-    made = [Piece(one[0].stream_id, one[0].stream_from, one[-1].stream_to) for one in found]
-    return [piece for piece in made if piece.start < piece.end]
+def places(pieces: Iterable[Piece]) -> Iterator[tuple[str, int]]:
+    return ((stream, place) for stream, start, end in pieces for place in range(start, end))
+
+
+def test_lines_of_files_that_follow_one_another_are_one_piece_each() -> None:
+    lines = [("s", 5, 7), ("t", 0, 3), ("s", 7, 9), ("t", 3, 4), ("s", 20, 22), ("s", 9, 11)]
+    srcs = [Src(id=stream, start=start, end=end) for stream, start, end in lines]
+    run = run_of(*(msgspec.json.encode(Record(ts="2026-11-30T10:51:07Z", message="", src=src)) for src in srcs))
+    assert run is not None
+    assert sorted(piece for piece in run.pieces if piece.start < piece.end) == [
+        ("s", 5, 11),
+        ("s", 20, 22),
+        ("t", 0, 4),
+    ]
 
 
 @pytest.mark.parametrize(

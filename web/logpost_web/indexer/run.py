@@ -197,16 +197,13 @@ def _pieces(srcs: Sequence[_Src]) -> Sequence[Piece] | None:
         return None
     if srcs and starts[1:] == ends[:-1] and streams.count(streams[0]) == len(streams):
         return [Piece(streams[0], starts[0], ends[-1])]  # the usual case: the lines of one file
-    begins: list[Piece] = []
-    last: dict[str, int] = {}
-    for stream, start, end in zip(streams, starts, ends, strict=True):
-        place = last.get(stream)
-        if place is not None and begins[place].end == start:
-            begins[place] = Piece(stream, begins[place].start, end)
-        else:
-            last[stream] = len(begins)
-            begins.append(Piece(stream, start, end))
-    return begins
+    # What one line begins where another ends is one piece with it. Which begin belongs to which end is certain where no
+    # pieces overlap, and where they do, others of the same begins and ends do.
+    begins, stops = set(zip(streams, starts, strict=True)), set(zip(streams, ends, strict=True))
+    if len(begins) < len(srcs) or len(stops) < len(srcs):
+        return list(map(Piece, streams, starts, ends))
+    pairs = zip(sorted(begins - stops), sorted(stops - begins), strict=True)
+    return [Piece(stream, start, end) for (stream, start), (_, end) in pairs]
 
 
 def _texts(attributes: Sequence[msgspec.Raw], longest: int) -> Sequence[str] | None:
