@@ -4,7 +4,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -15,12 +14,14 @@ from logpost.config import KafkaConfig
 from logpost_broker import Broker
 from logpost_web.cluster.client import SNAPSHOT_SECONDS
 from logpost_web.cluster.snapshot import GroupState, PartitionState, Snapshot
-from logpost_web.exporter.exporter import KEPT_SECONDS, KafkaCollector, group_metrics, partition_metrics
+from logpost_web.exporter import exporter
+from logpost_web.exporter.exporter import KEPT_SECONDS, WAIT_SECONDS, KafkaCollector, group_metrics, partition_metrics
 from tests.support.processes import free_port
 
 
 @pytest.fixture
-def registry(broker: Broker) -> Iterator[CollectorRegistry]:
+def registry(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Iterator[CollectorRegistry]:
+    monkeypatch.setattr(exporter, "WAIT_SECONDS", 60.0)
     found = CollectorRegistry()
     found.register(KafkaCollector(KafkaConfig(bootstrap_servers=broker.bootstrap_servers)))
     yield found
@@ -121,14 +122,32 @@ def test_what_is_not_known_is_left_out() -> None:
     }
 
 
-def test_a_scrape_answers_whether_nobody_listens_or_somebody_never_answers() -> None:
+def test_a_broker_that_is_away_keeps_no_scrape_waiting() -> None:
+    """Whether nobody listens, or somebody never answers."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         addresses = (f"127.0.0.1:{free_port()}", f"127.0.0.1:{silent.getsockname()[1]}")
-        registries = [CollectorRegistry() for _ in addresses]
-        for registry, address in zip(registries, addresses, strict=True):
-            registry.register(KafkaCollector(KafkaConfig(bootstrap_servers=address)))
-        begun = time.monotonic()
-        with ThreadPoolExecutor() as scrapes:
-            up = list(scrapes.map(lambda registry: registry.get_sample_value("logpost_exporter_up"), registries))
-    assert up == [0, 0]
-    assert time.monotonic() - begun < 10 * SNAPSHOT_SECONDS
+        for address in addresses:
+            cluster = CollectorRegistry()
+            collector = KafkaCollector(KafkaConfig(bootstrap_servers=address))
+            cluster.register(collector)
+            begun = time.monotonic()
+            assert cluster.get_sample_value("logpost_exporter_up") == 0
+            assert time.monotonic() - begun < WAIT_SECONDS + SNAPSHOT_SECONDS / 2, "the first gives it a moment"
+            collector._taken, collector._is_away = float("-inf"), True
+            begun = time.monotonic()
+            assert cluster.get_sample_value("logpost_exporter_up") == 0
+            assert time.monotonic() - begun < WAIT_SECONDS / 2, "later ones know"
+
+
+def test_figures_come_again_with_the_broker_and_say_how_old_they_are(broker: Broker) -> None:
+    produce(broker, "orders", 1)
+    cluster = CollectorRegistry()
+    collector = KafkaCollector(KafkaConfig(bootstrap_servers=broker.bootstrap_servers))
+    collector._is_away = True  # as after a broker that did not answer
+    cluster.register(collector)
+    value = cluster.get_sample_value
+    assert value("logpost_exporter_age_seconds") is None
+    while value("logpost_exporter_up") == 0:
+        threading.Event().wait(0.01)
+    assert (value("logpost_exporter_age_seconds") or 0) > 0
+    assert value("kafka_topic_partition_current_offset", {"topic": "orders", "partition": "0"}) == 1

@@ -16,17 +16,22 @@ from logpost_web.cluster.snapshot import NOT_COMMITTED, Snapshot
 
 KEPT_SECONDS = 1.0
 """Scrapes within this time share a snapshot."""
+WAIT_SECONDS = 2.0
+"""How long a scrape waits for a snapshot: it also has what the web says of itself, which must not come late."""
 
 log = logging.getLogger("exporter")
 
 
 class KafkaCollector(Collector):
-    """Collects at each scrape. When the cluster is away the scrape still answers, with `logpost_exporter_up` 0."""
+    """Collects at each scrape. A cluster that is away, or slow, keeps no scrape waiting: it goes on being asked in a
+    thread, and the scrape says what the last answer was and how old that is. No answer is `logpost_exporter_up` 0."""
 
     def __init__(self, config: KafkaConfig) -> None:
         self._cluster = Cluster(config)
         self._lock = threading.Lock()
+        self._asking: threading.Thread | None = None
         self._snapshot: Snapshot | None = None
+        self._is_away = False
         self._taken = float("-inf")
 
     def describe(self) -> list[GaugeMetricFamily]:
@@ -34,33 +39,46 @@ class KafkaCollector(Collector):
         return []
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        snapshot = self._current()
-        up = GaugeMetricFamily("logpost_exporter_up", "Whether the Kafka cluster answered this scrape.")
+        self._ask()
+        with self._lock:
+            snapshot, taken = self._snapshot, self._taken
+        up = GaugeMetricFamily("logpost_exporter_up", "Whether the Kafka cluster answered when it was last asked.")
         up.add_metric([], 0 if snapshot is None else 1)
         yield up
         if snapshot is not None:
-            failures = GaugeMetricFamily(
-                "logpost_exporter_failed_requests", "Questions of this scrape that the cluster did not answer."
-            )
-            failures.add_metric([], snapshot.failures)
-            yield failures
+            for name, text, value in (
+                ("failed_requests", "Questions that the cluster did not answer then.", snapshot.failures),
+                ("age_seconds", "How old offsets and lag are.", time.monotonic() - taken),
+            ):
+                family = GaugeMetricFamily(f"logpost_exporter_{name}", text)
+                family.add_metric([], value)
+                yield family
             yield from broker_metrics(snapshot)
             yield from partition_metrics(snapshot)
             yield from group_metrics(snapshot)
 
-    def _current(self) -> Snapshot | None:
+    def _ask(self) -> None:
+        """Wait for an answer, as long as a scrape may; not at all where none is to be expected."""
         with self._lock:
             if time.monotonic() - self._taken < KEPT_SECONDS:
-                return self._snapshot
-            was_up = self._snapshot is not None
-            try:
-                self._snapshot = self._cluster.snapshot()
-            except ClusterUnavailableError as error:
-                self._snapshot = None
-                if was_up:
-                    log.warning("no offsets and lag to export: %s", error)
-            self._taken = time.monotonic()
-            return self._snapshot
+                return
+            if self._asking is None:
+                self._asking = threading.Thread(target=self._take, name="exporter", daemon=True)
+                self._asking.start()
+            asking, seconds = self._asking, 0 if self._is_away else WAIT_SECONDS
+        asking.join(seconds)
+
+    def _take(self) -> None:
+        snapshot = None
+        try:
+            snapshot = self._cluster.snapshot()
+        except ClusterUnavailableError as error:
+            if not self._is_away:
+                log.warning("no offsets and lag to export: %s", error)
+        finally:
+            with self._lock:
+                self._snapshot, self._is_away, self._taken = snapshot, snapshot is None, time.monotonic()
+                self._asking = None
 
 
 def broker_metrics(snapshot: Snapshot) -> Iterator[GaugeMetricFamily]:
