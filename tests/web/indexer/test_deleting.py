@@ -85,17 +85,21 @@ def test_a_store_that_begins_again_learns_from_the_topic_what_is_deleted(
     broker: Broker, store: Store, config: Config
 ) -> None:
     produce(broker, *all_values("keep", "ada"))
-    with running(config, store) as indexer:
+    with running(config, store):
         await_messages(store, texts("keep", 50) + texts("ada", 50))
-        delete(store, indexer, "ada")
-        await_state(indexer, "done")
+    name, found = stopped.count(store, "ada", "", time.time_ns())
+    assert stopped.delete(store, name, found, "a test", now_ms).reason == RECORDED_LATER
+    assert sorted(messages(store)) == sorted(texts("keep", 50))
+    with running(config, store) as indexer:
+        await_state(indexer, "done", name)
+        assert indexer.deleting.all()[0].reason == ""
     for table in ("otel_logs", "otel_logs_manifest", "otel_logs_deleted"):
         store.command(f"TRUNCATE TABLE {table}")
     (store.directory / "deletions.json").unlink()
     with running(config, store) as indexer:
         await_messages(store, texts("keep", 50))
         await_true(lambda: not indexer.progress().refill_records, "the refill ends")
-        await_state(indexer, "done")
+        await_state(indexer, "done", name)
         assert_nothing_is_wrong(indexer, store)
 
 

@@ -79,19 +79,26 @@ class Erasing:
         for hiding in deleted.to_hide(self._store, rest):
             deleted.hide(self._store, rest, hiding)
 
-    def step(self, now_ms: int) -> None:
-        """Go on with those that are under way."""
+    def step(self, now_ms: int) -> bool:
+        """Go on with those that are under way; whether one is further, and may be taken further at once."""
+        is_further = False
         for one in self._book.all():
-            if now_ms < one.retry_ms:
+            if now_ms < one.retry_ms or one.is_over:
                 continue
-            if one.owes:
-                self._give_back(one, now_ms)
-            elif one.state == "waiting":
-                self._attempt(one, self._hide, now_ms)
-            elif one.state == "running" and one.units:
-                self._remove(one, now_ms)
-            elif one.state == "running" and one.is_recorded:
-                self._finish(one, now_ms)
+            before = msgspec.structs.replace(one)
+            self._go_on(one, now_ms)
+            is_further |= (one.state, one.units, one.tries) != (before.state, before.units, before.tries)
+        return is_further
+
+    def _go_on(self, deletion: Deletion, now_ms: int) -> None:
+        if deletion.owes:
+            self._give_back(deletion, now_ms)
+        elif deletion.state == "waiting":
+            self._attempt(deletion, self._hide, now_ms)
+        elif deletion.state == "running" and deletion.units:
+            self._remove(deletion, now_ms)
+        elif deletion.state == "running" and deletion.is_recorded:
+            self._finish(deletion, now_ms)
 
     def cancel(self, deletion: Deletion, now_ms: int) -> Deletion:
         """As it is then: its rows come back, as far as a topic has them. Nothing has happened when this raises

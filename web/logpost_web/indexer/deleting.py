@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from concurrent.futures import Future
 
 import msgspec
@@ -22,6 +23,7 @@ from logpost_web.indexer import metrics
 from logpost_web.indexer.errands import Errands
 from logpost_web.indexer.topics import Topics
 from logpost_web.store import deleted
+from logpost_web.store.deleted import DeletedRow
 from logpost_web.store.errors import QueryError
 from logpost_web.store.store import Store
 
@@ -104,11 +106,14 @@ class Deleting:
     def look(self, now: float, *, is_away: bool) -> bool:
         """Do what is asked, and go on with what is under way. `now`: seconds of a clock that never goes back;
         `is_away`: no broker answers. Whether the store now lacks rows, which are to be read again."""
-        self._errands.run()
+        if self._errands.are_waiting:
+            self._errands.run()
+            self._next_look = now
         if now >= self._next_look:
             self._next_look = now + LOOK_SECONDS
             try:
                 self._go_on(now, is_away=is_away)
+                self._said.over("store")
             except (QueryError, OSError) as error:
                 self._said.error("store", "deletions do not go on: %s", error)
             except KafkaException as error:
@@ -118,35 +123,39 @@ class Deleting:
         return lacks
 
     def _go_on(self, now: float, *, is_away: bool) -> None:
-        self._erasing.step(_now_ms())
+        if self._erasing.step(_now_ms()):
+            self._next_look = now  # small files are written again in less than LOOK_SECONDS
         metrics.DELETIONS_OPEN.set(sum(one.is_open for one in self._book.all()))
         metrics.DELETIONS_UNREAD.labels("topic").set(self._learning.unread)
         metrics.DELETIONS_UNREAD.labels("file").set(self._book.unread)
         metrics.DELETIONS_FAILED.set(sum(one.state == "failed" for one in self._book.all()))
         if is_away or now < self._next_record:
             return
-        self._record()
+        self._record(now)
         if now >= self._next_follow:
             self._follow()
             self._next_follow = now + FOLLOW_SECONDS
 
-    def _record(self) -> None:
-        """Write to the topic what it does not know. Raises KafkaException, QueryError."""
+    def _record(self, now: float) -> None:
+        """Write to the topic what it does not know. Raises KafkaException, OSError, and QueryError behind the others
+        when one cannot be read."""
+        failed: QueryError | None = None
         for one in self._book.all():
-            if not one.is_to_be_recorded:
-                continue
-            is_cancelled = one.state == "cancelled"
-            header = Header(
-                id=one.id,
-                rows=one.places or one.matched,
-                created_ms=one.created_ms,
-                who=one.who,
-                kept=one.kept,
-                is_cancelled=is_cancelled,
-            )
-            self._topic.write(header, () if is_cancelled else deleted.rows(self._store, one.id, PART_ROWS))
-            one.is_recorded = True
-            self._book.save()
+            if one.is_to_be_recorded:
+                try:
+                    self._topic.write(_header(one), self._parts(one))
+                except QueryError as error:
+                    failed = error
+                else:
+                    one.is_recorded = True
+                    self._book.save()
+                    self._next_look = now
+        self._said.over("broker")
+        if failed is not None:
+            raise failed
+
+    def _parts(self, deletion: Deletion) -> Iterable[list[DeletedRow]]:
+        return deleted.rows(self._store, deletion.id, PART_ROWS) if deletion.holds else ()
 
     def _follow(self) -> None:
         """Take over what the topic has and the store has not. Raises KafkaException, QueryError, OSError."""
@@ -156,6 +165,17 @@ class Deleting:
         if end != self._seen_end:
             self._learning.learn(self._topic.records, _now_ms())
             self._seen_end = end
+
+
+def _header(deletion: Deletion) -> Header:
+    return Header(
+        id=deletion.id,
+        rows=deletion.places or deletion.matched,
+        created_ms=deletion.created_ms,
+        who=deletion.who,
+        kept=deletion.kept,
+        is_cancelled=not deletion.holds,
+    )
 
 
 def _now_ms() -> int:
