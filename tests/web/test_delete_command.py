@@ -76,6 +76,12 @@ def test_delete_by_command_and_api(
         send(box, late)
         box.await_total(26, 60)
         assert len(found(box)) == 26
+        # What cannot be written down has not happened, and can be asked for again.
+        obstacle = box.data / "store" / "deletions.new"
+        obstacle.mkdir()
+        assert post(box, "/api/store/delete", {"counted": counted["counted"]})[0] == 507
+        obstacle.rmdir()
+        assert (len(found(box)), box.get("/api/store/deletes")) == (26, {"deletes": []})
         status, accepted = post(box, "/api/store/delete", {"counted": counted["counted"]})
         assert (status, accepted["state"], accepted["matched"]) == (202, "running", 20)
         assert accepted["backups"] == [backup]

@@ -1,4 +1,5 @@
-"""kill -9 of the web at any moment of a deletion: all of it happens or nothing."""
+"""kill -9 of the web at any moment of a deletion: all of it happens or nothing. Each step in turn, without processes:
+`tests/web/deletion/test_killed.py`."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from confluent_kafka import Producer
 from tests.support.appliance import await_condition
 from tests.web.indexer.test_away import Box
 
-KILLS = 3
+KILLS = 1
 LINES = 200
 
 
