@@ -36,8 +36,7 @@ class Phrase:
 
 def phrase(text: Text) -> Phrase | None:
     """None: every message has it."""
-    pieces = [normal_form(piece) for piece in text.pattern.pieces]
-    pieces[0], pieces[-1] = pieces[0].lstrip(BORDER), pieces[-1].rstrip(BORDER)
+    pieces = normal_pieces(text)
     whole = "".join(pieces)
     if not whole:
         return None
@@ -51,6 +50,14 @@ def phrase(text: Text) -> Phrase | None:
         marked=("" if pieces[0] else _ANY_LETTERS) + found + ("" if pieces[-1] else _ANY_LETTERS),
         after=f"(?:$|[^{JOINED}])" if tokens(pieces[-1][-1:]) else "",
     )
+
+
+def normal_pieces(text: Text) -> list[str]:
+    """What stands between the `*`, in normal form; a border of words at an end asks for nothing."""
+    pieces = [normal_form(piece) for piece in text.pattern.pieces]
+    pieces[0] = pieces[0].lstrip(BORDER)
+    pieces[-1] = pieces[-1].rstrip(BORDER)  # may be the same one
+    return pieces
 
 
 def _words(pieces: Sequence[str]) -> tuple[str, ...]:

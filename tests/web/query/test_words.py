@@ -104,8 +104,7 @@ def rows(store: Store) -> None:
         ("초*", [18]),
         # An ESC at an end is the border of a word.
         ('"\x1b10.0.0.1\x1b\x1b[0m"', [4]),
-        ('"\x1b8812"', [1, 16]),
-        ("\x1b*8812", [1, 16]),
+        ('"\x1b\x1b[0m8812"', [1, 16]),
     ],
 )
 def test_words_are_found(query: str, lines: list[int], find: Find) -> None:

@@ -8,7 +8,7 @@ from logpost.query import words
 from logpost.query.ast import Text
 from logpost.query.expression import searcher
 from logpost.query.filters.event import Event, Matcher
-from logpost.query.phrase import phrase
+from logpost.query.phrase import normal_pieces, phrase
 
 # All texts of a query, and all queries, are tried on the same message in turn.
 normal_form = lru_cache(maxsize=1)(words.normal_form)
@@ -18,7 +18,7 @@ def has_text(text: Text) -> Matcher:
     wanted = phrase(text)
     if wanted is None:
         return lambda event: True
-    pieces = [words.normal_form(piece) for piece in text.pattern.pieces]
+    pieces = normal_pieces(text)
     longest = max(pieces, key=len)
     is_whole, size = len(pieces) == 1, len(longest)
     before, after = bool(wanted.before), bool(wanted.after)
