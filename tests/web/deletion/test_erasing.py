@@ -167,6 +167,7 @@ def begun(store: Store) -> tuple[Book, Erasing]:
     book = Book(store.directory)
     erasing = Erasing(store, book)
     erasing.begin(0)
+    erasing.adopt(0)
     erasing.settle(0)
     return book, erasing
 
@@ -363,3 +364,38 @@ def test_it_is_not_done_while_the_rows_of_before_a_rebuild_are_there(lines: Stor
         erasing.step(0)
         states.append(asked.state)
     assert states == ["running", "done"]
+
+
+def test_what_nobody_knows_any_more_goes_on_where_files_have_it(lines: Store) -> None:
+    book = Book(lines.directory)
+    erasing = Erasing(lines, book)
+    done = delete(lines, erasing, "nothing")
+    finish(erasing, book)
+    lost = delete(lines, erasing, "ada")
+    (lines.directory / "deletions.json").unlink()
+    again, erasing = begun(lines)
+    assert [(one.id, one.matched, one.is_recorded) for one in again.all()] == [(lost.id, lost.matched, False)]
+    finish(erasing, again)
+    left = len(LINES) - done.matched - lost.matched
+    assert lines.query("SELECT sum(rows) FROM system.parts WHERE active AND table = 'otel_logs'").rows == [(left,)]
+    assert again.all()[0].is_to_be_recorded
+
+
+def test_what_was_given_back_is_again_where_a_copy_of_before_counts_it(lines: Store) -> None:
+    book = Book(lines.directory)
+    erasing = Erasing(lines, book)
+    asked = delete(lines, erasing, "ada")
+    rows = [row for some in deleted.rows(lines, asked.id, 100) for row in some]
+    erasing.cancel(asked, 0)
+    assert deleted.counted(lines) == {}
+    deleted.insert(lines, rows)
+    begun(lines)
+    assert deleted.counted(lines) == {}
+
+
+def test_one_of_no_rows_is_done_and_other_stores_need_not_know(lines: Store) -> None:
+    book = Book(lines.directory)
+    erasing = Erasing(lines, book)
+    asked = delete(lines, erasing, "nobodyhere")
+    erasing.step(0)
+    assert (asked.state, asked.is_over) == ("done", True)

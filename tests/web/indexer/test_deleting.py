@@ -11,7 +11,8 @@ from logpost.query.syntax import parse
 from logpost.record import Src
 from logpost_broker import Broker
 from logpost_web.deletion import stopped
-from logpost_web.deletion.deletion import Deletion
+from logpost_web.deletion.counting import Counting
+from logpost_web.deletion.deletion import WAITS_FOR_TOPIC, Deletion
 from logpost_web.deletion_text import RECORDED_LATER
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.query.condition import compile_condition
@@ -20,6 +21,7 @@ from logpost_web.store import deleted
 from logpost_web.store.check import check
 from logpost_web.store.columns import LOGS
 from logpost_web.store.store import Store
+from tests.support.processes import free_port
 from tests.web.indexer.test_indexer import await_messages, await_true, messages, produce, record, running
 
 SECONDS = 60.0
@@ -152,6 +154,22 @@ def test_a_deletion_that_is_cancelled_while_the_web_is_stopped_gives_the_lines_b
         await_messages(store, texts("keep", 50) + texts("ada", 50))
         await_true(lambda: not indexer.progress().refill_records, "the refill ends")
         assert_nothing_is_wrong(indexer, store)
+
+
+def test_without_a_broker_what_was_counted_goes_and_says_what_it_waits_for(store: Store) -> None:
+    store.insert(b'{"Body":"ada","Topic":"logs","TopicId":"id","Partition":0,"Offset":1}')
+    left, _ = Counting(store).count(compile_condition(parse("ada"), LOGS), TimeRange())  # by a web that ended
+    config = Config(kafka=KafkaConfig(bootstrap_servers=f"127.0.0.1:{free_port()}"))
+    indexer = Indexer(config, store)
+    name, found = indexer.deleting.counting.count(compile_condition(parse("ada"), LOGS), TimeRange())
+    indexer.start()
+    await_true(lambda: left not in deleted.matched(store), "what nobody will say yes to is forgotten")
+    assert indexer.deleting.counting.take(name) == found
+    asked = Deletion(id=name, created_ms=now_ms(), who="a test", matched=found.rows)
+    assert indexer.deleting.accept(asked).result(SECONDS).state == "running"
+    assert messages(store) == []
+    await_true(lambda: asked.reason == WAITS_FOR_TOPIC, "it says what it waits for")
+    indexer.stop()
 
 
 def now_ms() -> int:

@@ -19,6 +19,9 @@ KILLED_HIDING = "the process ended each time that its lines were to be hidden"
 KILLED_REMOVING = "the process ended each time that its lines were to be removed from the disk"
 
 
+WAITS_FOR_TOPIC = "gone from the store; it is done when a broker has written it to the topic of deletions"
+
+
 class Deletion(msgspec.Struct, kw_only=True):
     """Never the query: that has the words that are to go.
 
@@ -103,6 +106,11 @@ class Deletion(msgspec.Struct, kw_only=True):
         """For its next try."""
         self.reason = reason
         self.retry_ms = now_ms + min(PAUSE_MS * 2 ** min(max(self.tries - 1, 0), 10), MAX_PAUSE_MS)
+
+    def waits_for_topic(self) -> None:
+        """No broker takes it now."""
+        if self.state == "running" and not self.units and not self.is_recorded:
+            self.reason = self.reason or WAITS_FOR_TOPIC
 
     def was_killed(self, now_ms: int) -> None:
         """The process ended in each try."""

@@ -39,6 +39,7 @@ class Erasing:
         """What was matched under its id is to go: no statement sees it when this returns, unless it is `waiting`.
         Nothing has happened when this raises OSError."""
         deletion.begin_try()
+        deletion.is_recorded = not deletion.matched  # other stores need not know
         self._book.put(deletion)
         # Who asked and how much it was; never what for.
         log.info("deletion %s: %d rows are to go, asked for by %s", deletion.id, deletion.matched, deletion.who)
@@ -65,19 +66,29 @@ class Erasing:
         for one in self._book.all():
             if one.is_open and not one.is_counted_out:
                 self._attempt(one, self._count_out, now_ms)
-            if one.owes:
+        counted = deleted.counted(self._store)
+        for one in self._book.all():
+            # An older copy may have what was given back.
+            if one.owes or (not one.holds and one.id in counted):
                 self._give_back(one, now_ms)
         holding = [one for one in self._book.all() if one.holds and one.is_counted_out and one.reason != KILLED_HIDING]
-        rest = deleted.counted(self._store).keys() - {one.id for one in self._book.all()}
-        if not deleted.to_hide(self._store, [*rest, *(one.id for one in holding)]):
-            return
-        for one in holding:
-            if deleted.to_hide(self._store, [one.id]):
-                if one.state != "waiting":  # whose tries count on
-                    one.begin_again()
-                self._attempt(one, self._hide, now_ms)
-        for hiding in deleted.to_hide(self._store, rest):
-            deleted.hide(self._store, rest, hiding)
+        if deleted.to_hide(self._store, [one.id for one in holding]):
+            for one in holding:
+                if deleted.to_hide(self._store, [one.id]):
+                    if one.state != "waiting":  # whose tries count on
+                        one.begin_again()
+                    self._attempt(one, self._hide, now_ms)
+
+    def adopt(self, now_ms: int) -> None:
+        """What the store counts as deleted, and files have, is to go, whoever forgot it: the book was lost before the
+        topic had it, or it is of a copy of another store. To be called when the topic was read. Raises QueryError."""
+        counted = deleted.counted(self._store)
+        unknown = counted.keys() - {one.id for one in self._book.all()}
+        for one in sorted(unknown) if deleted.on_disk(self._store, unknown) else ():
+            if units := deleted.on_disk(self._store, [one]):
+                log.warning("deletion %s, which nobody knows any more, has rows in files: it goes on", one)
+                found = Deletion(id=one, created_ms=now_ms, who="unknown", matched=counted[one], places=counted[one])
+                self._book.put(msgspec.structs.replace(found, is_counted_out=True, units=units))
 
     def step(self, now_ms: int) -> bool:
         """Go on with those that are under way; whether one is further, and may be taken further at once."""

@@ -95,13 +95,17 @@ class Deleting:
         self._erasing.lacks_rows = False
 
     def _settle(self) -> None:
+        self._begin()
+        self._seen_end = -1  # the store may have lost what it knew
+        self._follow()
+        self._erasing.adopt(_now_ms())
+        self._erasing.settle(_now_ms())
+
+    def _begin(self) -> None:
         if not self._is_begun:
             self._erasing.begin(_now_ms())
             self.counting.forget_left([one.id for one in self._book.all() if one.is_open and not one.is_counted_out])
             self._is_begun = True
-        self._seen_end = -1  # the store may have lost what it knew
-        self._follow()
-        self._erasing.settle(_now_ms())
 
     def look(self, now: float, *, is_away: bool) -> bool:
         """Do what is asked, and go on with what is under way. `now`: seconds of a clock that never goes back;
@@ -123,6 +127,9 @@ class Deleting:
         return lacks
 
     def _go_on(self, now: float, *, is_away: bool) -> None:
+        if not self._is_begun:  # no broker came yet, which it need not for what the store knows
+            self._begin()
+            self._erasing.settle(_now_ms())
         if self._erasing.step(_now_ms()):
             self._next_look = now  # small files are written again in less than LOOK_SECONDS
         metrics.DELETIONS_OPEN.set(sum(one.is_open for one in self._book.all()))
@@ -130,6 +137,8 @@ class Deleting:
         metrics.DELETIONS_UNREAD.labels("file").set(self._book.unread)
         metrics.DELETIONS_FAILED.set(sum(one.state == "failed" for one in self._book.all()))
         if is_away or now < self._next_record:
+            for one in self._book.all():
+                one.waits_for_topic()
             return
         self._record(now)
         if now >= self._next_follow:
