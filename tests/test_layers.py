@@ -33,7 +33,8 @@ logpost
                      doctor.gathering installed processes redaction scrape  | clock socket thread
   doctor.gathering   addresses agent agent.delivery agent.sources.file
                      authorities config doctor.checks errors installed
-                     kafka listening processes scrape service store_url     | clock socket thread
+                     kafka listening processes scrape service store_memory
+                     store_url                                              | clock socket thread
   doctor.checks      controls
   backup             cli config errors installed progress service store_url | socket process
   supervisor         addresses cli config errors listening reload repeats
@@ -66,6 +67,7 @@ logpost
   service            errors repeats systemd                                 | clock thread socket process
   systemd                                                                   | clock thread socket
   store_url          errors
+  store_memory
   query.filters      query
   query              errors formats record
   formats            record

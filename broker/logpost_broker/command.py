@@ -20,7 +20,7 @@ GC_THRESHOLD = 50_000
 
 
 def add_command(commands: Commands) -> None:
-    parser = add_parser(commands, "broker", run, "Run the broker, or work on its files.")
+    parser = add_parser(commands, "broker", run)
     nested = parser.add_subparsers(metavar="[COMMAND]", title="instead of running the broker")
     _add_verify(nested)
     _add_export(nested)

@@ -29,6 +29,24 @@ UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 EXTRAS = {"logpost_broker": "broker", "logpost_web": "server"}
 """Which extra of the distribution brings the libraries of a package."""
 
+SUMMARIES = {
+    "agent": "Ship this host's logs.",
+    "backup": "Copy the data directory of a box that is stopped: topics, store, positions of the agent.",
+    "broker": "Run the broker, or work on its files.",
+    "config": "Check or print the configuration.",
+    "doctor": "Look at all that logpost needs of this host, and say what is wrong and what to do.",
+    "health": "Say whether the parts that run here do their work.",
+    "reload": "Let what runs take new settings without a restart.",
+    "restore": "Put a backup in the place of an empty data directory, after checking all of it.",
+    "search": "Search the logs; prints the newest matches, the last line newest.",
+    "status": "Show what runs here, how fast, how far behind, the room on the disk, and what went wrong last.",
+    "store": "Check the search store, say what it holds, or fill it again from the topics.",
+    "topics": "Create, list, describe and delete topics; write and read messages.",
+    "up": "Run broker, web and an agent on this host's own logs, until Ctrl-C.",
+    "web": "Run the indexer, the search page, the API and /metrics.",
+}
+"""Of each command: a list of them loads the code of none."""
+
 Run = Callable[[argparse.Namespace, Config], int]
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]  # argparse has no public name for it
@@ -85,8 +103,9 @@ def _outlive_hangups() -> None:
         atexit.register(signal.signal, signal.SIGHUP, signal.SIG_IGN)  # Python itself would take the default again
 
 
-def command_parser(first: str = "") -> Parser:
-    """Of all commands that are installed, or of what the first argument asks for: that loads no code of others."""
+def command_parser(first: str | None = None) -> Parser:
+    """Of all commands that are installed, or of what the first argument asks for: a command loads no code of others,
+    and `--help` none at all."""
     parser = Parser(prog="logpost", description="A post office for logs.")
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     if first == "--version":
@@ -94,7 +113,10 @@ def command_parser(first: str = "") -> Parser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     found = entry_points("logpost.commands")
     for name in [first] if first in found else found:
-        imported(found[name])(commands)
+        if first in (None, name) or name not in SUMMARIES:
+            imported(found[name])(commands)
+        else:
+            commands.add_parser(name, help=SUMMARIES[name])
     return parser
 
 
@@ -153,9 +175,10 @@ def utf_8(argument: str) -> str:
         raise argparse.ArgumentTypeError(f"{argument!r} is not UTF-8") from None
 
 
-def add_parser(commands: Commands, name: str, run: Run, summary: str, *, nested: bool = False) -> Parser:
+def add_parser(commands: Commands, name: str, run: Run, summary: str = "", *, nested: bool = False) -> Parser:
     """A command's parser, with the options that all commands share. `nested`: `commands` are those of a command, before
-    whose name the options may stand as well."""
+    whose name the options may stand as well, and have a `summary` of their own."""
+    summary = summary or SUMMARIES[name]
     parser = commands.add_parser(name, help=summary, description=summary)
     unset = argparse.SUPPRESS if nested else None
     parser.add_argument(

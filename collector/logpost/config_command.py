@@ -16,7 +16,7 @@ from logpost.units import written
 
 
 def add_command(commands: Commands) -> None:
-    parser = add_parser(commands, "config", run, "Check or print the configuration.")
+    parser = add_parser(commands, "config", run)
     parser.add_argument("action", choices=("check", "print"))
     parser.set_defaults(configuration=_with_mistakes)
 

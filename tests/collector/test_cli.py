@@ -1,6 +1,7 @@
 """How every command ends when its output, its streams, its arguments or its directory cannot be used."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from logpost.cli import SUMMARIES
+from logpost.installed import entry_points
 
 LOGPOST = (sys.executable, "-m", "logpost")
 PRINT = (*LOGPOST, "config", "print")
@@ -23,6 +27,10 @@ def run(command: Sequence[str | bytes], **options: object) -> subprocess.Complet
     ("arguments", "none"),
     [
         (["--version"], "confluent_kafka logpost.formats importlib.metadata"),
+        (
+            ["--help"],
+            "logpost.supervisor.command logpost.agent.command logpost_web.store_command logpost_broker.command",
+        ),
         (["status"], "confluent_kafka logpost.formats importlib.metadata"),
         (["agent", "--help"], "logpost.supervisor logpost_web.command importlib.metadata prometheus_client"),
         (["search", "--help"], "confluent_kafka logpost.formats logpost_web.command"),
@@ -35,6 +43,14 @@ def test_a_command_loads_no_code_of_others(arguments: list[str], none: str, tmp_
     assert done.returncode == 0
     assert done.stdout
     assert not set(none.split()) & set(done.stderr.split())
+
+
+def test_the_list_of_commands_has_all_that_are_installed() -> None:
+    said = run([*LOGPOST, "--help"]).stdout
+    assert re.findall(r"^    ([a-z]+)  ", said, re.MULTILINE) == [*entry_points("logpost.commands")] == [*SUMMARIES]
+    text = " ".join(said.split())
+    assert [name for name, summary in SUMMARIES.items() if summary not in text] == []
+    assert SUMMARIES["status"] in " ".join(run([*LOGPOST, "status", "--help"]).stdout.split())
 
 
 def test_a_command_that_is_unknown_is_told_which_there_are() -> None:

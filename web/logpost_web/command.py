@@ -10,7 +10,7 @@ from logpost.config import Config
 
 
 def add_command(commands: Commands) -> None:
-    add_parser(commands, "web", run, "Run the indexer, the search page, the API and /metrics.")
+    add_parser(commands, "web", run)
 
 
 def run(parsed: argparse.Namespace, config: Config) -> int:

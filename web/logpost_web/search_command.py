@@ -61,7 +61,7 @@ class SearchError(LogpostError):
 
 
 def add_command(commands: Commands) -> None:
-    parser = add_parser(commands, "search", run, "Search the logs; prints the newest matches, the last line newest.")
+    parser = add_parser(commands, "search", run)
     parser.dash_is_text = True
     parser.add_argument(
         "query", metavar="QUERY", nargs="?", default="", type=utf_8, help="see docs/search.md; default: everything"

@@ -22,9 +22,7 @@ POLL_SECONDS = 0.2
 
 
 def add_command(commands: Commands) -> None:
-    parser = add_parser(
-        commands, "store", _no_action, "Check the search store, say what it holds, or fill it again from the topics."
-    )
+    parser = add_parser(commands, "store", _no_action)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, run, summary in (
         ("check", run_check, "Read all of the store; damaged parts are set aside and filled again."),

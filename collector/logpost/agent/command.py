@@ -25,7 +25,7 @@ LIVE = configured.LIVE | {"agent.max_in_flight"}
 
 
 def add_command(commands: Commands) -> None:
-    parser = add_parser(commands, "agent", run, "Ship this host's logs.")
+    parser = add_parser(commands, "agent", run)
     parser.add_argument(
         "--host-logs", action="store_true", help="read this host's own logs when no [[agent.source]] is configured"
     )

@@ -14,14 +14,12 @@ from logpost.store_url import scheme_and_rest
 
 
 def add_backup(commands: Commands) -> None:
-    summary = "Copy the data directory of a box that is stopped: topics, store, positions of the agent."
-    parser = add_parser(commands, "backup", run_backup, summary)
+    parser = add_parser(commands, "backup", run_backup)
     parser.add_argument("directory", metavar="DIR", type=Path, help="a new directory, best on another disk")
 
 
 def add_restore(commands: Commands) -> None:
-    summary = "Put a backup in the place of an empty data directory, after checking all of it."
-    parser = add_parser(commands, "restore", run_restore, summary)
+    parser = add_parser(commands, "restore", run_restore)
     parser.add_argument("directory", metavar="DIR", type=Path, help="what `logpost backup` has made")
 
 

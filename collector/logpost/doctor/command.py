@@ -23,8 +23,7 @@ MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
 
 
 def add_command(commands: Commands) -> None:
-    summary = "Look at all that logpost needs of this host, and say what is wrong and what to do."
-    parser = add_parser(commands, "doctor", run, summary)
+    parser = add_parser(commands, "doctor", run)
     parser.add_argument("--json", action="store_true", help="the checks as one JSON object")
     parser.add_argument(
         "--bundle",

@@ -18,7 +18,7 @@ DIRECTORIES = {"up": "log", "broker": "broker", "web": "store", "agent": "agent"
 
 
 def add_command(commands: Commands) -> None:
-    parser = add_parser(commands, "reload", run, "Let what runs take new settings without a restart.")
+    parser = add_parser(commands, "reload", run)
     parser.add_argument("part", nargs="?", choices=tuple(DIRECTORIES), help="default: all that runs")
     parser.epilog = "Exit status: 0 done, 1 nothing runs or it failed, 2 the settings were refused."
 

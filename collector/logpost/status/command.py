@@ -14,13 +14,12 @@ from logpost.config import Config, settings
 
 
 def add_command(commands: Commands) -> None:
-    summary = "Show what runs here, how fast, how far behind, the room on the disk, and what went wrong last."
-    parser = add_parser(commands, "status", run, summary)
+    parser = add_parser(commands, "status", run)
     parser.add_argument("--json", action="store_true", help="the same as one JSON object")
 
 
 def add_health(commands: Commands) -> None:
-    parser = add_parser(commands, "health", run_health, "Say whether the parts that run here do their work.")
+    parser = add_parser(commands, "health", run_health)
     parser.add_argument("part", metavar="PART", nargs="?", default="", choices=("", "broker", "web", "agent"))
 
 

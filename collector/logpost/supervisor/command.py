@@ -40,7 +40,7 @@ REACH_SECONDS = 10.0
 
 
 def add_command(commands: Commands) -> None:
-    add_parser(commands, "up", run, "Run broker, web and an agent on this host's own logs, until Ctrl-C.")
+    add_parser(commands, "up", run)
 
 
 def run(parsed: argparse.Namespace, config: Config) -> int:

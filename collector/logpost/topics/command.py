@@ -9,7 +9,7 @@ from logpost.config import Config
 
 
 def add_command(commands: Commands) -> None:
-    parser = add_parser(commands, "topics", run, "Create, list, describe and delete topics; write and read messages.")
+    parser = add_parser(commands, "topics", run)
     nested = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
     add_parser(nested, "list", run, "The names of all topics, and how many partitions each has.", nested=True)
     _add_create(nested)

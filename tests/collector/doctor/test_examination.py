@@ -163,7 +163,7 @@ def sick_host(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
         ("disk", "fail", "producers are refused"),
         ("inodes", "fail", "3 of 1,000 inodes are free"),
         ("memory", "fail", "2 processes were killed for memory"),
-        ("memory", "warn", "its limit has 537 MB for all parts"),
+        ("memory", "warn", "the store may use 268 MB, and its limit has 537 MB for all parts"),
         ("host name", "warn", "0123456789ab, the name of this container"),
         ("names", "fail", "kafka.bootstrap_servers: nowhere.invalid has no address"),
         ("authorities", "fail", "has no certificate in PEM form"),

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from logpost.config import StoreConfig
-from logpost_web.store.memory import LEAST_BYTES, SHORT_SEARCHES, available_bytes, shares
+from logpost.store_memory import LEAST_BYTES
+from logpost_web.store.memory import SHORT_SEARCHES, available_bytes, shares
 
 MIB = 1024 * 1024
 

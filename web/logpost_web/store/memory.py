@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logpost.config import StoreConfig
+from logpost.store_memory import engine_bytes
 
 MIB = 1024 * 1024
-LEAST_BYTES = 192 * MIB
-"""With less the engine does not merge what the indexer inserts."""
 SHORT_SEARCHES = 4
 """Those that run at once beside store.max_searches."""
 HEAVY_SHARES = 3
@@ -79,7 +78,7 @@ class Memory:
 
 def shares(config: StoreConfig, available: int) -> Memory:
     """`available`: bytes of memory, of which the half is for Python and the client of Kafka."""
-    total = min(config.max_memory_bytes, max(available // 2, LEAST_BYTES))
+    total = engine_bytes(config.max_memory_bytes, available)
     count = config.max_searches + SHORT_SEARCHES + HEAVY_SHARES
     # 0 is no limit to the engine.
     memory, spill = max(1, total * 2 // 3 // count), max(1, config.max_spill_bytes // count)

@@ -15,7 +15,7 @@ OTHERS_BYTES = 512 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryFacts:
-    """`store_bytes`: store.max_memory_bytes of a store that is in the web's process; 0 where there is none.
+    """`store_bytes`: what a store that is in the web's process may use here; 0 where there is none.
     `limit_bytes`: of the container or the unit; 0 for none. `killed`: processes of the unit or container that were
     killed for memory."""
 

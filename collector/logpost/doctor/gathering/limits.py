@@ -15,6 +15,7 @@ from logpost.doctor.checks.open_files import NEEDS, OpenFilesFacts
 from logpost.doctor.gathering.machine import Machine
 from logpost.errors import ConfigError
 from logpost.processes import opened, process, user_name
+from logpost.store_memory import engine_bytes
 from logpost.store_url import scheme_and_rest
 
 NO_LIMIT = 1 << 62
@@ -83,10 +84,12 @@ def memory(machine: Machine, config: Config, parts: Mapping[str, int | None], *,
     is_embedded = has_web and _is_embedded(config)
     pid = next((pid for pid in parts.values() if pid is not None), os.getpid())
     group = _control_group(machine, pid)
+    total = _total(machine.proc / "meminfo")
+    limit = min((limit for limit in _limits(machine.cgroups, group) if limit < NO_LIMIT), default=0)
     return MemoryFacts(
-        total_bytes=_total(machine.proc / "meminfo"),
-        limit_bytes=min((limit for limit in _limits(machine.cgroups, group) if limit < NO_LIMIT), default=0),
-        store_bytes=config.store.max_memory_bytes if is_embedded else 0,
+        total_bytes=total,
+        limit_bytes=limit,
+        store_bytes=engine_bytes(config.store.max_memory_bytes, min(limit or total, total)) if is_embedded else 0,
         killed=_killed(machine.cgroups / group.lstrip("/")),
     )
 
