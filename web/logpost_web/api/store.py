@@ -16,10 +16,14 @@ from logpost_web.store.check import Lacking, check
 
 
 class Rebuild(msgspec.Struct, kw_only=True):
-    """`state`: `running` or `done`; `records_left`: records of the topics that are still to be read."""
+    """`state`: `running` or `done`; `records_left`: records of the topics that are still to be read.
+    `older_rows`: rows that are still to be moved from the layout of an older release, and are found meanwhile;
+    `older_error`: why they are not moved."""
 
     state: str
     records_left: int
+    older_rows: int
+    older_error: str
 
 
 async def start_rebuild(request: Request) -> Response:
@@ -64,5 +68,10 @@ def _is_readable(indexer: Indexer, lacking: Lacking) -> bool:
 def _rebuild(request: Request, status: int) -> Response:
     indexer = services(request).indexer
     left = sum(one.behind for one in indexer.progress().partitions)
-    body = Rebuild(state="running" if indexer.is_rebuilding else "done", records_left=left)
+    body = Rebuild(
+        state="running" if indexer.is_rebuilding else "done",
+        records_left=left,
+        older_rows=indexer.moving.rows_left,
+        older_error=indexer.moving.error,
+    )
     return Response(msgspec.json.encode(body), status, media_type="application/json")

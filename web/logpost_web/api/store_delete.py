@@ -171,6 +171,8 @@ async def _asked(request: Request) -> Asked:
 
 def _refuse_while_filling(of: Services) -> None:
     """What is not there yet would not be found, and come afterwards."""
+    if of.indexer.store.reads_older:
+        raise HTTPException(409, "rows of an older layout are still being moved: see GET /api/store/rebuild")
     if of.indexer.is_rebuilding or of.indexer.is_mending or of.indexer.progress().refill_records:
         raise HTTPException(409, "the store is being filled again, and a deletion would miss rows: see /readyz")
 

@@ -57,7 +57,7 @@ def restore(
             f"{directory} is damaged: {said}{more}: nothing was restored; make the backup again,"
             " or restore the other parts with --sound"
         )
-    if rebuild.is_running(store):
+    if rebuild.is_running(store) or store.reads_older:
         raise BackupError("the store is being rebuilt: restore when that is done")
     bad = {part for part, _ in wrong}
     parts = [part for part in listing.parts if part not in bad]

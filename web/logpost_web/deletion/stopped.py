@@ -21,6 +21,8 @@ POLL_SECONDS = 0.1
 
 def count(store: Store, query: str, before: str, now_ns: int) -> tuple[str, Matched]:
     """The id of a deletion, and what it would take. Raises LogpostError and what `read_question` does."""
+    if store.reads_older:
+        raise LogpostError("rows of an older layout are still being moved: let logpost web do that, and delete then")
     if rebuild.is_running(store) or any(line.lacks for line in manifest_table.read(store)):
         raise LogpostError("the store lacks rows that it had: let logpost web fill it again, and delete then")
     _, condition, time_range = read_question(query, before, now_ns)

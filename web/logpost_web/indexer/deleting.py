@@ -130,7 +130,7 @@ class Deleting:
         if not self._is_begun:  # no broker came yet, which it need not for what the store knows
             self._begin()
             self._erasing.settle(_now_ms())
-        if self._erasing.step(_now_ms()):
+        if not self._store.reads_older and self._erasing.step(_now_ms()):  # else some files would be left
             self._next_look = now  # small files are written again in less than LOOK_SECONDS
         metrics.DELETIONS_OPEN.set(sum(one.is_open for one in self._book.all()))
         metrics.DELETIONS_UNREAD.labels("topic").set(self._learning.unread)

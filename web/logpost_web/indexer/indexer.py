@@ -24,6 +24,7 @@ from logpost_web.indexer.errands import Errands
 from logpost_web.indexer.intake import Intake
 from logpost_web.indexer.manifest import kafka_id
 from logpost_web.indexer.mending import Mending
+from logpost_web.indexer.moving import Moving
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.progress import Pause, Progress
 from logpost_web.indexer.received import Stretch
@@ -65,6 +66,7 @@ class Indexer:
         self._source = Source(config, store.directory, self._begin)
         self._retaining.topics = TopicRoom(config, self._source)
         self.deleting = Deleting(store, config.kafka, self._source.topics)
+        self.moving = Moving(store, time.monotonic)
         self.failure = ""
         self.errands = Errands()
         self._last_insert = self._fenced_until = self._received_at = 0.0
@@ -166,6 +168,7 @@ class Indexer:
                 why = self._source.cause() or error.args[0].str()
                 said.warn("broker", "waiting for the broker at %s: %s", self._servers, why)
                 self._retain()
+                self._move()
                 self._run_errands()
                 self._delete(is_away=True)
                 self._stopping.wait(RETRY_SECONDS)
@@ -176,12 +179,13 @@ class Indexer:
         self._mend()
         if not self._account.is_open():
             self._retain()
+            self._move()
             self._delete(is_away=self._source.away)
         if self.errands.are_waiting:
             self._flush()
             if not self._account.is_open():
                 self._mended |= self._run_errands()
-        if self._rebuild_wanted.is_set() and not self._mended:
+        if self._rebuild_wanted.is_set() and not self._mended and not self._store.reads_older:
             self._say_damage("the store is being rebuilt")
             self._mended = self._tries.until_done(self._store.begin_rebuild)
         if self._is_rebuilding and self._account.has_all(self._source.ends):
@@ -247,6 +251,12 @@ class Indexer:
         self._loop.turned(CALL_SECONDS)
         now, wall_ms = time.clock_gettime(time.CLOCK_BOOTTIME), time.time_ns() // 1_000_000
         self._retaining.look(now, wall_ms, self._intake.block.units)
+        self._loop.turned()
+
+    def _move(self) -> None:
+        """Bring rows of an older release's layout to this one's. After retention: what went need not be moved."""
+        self._loop.turned(CALL_SECONDS)
+        self.moving.step()
         self._loop.turned()
 
     def _run_errands(self) -> bool:

@@ -19,6 +19,7 @@ STORE_LACKS = Counter("logpost_indexer_store_lacks_rows", "Rows that the store o
 STORE_LOST = Counter("logpost_indexer_store_lost_rows", "Rows that the store lost and that the topic has no more.")
 PAST = Counter("logpost_indexer_past_rows", "Records left out because they are older than rows of their kind are kept.")
 LIVES = Counter("logpost_indexer_topic_lives", "Partitions whose log was put back: offsets that are stored came again.")
+OLDER_ROWS = Gauge("logpost_indexer_older_rows", "Rows that still lie in the layout of an older release.")
 REFILL = Gauge("logpost_indexer_refill_records", "Records that the store lacks and had, and that are read again.")
 RETENTION_ROWS = Counter("logpost_retention_dropped_rows", "Rows that retention dropped, by why.", ["why"])
 RETENTION_BYTES = Counter("logpost_retention_dropped_bytes", "What whole units took that retention dropped.", ["why"])

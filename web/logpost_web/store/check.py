@@ -9,7 +9,7 @@ import msgspec
 from logpost_web.store import doubles, manifest_table
 from logpost_web.store.manifest_table import CHUNK
 from logpost_web.store.parts import parts, reason_against
-from logpost_web.store.schema import TABLE
+from logpost_web.store.schema import OLDER, TABLE
 from logpost_web.store.store import Store
 
 
@@ -58,7 +58,7 @@ def check(store: Store, say: Callable[[int, int], None] = lambda done, of: None)
         if reason := reason_against(store, part):
             damaged.append(Damaged(table=part.table, part=part.name, rows=part.rows, reason=reason))
         say(number, len(all_parts))
-    bad = [one.part for one in damaged if one.table == TABLE]
+    bad = [one.part for one in damaged if one.table in (TABLE, OLDER)]
     lacking, doubled, lost = _compare(store, bad)
     return Found(
         parts=len(all_parts),

@@ -16,7 +16,7 @@ import msgspec
 from logpost_web.query.condition import Condition
 from logpost_web.query.statement import where
 from logpost_web.query.timerange import TimeRange
-from logpost_web.store.schema import DELETED, MATCHED, TABLE
+from logpost_web.store.schema import DELETED, MATCHED, OLDER, TABLE
 from logpost_web.store.store import Store
 from logpost_web.store.stored import PLACES_A_STATEMENT, Place, slices
 
@@ -217,11 +217,12 @@ def _borders(store: Store, deletions: Collection[str]) -> list[int]:
 
 def hide(store: Store, deletions: Collection[str], hiding: Hiding) -> None:
     """No statement sees these rows afterwards. Raises QueryError."""
-    store.command(
-        f"DELETE FROM {TABLE} IN PARTITION ID '{hiding.unit}' WHERE {_HIDDEN}"
-        " SETTINGS lightweight_deletes_sync = 2, allow_nondeterministic_mutations = 1",
-        {"deletions": list(deletions), "start": hiding.start, "end": hiding.end},
-    )
+    for table in (TABLE, OLDER) if store.reads_older else (TABLE,):
+        store.command(
+            f"DELETE FROM {table} IN PARTITION ID '{hiding.unit}' WHERE {_HIDDEN}"
+            " SETTINGS lightweight_deletes_sync = 2, allow_nondeterministic_mutations = 1",
+            {"deletions": list(deletions), "start": hiding.start, "end": hiding.end},
+        )
 
 
 def end_hidings(store: Store) -> None:

@@ -14,8 +14,13 @@ def replace(file: Path, content: bytes) -> None:
         made.flush()
         os.fsync(made.fileno())
     new.replace(file)
-    directory = os.open(file.parent, os.O_RDONLY)
+    sync(file.parent)
+
+
+def sync(directory: Path) -> None:
+    """The names in it are on the disk when it returns. Raises OSError."""
+    opened = os.open(directory, os.O_RDONLY)
     try:
-        os.fsync(directory)
+        os.fsync(opened)
     finally:
-        os.close(directory)
+        os.close(opened)

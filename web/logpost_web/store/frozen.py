@@ -17,7 +17,7 @@ import msgspec
 from logpost.errors import LogpostError
 from logpost_web.store.disk import BLOCK
 from logpost_web.store.embedded import FROZEN, release_frozen
-from logpost_web.store.schema import RESTORED
+from logpost_web.store.schema import COPIED, RESTORED
 from logpost_web.store.store import Store
 from logpost_web.store.version import StoreVersion, read
 
@@ -49,8 +49,9 @@ def freeze(store: Store) -> Frozen:
     release(store)
     found = store.query(
         "SELECT name, data_paths[1], create_table_query FROM system.tables WHERE database = currentDatabase()"
-        " AND startsWith(name, 'otel_logs') AND endsWith(engine, 'MergeTree') AND name != {restored:String} ORDER BY 1",
-        {"restored": RESTORED},
+        " AND startsWith(name, 'otel_logs') AND endsWith(engine, 'MergeTree') AND name NOT IN {passing:Array(String)}"
+        " ORDER BY 1",
+        {"passing": [RESTORED, COPIED]},
     )
     name = f"backup_{uuid.uuid4().hex}"  # its own: who copies sees that another one was made meanwhile
     directory = (path / FROZEN / name).absolute()

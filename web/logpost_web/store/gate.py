@@ -29,13 +29,17 @@ class Gate:
                 self._changed.notify_all()
 
     @contextlib.contextmanager
-    def closed(self) -> Iterator[None]:
-        """Nobody is inside. One thread closes at a time, and not from inside."""
+    def closed(self, seconds: float | None = None) -> Iterator[bool]:
+        """Nobody is inside. One thread closes at a time, and not from inside. False where some have not left after
+        `seconds`: then it is open."""
         with self._changed:
             self._closer = threading.get_ident()
-            self._changed.wait_for(lambda: not self._inside)
+            is_closed = self._changed.wait_for(lambda: not self._inside, seconds)
+            if not is_closed:
+                self._closer = None
+                self._changed.notify_all()
         try:
-            yield
+            yield is_closed
         finally:
             with self._changed:
                 self._closer = None

@@ -15,6 +15,9 @@ from logpost_web.store.schema import (
     DELETED,
     MANIFEST,
     MATCHED,
+    MOVED_VERSION,
+    OLDER,
+    READ_COLUMNS,
     REPLACED_INDEXES,
     STEPPED_OVER,
     TABLE,
@@ -38,7 +41,7 @@ TABLES = {
 def create(statements: Statements) -> None:
     """The tables that are not there yet. Raises QueryError."""
     for table, sql in TABLES.items():
-        if not has_table(statements, table):
+        if not statements.has_table(table):
             statements.command(sql)
 
 
@@ -48,14 +51,40 @@ def upgrade(statements: Statements) -> None:
 
     What is as it should be is not touched: on a disk without room the engine makes an empty file of the definition of a
     table that it alters, also where nothing changes, and then never opens it again."""
-    if version(statements) < VERSION:
-        begin_rebuild(statements)
+    statements.reads_older = False
+    found = version(statements)
+    if found < VERSION:
+        if found >= MOVED_VERSION and statements.is_embedded and not statements.has_table(BEFORE):
+            _put_older_aside(statements)
+        else:
+            begin_rebuild(statements)
+    statements.reads_older = statements.has_table(OLDER)
     there = _columns(statements)
     for column in ADDED_COLUMNS:
         if column.split()[0] not in there:
             statements.command(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
     _replace_indexes(statements)
     _renew_table_settings(statements)
+
+
+def _put_older_aside(statements: Statements) -> None:
+    """Rows that are right, but laid otherwise, are moved one table partition after the other: see `older.py`."""
+    there = _columns(statements)
+    for column in (*ADDED_COLUMNS, *(_defined(name) for name in READ_COLUMNS)):
+        if column.split()[0] not in there:
+            statements.command(f"ALTER TABLE {TABLE} ADD COLUMN IF NOT EXISTS {column}")
+    if statements.has_table(OLDER):  # of a layout before that one
+        _put_with(statements, OLDER)
+        statements.command(f"DROP TABLE {TABLE} SYNC")
+    else:
+        statements.command(f"RENAME TABLE {TABLE} TO {OLDER}")
+    statements.command(CREATE_TABLE)
+
+
+def _defined(column: str) -> str:
+    """As in CREATE_TABLE."""
+    [found] = [line.strip(" ,") for line in CREATE_TABLE.splitlines() if line.startswith(f"    {column} ")]
+    return found
 
 
 def version(statements: Statements) -> int:
@@ -65,16 +94,14 @@ def version(statements: Statements) -> int:
     return version_in(statements.query(comment, {"table": TABLE}).rows[0][0])
 
 
-def has_table(statements: Statements, table: str) -> bool:
-    """Raises QueryError."""
-    found = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
-    return bool(statements.query(found, {"table": table}).rows[0][0])
-
-
 def begin_rebuild(statements: Statements) -> None:
     """Put the rows aside and begin an empty table, which the indexer fills: see `rebuild.py`. Nothing happens where
     that is under way, unless it is for an older layout. Raises QueryError."""
-    is_running = has_table(statements, BEFORE)
+    if statements.has_table(OLDER):
+        raise QueryError(
+            "rows of the layout before are still being moved: let logpost web do that, and rebuild the store then"
+        )
+    is_running = statements.has_table(BEFORE)
     if is_running and version(statements) >= VERSION:
         return
     _refuse_replicated(statements)
@@ -85,7 +112,7 @@ def begin_rebuild(statements: Statements) -> None:
         f" greatest(Lacks, Rows + Lost), Lost, LastOffset, LastMark, Version + 1 FROM {MANIFEST} FINAL"
     )
     if is_running:
-        _put_with_those_of_before(statements)
+        _put_with(statements, BEFORE)
         statements.command(f"DROP TABLE {TABLE} SYNC")
     else:
         statements.command(f"RENAME TABLE {TABLE} TO {BEFORE}")
@@ -118,10 +145,9 @@ def shared_columns(statements: Statements, other: str = BEFORE) -> list[str]:
     return [name for (name,) in found.rows]
 
 
-def _put_with_those_of_before(statements: Statements) -> None:
-    """The rows of a rebuild that was under way, so far as the rows of before are not the same. Once more after a crash
-    it adds nothing."""
-    columns = ", ".join(shared_columns(statements))
+def _put_with(statements: Statements, others: str) -> None:
+    """The rows of the table, so far as another does not have the same. Once more after a crash it adds nothing."""
+    columns = ", ".join(shared_columns(statements, others))
     size = {"size": COPIED_OFFSETS}
     chunks = statements.query(
         f"SELECT DISTINCT Topic, TopicId, Partition, intDiv(Offset, {{size:Int64}}) FROM {TABLE}", size
@@ -132,8 +158,8 @@ def _put_with_those_of_before(statements: Statements) -> None:
     )
     for topic, topic_id, partition, chunk in chunks.rows:
         statements.command(
-            f"INSERT INTO {BEFORE} ({columns}) SELECT {columns} FROM {TABLE} WHERE {within}"
-            f" AND Offset NOT IN (SELECT Offset FROM {BEFORE} WHERE {within})"
+            f"INSERT INTO {others} ({columns}) SELECT {columns} FROM {TABLE} WHERE {within}"
+            f" AND Offset NOT IN (SELECT Offset FROM {others} WHERE {within})"
             " SETTINGS max_partitions_per_insert_block = 0",
             {"topic": topic, "id": topic_id, "partition": partition, "chunk": chunk, **size},
         )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from logpost_web.store.schema import DELETED, MANIFEST, TABLE
-from logpost_web.store.store import Store
+from logpost_web.store.statements import Statements
 
 CHUNK = 65_536
 """Offsets that are accounted for together, and read again together when rows of them are lost."""
@@ -48,18 +48,18 @@ class Chunk(msgspec.Struct, gc=False, rename="pascal"):
 _COLUMNS = ", ".join(field.encode_name for field in msgspec.structs.fields(Chunk))
 
 
-def read(store: Store, table: str = MANIFEST) -> list[Chunk]:
+def read(store: Statements, table: str = MANIFEST) -> list[Chunk]:
     """Raises QueryError."""
     return [Chunk(*row) for row in store.query(f"SELECT {_COLUMNS} FROM {table} FINAL").rows]
 
 
-def write(store: Store, lines: Sequence[Chunk]) -> None:
+def write(store: Statements, lines: Sequence[Chunk]) -> None:
     """Raises QueryError."""
     store.insert(msgspec.json.Encoder().encode_lines(list(lines)), MANIFEST)
 
 
 def count_rows(
-    store: Store, chunk_size: int, table: str = TABLE, without: Sequence[str] = ()
+    store: Statements, chunk_size: int, table: str = TABLE, without: Sequence[str] = ()
 ) -> dict[ChunkKey, tuple[int, int]]:
     """Rows of each chunk of offsets, and the highest offset; of TABLE with those that a deletion took, perhaps twice
     while it takes them. `without`: parts that are not read. Raises QueryError."""
@@ -89,7 +89,7 @@ def within(topic: str, topic_id: str, partition: int, start: int, end: int) -> d
     return {"topic": topic, "topic_id": topic_id, "partition": partition, "start": start, "end": end}
 
 
-def count_offsets(store: Store, topic: str, topic_id: str, partition: int, start: int, end: int) -> int:
+def count_offsets(store: Statements, topic: str, topic_id: str, partition: int, start: int, end: int) -> int:
     """Offsets of [start, end) that have a row, or had one until it was deleted for good. Raises QueryError."""
     places = " UNION ALL ".join(f"SELECT Offset FROM {one} WHERE {WITHIN}" for one in (TABLE, DELETED))
     found = store.query(f"SELECT uniqExact(Offset) FROM ({places})", within(topic, topic_id, partition, start, end))
@@ -97,7 +97,7 @@ def count_offsets(store: Store, topic: str, topic_id: str, partition: int, start
 
 
 def contents(
-    store: Store, table: str, topic: str, partition: int, topic_id: str, start: int, end: int, limit: int
+    store: Statements, table: str, topic: str, partition: int, topic_id: str, start: int, end: int, limit: int
 ) -> list[tuple[int, tuple[int, str, str, int]]]:
     """At most `limit` rows of `table`, TABLE or BEFORE, of offsets [start, end), in order: offset, and what tells a row
     from others: its time in Unix nanoseconds, the MD5 of its body, its stream and where in it. Without rows that were

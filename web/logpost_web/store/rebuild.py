@@ -12,15 +12,15 @@ from logpost_web.store import manifest_table
 from logpost_web.store.layout import shared_columns
 from logpost_web.store.manifest_table import WITHIN, ChunkKey, within
 from logpost_web.store.schema import BEFORE, DELETED, TABLE
-from logpost_web.store.store import Store
+from logpost_web.store.statements import Statements
 
 
-def is_running(store: Store) -> bool:
+def is_running(store: Statements) -> bool:
     """Whether the rows of before are still needed. Raises QueryError."""
     return store.has_table(BEFORE)
 
 
-def copy(store: Store, chunk: ChunkKey, size: int, below: int, source: str = BEFORE) -> int:
+def copy(store: Statements, chunk: ChunkKey, size: int, below: int, source: str = BEFORE) -> int:
     """Copy those rows of a chunk of `size` offsets that lie below offset `below` and are neither in the table nor
     deleted, from another one. Returns how many offsets below it have a row then, or had one. Raises QueryError."""
     topic, topic_id, partition, number = chunk
@@ -46,14 +46,14 @@ class Offsets:
     hash: int
 
 
-def offsets(store: Store, table: str, size: int) -> dict[ChunkKey, Offsets]:
+def offsets(store: Statements, table: str, size: int) -> dict[ChunkKey, Offsets]:
     """Of each chunk of `size` offsets that has rows in `table`, or had some that were deleted. Raises
     QueryError."""
     places = " UNION ALL ".join(f"SELECT Topic, TopicId, Partition, Offset FROM {one}" for one in (table, DELETED))
     return offsets_in(store, f"({places})", size)
 
 
-def offsets_in(store: Store, rows: str, size: int) -> dict[ChunkKey, Offsets]:
+def offsets_in(store: Statements, rows: str, size: int) -> dict[ChunkKey, Offsets]:
     """Of each chunk of `size` offsets that has some of `rows`, a table or a SELECT in brackets. Raises QueryError."""
     found = store.query(
         "SELECT Topic, TopicId, Partition, intDiv(Offset, {size:Int64}), count(), min(Offset), max(Offset),"
@@ -66,6 +66,6 @@ def offsets_in(store: Store, rows: str, size: int) -> dict[ChunkKey, Offsets]:
     }
 
 
-def end(store: Store) -> None:
+def end(store: Statements) -> None:
     """Forget the rows of before. Raises QueryError."""
     store.command(f"DROP TABLE IF EXISTS {BEFORE} SYNC")

@@ -11,11 +11,12 @@ from logpost.backup.listing import BackupError
 from logpost_web.store import manifest_table, rebuild
 from logpost_web.store.manifest_table import CHUNK, Chunk, ChunkKey
 from logpost_web.store.rebuild import Offsets
-from logpost_web.store.schema import BEFORE, MANIFEST, RESTORED, TABLE
+from logpost_web.store.schema import BEFORE, MANIFEST, OLDER, RESTORED, TABLE
 from logpost_web.store.store import Store
 
-ROWS = (TABLE, BEFORE)
-"""Tables of a backup that have rows; the second where it was made during a rebuild."""
+ROWS = (TABLE, BEFORE, OLDER)
+"""Tables of a backup that have rows; the second where it was made during a rebuild, the third while rows of an older
+layout were being moved."""
 
 
 def stage(store: Store, table: str, create: str, parts: Sequence[tuple[str, Path]]) -> None:

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from logpost.query.syntax import parse
 from logpost_web.query.condition import compile_condition
-from logpost_web.store import manifest_table
+from logpost_web.store import manifest_table, older
 from logpost_web.store.columns import LOGS
 from logpost_web.store.manifest_table import CHUNK, ChunkKey
-from logpost_web.store.schema import BEFORE, MANIFEST, TABLE
+from logpost_web.store.older import class_and_unit
+from logpost_web.store.schema import BEFORE, COPIED, MANIFEST, MOVED, OLDER, TABLE
 from logpost_web.store.store import Store
 
 
@@ -27,19 +28,24 @@ def units(store: Store) -> list[StoredUnit]:
     """Raises QueryError."""
     found = store.query(
         "SELECT partition_id, sum(rows), sum(bytes_on_disk) FROM system.parts"
-        " WHERE database = currentDatabase() AND active AND table = {table:String} GROUP BY 1",
-        {"table": TABLE},
+        " WHERE database = currentDatabase() AND active AND table IN {tables:Array(String)} GROUP BY 1",
+        {"tables": [TABLE, OLDER]},
     )
-    return [StoredUnit(*_numbers(name), rows, size) for name, rows, size in found.rows]
+    sums: dict[tuple[int, int], tuple[int, int]] = {}
+    for name, rows, size in found.rows:
+        place = class_and_unit(name)
+        known = sums.get(place, (0, 0))
+        sums[place] = (known[0] + rows, known[1] + size)
+    return [StoredUnit(*place, *summed) for place, summed in sums.items()]
 
 
 def passing_bytes(store: Store) -> int:
-    """What goes without being dropped: rows of before, when the table is filled again, and parts that merges have
-    replaced. Raises QueryError."""
+    """What goes without being dropped: rows of before, when the table is filled again, those that are being copied, and
+    parts that merges have replaced. Raises QueryError."""
     found = store.query(
         "SELECT sum(bytes_on_disk) FROM system.parts WHERE database = currentDatabase() AND table LIKE 'otel_logs%'"
-        " AND (NOT active OR table = {table:String})",
-        {"table": BEFORE},
+        " AND (NOT active OR table IN {tables:Array(String)})",
+        {"tables": [BEFORE, COPIED, MOVED]},
     )
     return int(found.rows[0][0])
 
@@ -49,12 +55,6 @@ def await_replaced(store: Store) -> None:
     afterwards. Raises QueryError."""
     for table in (TABLE, MANIFEST):
         store.command(f"SYSTEM WAIT LOADING PARTS {table}")
-
-
-def _numbers(partition_id: str) -> tuple[int, int]:
-    """Of class and unit."""
-    of_class, _, number = partition_id.partition("-")
-    return int(of_class), int(number)
 
 
 class Chosen(NamedTuple):
@@ -146,13 +146,19 @@ def lowest(store: Store) -> tuple[dict[tuple[int, str, str, int], int], int]:
 def drop(store: Store, chosen: Chosen) -> None:
     """Afterwards they are gone; so is their room where that is a whole unit, and soon where it needs a query. It may be
     called again. Raises QueryError."""
-    partition = f"({chosen.of_class}, {chosen.number})"
+    for part in older.parts(store) if store.reads_older else ():
+        if class_and_unit(part.id) == (chosen.of_class, chosen.number):
+            _drop(store, chosen, OLDER, f"ID '{part.id}'")
+    _drop(store, chosen, TABLE, f"({chosen.of_class}, {chosen.number})")
+
+
+def _drop(store: Store, chosen: Chosen, table: str, partition: str) -> None:
     if chosen.is_whole:
-        store.command(f"ALTER TABLE {TABLE} DROP PARTITION {partition}")
+        store.command(f"ALTER TABLE {table} DROP PARTITION {partition}")
         return
     condition, parameters = chosen.condition()
-    store.command(f"DELETE FROM {TABLE} IN PARTITION {partition} WHERE {condition}", parameters)
+    store.command(f"DELETE FROM {table} IN PARTITION {partition} WHERE {condition}", parameters)
     if chosen.query or chosen.partitions is not None:
         # Of a unit's hours the others go soon; what a rule takes out may be most of a unit that stays for days.
         # In the background: the indexer does not wait for a large unit to be written again.
-        store.command(f"ALTER TABLE {TABLE} APPLY DELETED MASK IN PARTITION {partition} SETTINGS mutations_sync = 0")
+        store.command(f"ALTER TABLE {table} APPLY DELETED MASK IN PARTITION {partition} SETTINGS mutations_sync = 0")

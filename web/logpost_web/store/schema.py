@@ -49,6 +49,8 @@ VERSION = 4
 """Of the layout that this release writes. It grows when rows that are in stores already would be written otherwise."""
 FIRST_VERSION = 1
 """Of a table whose comment names none."""
+MOVED_VERSION = 2
+"""Rows of this version and later ones are right, only laid otherwise: they need not be read from their records."""
 ADDED_COLUMNS: tuple[str, ...] = (
     "BodyBytes UInt64 CODEC(ZSTD(1)) AFTER Body",
     "LogAttributesText String CODEC(ZSTD(1)) AFTER LogAttributes",
@@ -56,6 +58,8 @@ ADDED_COLUMNS: tuple[str, ...] = (
 )
 """Columns that later versions added, as in CREATE_TABLE; a table that was made without them gets them when it is
 opened."""
+READ_COLUMNS: tuple[str, ...] = ("ArrivedAt", "RetentionClass", "RetentionUnit", "Bucket")
+"""Those that a table of an older version gets besides, when rows of it are read beside those of this one."""
 WORDS_INDEX = f"idx_words {SEARCHED_TEXT} TYPE tokenbf_v1(32768, 3, 0) GRANULARITY 8"
 REPLACED_INDEXES = {"idx_lower_body": WORDS_INDEX}
 """Indexes of older versions that no statement asks any more → what is made in their place."""
@@ -130,6 +134,12 @@ COMMENT '{version_comment(VERSION)}'
 
 BEFORE = "otel_logs_before"
 """The rows as they were, while the table is filled again."""
+OLDER = "otel_logs_older"
+"""The rows of the layout before, until they are written as this one has them. See logpost_web/store/older.py."""
+COPIED, MOVED = "otel_logs_copied", "otel_logs_moved"
+"""A table partition of them, while it is copied, and when it takes its place."""
+READ_ROWS = re.compile(r"\bFROM otel_logs\b")
+READ_OLDER_TOO = f"FROM merge(currentDatabase(), '^({TABLE}|{OLDER})$')"
 RESTORED = "otel_logs_restored"
 """Parts of a backup, while it is restored."""
 MANIFEST = "otel_logs_manifest"

@@ -21,7 +21,7 @@ from clickhouse_connect.driver.summary import QuerySummary
 from logpost_web.store import engine_settings
 from logpost_web.store.errors import QueryError, query_error
 from logpost_web.store.gate import Gate
-from logpost_web.store.schema import TABLE
+from logpost_web.store.schema import READ_OLDER_TOO, READ_ROWS, TABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,8 @@ class Statements:
         self._idle: list[Client] = []
         self._anchor: Client | None = None
         self._gate = Gate()
+        self.reads_older = False
+        """Whether what reads the rows reads those of the layout before, too."""
         self._suspects: list[str] = []
 
     @property
@@ -104,6 +106,7 @@ class Statements:
         try:
             with self._client() as client:
                 settings = {**(settings or {}), **({"log_comment": tag} if tag else {})}
+                sql = READ_ROWS.sub(READ_OLDER_TOO, sql) if self.reads_older else sql  # as it is in this moment
                 result = client.query(sql, parameters=dict(parameters or {}), settings=settings)
                 rows = result.result_rows
             self.check_place()
@@ -117,6 +120,17 @@ class Statements:
             bytes_read=int(summary.get("read_bytes", 0)),
             elapsed_ms=int(summary.get("elapsed_ns", 0)) / 1e6,
         )
+
+    @contextlib.contextmanager
+    def at_rest(self, seconds: float) -> Iterator[bool]:
+        """A moment in which only this thread's statements run; False where it did not come within `seconds`."""
+        with self._gate.closed(seconds) as is_closed:
+            yield is_closed
+
+    def has_table(self, table: str) -> bool:
+        """Blocks. Raises QueryError."""
+        found = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
+        return bool(self.query(found, {"table": table}).rows[0][0])
 
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement without an answer. Blocks; any thread. Raises QueryError."""

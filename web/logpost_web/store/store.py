@@ -18,7 +18,7 @@ from logpost.config import StoreConfig
 from logpost.errors import StartError
 from logpost.service import DirectoryLock, refuse_root
 from logpost.store_url import scheme_and_rest
-from logpost_web.store import embedded, layout, version
+from logpost_web.store import embedded, layout, older, version
 from logpost_web.store.errors import GONE, QueryError, UnopenedError, first_line
 from logpost_web.store.memory import Memory, available_bytes, shares
 from logpost_web.store.read_counts import count_what_is_read
@@ -114,6 +114,7 @@ class Store(Statements):
             layout.create(self)
             version.refuse(f"the store {self.description}", StoreVersion(layout=self.version), "")
             layout.upgrade(self)
+            older.settle(self)
             self.command(f"DROP TABLE IF EXISTS {RESTORED} SYNC")  # of a restore that was killed
             self._place = self._find_place()
         except (ClickHouseError, QueryError, OSError) as error:
@@ -166,10 +167,6 @@ class Store(Statements):
         """Put the rows aside and begin an empty table: see `layout.begin_rebuild`. Blocks. Raises QueryError."""
         layout.begin_rebuild(self)
         self._place = self._find_place()
-
-    def has_table(self, table: str) -> bool:
-        """Blocks. Raises QueryError."""
-        return layout.has_table(self, table)
 
     @property
     def version(self) -> int:
