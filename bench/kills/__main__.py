@@ -144,7 +144,7 @@ class Run:
     def others(self) -> set[str]:
         work = self.work
         found = {"retention"} if time.monotonic() - work.retained_at < 2 else set()
-        return found | ({"deletion"} if work.asked - work.erased else set())
+        return found | ({"deletion"} if work.asked.keys() - work.erased else set())
 
     def await_sign(self, wanted: str) -> None:
         box, chance = self.box, self.chance

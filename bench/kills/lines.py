@@ -21,6 +21,9 @@ PROBES = 1_000
 """Lines that each client knows: as many as a page has, and not more."""
 SET_LINES = 150
 """Lines of a set that a deletion takes."""
+TURNS = 40
+"""Of a tenth of a second, from one pause to the next."""
+PAUSE_SECONDS = 2.0
 FLUSH_SECONDS = 240.0
 HOUR_MS = 3_600_000
 OLDEST_HOURS, NEWEST_HOURS = 100, 12
@@ -68,8 +71,10 @@ class Lines:
         self._flush()
 
     def run(self, rate: float) -> None:
-        """Until `end`: so many lines a second."""
-        while not self._ended.wait(0.1):
+        """Until `end`: so many lines a second, but for pauses in which answers may become whole."""
+        for turn in itertools.count(1):
+            if self._ended.wait(0.1 if turn % TURNS else PAUSE_SECONDS):
+                break
             for _ in range(int(rate / 10)):
                 self._send_some_kind()
             self._producer.poll(0)

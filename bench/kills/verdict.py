@@ -94,7 +94,7 @@ def _erased(box: Box, lines: Lines, work: Work) -> set[int]:
         if one["state"] != "done":
             work.fault(f"a deletion is {one['state']}: {one['reason']}")
     erased = set(work.erased)
-    for number in work.asked - erased:
+    for number in work.asked.keys() - erased:
         found = len(box.search(f"erase{number}", limit=1000)["rows"])
         if found not in (0, SET_LINES):
             work.fault(f"{found} of {SET_LINES} lines of set {number} are left, whose deletion may have been accepted")
@@ -122,7 +122,7 @@ def _check(box: Box, work: Work) -> None:
 
 def _wanted_of(lines: Lines, work: Work, backup: Backup) -> set[int]:
     """Lines that were known to be in the store when it began, and of which nobody asked to delete them."""
-    kept = lasting(lines, work.asked)
+    kept = lasting(lines, work.asked.keys())
     floors = backup.floors
     places = lines.places
     return {number for number in kept if number in places and places[number][1] < floors.get(places[number][0], 0)}

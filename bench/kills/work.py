@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,8 +57,8 @@ class Work:
         self.backup_ends: Counter[str] = Counter()
         self.erased: set[int] = set()
         """Sets whose deletion was accepted: no answer that is asked for afterwards has a line of them."""
-        self.asked: set[int] = set()
-        """Sets whose deletion was asked for at least once."""
+        self.asked: dict[int, str] = {}
+        """Sets whose deletion was asked for, and the id of the last one."""
         self.floors: dict[int, int] = {}
         self.retained_at = 0.0
         """When retention was last told to take something."""
@@ -93,7 +93,7 @@ class Work:
                 self.answers["away"] += 1
                 self._stopping.wait(0.1)
             except RefusedError as refused:
-                self.answers[f"{refused.status} {refused.code}"] += 1
+                self.answers[f"{refused.status} {_reason(str(refused))[:60]}"] += 1
                 if refused.status >= 500 and refused.code not in EXPECTED_REFUSALS:
                     self.fault(f"an answer: {refused}")
                 self._stopping.wait(0.2)
@@ -198,21 +198,32 @@ class Work:
     def _erase(self, _: random.Random) -> None:
         """One set after the other, as soon as all of it is found."""
         left = set(range(self.lines.closed)) - self.erased
-        if not left:
-            self._stopping.wait(0.5)
-            return
-        number = min(left)
-        counted = self.box.ask("POST", "/api/store/delete", {"query": f"erase{number}"}, dry_run="true")
-        if counted["matched"] == SET_LINES:
-            self.asked.add(number)
-            accepted = self.box.ask("POST", "/api/store/delete", {"counted": counted["counted"]})
-            if accepted["state"] != "waiting":
-                self.erased.add(number)
-        elif counted["matched"]:
-            self.answers["a set that is not whole yet"] += 1
-        elif number in self.asked and is_clean(self.box.search(f"erase{number}", limit=1)["complete"]):
-            self.erased.add(number)  # only the answer did not come
+        if left:
+            self._erase_set(min(left))
         self._stopping.wait(0.3)
+
+    def _erase_set(self, number: int) -> None:
+        if number in self.asked and (state := self._state(self.asked[number])) not in ("", "failed", "cancelled"):
+            if state != "waiting":
+                self.erased.add(number)
+            return
+        counted = self.box.ask("POST", "/api/store/delete", {"query": f"erase{number}"}, dry_run="true")
+        if counted["matched"] != SET_LINES:
+            self.answers["a set that is not whole yet"] += 1
+            return
+        self.asked[number] = counted["counted"]
+        accepted = self.box.ask("POST", "/api/store/delete", {"counted": counted["counted"]})
+        if accepted["state"] != "waiting":
+            self.erased.add(number)
+
+    def _state(self, deletion: str) -> str:
+        """Empty for one that is not known: it was not accepted."""
+        try:
+            return str(self.box.ask("GET", f"/api/store/deletes/{deletion}")["state"])
+        except RefusedError as refused:
+            if refused.status == 404:
+                return ""
+            raise
 
     # The disk
 
@@ -229,10 +240,10 @@ class Work:
 def _reason(text: str) -> str:
     """The last line of what a command said, without what is another each time."""
     lines = text.strip().splitlines() or ["said nothing"]
-    return "".join("#" if letter.isdigit() else letter for letter in lines[-1])[-100:]
+    return "".join("" if letter.isdigit() else letter for letter in lines[-1].split("localhost")[-1])[:100]
 
 
-def lasting(lines: Lines, erased: set[int] | frozenset[int]) -> set[int]:
+def lasting(lines: Lines, erased: Set[int]) -> set[int]:
     """Numbers of the lines that stay, when these sets are deleted."""
     gone = {"old", *(f"erase{number}" for number in erased)}
     return set().union(*(numbers for word, numbers in list(lines.sent.items()) if word not in gone))
