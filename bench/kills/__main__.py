@@ -186,7 +186,10 @@ class Run:
         work = self.work
         print(f"{self.options.kills} kills in {time.monotonic() - self.begun:.0f} s, seed {self.options.seed}")
         print(f"  under way at a kill: {_shown(self.hit)}")
-        print(f"  up again: {sorted(self.starts)[len(self.starts) // 2]:.1f} s, at most {max(self.starts):.1f} s")
+        print(
+            f"  up again: {sorted(self.starts)[len(self.starts) // 2]:.1f} s, at most {max(self.starts):.1f} s;"
+            f" {self.box.refused_starts} starts met a command that had the store open"
+        )
         print(f"  lines: {lines.count:,} sent, {len(lines.sent['old']):,} to be taken by retention")
         print(f"  sets deleted: {len(work.erased)} of {lines.closed}; backups: {_shown(work.backup_ends)}")
         print(f"  answers: {_shown(work.answers)}")

@@ -46,6 +46,8 @@ class Box:
         self.data = self.appliance.data
         self.store = self.data / "store" / "clickhouse"
         self.broker, self.web = self.appliance.broker, self.appliance.web
+        self.refused_starts = 0
+        """Because a command had the store open; a supervisor tries again, too."""
         self._is_up = False
         self._changing = threading.Lock()
         self.keep(10_000)
@@ -84,6 +86,7 @@ class Box:
             except AssertionError as error:
                 if IN_USE not in str(error) or time.monotonic() > begun + START_SECONDS:
                     raise
+                self.refused_starts += 1
                 time.sleep(0.2)
 
     def signal_web(self, number: signal.Signals) -> None:

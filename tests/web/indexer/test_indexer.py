@@ -261,3 +261,15 @@ def test_a_web_over_a_copy_of_the_store_ends_the_first_one_which_says_what_to_do
             assert "store.group" in first.failure
             await_true(lambda: {"a", "b"} <= set(messages(store)), "the other one goes on")
             assert not second.failure
+
+
+def test_nothing_is_claimed_before_partitions_are_read(broker: Broker, store: Store, config: Config) -> None:
+    """A store whose rebuild was killed lacks rows, and a search must not say that all is there."""
+    indexer = Indexer(config, store)
+    assert indexer.progress().paused is not None
+    indexer.start()
+    try:
+        await_true(lambda: bool(indexer.progress().partitions), "partitions")
+        assert indexer.progress().paused is None
+    finally:
+        indexer.stop()

@@ -45,6 +45,8 @@ QUIET_CONSUME_SECONDS = 0.5
 FENCED_SECONDS = 60.0
 """Fenced a second time within this time, it leaves its place in the group to the other consumer."""
 
+UNKNOWN = "no partition is read yet: what the store lacks is not known"
+
 log = logging.getLogger("indexer")
 
 
@@ -71,6 +73,7 @@ class Indexer:
         self.errands = Errands()
         self._last_insert = self._fenced_until = self._received_at = 0.0
         self._progress = Progress()
+        self._pause(UNKNOWN)
         self._stopping = threading.Event()
         self._tries = Tries(self._stopping, self._help, self._store.explained, self._pause, self._loop)
         self._intake = Intake(config, store, self._source, self._account, self._tries, self._retaining.placing)
@@ -326,9 +329,12 @@ class Indexer:
             return
         log_ends = {key: self._source.end_offset(key) for key in self._account.readings}
         progress = self._account.progress(self._source.ends, log_ends)
-        # Until the store was compared again the partitions tell of what it had.
-        paused = self._progress.paused if self._mended else None
+        # Until the store was compared (again) the partitions tell of what it had, or of nothing.
+        is_compared = self._account.readings and not self._mended
+        paused = None if is_compared else self._progress.paused
         self._progress = dataclasses.replace(progress, paused=paused, damages=self._progress.damages)
+        if not self._account.readings and paused is None:
+            self._pause(UNKNOWN)
 
     def _finish_refills(self) -> None:
         if self._account.finish_refills(self._source.ends, is_rebuilding=self._is_rebuilding):
