@@ -180,7 +180,7 @@ logpost_web.http
   ../api/test_running                 other_sites running
 logpost_web.indexer
   test_away                           probe tries
-  test_indexer                        block intake metrics progress received
+  test_indexer                        intake metrics progress received
   test_manifest                       reading
   test_put_back                       divergence
   test_poison                         obstacles passage raw_log unpacking

@@ -198,7 +198,7 @@ class StoreConfig(Table, frozen=True):
     block_rows: Positive = 50_000
     block_bytes: Positive = 32 * MIB
     block_seconds: Seconds = 0.5
-    """A block is inserted when it has this many rows, bytes, or is this old."""
+    """A block is inserted when it has this many rows, bytes, or is this old; older where it is soon full."""
     max_message_bytes: Positive = 4 * MIB
     max_attributes_bytes: Positive = MIB
     """What is longer is cut in the row, which says so; the topic has the whole."""

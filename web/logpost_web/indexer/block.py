@@ -14,6 +14,21 @@ from logpost_web.store.row import Row
 from logpost_web.store.store import Store
 from logpost_web.store.stored import Place
 
+FLOW = 1000
+"""Records that one call of the client gives, at the least, while there are many."""
+FILL_SECONDS = 5.0
+"""How long a block may take to be filled then."""
+
+
+def seconds_to_fill(config: StoreConfig, behind: int, came: int) -> float:
+    """How long after the last block the next one is inserted, if it is not full before. `behind`: records that are not
+    searchable yet; `came`: how many one call of the client gave.
+
+    Where there are enough to fill it, and they come, it is filled: rows of small blocks cost more, in the insert and in
+    the merges behind it. A machine on which an insert takes `block_seconds` never left blocks of one call."""
+    fills = behind >= config.block_rows and came >= FLOW
+    return max(config.block_seconds, FILL_SECONDS) if fills else config.block_seconds
+
 
 class Block:
     def __init__(self, store: Store, config: StoreConfig) -> None:

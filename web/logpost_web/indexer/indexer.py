@@ -19,6 +19,7 @@ from logpost.errors import LogpostError
 from logpost.said_once import SaidOnce
 from logpost.systemd.notices import Loop, Notices
 from logpost_web.indexer.account import Account
+from logpost_web.indexer.block import seconds_to_fill
 from logpost_web.indexer.deleting import Deleting
 from logpost_web.indexer.errands import Errands
 from logpost_web.indexer.intake import Intake
@@ -72,6 +73,7 @@ class Indexer:
         self.failure = ""
         self.errands = Errands()
         self._last_insert = self._fenced_until = self._received_at = 0.0
+        self._came = 0
         self._progress = Progress()
         self._pause(UNKNOWN)
         self._stopping = threading.Event()
@@ -200,7 +202,8 @@ class Indexer:
             self._publish_progress()
         self._intake.take(self._messages(), int(time.time()))
         self._intake.passage.clear_the_way(time.monotonic())
-        if self._intake.block.is_full or time.monotonic() - self._last_insert >= self._config.block_seconds:
+        wait = seconds_to_fill(self._config, self._progress.behind, self._came)
+        if self._intake.block.is_full or time.monotonic() - self._last_insert >= wait:
             self._flush()
         self._publish_progress()
 
@@ -209,6 +212,7 @@ class Indexer:
         is_quiet = not block and now - self._received_at >= QUIET_SECONDS
         room = max(1, min(CONSUME_ROWS, block.room))
         messages = self._source.consume(room, CONSUME_SECONDS, QUIET_CONSUME_SECONDS if is_quiet else 0.0)
+        self._came = sum(len(stretch.offsets) for stretch in messages)
         if messages:
             self._received_at = now
         return messages

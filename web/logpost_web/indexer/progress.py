@@ -59,3 +59,8 @@ class Progress:
     """How often rows were about to leave the store, as damaged or to be written again: raised before they do."""
     lost_rows: int = 0
     """Rows that the store had, and that neither it nor the topic has any more."""
+
+    @property
+    def behind(self) -> int:
+        """Records that are not searchable yet."""
+        return sum(one.behind for one in self.partitions)
