@@ -4,7 +4,9 @@ import json
 
 from logpost_web.indexer.rebuilding import copy_rest
 from logpost_web.store import manifest_table, rebuild
+from logpost_web.store.check import check
 from logpost_web.store.manifest_table import Chunk
+from logpost_web.store.rebuild import Past
 from logpost_web.store.store import Store
 
 ID = "topic-id"
@@ -60,3 +62,39 @@ def test_a_rebuild_that_begins_twice_forgets_nothing(store: Store) -> None:
         (ID, 0, 0, 0, 5, 2),
         (f"{ID}@2@3", 3, 3, 0, 0, 0),
     ]
+
+
+def insert_arrived(store: Store, at: int, of_class: int, *offsets: int) -> None:
+    common = {"Body": "old", "Topic": "logs", "TopicId": ID, "ArrivedAt": at, "RetentionClass": of_class}
+    store.insert("\n".join(json.dumps({**common, "Offset": one}) for one in offsets).encode())
+
+
+def test_what_retention_drops_meanwhile_is_not_put_back_and_not_lost(store: Store) -> None:
+    insert_arrived(store, 1000, 0, 0, 1)  # past the time of its class
+    insert_arrived(store, 1000, 7, 2, 3)  # whose rows are kept for longer
+    insert_arrived(store, 1000, 8, 4)  # a class that no rule has any more
+    insert_arrived(store, 2000, 0, 5, 6)  # 5 had to go for room
+    manifest_table.write(store, [Chunk("logs", ID, 0, 0, 0, 7, 7)])
+    store.begin_rebuild()
+    past = Past({0: 1500, 7: 900}, 900, {(0, "logs", ID, 0): 5, (0, "other", ID, 0): 6})
+    assert copy_rest(store, past) == 4
+    assert [one for (one,) in store.query("SELECT Offset FROM otel_logs ORDER BY Offset").rows] == [2, 3, 4, 6]
+    counted = line(store)
+    assert (counted.rows, counted.lacks, counted.lost) == (4, 0, 0)
+    assert check(store).is_sound
+
+
+def test_rows_without_arrival_arrived_when_they_were_indexed() -> None:
+    past = Past({0: 1500, 7: 900}, 900, {})
+    condition = past.condition(["IndexedAt"], ("logs", ID, 0))
+    assert condition == "(toUnixTimestamp(IndexedAt) <= multiIf(0 = 0, 1500, 0 = 7, 900, 900) OR Offset <= -1)"
+
+
+def test_a_check_goes_on_when_a_rebuild_ends_while_it_reads(store: Store) -> None:
+    insert(store, "old", 0, 1)
+    manifest_table.write(store, [Chunk("logs", ID, 0, 0, 0, 2, 2)])
+    store.begin_rebuild()
+    insert(store, "new", 0, 1)
+    manifest_table.write(store, [Chunk("logs", ID, 0, 0, 0, 2, 2, version=9)])
+    found = check(store, lambda done, of: rebuild.end(store) if done == 1 else None)
+    assert found.is_sound

@@ -152,6 +152,23 @@ def test_what_a_store_kept_for_ever_waits_when_it_is_rebuilt_for_retention(store
     assert box.texts() == []
 
 
+def test_what_waits_for_a_rebuild_goes_when_it_is_confirmed(store: Store) -> None:
+    box = Box(store, StoreConfig(keep="14d"))
+    box.index("info words", NOW_MS - 400 * DAY_MS)
+    store.begin_rebuild()
+    box.look()
+    waiting = box.retaining.state.waiting
+    assert waiting is not None
+    assert (waiting.why, waiting.rows) == (SETTING, 10)
+    box.index("info again", NOW_MS - 400 * DAY_MS)
+    assert box.retaining.confirm() == waiting
+    box.look()
+    assert box.texts() == []
+    condition = box.account.past().condition({"ArrivedAt", "RetentionClass"}, ("logs", "T", 0))
+    assert store.query(f"SELECT count() FROM otel_logs_before WHERE {condition}").rows == [(10,)]
+    rebuild.end(store)
+
+
 def test_a_setting_that_is_set_back_within_the_wait_deletes_nothing(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:

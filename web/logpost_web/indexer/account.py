@@ -21,6 +21,7 @@ from logpost_web.indexer.received import Received
 from logpost_web.indexer.run import Run
 from logpost_web.indexer.stepped_over import SteppedOverRecords
 from logpost_web.store.manifest_table import CHUNK, Chunk, ChunkKey
+from logpost_web.store.rebuild import NOTHING_PAST, Past
 from logpost_web.store.row import Row
 from logpost_web.store.store import Store
 
@@ -36,6 +37,8 @@ class Account:
         self._store = store
         self._kafka = kafka
         self.readings: dict[PartitionKey, Reading] = {}
+        self.past: Callable[[], Past] = lambda: NOTHING_PAST
+        """What retention says of rows that a rebuild would copy."""
         self._has_lost = False
         self._lost = 0
         self.stepped_over = SteppedOverRecords(store)
@@ -51,7 +54,7 @@ class Account:
     ) -> dict[PartitionKey, int]:
         """Where to read each partition from; `topic_ids` as for `beginning.begin`. Raises KafkaException too."""
         self.stepped_over.load()
-        begun = begin(self._store, self._kafka, bounds, topic_ids)
+        begun = begin(self._store, self._kafka, bounds, topic_ids, self.past())
         self.readings, self._lost = begun.readings, begun.lost
         self._has_lost |= begun.newly_lost > 0
         for key, reading in self.readings.items():
@@ -170,7 +173,7 @@ class Account:
     def finish_rebuild(self) -> None:
         """Copy what the topics did not give, and forget the rows of before. Then it is time to `begin` again, by what
         the manifest says now."""
-        copied = copy_rest(self._store)
+        copied = copy_rest(self._store, self.past())
         log.info("the store is rebuilt: %d rows that the topics no longer have were copied at the end", copied)
 
     def take_commits(self) -> dict[PartitionKey, tuple[int, str]]:

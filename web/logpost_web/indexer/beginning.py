@@ -23,6 +23,7 @@ from logpost_web.indexer.rebuilding import copy_first, say_lost
 from logpost_web.store import doubles, manifest_table, rebuild
 from logpost_web.store.manifest_table import CHUNK, Chunk
 from logpost_web.store.parts import broken_aside
+from logpost_web.store.rebuild import NOTHING_PAST, Past
 from logpost_web.store.schema import STEPPED_OVER
 from logpost_web.store.store import Store
 
@@ -44,8 +45,10 @@ def begin(
     config: KafkaConfig,
     bounds: Mapping[PartitionKey, Bounds],
     topic_ids: Callable[[Collection[str]], Mapping[str, str]],
+    past: Past = NOTHING_PAST,
 ) -> Begun:
-    """`topic_ids`: Kafka's ids of topics now, empty for those that are no more. Writes to the store what it found.
+    """`topic_ids`: Kafka's ids of topics now, empty for those that are no more; `past`: rows of before that do not come
+    again. Writes to the store what it found.
     Raises QueryError, KafkaException."""
     chunks = _chunks(store)
     manifests = {key: Manifest(*key, one.topic_id, chunks.pop((key, one.topic_id), [])) for key, one in bounds.items()}
@@ -56,7 +59,7 @@ def begin(
         # Nothing can be read again of a topic that was deleted, and perhaps made again since.
         (apart if ids[key[0]] == topic_id else gone).append(Manifest(*key, topic_id, found))
     if rebuild.is_running(store):
-        copy_first(store, manifests, bounds)
+        copy_first(store, manifests, bounds, past)
     counted = manifest_table.count_rows(store, CHUNK)
     if _drop_doubles(store, [*manifests.values(), *gone, *apart], counted):
         counted = manifest_table.count_rows(store, CHUNK)

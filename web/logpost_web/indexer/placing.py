@@ -13,6 +13,7 @@ from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.run import Run, event_of
 from logpost_web.retention.rules import Rules
 from logpost_web.retention.units import Opened, Units, span
+from logpost_web.store.rebuild import NEVER, Past
 from logpost_web.store.row import Row
 
 LogKey = tuple[int, str, str, int]
@@ -120,6 +121,12 @@ class Placing:
         """Whether it would be dropped as soon as it is stored."""
         keep = self._keep_of.get(row.retention_class)
         return keep is not None and row.arrived_at * 1000 + keep <= self._now_ms
+
+    def past(self) -> Past:
+        """The same of rows that are stored already, of any class."""
+        before = {of_class: max((self._now_ms - keep) // 1000, NEVER) for of_class, keep in self._keep_of.items()}
+        others = max((self._now_ms - max(self.rules.keeps)) // 1000, NEVER)
+        return Past(before, others, self._floors)
 
     def is_below_floor(self, row: Row) -> bool:
         """Whether it had to go for room, or would have had to."""

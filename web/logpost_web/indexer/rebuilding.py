@@ -11,13 +11,19 @@ from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.reading import Bounds
 from logpost_web.store import manifest_table, rebuild
 from logpost_web.store.manifest_table import CHUNK, Chunk
+from logpost_web.store.rebuild import NOTHING_PAST, Past
 from logpost_web.store.schema import BEFORE, TABLE
 from logpost_web.store.store import Store
 
 log = logging.getLogger("indexer")
 
 
-def copy_first(store: Store, manifests: Mapping[PartitionKey, Manifest], bounds: Mapping[PartitionKey, Bounds]) -> None:
+def copy_first(
+    store: Store,
+    manifests: Mapping[PartitionKey, Manifest],
+    bounds: Mapping[PartitionKey, Bounds],
+    past: Past = NOTHING_PAST,
+) -> None:
     """Copy the rows that the topics no longer have: before the rest is read, so that lines that were sent twice are
     recognised. Raises QueryError."""
     for chunk, (_, highest) in manifest_table.count_rows(store, CHUNK, BEFORE).items():
@@ -27,14 +33,14 @@ def copy_first(store: Store, manifests: Mapping[PartitionKey, Manifest], bounds:
             continue
         start, end = number * CHUNK, min(bounds[key].start, (number + 1) * CHUNK, highest + 1)
         if start < end and not manifests[key].taken.covers(start, end):
-            rows = rebuild.copy(store, chunk, CHUNK, end)
+            rows = rebuild.copy(store, chunk, CHUNK, end, past=past)
             manifests[key].take(start, end, {(topic_id, number): rows}, None)
 
 
-def copy_rest(store: Store) -> int:
+def copy_rest(store: Store, past: Past = NOTHING_PAST) -> int:
     """All was read that the topics have: copy the rows that they did not give, write to the manifest what the table has
-    then, and forget the rows of before. Returns how many rows were copied. After a crash, call it again. Raises
-    QueryError."""
+    then, and forget the rows of before. Those that are `past` are not lost. Returns how many rows were copied. After a
+    crash, call it again. Raises QueryError."""
     lines = {line.key: line for line in manifest_table.read(store)}
     now = rebuild.offsets(store, TABLE, CHUNK)
     copied = 0
@@ -43,8 +49,8 @@ def copy_rest(store: Store) -> int:
         if now.get(place) != before or line.rows != before.rows:
             line.start, line.end = min(line.start, before.first), max(line.end, before.last + 1)
             found = _count(store, line)
-            rebuild.copy(store, place, CHUNK, line.end)
-            expected = max(line.lacks, line.rows + line.lost)
+            rebuild.copy(store, place, CHUNK, line.end, past=past)
+            expected = max(line.lacks, line.rows + line.lost) - rebuild.count_past(store, place, CHUNK, past)
             line.rows = _count(store, line)
             line.lacks = max(expected, line.rows)
             copied += line.rows - found

@@ -44,6 +44,7 @@ from logpost_web.store import rebuild, retained
 from logpost_web.store.disk import boot
 from logpost_web.store.errors import QueryError
 from logpost_web.store.retained import NOTHING, Chosen, Counted, StoredUnit
+from logpost_web.store.schema import BEFORE
 from logpost_web.store.store import Store
 
 LOOK_SECONDS = 10.0
@@ -78,6 +79,8 @@ class Retaining:
         self._clock = RetentionClock(self._file.memory.clock, boot())
         self._looked = 0.0
         self._confirmed: Waiting | None = None
+        self._is_meant = False
+        """Somebody said so of what would wait for a rebuild."""
         self._trimmed = Trimmed()
         self._said, self._said_waiting = SaidOnce(log), SaidOnce(log)
         self._measuring = Measuring(store)
@@ -87,6 +90,7 @@ class Retaining:
         self._in_force = saved.limits() if saved else None
         self.placing = Placing(self._in_force.rules if self._in_force else self._wanted[0], ENDLESS)
         self._raise_floors()
+        account.past = self.placing.past
         self.state = RetentionState()
 
     def reconfigure(self, config: StoreConfig) -> None:
@@ -134,11 +138,13 @@ class Retaining:
         now_ms = self._read_clock(wall_ms, int(now * 1000))
         seen = self._seen(now)
         self._wait(now, seen.limits)
-        if self._in_force is None and seen.used.disk_share < FULL and rebuild.is_running(self._store):
+        if self._waits_for_rebuild(seen.used):
             # A store of a release that kept everything: when its rows are all here, they wait as for a changed setting.
             memory.waited_ms = 0
-            self._hold(Plan((), None), seen, now_ms)
-            self._tell(seen, Plan((), None), 0, now_ms)
+            units = [*seen.units, *(self._stored(one, 1.0) for one in retained.units(self._store, BEFORE))]
+            held = Plan((), None, plan(units, seen.limits, None, now_ms, now_ms, seen.used).waiting, SETTING)
+            self._hold(held, seen, now_ms)
+            self._tell(seen, held, 0, now_ms)
             return
         planned = plan(seen.units, seen.limits, self._in_force, now_ms - memory.waited_ms, now_ms, seen.used)
         self._hold(planned, seen, now_ms)
@@ -161,6 +167,12 @@ class Retaining:
         if due:
             self._measuring.soon()
             self._tell(self._seen(now), planned, 0, now_ms)
+
+    def _waits_for_rebuild(self, used: Used) -> bool:
+        """Unless somebody said that what waits is meant. Raises QueryError."""
+        if self._in_force is not None or used.disk_share >= FULL or self._is_meant:
+            return False
+        return rebuild.is_running(self._store)
 
     def _read_clock(self, wall_ms: int, passed_ms: int) -> int:
         """Unix milliseconds, by which rows are dropped."""
@@ -188,6 +200,7 @@ class Retaining:
             self._in_force = limits  # the size of some file systems changes with what others take
         if self._confirmed is not None and self._confirmed.why == SETTING:
             memory.waited_ms = WAIT_MS
+            self._is_meant = True
         self._confirmed = None
 
     def _seen(self, now: float) -> Seen:

@@ -8,7 +8,7 @@ import msgspec
 
 from logpost_web.store import doubles, manifest_table
 from logpost_web.store.manifest_table import CHUNK
-from logpost_web.store.parts import parts, reason_against
+from logpost_web.store.parts import Part, UnreadError, parts, reason_against
 from logpost_web.store.schema import OLDER, TABLE
 from logpost_web.store.store import Store
 
@@ -55,7 +55,7 @@ def check(store: Store, say: Callable[[int, int], None] = lambda done, of: None)
     damaged = []
     all_parts = parts(store) if store.is_embedded else []
     for number, part in enumerate(all_parts, 1):
-        if reason := reason_against(store, part):
+        if reason := _reason(store, part):
             damaged.append(Damaged(table=part.table, part=part.name, rows=part.rows, reason=reason))
         say(number, len(all_parts))
     bad = [one.part for one in damaged if one.table in (TABLE, OLDER)]
@@ -68,6 +68,18 @@ def check(store: Store, say: Callable[[int, int], None] = lambda done, of: None)
         lost_rows=lost,
         lacking=lacking,
     )
+
+
+def _reason(store: Store, part: Part) -> str:
+    """Why it is damaged; of one that is not there any more (a merge replaced it, retention dropped it, a rebuild ended)
+    nothing is known, and nobody needs it."""
+    try:
+        reason = reason_against(store, part)
+    except UnreadError:
+        if part in parts(store):
+            raise
+        return ""
+    return reason if reason and part in parts(store) else ""
 
 
 def _compare(store: Store, bad: Sequence[str]) -> tuple[list[Lacking], int, int]:

@@ -6,6 +6,7 @@ then done again, and adds nothing twice.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from logpost_web.store import manifest_table
@@ -14,26 +15,76 @@ from logpost_web.store.manifest_table import WITHIN, ChunkKey, within
 from logpost_web.store.schema import BEFORE, DELETED, TABLE
 from logpost_web.store.statements import Statements
 
+NEVER = -1
+"""No row arrived then, or has such an offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Rows that do not come again, because retention would drop them, or has. `before`: of each class the Unix second
+    up to which its rows are past their time, and `before_others` of all other classes. `floors`: the last
+    offset that had to go for room, by class, topic, its id and partition."""
+
+    before: Mapping[int, int]
+    before_others: int
+    floors: Mapping[tuple[int, str, str, int], int]
+
+    def condition(self, columns: Collection[str], log: tuple[str, str, int]) -> str:
+        """On rows of one log in a table with these columns. Older tables have neither arrival nor class."""
+        arrived = "ArrivedAt" if "ArrivedAt" in columns else "IndexedAt"
+        of_class = "RetentionClass" if "RetentionClass" in columns else "0"
+        floors = {one: offset for (one, *place), offset in self.floors.items() if tuple(place) == log}
+        before = _by_class(of_class, self.before, self.before_others)
+        return f"(toUnixTimestamp({arrived}) <= {before} OR Offset <= {_by_class(of_class, floors, NEVER)})"
+
+
+def _by_class(of_class: str, values: Mapping[int, int], other: int) -> str:
+    cases = "".join(f"{of_class} = {one}, {value}, " for one, value in sorted(values.items()))
+    return f"multiIf({cases}{other})" if cases else str(other)
+
+
+NOTHING_PAST = Past({}, NEVER, {})
+
 
 def is_running(store: Statements) -> bool:
     """Whether the rows of before are still needed. Raises QueryError."""
     return store.has_table(BEFORE)
 
 
-def copy(store: Statements, chunk: ChunkKey, size: int, below: int, source: str = BEFORE) -> int:
+def copy(
+    store: Statements, chunk: ChunkKey, size: int, below: int, source: str = BEFORE, past: Past = NOTHING_PAST
+) -> int:
     """Copy those rows of a chunk of `size` offsets that lie below offset `below` and are neither in the table nor
-    deleted, from another one. Returns how many offsets below it have a row then, or had one. Raises QueryError."""
+    deleted nor past, from another one. Returns how many offsets below it have a row then, or had one. Raises
+    QueryError."""
     topic, topic_id, partition, number = chunk
     start, end = number * size, min((number + 1) * size, below)
-    columns = ", ".join(shared_columns(store, source))
+    shared = shared_columns(store, source)
+    columns = ", ".join(shared)
     store.command(
-        f"INSERT INTO {TABLE} ({columns}) SELECT {columns} FROM {source} WHERE {WITHIN}"
-        f" AND Offset NOT IN (SELECT Offset FROM {TABLE} WHERE {WITHIN})"
-        f" AND Offset NOT IN (SELECT Offset FROM {DELETED} WHERE {WITHIN})"
+        f"INSERT INTO {TABLE} ({columns}) SELECT {columns} FROM {source} WHERE {_LACKING}"
+        f" AND NOT {past.condition(shared, chunk[:3])}"
         " SETTINGS max_partitions_per_insert_block = 0",  # a quiet topic's may be of years
         within(topic, topic_id, partition, start, end),
     )
     return manifest_table.count_offsets(store, topic, topic_id, partition, start, end)
+
+
+_LACKING = (
+    f"{WITHIN} AND Offset NOT IN (SELECT Offset FROM {TABLE} WHERE {WITHIN})"
+    f" AND Offset NOT IN (SELECT Offset FROM {DELETED} WHERE {WITHIN})"
+)
+
+
+def count_past(store: Statements, chunk: ChunkKey, size: int, past: Past) -> int:
+    """Rows of before of a chunk of `size` offsets that the table does not have, and that do not come again. Raises
+    QueryError."""
+    topic, topic_id, partition, number = chunk
+    found = store.query(
+        f"SELECT count() FROM {BEFORE} WHERE {_LACKING} AND {past.condition(shared_columns(store, BEFORE), chunk[:3])}",
+        within(topic, topic_id, partition, number * size, (number + 1) * size),
+    )
+    return int(found.rows[0][0])
 
 
 @dataclass(frozen=True, slots=True)

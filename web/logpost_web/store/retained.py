@@ -24,12 +24,12 @@ class StoredUnit(NamedTuple):
     bytes: int
 
 
-def units(store: Store) -> list[StoredUnit]:
-    """Raises QueryError."""
+def units(store: Store, *tables: str) -> list[StoredUnit]:
+    """Of all rows that are searched; or of the tables that are named. Raises QueryError."""
     found = store.query(
         "SELECT partition_id, sum(rows), sum(bytes_on_disk) FROM system.parts"
         " WHERE database = currentDatabase() AND active AND table IN {tables:Array(String)} GROUP BY 1",
-        {"tables": [TABLE, OLDER]},
+        {"tables": [*(tables or (TABLE, OLDER))]},
     )
     sums: dict[tuple[int, int], tuple[int, int]] = {}
     for name, rows, size in found.rows:
@@ -53,7 +53,7 @@ def passing_bytes(store: Store) -> int:
 def await_replaced(store: Store) -> None:
     """The engine reads the parts that merges have replaced after the others: `passing_bytes` counts them all
     afterwards. Raises QueryError."""
-    for table in (TABLE, MANIFEST):
+    for table in (TABLE, MANIFEST, OLDER) if store.reads_older else (TABLE, MANIFEST):
         store.command(f"SYSTEM WAIT LOADING PARTS {table}")
 
 
