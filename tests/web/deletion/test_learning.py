@@ -143,3 +143,17 @@ def test_a_deletion_that_is_cancelled_elsewhere_is_cancelled_here(web: Web, stat
     found = web.book.get(asked.id)
     assert found is not None
     assert (found.state, found.is_recorded, deleted.counted(web.store)) == ("cancelled", True, {})
+
+
+def test_what_the_topic_lost_is_written_to_it_again(web: Web) -> None:
+    hidden, cancelled = web.delete('"row 1"'), web.delete('"row 0"')
+    records = {**web.records(hidden), **web.records(cancelled)}
+    cancelled = web.erasing.cancel(cancelled, 0)
+    for one in (hidden, cancelled):
+        one.is_recorded = True
+    web.finish()
+    left = {key: value for key, value in records.items() if key != hidden.id}
+    left[cancelled.id] = b"junk"
+    for _ in range(2):
+        web.learning.learn(lambda: iter(left.items()), 0)
+        assert (hidden.state, hidden.is_to_be_recorded, cancelled.is_to_be_recorded) == ("done", True, True)

@@ -149,9 +149,12 @@ def test_a_deletion_that_is_cancelled_while_the_web_is_stopped_gives_the_lines_b
     name, found = stopped.count(store, "ada", "", time.time_ns())
     assert stopped.delete(store, name, found, "a test", now_ms).reason == RECORDED_LATER
     assert sorted(messages(store)) == sorted(texts("keep", 50))
+    found_now = "SELECT count() FROM otel_logs WHERE Body LIKE 'ada%'"
+    assert [store.query(found_now).rows for _ in range(2)] == [[(0,)]] * 2  # the engine remembers where nothing matched
     assert stopped.cancel(store, name, now_ms()).state == "cancelled"
     with running(config, store) as indexer:
         await_messages(store, texts("keep", 50) + texts("ada", 50))
+        assert store.query(found_now).rows == [(50,)]
         await_true(lambda: not indexer.progress().refill_records, "the refill ends")
         assert_nothing_is_wrong(indexer, store)
 

@@ -27,16 +27,18 @@ class Counting:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._alone = threading.Lock()
         self._lock = threading.Lock()
         self._counted: dict[str, Matched] = {}
         self._made: set[str] | None = set()
 
     def count(self, condition: Condition, time_range: TimeRange) -> tuple[str, Matched]:
         """The id of a deletion, and what it would take."""
-        with self._lock:
+        with self._alone:
             deletion = uuid.uuid4().hex[:12]
-            if self._made is not None:
-                self._made.add(deletion)
+            with self._lock:
+                if self._made is not None:
+                    self._made.add(deletion)
             try:
                 found = deleted.match(self._store, deletion, condition, time_range, MAX_ROWS + 1)
             except QueryError as error:
@@ -46,7 +48,8 @@ class Counting:
             if found.rows > MAX_ROWS:
                 deleted.forget_matched(self._store, deletion)
                 raise QueryError(TOO_LARGE)
-            self._keep(deletion, found)
+            with self._lock:
+                self._keep(deletion, found)
             return deletion, found
 
     def _keep(self, deletion: str, found: Matched) -> None:

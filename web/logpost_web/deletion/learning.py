@@ -54,6 +54,10 @@ class Learning:
             if header.is_cancelled:
                 self._learn_cancelled(header, header.id in known, now_ms)
         self._learn_deleted(of_all, known)
+        for one in self._book.all():
+            # The broker was put back to an older state, or somebody wrote over it. Not of one that only the topic has.
+            if one.id not in headers and one.matched and (one.is_hidden or one.state == "cancelled"):
+                one.is_recorded = False
 
     def _leave_out(self, key: str, error: RecordError) -> None:
         self._unread.add(key)

@@ -146,8 +146,8 @@ class Deleting:
             self._next_follow = now + FOLLOW_SECONDS
 
     def _record(self, now: float) -> None:
-        """Write to the topic what it does not know. Raises KafkaException, OSError, and QueryError behind the others
-        when one cannot be read."""
+        """Write to the topic one that it does not know; at the next look, which is soon, the next. Raises
+        KafkaException, OSError, and QueryError where none of them can be read."""
         failed: QueryError | None = None
         for one in self._book.all():
             if one.is_to_be_recorded:
@@ -159,7 +159,8 @@ class Deleting:
                     one.is_recorded = True
                     self._book.save()
                     self._next_look = now
-        self._said.over("broker")
+                    self._said.over("broker")
+                    return
         if failed is not None:
             raise failed
 
