@@ -141,12 +141,16 @@ def post(box: Box, path: str, **headers: str) -> int:
 
 
 def test_what_the_web_refuses(box: Box, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    box.web.environment["LOGPOST_STORE_BACKUPS"] = str(tmp_path / "allowed")
+    (tmp_path / "allowed").mkdir()
+    (tmp_path / "allowed" / "link").symlink_to("/")
     with box.broker.start(), box.web.start():
         box.await_ready()
         for path in ("/api/store/backup", "/api/store/restore", "/api/store/backup/end"):
             assert post(box, f"{path}?directory=/x", Origin="http://elsewhere.example") == 403
             assert post(box, f"{path}?directory=x") == 400
-        assert post(box, "/api/store/restore?directory=/not/there") == 409
+        for elsewhere in ("/not/there", "/", f"{tmp_path}/allowed/../other", f"{tmp_path}/allowed/link", "/proc"):
+            assert post(box, f"/api/store/restore?directory={elsewhere}") == 409
         assert through_web(box, "restore", str(tmp_path / "none")) == 1
         assert "is no backup of a store: there is no such directory" in capsys.readouterr().err
         held = urllib.request.urlopen(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from logpost.cli import Commands, add_parser
 from logpost.config import Config
+from logpost.errors import LogpostError
 from logpost_web.store_access import ask, asked, on_store, show
 
 if TYPE_CHECKING:
@@ -95,13 +96,23 @@ def run_restore(parsed: argparse.Namespace, config: Config) -> int:
     found = on_store(
         config,
         lambda config, directory: _restore_stopped(config, directory, source, sound_only=parsed.sound),
-        lambda: ask(config, "POST", "/api/store/restore", directory=str(source), **sound),
+        lambda: _restore_running(config, source, sound),
         may_begin=True,
     )
     lines = [f"{part}: {reason}: left out" for part, reason in found["damaged"]]
     lines.append(f"{found['rows']:,} rows of {found['made']} were added, {found['known_rows']:,} were there already")
     show(parsed, found, lines)
     return 1 if found["damaged"] else 0
+
+
+def _restore_running(config: Config, source: Path, sound: dict[str, str]) -> dict[str, Any]:
+    from logpost_web.backup.allowed import allowing
+
+    try:
+        with allowing(config.data_directory() / "store", source):
+            return ask(config, "POST", "/api/store/restore", directory=str(source), **sound)
+    except OSError as error:
+        raise LogpostError(f"cannot tell logpost web what to restore: {error.filename}: {error.strerror}") from error
 
 
 def _restore_stopped(config: Config, directory: Path, source: Path, *, sound_only: bool) -> dict[str, Any]:

@@ -221,6 +221,8 @@ class StoreConfig(Table, frozen=True):
     """Most that store and topics together may take of the file system of the data directory; the oldest go first."""
     disk_reserve_bytes: NotNegative = 2048 * MIB
     """Kept free on the embedded store's file system, a tenth of it at most: below, nothing is indexed."""
+    backups: str = ""
+    """A directory: `POST /api/store/restore` takes backups below it. Empty: only the command restores."""
     retention: tuple[RetentionConfig, ...] = ()
 
 

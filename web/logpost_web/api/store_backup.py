@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from logpost.errors import LogpostError
 from logpost_web.api.services import services
-from logpost_web.backup import known
+from logpost_web.backup import allowed, known
 from logpost_web.backup.restoring import Restored, restore
 from logpost_web.errors import BadArgumentError
 from logpost_web.http.arguments import check_names
@@ -108,6 +108,7 @@ async def start_restore(request: Request) -> Response:
 
 def _restore(indexer: Indexer, directory: Path, sound_only: bool) -> Restored:
     errands = indexer.errands
+    _done(lambda: allowed.check(indexer.store.directory, indexer.backups, directory))
     return _done(
         lambda: restore(
             indexer.store,

@@ -69,6 +69,8 @@ class Indexer:
         self._source = Source(config, store.directory, self._begin)
         self._retaining.topics = TopicRoom(config, self._source)
         self.deleting = Deleting(store, config.kafka, self._source.topics)
+        self.backups = config.store.backups
+        """Below which directory backups may be restored by HTTP; empty for none."""
         self.moving = Moving(store, time.monotonic)
         self.failure = ""
         self.errands = Errands()
