@@ -14,9 +14,15 @@ from pathlib import Path
 import pytest
 
 from logpost.config import StoreConfig
+from logpost.query.syntax import parse
 from logpost_web.api.queries import Queries
 from logpost_web.http.errors import ClientGoneError
+from logpost_web.query.bars import choose_bars
+from logpost_web.query.condition import compile_condition
+from logpost_web.query.histogram import histogram_statement
 from logpost_web.query.statement import Statement
+from logpost_web.query.timerange import TimeRange
+from logpost_web.store.columns import LOGS
 from logpost_web.store.errors import QueryError
 from logpost_web.store.store import Store
 from tests.web.api.test_queries import GREEDY, SPILL, request_of
@@ -79,6 +85,24 @@ def test_no_search_fails_an_insert(store: Store, queries: Queries) -> None:
         store.command("ALTER TABLE otel_logs DELETE WHERE Topic = 'logs-beside' SETTINGS mutations_sync = 1")
     assert found == [(BLOCKS * 10_000,)]
     assert answered["refused"] > 0
+
+
+@pytest.mark.embedded_store
+def test_a_word_in_all_rows_needs_no_more_than_a_search_has(store: Store) -> None:
+    store.command(
+        "INSERT INTO otel_logs (Topic, Offset, Timestamp, Body) SELECT 'logs-many', number, toDateTime64(number, 9),"
+        " concat(toString(number), ' word ', repeat('x', 300)) FROM numbers(200000)"
+        " SETTINGS max_block_size = 50000, min_insert_block_size_rows = 50000, max_threads = 1"
+    )
+    try:
+        word = compile_condition(parse("word"), LOGS)
+        bars = choose_bars(0, 200_000 * 10**9, 50)
+        statement = histogram_statement(word, bars, TimeRange(), "level")
+        assert store.memory is not None
+        found = store.query(statement.sql, statement.parameters, settings=store.memory.search.settings())
+    finally:
+        store.command("ALTER TABLE otel_logs DELETE WHERE Topic = 'logs-many' SETTINGS mutations_sync = 1")
+    assert sum(count for _, _, count in found.rows) >= 200_000
 
 
 def test_nothing_grows_with_the_number_of_searches(queries: Queries) -> None:

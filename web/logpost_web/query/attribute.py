@@ -39,14 +39,15 @@ class Attributes:
     def compares(self, path: str, operator: str, limit: str) -> str:
         """A value of this attribute, a number or a text that is one, is on this side of `limit`, an SQL number."""
         value = self._at(path)
-        number = (
-            f"coalesce(toFloat64({_of_type(value, 'Int64')}), {_of_type(value, 'Float64')},"
-            f" toFloat64OrNull({_of_type(value, 'String')}))"
-        )
-        compared = f"ifNull({number} {operator} {limit}, 0)"
+        integer, double, text = (_of_type(value, name) for name in ("Int64", "Float64", "String"))
+        # Many rows have an integer or nothing: they are done with first.
         return self._any_value(
             path,
-            lambda others: f"if(isNull({number}), {others}, {compared})",
+            lambda others: (
+                f"ifNull(multiIf(isNotNull({integer}), toFloat64({integer}) {operator} {limit}, isNull({value}), 0,"
+                f" isNotNull({double}), {double} {operator} {limit},"
+                f" isNotNull({text}), toFloat64OrNull({text}) {operator} {limit}, {others}), 0)"
+            ),
             lambda text: f"ifNull(toFloat64OrNull({text}) {operator} {limit}, 0)",
         )
 
