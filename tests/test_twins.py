@@ -187,6 +187,7 @@ logpost_web.indexer
   test_refill                         beginning lives
   test_retaining                      dropping retention_memory retention_state
   test_topic_room                     log_sizes
+  ../store/test_moving                moving
 logpost_web.pages
   test_templates                      search_page
   ../api/test_packages                packages_page

@@ -419,6 +419,30 @@ def test_what_was_interrupted_is_counted_out_as_far_as_it_went(store: Store, don
     dropping.settle()
 
 
+@pytest.mark.embedded_store
+def test_what_the_engine_would_go_on_with_is_ended_before_it_is_counted(store: Store) -> None:
+    """As after a kill: a lightweight deletion that was accepted, and is not done."""
+    box = Box(store, StoreConfig())
+    box.look()
+    box.index("info words", NOW_MS, 10)
+    [unit] = retained.units(store)
+    [line] = box.account.lines(retained.count(store, Chosen(unit.of_class, unit.number)).chunks)
+    file = MemoryFile(store.directory, store.place)
+    file.memory.pending = Pending(unit.of_class, unit.number, NOW_MS // 1000 + 60, "", [(line, 10)])
+    file.save()
+    store.command("SYSTEM STOP MERGES otel_logs")
+    store.command("DELETE FROM otel_logs WHERE Offset < 4 SETTINGS lightweight_deletes_sync = 0")
+    try:
+        box.retaining = Retaining(box.config, store, box.account)
+        box.retaining.settle()
+    finally:
+        store.command("SYSTEM START MERGES otel_logs")
+    box.assert_accounted()
+    assert store.query("SELECT count() FROM system.mutations WHERE NOT is_done AND NOT is_killed").rows == [(0,)]
+    store.command("OPTIMIZE TABLE otel_logs FINAL")
+    box.assert_accounted()
+
+
 def test_it_drops_what_the_engine_takes_for_too_large(store: Store) -> None:
     box = Box(store, StoreConfig())
     box.index("info words", NOW_MS, 1000)

@@ -54,6 +54,7 @@ class Dropping:
         pending = self._file.memory.pending
         if pending is None:
             return
+        retained.end_drops(self._store)
         gone = self._gone(pending)
         lines = [_without(line, gone[line.key]) for line, _ in pending.chunks]
         manifest_table.write(self._store, lines)

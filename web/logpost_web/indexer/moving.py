@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from logpost_web.store import older
 from logpost_web.store.disk import file_system
 from logpost_web.store.errors import QueryError
 from logpost_web.store.older import Part, Slice
-from logpost_web.store.room import reserve
+from logpost_web.store.room import release_reserve, reserve
 from logpost_web.store.store import Store
 
 TURN_SECONDS = 1.0
@@ -53,7 +54,14 @@ class Moving:
                 pass
         except (QueryError, OSError) as error:
             self._part = None
+            self._mend()
             self._stop(f"rows of the layout before cannot be moved, trying again: {error}")
+
+    def _mend(self) -> None:
+        """At once: where a day came to its place, and could not be taken from where it was, it is there twice."""
+        release_reserve(self._store.place)  # it may have been for want of room
+        with contextlib.suppress(QueryError, OSError):
+            older.settle_failed(self._store, LONG_REST_SECONDS)
 
     def _stop(self, why: str) -> None:
         self.error = why

@@ -6,14 +6,16 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from logpost.config import StoreConfig
 from logpost_web.indexer.moving import RETRY_SECONDS, Moving
+from logpost_web.store import older
 from logpost_web.store.disk import file_system
+from logpost_web.store.errors import QueryError
 from logpost_web.store.store import Store
 from tests.web.indexer.test_away import Box
 from tests.web.store.test_older import as_of_layout_3
@@ -83,6 +85,29 @@ def move_with_little_room(store: Store, disk: Path) -> None:
     assert offsets(store) == rows
     assert least > 10 * MEGABYTE
     assert moving.error == ""
+
+
+def test_a_day_that_is_in_both_places_is_taken_from_one_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.closing(old_store(tmp_path)) as store:
+        moving = Moving(store, time.monotonic)
+        command = store.command
+        failed: list[str] = []
+
+        def without_room(sql: str, parameters: Mapping[str, object] | None = None) -> None:
+            if "otel_logs_older DROP PARTITION" in sql and not failed:
+                failed.append(sql)
+                raise QueryError("no room")
+            command(sql, parameters)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "command", without_room)
+            while not moving.error:
+                moving.step()
+        assert "no room" in moving.error
+        assert offsets(store) == list(range(DAYS * ROWS))
+        assert len(older.parts(store)) == DAYS - 1
 
 
 def test_a_web_that_is_killed_while_it_moves_finds_all_of_it_all_the_time(tmp_path: Path) -> None:
