@@ -176,7 +176,7 @@ logpost_web.indexer deleting errands indexer probe log_sizes measuring raw_log r
 logpost_web.deletion counting kept stopped topic
 logpost_web.api services store_delete
 logpost_web.http cancellation connection own_hosts places running
-logpost.agent agent command configured wake
+logpost.agent agent command configured wake wanted
 logpost.agent.sources.file beside source unseen watch
 logpost.agent.sources.journal source
 logpost.agent.delivery publish topic

@@ -25,6 +25,7 @@ logpost
   handler/test_logging_handler        __init__
 logpost.agent
   test_agent                          command
+  sources/test_source                 wanted
 logpost.agent.delivery
   test_publish                        oversize
   ../stages/test_stream               records
@@ -185,6 +186,7 @@ logpost_web.indexer
   test_put_back                       divergence
   test_poison                         obstacles passage raw_log unpacking
   test_refill                         beginning lives
+  test_source                         consumer_settings instance_id
   test_retaining                      dropping retention_memory retention_state
   test_topic_room                     log_sizes
   ../store/test_moving                moving

@@ -20,6 +20,7 @@ from logpost.agent.delivery.topic import TopicMaker
 from logpost.agent.metrics.counts import Counts
 from logpost.agent.sources.source import Begin, Rest, Source, SourceContext
 from logpost.agent.wake import Wake
+from logpost.agent.wanted import Wanted
 from logpost.config import Config
 from logpost.errors import StartError
 from logpost.heap import Heap
@@ -43,23 +44,7 @@ DRAIN_SECONDS = 8.0
 AWAY_SECONDS = 2.0
 """The same, where no broker answers."""
 GC_THRESHOLD = 200_000
-RECONFIGURE_SECONDS = 20.0
 FLUSH_SECONDS = 2.0
-
-
-class _Wanted:
-    """New settings; `done` when they hold or cannot. Who claims them first decides: the loop that they are to hold, or
-    who asked that they are not to any more."""
-
-    def __init__(self, config: Config, begin: Mapping[str, Begin | None]) -> None:
-        self.config = config
-        self.begin = begin
-        self.done = threading.Event()
-        self.error: StartError | None = None
-        self._unclaimed = threading.Lock()
-
-    def claim(self) -> bool:
-        return self._unclaimed.acquire(blocking=False)
 
 
 class Agent:
@@ -85,7 +70,7 @@ class Agent:
         self._rests: list[Rest] = []
         self._left: dict[str, msgspec.Raw] = {}
         """Where sources stood that are configured no more."""
-        self._wanted: _Wanted | None = None
+        self._wanted: Wanted | None = None
         self._counts = counts
         self._stopped = threading.Event()
         self._wake = Wake()
@@ -116,15 +101,9 @@ class Agent:
     def reconfigure(self, config: Config, begin: Mapping[str, Begin | None]) -> None:
         """Let new settings hold: `begin` is for each source that has others how it begins, None for one that is no
         more. Returns when they hold; from any thread but the loop's. Raises StartError, and then they do not."""
-        wanted = _Wanted(config, begin)
-        self._wanted = wanted
+        self._wanted = wanted = Wanted(config, begin)
         self._wake.wake()
-        if self._stopped.is_set() or not wanted.done.wait(RECONFIGURE_SECONDS):
-            if wanted.claim():
-                raise StartError("the agent is busy or stops: its settings stay as they were")
-            wanted.done.wait()
-        if wanted.error is not None:
-            raise wanted.error
+        wanted.await_done(is_stopped=self._stopped.is_set())
 
     def run(self) -> None:
         """Raises StartError when it is stopped while positions that are needed cannot be saved."""
@@ -211,7 +190,7 @@ class Agent:
     def _readable(self) -> list[Source | Rest]:
         return [*self._sources.values(), *self._rests]
 
-    def _reconfigure(self, wanted: _Wanted) -> None:
+    def _reconfigure(self, wanted: Wanted) -> None:
         """What is on its way is waited for a moment: what is not acknowledged then is sent again by the next source,
         and known by its range."""
         self._wanted = None

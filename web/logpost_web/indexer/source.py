@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import re
 import threading
-import uuid
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -24,21 +21,13 @@ from confluent_kafka.admin import AdminClient
 from logpost.config import Config
 from logpost.errors import LogpostError
 from logpost.kafka import Complaints, client_settings, ensure_logs_topic, has_topic
+from logpost_web.indexer.consumer_settings import CLIENT, consumer_settings
+from logpost_web.indexer.instance_id import instance_id
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.reading import Bounds
 from logpost_web.indexer.received import Stretch, place, stretches
 from logpost_web.indexer.topics import REQUEST_SECONDS, Topics
 
-SESSION_TIMEOUT_MS = 10_000
-QUEUED_KILOBYTES = 16 * 1024
-"""What librdkafka fetches ahead at most."""
-QUEUED_RECORDS = 20_000
-"""With so many at hand it asks for no more: a fetch then brings all that came meanwhile, not one batch alone."""
-FETCH_AGAIN_MS = 100
-"""How long it does not look whether it has so many."""
-FETCH_WAIT_MS = 250
-"""How long the broker may wait for records before it says that there are none, which is how the end of a partition
-becomes known. Records are sent at once."""
 REACH_SECONDS = 0.5
 """How long the first contact may take before it is tried again; a drain waits for it."""
 CLOSE_SECONDS = 5.0
@@ -62,9 +51,6 @@ FENCED = (
     "the broker gave this store's place in the group to another consumer, twice in a row: another web has a copy of"
     " this store. Remove group-instance-id from the copy, and give it a store.group of its own"
 )
-
-_INSTANCE_ID = re.compile(r"[\w.-]{1,249}", re.ASCII)
-"""What Kafka takes for one."""
 
 log = logging.getLogger("indexer")
 
@@ -98,34 +84,16 @@ class Source:
         self.ends: dict[PartitionKey, int] = {}
         """Where the client came to the end of a partition: beyond the last record that it gave out where markers of
         transactions follow it, which it keeps to itself."""
-        settings = client_settings(config.kafka, "logpost-indexer")
         # What librdkafka says at every reconnect is said here once.
         quiet = logging.getLogger("indexer.librdkafka")
         quiet.setLevel(logging.CRITICAL)
         self._complaints = Complaints()
-        asking: dict[str, Any] = {**settings, "error_cb": self._complaints}
+        asking: dict[str, Any] = {**client_settings(config.kafka, CLIENT), "error_cb": self._complaints}
         self._admin = AdminClient(asking, logger=quiet)
         self.topics = Topics(self._admin)
-        asks: dict[str, Any] = {
-            **settings,
-            "group.id": config.store.group,
-            # A static member that was killed gets its partitions back at once (KIP-345).
-            "group.instance.id": _instance_id(directory),
-            "session.timeout.ms": SESSION_TIMEOUT_MS,
-            # Where it may begin is known; look at an offset that the log does not have.
-            "auto.offset.reset": "error",
-            "check.crcs": True,
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "topic.metadata.refresh.interval.ms": 1000,
-            "queued.max.messages.kbytes": QUEUED_KILOBYTES,
-            "queued.min.messages": QUEUED_RECORDS,
-            "fetch.queue.backoff.ms": FETCH_AGAIN_MS,
-            "fetch.wait.max.ms": FETCH_WAIT_MS,
-            "error_cb": self._on_error,
-            "on_commit": self._on_commit,
-        }
-        self._new_consumer = partial(Consumer, asks, logger=quiet)
+        asks = consumer_settings(config, instance_id(directory))
+        listening = {"error_cb": self._on_error, "on_commit": self._on_commit}
+        self._new_consumer = partial(Consumer, asks | listening, logger=quiet)
         self._consumer: Consumer = self._new_consumer()
 
     def subscribe(self) -> None:
@@ -316,18 +284,3 @@ def _is_answer(message: Message) -> bool:
     """Whether a broker sent it, rather than the client for want of one."""
     error = message.error()
     return error is None or error.code() == KafkaError._PARTITION_EOF
-
-
-def _instance_id(directory: Path) -> str:
-    """One per store, kept beside it: a second web with a store of its own is another member."""
-    file = directory / "group-instance-id"
-    with contextlib.suppress(FileNotFoundError):
-        kept = file.read_text(encoding="ascii", errors="replace").strip()
-        if _INSTANCE_ID.fullmatch(kept):
-            return kept
-        log.warning("%s holds no group instance id: making another one", file)
-    made = f"indexer-{uuid.uuid4()}"
-    new = file.with_suffix(".new")
-    new.write_text(made, encoding="ascii")
-    new.replace(file)
-    return made

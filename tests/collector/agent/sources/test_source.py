@@ -180,7 +180,7 @@ def test_settings_that_come_too_late_never_hold(
     tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loop looks at files that do not answer while somebody asks, who is told that nothing has changed."""
-    monkeypatch.setattr("logpost.agent.agent.RECONFIGURE_SECONDS", 0.1)
+    monkeypatch.setattr("logpost.agent.wanted.RECONFIGURE_SECONDS", 0.1)
     config = Config(kafka=KafkaConfig(bootstrap_servers=broker.bootstrap_servers), agent=AgentConfig())
     looking, answers = threading.Event(), threading.Event()
 
