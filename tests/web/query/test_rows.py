@@ -80,6 +80,21 @@ def test_pages_hold_every_row_once_in_order(store: Store, order: Order, limit: i
     assert sorted(paged) == sorted(whole)
 
 
+@pytest.mark.parametrize("order", ["desc", "asc"])
+@pytest.mark.parametrize("limit", [1, 7, 900])
+def test_pages_of_all_rows_are_those_of_a_query_that_all_match(store: Store, order: Order, limit: int) -> None:
+    after = None
+    for _ in range(3):
+        found, same = (ask(store, query, order=order, limit=limit, after=after) for query in ("", "offset:>=0"))
+        assert [row.key for row in found] == [row.key for row in same]
+        assert len(found) == limit
+        after = cursor_behind(found, search("", order, limit, after))
+
+
+def test_a_page_of_all_rows_is_empty_where_none_are(store: Store) -> None:
+    assert ask(store, "", limit=10, time_range=TimeRange(start_ns=1, end_ns=2)) == []
+
+
 def test_the_time_range_holds_its_start_and_not_its_end(store: Store) -> None:
     found = ask(store, "", limit=100, time_range=TimeRange(start_ns=START_NS + 1, end_ns=START_NS + 3))
     assert sorted({row.timestamp_ns - START_NS for row in found}) == [1, 2]

@@ -24,6 +24,7 @@ MAX_SQL = 240_000
 """Characters of a condition; ClickHouse reads no more than 262,144 of a statement."""
 MIN_LITERAL = 3
 """Characters of a regular expression's text that is worth a look before it: shorter ones are in most messages."""
+_ALL = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,10 @@ class Condition:
     sql: str
     parameters: Mapping[str, object]
     columns: Columns
+
+    @property
+    def matches_all(self) -> bool:
+        return self.sql == _ALL
 
 
 def compile_condition(query: Query, columns: Columns) -> Condition:
@@ -69,7 +74,7 @@ class _Compiler:
     def compile(self, query: Query) -> str:
         match query:
             case Everything():
-                return "1"
+                return _ALL
             case Text():
                 return self._text(query)
             case Field():
@@ -103,7 +108,7 @@ class _Compiler:
     def _text(self, text: Text) -> str:
         wanted = phrase(text)
         if wanted is None:
-            return "1"
+            return _ALL
         searched = self._columns.searched_text
         conditions = [f"hasToken({searched}, {self._parameter(word)})" for word in wanted.words]
         if not wanted.is_word:
@@ -164,7 +169,7 @@ class _Compiler:
     def _integer(self, column: str, field: Field) -> str:
         match field.test:
             case Equals(pattern) if pattern.is_any:
-                return "1"
+                return _ALL
             case Equals(Pattern((text,))) if INTEGER.fullmatch(text):  # as a number, which an index knows
                 return f"{column} = {self._parameter(int(text), 'Int64')}"
             case Compares(operator, than):

@@ -9,7 +9,7 @@ from logpost_web.query.columns import Columns
 from logpost_web.query.condition import compile_condition
 from logpost_web.query.cursor import Cursor
 from logpost_web.query.excerpt import attributes_sql, message_bytes_sql, message_sql, texts
-from logpost_web.query.search import Search
+from logpost_web.query.search import Order, Search
 from logpost_web.query.statement import LIMITS, Statement, where
 
 
@@ -40,7 +40,8 @@ class FoundRow(NamedTuple):
 
 def rows_statement(search: Search, columns: Columns) -> Statement:
     """FoundRows; of a long message the part around the first of what the query looks for. Raises QuerySyntaxError."""
-    clause, parameters = where(compile_condition(search.query, columns), search.time_range)
+    condition = compile_condition(search.query, columns)
+    clause, parameters = where(condition, search.time_range)
     direction = search.order.upper()
     key = (columns.time, *_place(columns))
     if search.after is not None:
@@ -62,12 +63,28 @@ def rows_statement(search: Search, columns: Columns) -> Statement:
             "after_offset": search.after.offset,
             "after_topic_ids": list(search.after.topic_ids),
         }
+    sort: tuple[str, ...] = (columns.bucket, *key)
+    if condition.matches_all:
+        clause, sort = f"{_first_buckets(search.order, clause, columns)} AND {clause}", key
     selected = _selected(columns, message_sql(columns), attributes_sql(columns), message_bytes_sql(columns))
     return Statement(
         f"SELECT {selected} FROM {columns.table} WHERE {clause}"
-        f" ORDER BY {', '.join(f'{column} {direction}' for column in (columns.bucket, *key))}"
+        f" ORDER BY {', '.join(f'{column} {direction}' for column in sort)}"
         f" LIMIT {{limit:UInt32}} {LIMITS}",
         {**parameters, "limit": search.limit, "around": texts(search.query)},
+    )
+
+
+def _first_buckets(order: Order, clause: str, columns: Columns) -> str:
+    """Of the buckets in which the rows of `clause` lie, the first ones, which have all of a page; in SQL.
+
+    Where most rows match, they are found by reading a few. The engine sorts these buckets by the time alone then, for
+    which it reads the time of a row and little more, at once and not part beside part: half the CPU of reading them in
+    order, and a fraction of the memory. Where few match, to find them twice would cost more than that."""
+    last, side = ("min", ">=") if order == "desc" else ("max", "<=")
+    return (
+        f"{columns.bucket} {side} (SELECT {last}({columns.bucket}) FROM (SELECT {columns.bucket} FROM {columns.table}"
+        f" WHERE {clause} ORDER BY {columns.bucket} {order.upper()} LIMIT {{limit:UInt32}}))"
     )
 
 
