@@ -8,16 +8,18 @@ from collections.abc import Iterator
 import pytest
 
 from logpost.query.syntax import parse
+from logpost_web.deletion import erasing as erasing_module
 from logpost_web.deletion.book import Book
 from logpost_web.deletion.counting import Counting
 from logpost_web.deletion.deletion import KILLED_HIDING, KILLED_REMOVING, MAX_PAUSE_MS, PAUSE_MS, TRIES, Deletion
-from logpost_web.deletion.erasing import Erasing
+from logpost_web.deletion.erasing import RESERVE_BYTES, Erasing
 from logpost_web.deletion.question import read_question
 from logpost_web.query.rows import FoundRow, rows_statement
 from logpost_web.query.search import Search
 from logpost_web.query.timerange import TimeRange
 from logpost_web.store import deleted
 from logpost_web.store.columns import LOGS
+from logpost_web.store.disk import FileSystem
 from logpost_web.store.errors import QueryError
 from logpost_web.store.store import Store
 
@@ -237,7 +239,7 @@ def test_what_ended_the_process_each_time_is_not_begun_again(lines: Store, reque
     for _ in range(2):
         [left] = begun(lines)[0].all()
         assert (left.state, left.reason, left.holds) == ("failed", KILLED_REMOVING, True)
-        assert deleted.removals(lines, asked.units[0]) == []
+        assert deleted.removals(lines, asked.units) == []
     cancelled = Erasing(lines, Book(lines.directory)).cancel(left, 0)
     assert (cancelled.state, deleted.counted(lines)) == ("cancelled", {})
 
@@ -399,3 +401,25 @@ def test_one_of_no_rows_is_done_and_other_stores_need_not_know(lines: Store) -> 
     asked = delete(lines, erasing, "nobodyhere")
     erasing.step(0)
     assert (asked.state, asked.is_over) == ("done", True)
+
+
+def test_on_a_disk_with_little_room_the_small_files_are_written_again_and_the_others_wait(
+    lines: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = {"Body": "ada " + "".join(map(chr, range(0x4E00, 0x8E00))), "Topic": "logs", "TopicId": "id"}
+    lines.insert(json.dumps({**large, "Offset": 100, "ArrivedAt": "2026-11-20T00:00:00Z"}).encode())
+    book = Book(lines.directory)
+    erasing = Erasing(lines, book)
+    asked = delete(lines, erasing, "ada")
+    sizes = deleted.sizes(lines, asked.units)
+    first, *others = asked.units
+    assert sizes[first] > 2 * max(sizes[unit] for unit in others)
+    free = FileSystem(size=0, free=RESERVE_BYTES + sizes[first] // 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(erasing_module, "file_system", lambda _: free)
+        while asked.units != [first]:
+            erasing.step(0)
+        erasing.step(0)
+        assert f"{sizes[first] - sizes[first] // 2:,} more free bytes" in asked.reason
+    finish(erasing, book)
+    assert (asked.units, asked.reason) == ([], "")

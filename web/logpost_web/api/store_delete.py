@@ -194,7 +194,7 @@ async def _count(request: Request, asked: Asked) -> tuple[str, Matched]:
 
 async def _counted(of: Services, deletion: str, found: Matched) -> CountedAnswer:
     store = of.indexer.store
-    lacks = await anyio.to_thread.run_sync(lambda: lacking_bytes(store, needed_bytes(store, deletion=deletion)))
+    lacks = await anyio.to_thread.run_sync(lambda: lacking_bytes(store, needed_bytes(store, deletion)))
     return CountedAnswer(
         counted=deletion,
         matched=found.rows,

@@ -57,7 +57,8 @@ class Counting:
         while len(self._counted) > MAX_COUNTED:
             oldest = next(iter(self._counted))
             del self._counted[oldest]
-            deleted.forget_matched(self._store, oldest)
+            with contextlib.suppress(QueryError):  # or the next start does
+                deleted.forget_matched(self._store, oldest)
 
     def take(self, deletion: str) -> Matched | None:
         """To be deleted now; None for one that is not known, or was taken."""

@@ -56,7 +56,7 @@ class Erasing:
         for one in self._book.all():
             if one.may_be_begun_again:
                 one.begin_again()
-            for removal in deleted.removals(self._store, one.units[0]) if one.is_open and one.units else ():
+            for removal in deleted.removals(self._store, one.units) if one.is_open and one.units else ():
                 if not self._begin_try(one, now_ms):
                     deleted.end_removal(self._store, removal)
 
@@ -205,22 +205,23 @@ class Erasing:
         try:
             masked = deleted.masked_parts(self._store, deletion.units)
             deletion.parts_done = max(deletion.parts - sum(masked.values()), 0)
-            if deletion.units[0] not in masked:
-                deletion.units = [unit for unit in deletion.units if unit in masked]
+            left = [unit for unit in deletion.units if unit in masked]
+            if left != deletion.units:
+                deletion.units = left
                 deletion.worked()
                 self._book.save()
-                return
-            self._remove_from(deletion, deletion.units[0], now_ms)
+            if left:
+                self._remove_from(deletion, now_ms)
         except QueryError as error:
             self._failed(deletion, error, now_ms)
 
-    def _remove_from(self, deletion: Deletion, unit: str, now_ms: int) -> None:
-        removals = deleted.removals(self._store, unit)
+    def _remove_from(self, deletion: Deletion, now_ms: int) -> None:
+        removals = deleted.removals(self._store, deletion.units)
         for removal in removals:
             if removal.why:
                 deleted.end_removal(self._store, removal)
                 raise QueryError(removal.why)
-        if not removals and not self._waits_for_room(deletion, unit) and self._begin_try(deletion, now_ms):
+        if not removals and (unit := self._with_room(deletion)) and self._begin_try(deletion, now_ms):
             deleted.begin_removal(self._store, unit)
 
     def _finish(self, deletion: Deletion, now_ms: int) -> None:
@@ -245,14 +246,15 @@ class Erasing:
         if deletion.units:
             self._hide(deletion)
 
-    def _waits_for_room(self, deletion: Deletion, unit: str) -> bool:
-        if not self._store.is_embedded:
-            return False
-        lacks = lacking_bytes(self._store, deleted.needed_bytes(self._store, [unit]))
-        deletion.reason = ""
-        if lacks:
-            deletion.reason = f"its rows are hidden; to remove them from the disk needs {lacks:,} more free bytes there"
-        return lacks > 0
+    def _with_room(self, deletion: Deletion) -> str:
+        """The first table partition that there is room for to write it again; empty where it waits for that."""
+        sizes = deleted.sizes(self._store, deletion.units)
+        lacks = {unit: lacking_bytes(self._store, sizes.get(unit, 0)) for unit in deletion.units}
+        fitting = next((unit for unit, lacking in lacks.items() if not lacking), "")
+        least = min(lacks.values())
+        needs = f"its rows are hidden; to remove them from the disk needs {least:,} more free bytes there"
+        deletion.reason = "" if fitting else needs
+        return fitting
 
 
 def _why(error: QueryError) -> str:

@@ -109,20 +109,21 @@ def forget_matched(store: Store, deletion: str) -> None:
     store.command(f"ALTER TABLE {MATCHED} DROP PARTITION {{deletion:String}}", {"deletion": deletion})
 
 
-def needed_bytes(store: Store, units: Collection[str] | None = None, deletion: str = "") -> int:
-    """Room that removing rows takes meanwhile: of `units`, or of those of what a query matched, the largest is written
-    again. Raises QueryError."""
-    chosen = (
-        "partition_id IN {units:Array(String)}"
-        if units is not None
-        else f"partition_id IN (SELECT Unit FROM {MATCHED} WHERE Deletion = {{deletion:String}})"
-    )
+def needed_bytes(store: Store, deletion: str) -> int:
+    """Room that removing what a query matched takes meanwhile: the largest of its units is written again. Raises
+    QueryError."""
+    units = store.query(f"SELECT DISTINCT Unit FROM {MATCHED} WHERE Deletion = {{id:String}}", {"id": deletion}).rows
+    return max(sizes(store, [unit for (unit,) in units]).values(), default=0)
+
+
+def sizes(store: Store, units: Collection[str]) -> dict[str, int]:
+    """Bytes of the files of these table partitions. Raises QueryError."""
     found = store.query(
-        "SELECT max(bytes) FROM (SELECT sum(bytes_on_disk) AS bytes FROM system.parts WHERE active"
-        f" AND database = currentDatabase() AND table = {{table:String}} AND {chosen} GROUP BY partition_id)",
-        {"table": TABLE, "units": list(units or ()), "deletion": deletion},
+        "SELECT partition_id, sum(bytes_on_disk) FROM system.parts WHERE active AND database = currentDatabase()"
+        " AND table = {table:String} AND partition_id IN {units:Array(String)} GROUP BY 1",
+        {"table": TABLE, "units": list(units)},
     )
-    return int(found.rows[0][0] or 0)
+    return {unit: int(size) for unit, size in found.rows}
 
 
 def take(store: Store, deletion: str) -> None:
@@ -257,13 +258,13 @@ class Removal(NamedTuple):
     why: str
 
 
-def removals(store: Store, unit: str) -> list[Removal]:
-    """Raises QueryError."""
+def removals(store: Store, units: Collection[str]) -> list[Removal]:
+    """From these table partitions. Raises QueryError."""
     found = store.query(
         "SELECT mutation_id, latest_fail_reason FROM system.mutations WHERE NOT is_done AND NOT is_killed"
         " AND database = currentDatabase() AND table = {table:String}"
-        " AND position(command, 'APPLY DELETED MASK') > 0 AND position(command, {unit:String}) > 0",
-        {"table": TABLE, "unit": f"'{unit}'"},
+        " AND position(command, 'APPLY DELETED MASK') > 0 AND multiSearchAny(command, {units:Array(String)})",
+        {"table": TABLE, "units": [f"'{unit}'" for unit in units]},
     )
     return [Removal(*row) for row in found.rows]
 
