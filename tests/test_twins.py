@@ -178,7 +178,7 @@ logpost_web.http
   ../api/test_app                     answers arguments errors headers
   ../api/test_own_hosts               own_hosts
   ../api/test_queries                 cancellation
-  ../api/test_running                 other_sites running
+  ../api/test_running                 running
 logpost_web.indexer
   test_away                           probe tries
   test_indexer                        intake metrics progress received

@@ -34,8 +34,14 @@ PACKED = (Middleware(GZipMiddleware, minimum_size=1000),)
 STATIC = Path(__file__).parent / "pages" / "static"
 
 
-def create_app(services: Services, hosts: frozenset[str] = LOOPBACK, packages: Path = DIRECTORY) -> ASGIApp:
-    """`hosts`: what this server is called, of `own_hosts`; `packages`: the directory of the agent's."""
+def create_app(
+    services: Services,
+    hosts: frozenset[str] = LOOPBACK,
+    packages: Path = DIRECTORY,
+    external_url: str = "",
+) -> ASGIApp:
+    """`hosts`: what this server is called, of `own_hosts`; `packages`: the directory of the agent's; `external_url`:
+    where people open it, in front of a proxy perhaps."""
     app = Starlette(
         routes=[
             Route("/", search_page, methods=["GET"], middleware=PACKED),
@@ -67,6 +73,7 @@ def create_app(services: Services, hosts: frozenset[str] = LOOPBACK, packages: P
     )
     app.state.services = services
     app.state.packages = packages
+    app.state.external_url = external_url
     # An address is there or it is not: a redirect would repeat what the client wrote, also `//elsewhere.example/`.
     app.router.redirect_slashes = False
     return SecurityHeaders(OwnHosts(app, hosts))

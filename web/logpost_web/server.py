@@ -89,7 +89,7 @@ def serve(config: Config, load: Callable[[], Loaded]) -> None:
         )
         connections = connection_class(connection_limit(config.web.max_connections, open_file_limit()))
         server = _Server(
-            create_app(services, own_hosts(config.web, machine_names())),
+            create_app(services, own_hosts(config.web, machine_names()), external_url=config.web.external_url),
             connections,
             log,
             reachable_host(config.web.listen),

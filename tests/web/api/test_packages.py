@@ -29,14 +29,18 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def box(store: Store, directory: Path) -> Iterator[str]:
+def services(store: Store) -> Services:
     config = Config()
-    services = Services(
+    return Services(
         queries=Queries(store, config.store),
         indexer=Indexer(config, store),
         topic_reader=TopicReader(config),
         kafka=config.kafka,
     )
+
+
+@pytest.fixture
+def box(services: Services, directory: Path) -> Iterator[str]:
     with serving(create_app(services, packages=directory)) as address:
         yield address
 
@@ -65,6 +69,12 @@ def test_the_page_says_how_under_the_address_that_was_asked(box: str, directory:
     assert f"apt-get install ./{NAME}" in shown
     assert "dnf install ./logpost-agent-0.1.0-1.x86_64.rpm" in shown
     assert "tar -xzf logpost-agent-0.1.0-linux-amd64.tar.gz" in shown
+
+
+def test_behind_a_proxy_it_names_the_address_that_people_open(services: Services, directory: Path) -> None:
+    fill(directory, NAME)
+    with serving(create_app(services, packages=directory, external_url="https://logs.example.org/")) as box:
+        assert f"curl -fO https://logs.example.org/packages/{NAME}" in page(box)
 
 
 def test_what_no_other_host_needs_is_not_shown(box: str, directory: Path) -> None:

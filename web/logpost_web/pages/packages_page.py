@@ -37,7 +37,8 @@ class Package:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackagesPage:
-    """Context of `packages.html`. `address`: as the reader wrote it, without a slash at the end."""
+    """Context of `packages.html`. `address`: web.external_url, or else as the reader wrote it,
+    without a slash at the end."""
 
     address: str
     packages: list[Package]
@@ -46,7 +47,8 @@ class PackagesPage:
 async def packages_page(request: Request) -> Response:
     directory: Path = request.app.state.packages
     packages = await anyio.to_thread.run_sync(lambda: list(_packages(directory)))
-    return render("packages.html", PackagesPage(address=str(request.base_url).rstrip("/"), packages=packages))
+    address = str(request.app.state.external_url or request.base_url).rstrip("/")
+    return render("packages.html", PackagesPage(address=address, packages=packages))
 
 
 async def package(request: Request) -> Response:
