@@ -2,7 +2,7 @@
 
 import json
 
-from logpost_web.indexer.rebuilding import copy_rest
+from logpost_web.indexer.rebuilding import Freeing, copy_rest
 from logpost_web.store import manifest_table, rebuild
 from logpost_web.store.check import check
 from logpost_web.store.manifest_table import Chunk
@@ -98,3 +98,36 @@ def test_a_check_goes_on_when_a_rebuild_ends_while_it_reads(store: Store) -> Non
     manifest_table.write(store, [Chunk("logs", ID, 0, 0, 0, 2, 2, version=9)])
     found = check(store, lambda done, of: rebuild.end(store) if done == 1 else None)
     assert found.is_sound
+
+
+def test_the_room_of_units_that_are_filled_again_is_freed_and_nothing_is_lost(store: Store) -> None:
+    for day in range(3):
+        insert_arrived(store, 86_400 * (day + 1), 0, *range(day * 10, day * 10 + 10))
+    manifest_table.write(store, [Chunk("logs", ID, 0, 0, 0, 30, 30)])
+    store.begin_rebuild()
+    insert_arrived(store, 86_400 * 2, 0, *range(10, 20))  # all of a day, and some of another
+    insert_arrived(store, 86_400 * 3, 0, *range(20, 29))
+    manifest_table.write(store, [Chunk("logs", ID, 0, 0, 10, 29, 19, 30, version=9)])
+    assert rebuild.forget_filled(store) == 1
+    assert rebuild.forget_filled(store) == 0
+    left = [one for (one,) in store.query("SELECT Offset FROM otel_logs_before ORDER BY Offset").rows]
+    assert left == [*range(10), *range(20, 30)]
+    assert copy_rest(store) == 11
+    assert store.query("SELECT count(), uniqExact(Offset) FROM otel_logs").rows == [(30, 30)]
+    counted = line(store)
+    assert (counted.start, counted.end, counted.rows, counted.lacks, counted.lost) == (0, 30, 30, 0, 0)
+
+
+def test_all_units_may_be_freed_before_the_rebuild_ends(store: Store) -> None:
+    insert(store, "old", 0, 1)
+    manifest_table.write(store, [Chunk("logs", ID, 0, 0, 0, 3, 3)])  # one of them vanished
+    store.begin_rebuild()
+    insert(store, "new", 0, 1)
+    manifest_table.write(store, [Chunk("logs", ID, 0, 0, 0, 3, 2, 3, version=9)])
+    now = [0.0]
+    freeing = Freeing(store, lambda: now[0])
+    freeing.step()
+    assert store.query("SELECT count() FROM otel_logs_before").rows == [(0,)]
+    assert rebuild.is_running(store)
+    assert copy_rest(store) == 0
+    assert (line(store).rows, line(store).lost) == (2, 1)

@@ -28,6 +28,7 @@ from logpost_web.indexer.mending import Mending
 from logpost_web.indexer.moving import Moving
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.progress import Pause, Progress
+from logpost_web.indexer.rebuilding import Freeing
 from logpost_web.indexer.received import Stretch
 from logpost_web.indexer.retaining import Retaining
 from logpost_web.indexer.retention_state import RetentionState, Waiting
@@ -72,6 +73,7 @@ class Indexer:
         self.backups = config.store.backups
         """Below which directory backups may be restored by HTTP; empty for none."""
         self.moving = Moving(store, time.monotonic)
+        self._freeing = Freeing(store, time.monotonic)
         self.failure = ""
         self.errands = Errands()
         self._last_insert = self._fenced_until = self._received_at = 0.0
@@ -266,6 +268,8 @@ class Indexer:
         """Bring rows of an older release's layout to this one's. After retention: what went need not be moved."""
         self._loop.turned(CALL_SECONDS)
         self.moving.step()
+        if self._is_rebuilding:
+            self._freeing.step()
         self._loop.turned()
 
     def _run_errands(self) -> bool:
@@ -285,6 +289,7 @@ class Indexer:
         """Something failed: for damage, perhaps, or for want of room."""
         self._mend()
         self._retain()
+        self._move()
 
     def _look_for_rebuild(self) -> None:
         self._is_rebuilding = rebuild.is_running(self._store)

@@ -3,19 +3,44 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from logpost_web.indexer import metrics
 from logpost_web.indexer.manifest import Manifest, kafka_id
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.reading import Bounds
 from logpost_web.store import manifest_table, rebuild
+from logpost_web.store.errors import QueryError
 from logpost_web.store.manifest_table import CHUNK, Chunk
 from logpost_web.store.rebuild import NOTHING_PAST, Past
 from logpost_web.store.schema import BEFORE, TABLE
 from logpost_web.store.store import Store
 
+FREED_CHUNKS = 16
+"""Room is freed when so many were copied."""
+FREE_SECONDS = 30.0
+
 log = logging.getLogger("indexer")
+
+
+class Freeing:
+    """Gives the room of rows of before back that are filled again, while the rest is."""
+
+    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._next = float("-inf")
+
+    def step(self) -> None:
+        """Now and then. What fails is tried again."""
+        if self._clock() < self._next:
+            return
+        try:
+            if rebuild.is_running(self._store) and (units := rebuild.forget_filled(self._store)):
+                log.info("filled again: the room of %d units of the rows of before is free", units)
+        except QueryError as error:
+            log.warning("the room of rows of before is not freed yet: %s", error)
+        self._next = self._clock() + FREE_SECONDS
 
 
 def copy_first(
@@ -26,6 +51,7 @@ def copy_first(
 ) -> None:
     """Copy the rows that the topics no longer have: before the rest is read, so that lines that were sent twice are
     recognised. Raises QueryError."""
+    copied = 0
     for chunk, (_, highest) in manifest_table.count_rows(store, CHUNK, BEFORE).items():
         topic, topic_id, partition, number = chunk
         key = (topic, partition)
@@ -35,6 +61,9 @@ def copy_first(
         if start < end and not manifests[key].taken.covers(start, end):
             rows = rebuild.copy(store, chunk, CHUNK, end, past=past)
             manifests[key].take(start, end, {(topic_id, number): rows}, None)
+            copied += 1
+            if copied % FREED_CHUNKS == 0:
+                rebuild.forget_filled(store)
 
 
 def copy_rest(store: Store, past: Past = NOTHING_PAST) -> int:

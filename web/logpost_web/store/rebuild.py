@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from logpost_web.store import manifest_table
 from logpost_web.store.layout import shared_columns
-from logpost_web.store.manifest_table import WITHIN, ChunkKey, within
+from logpost_web.store.manifest_table import CHUNK, WITHIN, ChunkKey, within
 from logpost_web.store.schema import BEFORE, DELETED, TABLE
 from logpost_web.store.statements import Statements
 
@@ -85,6 +85,35 @@ def count_past(store: Statements, chunk: ChunkKey, size: int, past: Past) -> int
         within(topic, topic_id, partition, number * size, (number + 1) * size),
     )
     return int(found.rows[0][0])
+
+
+def forget_filled(store: Statements) -> int:
+    """Drop those table partitions of the rows of before of which the table has all rows: both never take their room
+    twice. Returns how many. Raises QueryError."""
+    found = store.query(
+        "SELECT DISTINCT partition_id FROM system.parts WHERE database = currentDatabase() AND active"
+        " AND table = {table:String} ORDER BY 1",
+        {"table": BEFORE},
+    )
+    filled = [unit for (unit,) in found.rows if not _lacks_some(store, unit)]
+    for unit in filled:
+        store.command(f"ALTER TABLE {BEFORE} DROP PARTITION ID '{unit}'")
+    return len(filled)
+
+
+def _lacks_some(store: Statements, unit: str) -> bool:
+    chunks = store.query(
+        f"SELECT Topic, TopicId, Partition, intDiv(Offset, {CHUNK}) AS chunk FROM {BEFORE}"
+        " WHERE _partition_id = {unit:String} GROUP BY 1, 2, 3, 4 ORDER BY 4 DESC",  # the last are filled last
+        {"unit": unit},
+    )
+    return any(
+        store.query(
+            f"SELECT 1 FROM {BEFORE} WHERE _partition_id = {{unit:String}} AND {_LACKING} LIMIT 1",
+            {"unit": unit, **within(topic, topic_id, partition, chunk * CHUNK, (chunk + 1) * CHUNK)},
+        ).rows
+        for topic, topic_id, partition, chunk in chunks.rows
+    )
 
 
 @dataclass(frozen=True, slots=True)
