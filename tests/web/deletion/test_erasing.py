@@ -231,11 +231,13 @@ def stopped_mutations(lines: Store) -> Iterator[None]:
 
 def test_what_ended_the_process_each_time_is_not_begun_again(lines: Store, request: pytest.FixtureRequest) -> None:
     book = Book(lines.directory)
-    asked = delete(lines, Erasing(lines, book), "nothing")
+    asked = delete(lines, Erasing(lines, book), "ada OR nothing")
     asked.tries = TRIES
     book.save()
     request.getfixturevalue("stopped_mutations")
-    deleted.begin_removal(lines, asked.units[0])
+    assert len(asked.units) == 3
+    for unit in asked.units[:2]:
+        deleted.begin_removal(lines, unit)
     for _ in range(2):
         [left] = begun(lines)[0].all()
         assert (left.state, left.reason, left.holds) == ("failed", KILLED_REMOVING, True)

@@ -56,8 +56,9 @@ class Erasing:
         for one in self._book.all():
             if one.may_be_begun_again:
                 one.begin_again()
-            for removal in deleted.removals(self._store, one.units) if one.is_open and one.units else ():
-                if not self._begin_try(one, now_ms):
+            removals = deleted.removals(self._store, one.units) if one.is_open and one.units else []
+            if removals and not self._begin_try(one, now_ms):
+                for removal in removals:
                     deleted.end_removal(self._store, removal)
 
     def settle(self, now_ms: int) -> None:
