@@ -91,6 +91,18 @@ def test_pages_of_all_rows_are_those_of_a_query_that_all_match(store: Store, ord
         after = cursor_behind(found, search("", order, limit, after))
 
 
+@pytest.mark.parametrize("query", ["trace_id:t1", "rare trace_id:t1"])
+def test_the_rows_of_a_trace_are_not_read_in_order(store: Store, query: str) -> None:
+    assert "Read type: Default" in explain(store, query, "desc")
+
+
+@pytest.mark.parametrize(
+    "query", ['trace_id:""', "trace_id:t*", "trace_id:t1 OR rare", "-trace_id:t1", "attrs.trace_id:t1"]
+)
+def test_the_rows_of_many_traces_are_read_in_order(store: Store, query: str) -> None:
+    assert "Read type: InReverseOrder" in explain(store, query, "desc")
+
+
 def test_a_page_of_all_rows_is_empty_where_none_are(store: Store) -> None:
     assert ask(store, "", limit=10, time_range=TimeRange(start_ns=1, end_ns=2)) == []
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from logpost.query.ast import And, Equals, Field, Pattern, Query
+from logpost.query.fields import RECORD_FIELDS, resolve
 from logpost_web.query.columns import Columns
 from logpost_web.query.condition import compile_condition
 from logpost_web.query.cursor import Cursor
@@ -66,6 +68,8 @@ def rows_statement(search: Search, columns: Columns) -> Statement:
     sort: tuple[str, ...] = (columns.bucket, *key)
     if condition.matches_all:
         clause, sort = f"{_first_buckets(search.order, clause, columns)} AND {clause}", key
+    elif _is_of_a_trace(search.query):
+        sort = key  # few rows, which an index finds; to be ready to read in order takes a quarter of the search
     selected = _selected(columns, message_sql(columns), attributes_sql(columns), message_bytes_sql(columns))
     return Statement(
         f"SELECT {selected} FROM {columns.table} WHERE {clause}"
@@ -73,6 +77,17 @@ def rows_statement(search: Search, columns: Columns) -> Statement:
         f" LIMIT {{limit:UInt32}} {LIMITS}",
         {**parameters, "limit": search.limit, "around": texts(search.query)},
     )
+
+
+def _is_of_a_trace(query: Query) -> bool:
+    """All that it finds has one trace id."""
+    match query:
+        case And(terms):
+            return any(map(_is_of_a_trace, terms))
+        case Field(name, Equals(Pattern((trace_id,)))):
+            return resolve(name) == RECORD_FIELDS["trace_id"] and trace_id != ""
+        case _:
+            return False
 
 
 def _first_buckets(order: Order, clause: str, columns: Columns) -> str:
