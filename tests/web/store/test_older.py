@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from logpost.config import StoreConfig
+from logpost_web.query.condition import compile_condition
+from logpost_web.query.histogram import extent_statement
+from logpost_web.query.rows import FoundRow, cursor_behind, record_statement, rows_statement
+from logpost_web.query.search import read_search
+from logpost_web.query.statement import Statement
 from logpost_web.store import manifest_table, older, retained
+from logpost_web.store.columns import LOGS
 from logpost_web.store.errors import QueryError
 from logpost_web.store.retained import Chosen
 from logpost_web.store.schema import CREATE_TABLE, VERSION, version_comment
 from logpost_web.store.store import Store
+from logpost_web.store.stored import stored_offsets
 from tests.web.store.test_store import as_of_layout_2
 
 DAYS = 3
 ROWS = 100
 SECONDS = 30.0
+NOW_NS = 1_790_000_000_000_000_000
 
 
 def as_of_layout_3(store: Store) -> None:
@@ -93,6 +104,54 @@ def test_all_is_found_before_while_and_after_it_is_moved(tmp_path: Path, layout:
     store = Store.open(StoreConfig(), tmp_path)
     assert not store.reads_older
     assert found(store) == ALL
+    store.close()
+
+
+QUERIES = [
+    "",
+    "line",
+    '"line 17"',
+    "line NOT 5",
+    "n:>250",
+    "n:5",
+    "n:>=1e2 OR 7",
+    "topic:quiet",
+    "service:shop line",
+    "/line [0-9]5$/",
+    "trace_id:abc",
+    "offset:<40",
+]
+
+
+def test_each_kind_of_statement_finds_the_same_before_and_after(tmp_path: Path) -> None:
+    store = old_store(tmp_path, 3)
+
+    def rows_of(statement: Statement) -> Sequence[Sequence[Any]]:
+        return store.query(statement.sql, statement.parameters).rows
+
+    def answers() -> list[object]:
+        found: list[object] = []
+        for query in QUERIES:
+            for order in ("asc", "desc"):
+                search = read_search(
+                    {"q": query, "order": order, "limit": "7", "start": "2024-01-01T00:00:00Z"}, NOW_NS
+                )
+                pages = [rows_of(rows_statement(search, LOGS))]
+                if pages[0]:
+                    after = cursor_behind([FoundRow(*row) for row in pages[0]], search)
+                    search = dataclasses.replace(search, after=after)
+                    pages.append(rows_of(rows_statement(search, LOGS)))
+                found.append(pages)
+            condition = compile_condition(search.query, LOGS)
+            found.append(rows_of(extent_statement(condition, search.time_range)))
+        found.append(rows_of(record_statement("logs", 0, 17, "T", LOGS)))
+        found.append([*stored_offsets(store, "logs", 0, "T", 0)])
+        return found
+
+    before = answers()
+    move_all(store)
+    assert answers() == before
+    assert sum(bool(one) for one in before) > len(QUERIES)
     store.close()
 
 
