@@ -187,7 +187,7 @@ logpost_web.indexer
   test_poison                         obstacles passage raw_log unpacking
   test_refill                         beginning lives
   test_source                         consumer_settings instance_id
-  test_retaining                      dropping retention_memory retention_state
+  test_retaining                      dropping retention_memory retention_state telling
   test_topic_room                     log_sizes
   ../store/test_moving                moving
 logpost_web.pages

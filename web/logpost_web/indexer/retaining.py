@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import time
 from collections.abc import Callable, Container, Mapping, Sequence
-from typing import NamedTuple
 
 from logpost.config import StoreConfig
 from logpost.said_once import SaidOnce
@@ -18,7 +16,8 @@ from logpost_web.indexer.manifest import ENDLESS
 from logpost_web.indexer.measuring import Measuring
 from logpost_web.indexer.placing import LogKey, Placing
 from logpost_web.indexer.retention_memory import Floor, MemoryFile, SavedLimits
-from logpost_web.indexer.retention_state import RetentionState, Waiting, class_sizes
+from logpost_web.indexer.retention_state import RetentionState, Waiting
+from logpost_web.indexer.telling import Seen, Telling, written
 from logpost_web.indexer.topic_room import TopicRoom
 from logpost_web.retention.clock import RetentionClock
 from logpost_web.retention.plan import (
@@ -33,13 +32,11 @@ from logpost_web.retention.plan import (
     Stored,
     Trimmed,
     Used,
-    days_left,
-    oldest_ms,
     over,
     plan,
 )
 from logpost_web.retention.rules import Rule, Rules
-from logpost_web.retention.units import DAY_MS, Unit
+from logpost_web.retention.units import Unit
 from logpost_web.store import rebuild, retained
 from logpost_web.store.disk import boot
 from logpost_web.store.errors import QueryError
@@ -52,13 +49,6 @@ PIECES = 8
 """A unit's records are at most this part of `store.max_bytes`; in the store they are smaller yet."""
 
 log = logging.getLogger("retention")
-
-
-class Seen(NamedTuple):
-    units: list[Stored]
-    used: Used
-    limits: Limits
-    disk_bytes: int
 
 
 class Retaining:
@@ -82,7 +72,8 @@ class Retaining:
         self._is_meant = False
         """Somebody said so of what would wait for a rebuild."""
         self._trimmed = Trimmed()
-        self._said, self._said_waiting = SaidOnce(log), SaidOnce(log)
+        self._said = SaidOnce(log)
+        self._telling = Telling(log)
         self._measuring = Measuring(store)
         self._next_look = float("-inf")
         self.reconfigure(config)
@@ -269,7 +260,7 @@ class Retaining:
             self.state = dataclasses.replace(
                 self.state, dropped=self.state.dropped.and_then(counted.rows, size, now_ms)
             )
-            span = f"{_written(unit.start_ms)} to {_written(unit.end_ms)}"
+            span = f"{written(unit.start_ms)} to {written(unit.end_ms)}"
             log.info("dropped %d rows of those that arrived from %s (by %s)", counted.rows, span, drop.why)
         if not drop.is_whole:
             self._trimmed.did(drop)
@@ -302,56 +293,6 @@ class Retaining:
         self.placing.raise_floors(memory.floor_ms, floors)
 
     def _tell(self, seen: Seen, planned: Plan, due: int, now_ms: int) -> None:
-        left = days_left(seen.units, seen.limits.max_bytes, seen.used, now_ms)
-        self.state = dataclasses.replace(
-            self.state,
-            looked_ms=now_ms,
-            used=seen.used,
-            max_bytes=seen.limits.max_bytes,
-            disk_bytes=seen.disk_bytes,
-            classes=class_sizes(seen.units, seen.limits.rules),
-            ahead_ms=self._clock.ahead_ms,
-            oldest_ms=oldest_ms(seen.units),
-            days_left=left,
-            waiting=self._waiting(seen, planned, now_ms),
-            due=due,
-            due_since_ms=(self.state.due_since_ms or now_ms) if due else 0,
+        self.state = self._telling.tell(
+            self.state, seen, planned, due, now_ms, ahead_ms=self._clock.ahead_ms, wanted=self._file.memory.wanted
         )
-        metrics.RETENTION_LOOKED.set(now_ms / 1000)
-        metrics.STORE_BYTES.set(seen.used.store)
-        metrics.STORE_MAX_BYTES.set(seen.limits.max_bytes)
-        metrics.RETENTION_AHEAD.set(self._clock.ahead_ms / 1000)
-        metrics.RETENTION_DUE.set(due)
-        metrics.RETENTION_OVERDUE.set((now_ms - self.state.due_since_ms) / 1000 if due else 0)
-        metrics.SECONDS_LEFT.set(float("inf") if left is None else left * DAY_MS / 1000)
-
-    def _waiting(self, seen: Seen, planned: Plan, now_ms: int) -> Waiting | None:
-        found, why, until_ms = planned.waiting, planned.why, planned.until_ms
-        if not found and self._clock.ahead_ms:
-            then_ms = now_ms + self._clock.ahead_ms
-            there = plan(seen.units, seen.limits, seen.limits, 0, then_ms, seen.used).drops
-            found, why, until_ms = tuple(one for one in there if one not in planned.drops), CLOCK, 0
-        if not found:
-            self._said_waiting.all_over()
-            return None
-        waiting = Waiting(
-            why=why,
-            rows=sum(one.stored.rows for one in found),
-            bytes=sum(one.stored.bytes for one in found),
-            oldest_ms=min(one.stored.unit.start_ms for one in found),
-            until_ms=until_ms,
-        )
-        self._said_waiting.warn(
-            (why, str(self._file.memory.wanted)),
-            "up to %d rows (%d bytes, the oldest of %s) would be deleted, and are not %s: %s",
-            waiting.rows,
-            waiting.bytes,
-            _written(waiting.oldest_ms),
-            f"before {_written(until_ms)}" if until_ms else "as long as that is so",
-            f"{why} (`logpost store confirm` says that this is meant)",
-        )
-        return waiting
-
-
-def _written(ms: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(ms // 1000))
