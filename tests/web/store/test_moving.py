@@ -15,7 +15,7 @@ from logpost.config import StoreConfig
 from logpost_web.indexer.moving import RETRY_SECONDS, Moving
 from logpost_web.store import older
 from logpost_web.store.disk import file_system
-from logpost_web.store.errors import QueryError
+from logpost_web.store.errors import QueryError, UnopenedError
 from logpost_web.store.store import Store
 from tests.web.indexer.test_away import Box
 from tests.web.store.test_older import as_of_layout_3
@@ -85,6 +85,22 @@ def move_with_little_room(store: Store, disk: Path) -> None:
     assert offsets(store) == rows
     assert least > 10 * MEGABYTE
     assert moving.error == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system takes root")
+def test_no_table_is_changed_on_a_disk_without_room(disk: Path) -> None:
+    store = Store.open(StoreConfig(), disk)
+    as_of_layout_3(store)
+    store.command("INSERT INTO otel_logs (Topic, TopicId, Offset) SELECT 'logs', 'T', number FROM numbers(9)")
+    store.close()
+    filling = disk / "filling"
+    filling.write_bytes(bytes(file_system(disk).free - MEGABYTE // 2))
+    with pytest.raises(UnopenedError, match=r"is full: \d[\d,]* bytes are free"):
+        Store.open(StoreConfig(), disk)
+    filling.unlink()
+    with contextlib.closing(Store.open(StoreConfig(), disk)) as store:
+        assert store.reads_older
+        assert offsets(store) == list(range(9))
 
 
 def test_a_day_that_is_in_both_places_is_taken_from_one_at_once(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -12,6 +13,9 @@ LEAST_RESERVE_BYTES = 16 * 1024 * 1024
 """Less room than that is too little for a block and the merges behind it."""
 
 
+CHANGE_BYTES = 1024 * 1024
+CHANGE_FILES = 32
+"""What changing tables takes."""
 RESERVE = "reserve"
 RESERVE_BYTES = 4 * 1024 * 1024
 RESERVE_FILES = 32
@@ -56,6 +60,13 @@ def release_if_full(directory: Path) -> None:
     found = os.statvfs(directory)
     if found.f_bavail * found.f_frsize < RESERVE_BYTES or (found.f_files and not found.f_favail):
         release_reserve(directory)
+
+
+def refuse_full(directory: Path) -> None:
+    """Before tables are changed: without room the engine would empty their definitions. Raises OSError."""
+    found = os.statvfs(directory)
+    if found.f_bavail * found.f_frsize < CHANGE_BYTES or (found.f_files and found.f_favail < CHANGE_FILES):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(directory))
 
 
 def reserve(wanted_bytes: int, total_bytes: int) -> int:

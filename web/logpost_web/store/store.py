@@ -22,8 +22,8 @@ from logpost_web.store import embedded, layout, older, version
 from logpost_web.store.errors import GONE, QueryError, UnopenedError, first_line
 from logpost_web.store.memory import Memory, available_bytes, shares
 from logpost_web.store.read_counts import count_what_is_read
-from logpost_web.store.room import problems, release_if_full
-from logpost_web.store.schema import RESTORED, TABLE
+from logpost_web.store.room import problems, refuse_full, release_if_full
+from logpost_web.store.schema import RESTORED, TABLE, VERSION
 from logpost_web.store.statements import Statements
 from logpost_web.store.temporary import TemporaryFiles
 from logpost_web.store.version import StoreVersion
@@ -113,6 +113,8 @@ class Store(Statements):
             self.connect()
             layout.create(self)
             version.refuse(f"the store {self.description}", StoreVersion(layout=self.version), "")
+            if self._path is not None and self.version < VERSION:
+                refuse_full(self.place)
             layout.upgrade(self)
             older.settle(self)
             self.command(f"DROP TABLE IF EXISTS {RESTORED} SYNC")  # of a restore that was killed
