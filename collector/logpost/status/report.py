@@ -12,7 +12,10 @@ from logpost.controls import one_line
 GB = 1e9
 MOST_SHOWN = 10
 """Hosts, groups and errors on the screen; `--json` has all."""
-NAMES = {"up": "supervisor"}
+SUPERVISOR = "up"
+NOT_RUNNING, UNKNOWN = "not running", "unknown"
+"""States of a part."""
+NAMES = {SUPERVISOR: "supervisor"}
 
 
 class Part(msgspec.Struct, kw_only=True):
@@ -94,7 +97,7 @@ def screen(status: Status) -> Iterator[str]:
     """The lines of a terminal."""
     yield f"logpost {status.version}, data in {status.data}, {status.at}"
     yield ""
-    yield from _table([_part(part) for part in status.parts])
+    yield from _table([_part(part) for part in _shown(status.parts)])
     yield ""
     yield from _table([*_rates(status.rates), *_lag(status.lag)])
     if status.unread:
@@ -117,6 +120,12 @@ def screen(status: Status) -> Iterator[str]:
         yield ""
         for error in status.errors[-MOST_SHOWN:]:
             yield f"{error.part}: {one_line(error.line)}"
+
+
+def _shown(parts: list[Part]) -> list[Part]:
+    """Not a supervisor that does not run where parts do: they are units of their own, and lack none."""
+    is_alone = any(part.part != SUPERVISOR and part.state not in (NOT_RUNNING, UNKNOWN) for part in parts)
+    return [part for part in parts if not (is_alone and part.part == SUPERVISOR and part.state == NOT_RUNNING)]
 
 
 def _part(part: Part) -> tuple[str, ...]:

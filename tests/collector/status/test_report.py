@@ -74,3 +74,15 @@ def test_the_screen_shows_what_is_wrong_and_no_controls() -> None:
     assert "\\x1b[31mred" in shown
     assert not any("\x1b" in line for line in lines)
     assert len(lines) < 40
+
+
+def shown_parts(**states: str) -> str:
+    parts = [Part(part=name, state=state) for name, state in states.items()]
+    status = Status(version="1", at="", data="/d", parts=parts, rates=Rates(), lag=Lag(), hosts=[], disk=[], errors=[])
+    return "\n".join(screen(status))
+
+
+def test_a_supervisor_is_not_missed_where_parts_run_as_units_of_their_own() -> None:
+    assert "supervisor" not in shown_parts(up="not running", broker="not running", agent="running")
+    assert "supervisor  not running" in shown_parts(up="not running", broker="not running", agent="not running")
+    assert "supervisor  stopped" in shown_parts(up="stopped", agent="running")
