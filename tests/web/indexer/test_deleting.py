@@ -13,6 +13,7 @@ from logpost_broker import Broker
 from logpost_web.deletion import stopped
 from logpost_web.deletion.counting import Counting
 from logpost_web.deletion.deletion import WAITS_FOR_TOPIC, Deletion
+from logpost_web.deletion.topic import TOPIC, DeletionTopic
 from logpost_web.deletion_text import RECORDED_LATER
 from logpost_web.indexer.indexer import Indexer
 from logpost_web.query.condition import compile_condition
@@ -23,6 +24,7 @@ from logpost_web.store.columns import LOGS
 from logpost_web.store.store import Store
 from tests.support.processes import free_port
 from tests.web.indexer.test_indexer import await_messages, await_true, messages, produce, record, running
+from tests.web.indexer.test_refill import delete_topic
 
 SECONDS = 60.0
 
@@ -73,6 +75,7 @@ def test_what_is_deleted_is_gone_at_once_and_stays_away(broker: Broker, store: S
         assert store.query(rows).rows == [(50,)]  # with those that are only hidden
         produce(broker, b"ada 1")  # what comes later and says the same stays
         await_messages(store, [*texts("keep", 50), "ada 1"])
+    delete_topic(broker, TOPIC)
     with running(config, store) as indexer:  # a start finds nothing missing
         await_true(lambda: bool(indexer.progress().partitions), "partitions")
         assert_nothing_is_wrong(indexer, store)
@@ -81,6 +84,8 @@ def test_what_is_deleted_is_gone_at_once_and_stays_away(broker: Broker, store: S
         await_true(lambda: len(messages(store)) == 51, "all rows")
         assert sorted(messages(store)) == sorted([*texts("keep", 50), "ada 1"])
         assert_nothing_is_wrong(indexer, store)
+        topic = DeletionTopic(config.kafka)  # somebody removed it, and it is made again
+        await_true(lambda: topic.exists() and any(key == "d1" for key, _ in topic.records()), "it is in the topic")
 
 
 def test_a_store_that_begins_again_learns_from_the_topic_what_is_deleted(

@@ -170,6 +170,8 @@ class Deleting:
     def _follow(self) -> None:
         """Take over what the topic has and the store has not. Raises KafkaException, QueryError, OSError."""
         if not self._topics.ids([TOPIC])[TOPIC]:
+            if any(one.is_recorded for one in self._book.all()):  # it was there
+                self._learning.learn(lambda: (), _now_ms())
             return
         end = self._topics.ends([TopicPartition(TOPIC, 0)])[TOPIC, 0]
         if end != self._seen_end:
