@@ -118,19 +118,16 @@ class Run:
         if self.options.freezes and chance.random() < 0.5:
             self.freeze()
         self.await_sign(wanted)
-        frozen = [] if wanted == "start" else ["web"]
         box.kill_web()
         found = under_way(box.store) | self.others()
         if self.options.brokers and number % 3 == 2:
             box.broker.kill()
-            frozen.append("broker")
+            box.broker.start()
         is_older = number % max(self.options.kills // AGES, 1) == 0
         if is_older:
             if not self.options.disk_mb:
                 self.trim_topic()
             opened("older", box.data / "store")
-        if "broker" in frozen:
-            box.broker.start()
         started = box.start_web()
         self.starts.append(started)
         self.hit.update(found or {"nothing"})
@@ -193,6 +190,9 @@ class Run:
         print(f"  lines: {lines.count:,} sent, {len(lines.sent['old']):,} to be taken by retention")
         print(f"  sets deleted: {len(work.erased)} of {lines.closed}; backups: {_shown(work.backup_ends)}")
         print(f"  answers: {_shown(work.answers)}")
+        self.box.listen()
+        for line, times in self.box.said.most_common():
+            print(f"  the web said {times} times: {line}")
         print("  no fault" if not work.faults else f"  {len(work.faults)} FAULTS: {work.faults[0]}", flush=True)
         return 1 if work.faults else 0
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from http.client import HTTPException
 from pathlib import Path
@@ -23,6 +25,9 @@ from tests.support.appliance import Appliance
 BLOCK_ROWS = 1_000
 """Small blocks, one after the other: many moments to be killed at, and many parts to merge."""
 START_SECONDS = 240.0
+SHOWN = 150
+_GRAVE = re.compile(r" ((?:WARNING|ERROR|CRITICAL) .*)|(Traceback.*)", re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
 CLEAN = ("behind", "missing", "stepped_over", "dropped")
 
 
@@ -48,6 +53,8 @@ class Box:
         self.broker, self.web = self.appliance.broker, self.appliance.web
         self.refused_starts = 0
         """Because a command had the store open; a supervisor tries again, too."""
+        self.said: Counter[str] = Counter()
+        """Warnings and errors of the web, without numbers and names that differ."""
         self._is_up = False
         self._changing = threading.Lock()
         self.keep(10_000)
@@ -99,6 +106,13 @@ class Box:
         with self._changing:
             self._is_up = False
         self.web.kill()
+        self.listen()
+
+    def listen(self) -> None:
+        """Remember what the web said since it was started, of what is graver than a notice."""
+        for line in self.web.lines:
+            if found := _GRAVE.search(line):
+                self.said[_NUMBER.sub("#", found[1] or found[2])[:SHOWN]] += 1
 
     def ask(self, method: str, path: str, body: Mapping[str, object] | None = None, **parameters: str | int) -> Any:
         """Raises AwayError, RefusedError."""
