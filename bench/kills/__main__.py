@@ -27,7 +27,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from bench.kills.box import Box
+from bench.kills.box import AwayError, Box, RefusedError
 from bench.kills.lines import LASTING, TOPIC, Lines
 from bench.kills.opened import opened
 from bench.kills.signs import under_way
@@ -41,8 +41,9 @@ WAIT_SECONDS = 6.0
 MIGRATED_SECONDS = 30.0
 """At most, for a migration to end before a kill that waits for what cannot be meanwhile."""
 AFTER_MIGRATION = frozenset({"merge", "retention", "deletion", "any"})
-AGES = 3
-"""Times that the store becomes one of an older layout: at the first kill, and then evenly."""
+AGE_BEFORE = frozenset({"migration", "start"})
+"""The store becomes one of an older layout at the kill before one that waits for these."""
+KILLS_A_REBUILD = 10
 SECONDS_A_KILL = 11.0
 """About, with the start that follows: by it retention plans its way."""
 FROZEN_SECONDS = (1.0, 8.0)
@@ -110,11 +111,14 @@ class Run:
             judge(box, lines, work)
         return self.summary(lines)
 
-    def kill(self, number: int, lines: Lines) -> None:
-        box, chance = self.box, self.chance
+    def kind(self, number: int) -> str:
         kinds = [*KINDS]
         random.Random(self.options.seed + number // len(KINDS)).shuffle(kinds)
-        wanted = kinds[number % len(KINDS)]
+        return kinds[number % len(KINDS)]
+
+    def kill(self, number: int, lines: Lines) -> None:
+        box, chance = self.box, self.chance
+        wanted = self.kind(number)
         if self.options.freezes and chance.random() < 0.5:
             self.freeze()
         self.await_sign(wanted)
@@ -123,13 +127,16 @@ class Run:
         if self.options.brokers and number % 3 == 2:
             box.broker.kill()
             box.broker.start()
-        is_older = number % max(self.options.kills // AGES, 1) == 0
+        is_older = self.kind(number + 1) in AGE_BEFORE
         if is_older:
             if not self.options.disk_mb:
                 self.trim_topic()
             opened("older", box.data / "store")
         started = box.start_web()
         self.starts.append(started)
+        if number % KILLS_A_REBUILD == KILLS_A_REBUILD // 2 and not is_older:
+            with contextlib.suppress(AwayError, RefusedError):
+                box.ask("POST", "/api/store/rebuild")
         self.hit.update(found or {"nothing"})
         older = "; the store is of layout 3 now" if is_older else ""
         print(
@@ -151,8 +158,8 @@ class Run:
             time.sleep(chance.uniform(0, 4))
             return
         if wanted in AFTER_MIGRATION:
-            self.await_that(lambda: "migration" not in under_way(box.store), MIGRATED_SECONDS)
-        time.sleep(chance.uniform(0.5, 6))
+            self.await_that(lambda: not under_way(box.store) & {"migration", "rebuild"}, MIGRATED_SECONDS)
+        time.sleep(chance.uniform(0, 1) if wanted == "migration" else chance.uniform(0.5, 6))
         self.await_that(lambda: wanted in under_way(box.store) | self.others() | {"any"}, WAIT_SECONDS)
         time.sleep(chance.choice((0, 0.02, 0.2)))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from logpost_web.store.embedded import FROZEN
-from logpost_web.store.schema import BEFORE, RESTORED
+from logpost_web.store.schema import BEFORE, COPIED, MOVED, OLDER, RESTORED
 
 TEMPORARY = {
     "tmp_insert": "insert",
@@ -18,6 +18,15 @@ TEMPORARY = {
     "delete_tmp": "removal",
 }
 """How the name of a part's directory begins → what makes it; the first that holds."""
+
+TABLES = {
+    OLDER: "migration",
+    COPIED: "copy of a day",
+    MOVED: "move of a day",
+    BEFORE: "rebuild",
+    RESTORED: "restore",
+}
+"""Those that are there while something goes on."""
 
 
 def parts(store: Path) -> Iterator[os.DirEntry[str]]:
@@ -39,8 +48,7 @@ def under_way(store: Path) -> set[str]:
         if kind is not None:
             found.add(kind)
     definitions = store / "metadata" / "default"
-    found |= {"migration"} if (definitions / f"{BEFORE}.sql").exists() else set()
-    found |= {"restore"} if (definitions / f"{RESTORED}.sql").exists() else set()
+    found |= {kind for table, kind in TABLES.items() if (definitions / f"{table}.sql").exists()}
     found |= {"backup"} if (store / FROZEN).exists() else set()
     return found
 

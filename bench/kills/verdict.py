@@ -150,6 +150,7 @@ def _open(box: Box, work: Work, wanted: set[int]) -> None:
         work.fault(f"{found['places']:,} places in the store for {len(wanted):,} lines")
     left = leftovers(box.store, set(found["tables"].values()))
     left += [f"table {name}" for name in found["tables"] if name not in TABLES]
+    left += [str(path) for path in (box.data / "store").glob("restore-from")]
     left += [str(path) for path in (box.data / "store" / "tmp").rglob("*") if path.is_file()]
     for one in left:
         work.fault(f"left over: {one}")

@@ -21,7 +21,7 @@ def test_what_was_under_way_is_known_by_what_lies_in_the_store(tmp_path: Path) -
     for name in ("all_1_1_0", "tmp_merge_all_1_2_1", "tmp_insert_all_3_3_0"):
         (table / name).mkdir(parents=True)
     (tmp_path / "metadata" / "default").mkdir(parents=True)
-    (tmp_path / "metadata" / "default" / "otel_logs_before.sql").touch()
+    (tmp_path / "metadata" / "default" / "otel_logs_older.sql").touch()
     assert under_way(tmp_path) == {"insert", "merge", "migration"}
     left = leftovers(tmp_path, {str(table)})
     assert sorted(Path(one).name for one in left) == ["tmp_insert_all_3_3_0", "tmp_merge_all_1_2_1"]
