@@ -342,3 +342,32 @@ def test_a_statement_that_met_a_full_disk_first_says_how_full_it_is(
     assert store.explained(failed) == str(failed)
     monkeypatch.setattr(room, "LEAST_RESERVE_BYTES", 2**62)
     assert "bytes are free" in store.explained(failed)
+
+
+def test_a_search_while_the_table_is_put_aside_finds_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a moment there is none: a search that begins then waits, and one that runs holds up nothing for long."""
+    command, found = store.command, []
+    searching = threading.Thread(target=lambda: found.append(store.query("SELECT count() FROM otel_logs").rows))
+
+    def search_and_create(sql: str) -> None:
+        if "CREATE TABLE IF NOT EXISTS otel_logs " in sql:
+            searching.start()
+            searching.join(0.3)
+        command(sql)
+
+    monkeypatch.setattr(store, "command", search_and_create)
+    is_inside, may_leave = threading.Event(), threading.Event()
+
+    def long_search() -> None:
+        with store._gate.inside():
+            is_inside.set()
+            may_leave.wait(60)
+
+    running = threading.Thread(target=long_search)
+    running.start()
+    assert is_inside.wait(60)
+    store.begin_rebuild()
+    searching.join(60)
+    may_leave.set()
+    running.join(60)
+    assert found == [[(0,)]]

@@ -44,3 +44,17 @@ class Gate:
             with self._changed:
                 self._closer = None
                 self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def held(self, seconds: float) -> Iterator[None]:
+        """Who comes waits, except this thread. Those inside have `seconds` to leave, and may stay. One thread at a time
+        closes or holds it, and not from inside."""
+        with self._changed:
+            self._closer = threading.get_ident()
+            self._changed.wait_for(lambda: not self._inside, seconds)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._closer = None
+                self._changed.notify_all()

@@ -33,6 +33,8 @@ ENGINE = "chdb-core"
 OPEN_TRIES = 10
 OPEN_PAUSE_SECONDS = 1.0
 """A store that vanished while it was open is made again; the removal may not be through with it."""
+HELD_SECONDS = 0.5
+"""How long statements that run are waited for before the table is put aside."""
 MEMORY_LOOK_MS = 250
 """How often the engine looks how much memory the process has; its default is 50."""
 PURGE_RATIO = 0.03
@@ -166,8 +168,11 @@ class Store(Statements):
         return self._path if self._path is not None and self._path.is_dir() else self.directory
 
     def begin_rebuild(self) -> None:
-        """Put the rows aside and begin an empty table: see `layout.begin_rebuild`. Blocks. Raises QueryError."""
-        layout.begin_rebuild(self)
+        """Put the rows aside and begin an empty table: see `layout.begin_rebuild`. Blocks. Raises QueryError.
+
+        No statement begins meanwhile, since for a moment there is no table; those that run go on with theirs."""
+        with self._gate.held(HELD_SECONDS):
+            layout.begin_rebuild(self)
         self._place = self._find_place()
 
     @property
