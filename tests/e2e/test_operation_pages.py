@@ -29,7 +29,7 @@ case "$1" in
         echo $! >"$SERVICE.pid"
         until grep -q "broker: ready" "$SERVICE.log"; do kill -0 $! && sleep 0.1 || exit 1; done ;;
     stop)
-        pid=$(cat "$SERVICE.pid") && kill "$pid" && tail -f /dev/null --pid="$pid" ;;
+        pid=$(cat "$SERVICE.pid") && kill "$pid" && tail -f -s 0.05 /dev/null --pid="$pid" ;;
     restart) "$0" stop && "$0" start ;;
     daemon-reload | status) ;;
     *) echo "systemctl $*: not in this test" >&2; exit 1 ;;
