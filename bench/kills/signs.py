@@ -19,6 +19,8 @@ TEMPORARY = {
 }
 """How the name of a part's directory begins → what makes it; the first that holds."""
 
+EMPTY = {"detached", "format_version.txt"}
+"""What a table's directory has that was being made when the process was killed: the engine removes it some day."""
 TABLES = {
     OLDER: "migration",
     COPIED: "copy of a day",
@@ -60,6 +62,8 @@ def leftovers(store: Path, known: set[str]) -> list[str]:
     found = [entry.path for entry in parts(store) if entry.name.startswith(tuple(TEMPORARY))]
     for table in tables(store):
         if str(table) not in known | of_database:
+            if {path.name for path in table.iterdir()} <= EMPTY:
+                continue
             found.append(f"{table} is of no table")
         elif (aside := table / "detached").is_dir():
             found += map(str, aside.iterdir())
