@@ -56,8 +56,9 @@ TABLE: Settings = {
     "old_parts_lifetime": 30,
     "min_rows_to_fsync_after_merge": 1,
     # Two files for each column, made and synced, cost a part of one block more than its rows. Parts are one file until
-    # a merge makes them larger than this.
-    "min_bytes_for_wide_part": 64_000_000,
+    # a merge makes them larger than this. Not above that: of long messages and attributes a search reads more of such a
+    # file at once than its memory may be.
+    "min_bytes_for_wide_part": 20_000_000,
     # Parts that were set aside as broken are removed when their rows are back. Those of which no rows come back go
     # after 30 days; the engine keeps them for ever.
     "merge_tree_enable_clear_old_broken_detached": 1,
