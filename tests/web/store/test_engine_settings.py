@@ -91,3 +91,23 @@ def test_the_engine_keeps_no_log_of_its_own(store: Store) -> None:
         store.insert(b'{"Body":"x","IndexedAt":1}')
     with_rows = "SELECT database, table FROM system.parts WHERE database != currentDatabase()"
     assert store.query(with_rows).rows == []
+
+
+def test_tables_of_another_release_get_the_values_of_this_one(tmp_path: Path) -> None:
+    store = Store.open(StoreConfig(), tmp_path / "store")
+    store.command("ALTER TABLE otel_logs MODIFY SETTING old_parts_lifetime = 300")
+    store.close()
+    store = Store.open(StoreConfig(), tmp_path / "store")
+    table = "FROM system.tables WHERE database = currentDatabase() AND name = 'otel_logs'"
+    [(created,)] = store.query(f"SELECT create_table_query {table}").rows
+    store.close()
+    assert "old_parts_lifetime = 30," in created
+
+
+def test_a_table_that_has_them_is_not_altered(tmp_path: Path) -> None:
+    """On a disk without room that would empty its definition."""
+    Store.open(StoreConfig(), tmp_path / "store").close()
+    definitions = {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*.sql")}
+    Store.open(StoreConfig(), tmp_path / "store").close()
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*.sql")} == definitions
+    assert definitions

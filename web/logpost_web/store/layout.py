@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from logpost_web.store import engine_settings
+import re
+
 from logpost_web.store.errors import QueryError
 from logpost_web.store.schema import (
     ADDED_COLUMNS,
@@ -176,9 +177,9 @@ def _replace_indexes(statements: Statements) -> None:
 
 
 def _renew_table_settings(statements: Statements) -> None:
-    """Tables of an older release get the settings that it did not know."""
+    """Tables of another release get the settings that it did not know, or had other values of."""
     for table in (TABLE, MANIFEST):
         of_table = "FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
         [(created,)] = statements.query(f"SELECT create_table_query {of_table}", {"table": table}).rows
-        if not all(name in created for name in engine_settings.TABLE):
+        if any(not re.search(rf"\b{one}\b", created) for one in TABLE_SETTINGS.split(", ")):
             statements.command(f"ALTER TABLE {table} MODIFY SETTING {TABLE_SETTINGS}")
