@@ -26,7 +26,17 @@ def _original(name: str) -> Any:
 def start_thread(run: Callable[[], None]) -> None:
     """Run `run` in a thread that the end of the program does not wait for. Raises RuntimeError where there can be no
     more threads (since Python 3.12, while the interpreter ends)."""
+    _make_hub()
     _original("start_new_thread")(run, ())
+
+
+def _make_hub() -> None:
+    """The first who makes a hub of gevent's imports what it is made of, and waits for others' imports by a hub: two
+    threads that do so at once wait for each other for ever. Ours needs one, because Kafka's client waits by the locks
+    of `threading`."""
+    gevent = sys.modules.get("gevent.monkey")
+    if gevent is not None and gevent.is_module_patched("threading"):
+        sys.modules["gevent"].get_hub()
 
 
 class Bell:
