@@ -20,23 +20,15 @@ from logpost.said_once import SaidOnce
 from logpost.systemd.notices import Loop, Notices
 from logpost_web.indexer.account import Account
 from logpost_web.indexer.block import seconds_to_fill
-from logpost_web.indexer.deleting import Deleting
-from logpost_web.indexer.errands import Errands
 from logpost_web.indexer.intake import Intake
 from logpost_web.indexer.manifest import kafka_id
-from logpost_web.indexer.mending import Mending
-from logpost_web.indexer.moving import Moving
 from logpost_web.indexer.planner import PartitionKey
 from logpost_web.indexer.progress import Pause, Progress
-from logpost_web.indexer.rebuilding import Freeing
 from logpost_web.indexer.received import Stretch
-from logpost_web.indexer.retaining import Retaining
 from logpost_web.indexer.retention_state import RetentionState, Waiting
 from logpost_web.indexer.source import FencedError, Source
-from logpost_web.indexer.topic_room import TopicRoom
-from logpost_web.indexer.tries import CALL_SECONDS, RETRY_SECONDS, Tries
-from logpost_web.store import rebuild
-from logpost_web.store.errors import QueryError
+from logpost_web.indexer.tries import RETRY_SECONDS, Tries
+from logpost_web.indexer.upkeep import Upkeep
 from logpost_web.store.store import Store
 
 CONSUME_ROWS = 10_000
@@ -62,20 +54,14 @@ class Indexer:
         self._servers = config.kafka.bootstrap_servers
         self._store = store
         self._account = Account(store, config.kafka)
-        self._mending = Mending(store, self._say_damage)
-        self._mended = False
-        self._is_rebuilding = False
-        self._rebuild_wanted = threading.Event()
-        self._retaining = Retaining(config.store, store, self._account)
         self._source = Source(config, store.directory, self._begin)
-        self._retaining.topics = TopicRoom(config, self._source)
-        self.deleting = Deleting(store, config.kafka, self._source.topics)
+        self._upkeep = Upkeep(config, store, self._account, self._source, self._loop, self._say_damage)
+        self._retaining, self._mending = self._upkeep.retaining, self._upkeep.mending
+        self.deleting, self.errands, self.moving = self._upkeep.deleting, self._upkeep.errands, self._upkeep.moving
+        self._rebuild_wanted = threading.Event()
         self.backups = config.store.backups
         """Below which directory backups may be restored by HTTP; empty for none."""
-        self.moving = Moving(store, time.monotonic)
-        self._freeing = Freeing(store, time.monotonic)
         self.failure = ""
-        self.errands = Errands()
         self._last_insert = self._fenced_until = self._received_at = 0.0
         self._came = 0
         self._progress = Progress()
@@ -177,32 +163,33 @@ class Indexer:
                 why = self._source.cause() or error.args[0].str()
                 said.warn("broker", "waiting for the broker at %s: %s", self._servers, why)
                 self._retain()
-                self._move()
-                self._run_errands()
-                self._delete(is_away=True)
+                self._upkeep.move()
+                self._upkeep.run_errands()
+                self._upkeep.delete(is_away=True)
                 self._stopping.wait(RETRY_SECONDS)
             else:
                 return
 
     def _step(self) -> None:
-        self._mend()
+        upkeep = self._upkeep
+        upkeep.mend()
         if not self._account.is_open():
             self._retain()
-            self._move()
-            self._delete(is_away=self._source.away)
+            upkeep.move()
+            upkeep.delete(is_away=self._source.away)
         if self.errands.are_waiting:
             self._flush()
             if not self._account.is_open():
-                self._mended |= self._run_errands()
-        if self._rebuild_wanted.is_set() and not self._mended and not self._store.reads_older:
+                upkeep.run_errands()
+        if self._rebuild_wanted.is_set() and not upkeep.is_mended and not self._store.reads_older:
             self._say_damage("the store is being rebuilt")
-            self._mended = self._tries.until_done(self._store.begin_rebuild)
-        if self._is_rebuilding and self._account.has_all(self._source.ends):
-            self._mended |= self._tries.until_done(self._account.finish_rebuild)
-        if self._mended:
+            upkeep.is_mended = self._tries.until_done(self._store.begin_rebuild)
+        if upkeep.is_rebuilding and self._account.has_all(self._source.ends):
+            upkeep.is_mended |= self._tries.until_done(self._account.finish_rebuild)
+        if upkeep.is_mended:
             self._source.look_again()
             self._rebuild_wanted.clear()
-            self._mended = False
+            upkeep.is_mended = False
             self._publish_progress()
         self._intake.take(self._messages(), int(time.time()))
         self._intake.passage.clear_the_way(time.monotonic())
@@ -248,51 +235,15 @@ class Indexer:
             self._source.begin_again()
             self._intake.forget()
 
-    def _mend(self) -> None:
-        """Look for damage of the store; if there is any, it is soon compared with what it should have."""
-        self._loop.turned(CALL_SECONDS)
-        try:
-            self._mended |= self._mending.mend(time.monotonic())
-        except QueryError as error:
-            log.warning("cannot look at the store: %s", error)
-        self._loop.turned()
-
     def _retain(self) -> None:
-        """Drop what is due, but nothing of the block, some of which may be in the store and is not accounted for."""
-        self._loop.turned(CALL_SECONDS)
-        now, wall_ms = time.clock_gettime(time.CLOCK_BOOTTIME), time.time_ns() // 1_000_000
-        self._retaining.look(now, wall_ms, self._intake.block.units)
-        self._loop.turned()
-
-    def _move(self) -> None:
-        """Bring rows of an older release's layout to this one's. After retention: what went need not be moved."""
-        self._loop.turned(CALL_SECONDS)
-        self.moving.step()
-        if self._is_rebuilding:
-            self._freeing.step()
-        self._loop.turned()
-
-    def _run_errands(self) -> bool:
-        """Whether the store must be compared again with what it should have."""
-        self._loop.turned(CALL_SECONDS)
-        changed = self.errands.run()
-        self._loop.turned()
-        return changed
-
-    def _delete(self, *, is_away: bool) -> None:
-        """Hide and remove what somebody wants deleted for good."""
-        self._loop.turned(CALL_SECONDS)
-        self._mended |= self.deleting.look(time.clock_gettime(time.CLOCK_BOOTTIME), is_away=is_away)
-        self._loop.turned()
+        """Some of the block may be in the store and is not accounted for: nothing of its units goes."""
+        self._upkeep.retain(self._intake.block.units)
 
     def _help(self) -> None:
         """Something failed: for damage, perhaps, or for want of room."""
-        self._mend()
+        self._upkeep.mend()
         self._retain()
-        self._move()
-
-    def _look_for_rebuild(self) -> None:
-        self._is_rebuilding = rebuild.is_running(self._store)
+        self._upkeep.move()
 
     def rebuild(self) -> None:
         """Fill the store again from the topics, as soon as possible. Any thread."""
@@ -300,12 +251,12 @@ class Indexer:
 
     @property
     def is_rebuilding(self) -> bool:
-        return self._rebuild_wanted.is_set() or self._is_rebuilding
+        return self._rebuild_wanted.is_set() or self._upkeep.is_rebuilding
 
     @property
     def is_mending(self) -> bool:
         """Whether rows may be missing that nobody has counted yet."""
-        return self._mended
+        return self._upkeep.is_mended
 
     def _say_damage(self, what: str) -> None:
         """No answer says that all is well until the store was compared with what it should have."""
@@ -333,7 +284,7 @@ class Indexer:
         if partitions and self._account.is_whole:
             self._tries.until_done(self._mending.clear)
         self._publish_progress()
-        return begins if self._tries.until_done(self._look_for_rebuild) else None
+        return begins if self._tries.until_done(self._upkeep.look_for_rebuild) else None
 
     def _publish_progress(self) -> None:
         if not self._tries.until_done(self._finish_refills):
@@ -341,12 +292,12 @@ class Indexer:
         log_ends = {key: self._source.end_offset(key) for key in self._account.readings}
         progress = self._account.progress(self._source.ends, log_ends)
         # Until the store was compared (again) the partitions tell of what it had, or of nothing.
-        is_compared = self._account.readings and not self._mended
+        is_compared = self._account.readings and not self._upkeep.is_mended
         paused = None if is_compared else self._progress.paused
         self._progress = dataclasses.replace(progress, paused=paused, damages=self._progress.damages)
         if not self._account.readings and paused is None:
             self._pause(UNKNOWN)
 
     def _finish_refills(self) -> None:
-        if self._account.finish_refills(self._source.ends, is_rebuilding=self._is_rebuilding):
+        if self._account.finish_refills(self._source.ends, is_rebuilding=self._upkeep.is_rebuilding):
             self._mending.clear()
