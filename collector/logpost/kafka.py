@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
@@ -104,11 +107,16 @@ def unreachable(error: str, bootstrap_servers: str) -> str:
     )
 
 
-def has_topic(admin: AdminClient, name: str, timeout: float) -> bool:
+Wait = Callable[[Future[Any]], object]
+"""Returns when the future is done."""
+
+
+def has_topic(admin: AdminClient, name: str, timeout: float, wait: Wait = Future.exception) -> bool:
     """Whether there is such a topic; asking does not create it. Raises KafkaException when the broker does not say.
     `timeout`: seconds."""
     # Of this topic alone: to list all topics of a large cluster takes longer than anyone waits.
     [asked] = admin.describe_topics(TopicCollection([name]), request_timeout=timeout).values()
+    wait(asked)
     error = asked.exception()
     if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return False
@@ -117,12 +125,14 @@ def has_topic(admin: AdminClient, name: str, timeout: float) -> bool:
     return True
 
 
-def ensure_logs_topic(config: KafkaConfig, admin: AdminClient, timeout: float = 10.0) -> None:
+def ensure_logs_topic(
+    config: KafkaConfig, admin: AdminClient, timeout: float = 10.0, wait: Wait = Future.exception
+) -> None:
     """Create the logs topic if it is missing; let the broker's clock stamp its records, unless the topic has a setting
     of its own. Raises KafkaException when the broker cannot be asked, or refuses."""
     # Asked first: a client may be allowed to write to a topic and not to create it.
-    if has_topic(admin, config.topic, timeout):
-        _stamp_by_broker(config.topic, admin, timeout)
+    if has_topic(admin, config.topic, timeout, wait):
+        _stamp_by_broker(config.topic, admin, timeout, wait)
         return
     topic = NewTopic(
         config.topic,
@@ -136,6 +146,7 @@ def ensure_logs_topic(config: KafkaConfig, admin: AdminClient, timeout: float = 
     )
     [future] = admin.create_topics([topic], operation_timeout=timeout, request_timeout=timeout).values()
     # The request times out by itself; a wait of the same length would race it to another kind of error.
+    wait(future)
     error = future.exception()
     exists = isinstance(error, KafkaException) and error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
     if error is not None and not exists:
@@ -143,17 +154,19 @@ def ensure_logs_topic(config: KafkaConfig, admin: AdminClient, timeout: float = 
         raise KafkaException(*error.args)
 
 
-def _stamp_by_broker(topic: str, admin: AdminClient, timeout: float) -> None:
+def _stamp_by_broker(topic: str, admin: AdminClient, timeout: float, wait: Wait) -> None:
     """For a topic that an older version has made, or the broker itself. Not everybody may: then it stays as it is."""
     resource = ConfigResource(ResourceType.TOPIC, topic)
     try:
         [described] = admin.describe_configs([resource], request_timeout=timeout).values()
+        wait(described)
         entry = described.result()[TIMESTAMP_TYPE]
         if entry.value == BY_ARRIVAL or entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value:
             return
         change = ConfigEntry(TIMESTAMP_TYPE, BY_ARRIVAL, incremental_operation=AlterConfigOpType.SET)
         changing = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[change])
         [changed] = admin.incremental_alter_configs([changing], request_timeout=timeout).values()
+        wait(changed)
         changed.result()
     except (KafkaException, KeyError) as error:
         logging.getLogger("kafka").debug("%s of topic %s stays as it is: %s", TIMESTAMP_TYPE, topic, error)

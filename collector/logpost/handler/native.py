@@ -10,6 +10,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 _STEP_SECONDS = 0.005
@@ -26,17 +27,7 @@ def _original(name: str) -> Any:
 def start_thread(run: Callable[[], None]) -> None:
     """Run `run` in a thread that the end of the program does not wait for. Raises RuntimeError where there can be no
     more threads (since Python 3.12, while the interpreter ends)."""
-    _make_hub()
     _original("start_new_thread")(run, ())
-
-
-def _make_hub() -> None:
-    """The first who makes a hub of gevent's imports what it is made of, and waits for others' imports by a hub: two
-    threads that do so at once wait for each other for ever. Ours needs one, because Kafka's client waits by the locks
-    of `threading`."""
-    gevent = sys.modules.get("gevent.monkey")
-    if gevent is not None and gevent.is_module_patched("threading"):
-        sys.modules["gevent"].get_hub()
 
 
 class Bell:
@@ -54,6 +45,14 @@ class Bell:
     def wait(self, seconds: float | None) -> None:
         """Until it rings or has rung, at most `seconds`. For threads of `start_thread` only."""
         self._lock.acquire(timeout=-1 if seconds is None else seconds)
+
+
+def await_done(future: Future[Any]) -> None:
+    """For threads of `start_thread` only. The future's own methods wait by the locks of `threading`: those of gevent
+    make a hub for the thread, which may wait for the program's hub for ever, or crash when the program ends."""
+    bell = Bell()
+    future.add_done_callback(lambda _: bell.ring())
+    bell.wait(None)
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float) -> bool:

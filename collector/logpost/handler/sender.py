@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from logpost.config import KafkaConfig
-from logpost.handler.native import Bell, start_thread, wait_until
+from logpost.handler.native import Bell, await_done, start_thread, wait_until
 from logpost.handler.outbox import Outbox
 from logpost.kafka import MAX_MESSAGE_BYTES, client_settings, ensure_logs_topic, has_topic, unreachable
 
@@ -170,14 +170,14 @@ class Sender:
     def _is_answered(self, admin: AdminClient, seconds: float) -> bool:
         """There is a broker, whatever it says of the topic."""
         try:
-            has_topic(admin, self._config.topic, seconds)
+            has_topic(admin, self._config.topic, seconds, await_done)
         except KafkaException as error:
             return bool(error.args[0].code() > 0)  # below: errors of the client
         return True
 
     def _ensure_topic(self, admin: AdminClient) -> None:
         try:
-            ensure_logs_topic(self._config, admin)
+            ensure_logs_topic(self._config, admin, wait=await_done)
         except KafkaException as error:
             self._complain(error.args[0])
 
