@@ -181,7 +181,7 @@ logpost_web.http
   ../api/test_running                 running
 logpost_web.indexer
   test_away                           probe tries
-  test_indexer                        intake metrics progress received
+  test_indexer                        intake metrics progress received upkeep
   test_manifest                       reading
   test_put_back                       divergence
   test_poison                         obstacles passage raw_log unpacking

@@ -6,7 +6,6 @@ import logging
 import os
 import re
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
@@ -107,11 +106,15 @@ def unreachable(error: str, bootstrap_servers: str) -> str:
     )
 
 
-Wait = Callable[[Future[Any]], object]
-"""Returns when the future is done."""
+Wait = Callable[[Any], object]
+"""Takes the client's future and returns when that is done."""
 
 
-def has_topic(admin: AdminClient, name: str, timeout: float, wait: Wait = Future.exception) -> bool:
+def _as_it_does(_: Any) -> None:
+    """Leaves it to the future, which waits when it is asked."""
+
+
+def has_topic(admin: AdminClient, name: str, timeout: float, wait: Wait = _as_it_does) -> bool:
     """Whether there is such a topic; asking does not create it. Raises KafkaException when the broker does not say.
     `timeout`: seconds."""
     # Of this topic alone: to list all topics of a large cluster takes longer than anyone waits.
@@ -125,9 +128,7 @@ def has_topic(admin: AdminClient, name: str, timeout: float, wait: Wait = Future
     return True
 
 
-def ensure_logs_topic(
-    config: KafkaConfig, admin: AdminClient, timeout: float = 10.0, wait: Wait = Future.exception
-) -> None:
+def ensure_logs_topic(config: KafkaConfig, admin: AdminClient, timeout: float = 10.0, wait: Wait = _as_it_does) -> None:
     """Create the logs topic if it is missing; let the broker's clock stamp its records, unless the topic has a setting
     of its own. Raises KafkaException when the broker cannot be asked, or refuses."""
     # Asked first: a client may be allowed to write to a topic and not to create it.
