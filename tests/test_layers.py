@@ -172,7 +172,8 @@ logpost_broker.api fetch log_dirs produce share_fetch
 logpost_broker.log compression unpacking
 logpost_broker.metadata metadata_file
 logpost_web.store gate embedded store
-logpost_web.indexer deleting errands indexer probe log_sizes measuring raw_log received source telling topics tries upkeep
+logpost_web.indexer deleting errands indexer log_sizes measuring probe raw_log received source telling topics
+  tries upkeep
 logpost_web.deletion counting kept stopped topic
 logpost_web.api services store_delete
 logpost_web.http cancellation connection own_hosts places running
@@ -222,7 +223,7 @@ def _named(package: str, room: str) -> str:
 
 
 ROOMS = rooms()
-SHELL_FILES = {line.split()[0]: set(line.split()[1:]) for line in SHELLS.strip().splitlines()}
+SHELL_FILES = {line.split()[0]: set(line.split()[1:]) for line in SHELLS.strip().replace("\n  ", " ").splitlines()}
 
 
 @cache

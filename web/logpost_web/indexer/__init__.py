@@ -9,6 +9,6 @@
 - What cannot be read, `passage.py` steps over; `raw_log.py` and `batches.py` look at the log itself for where it ends.
 - `placing.py` says which unit of retention a row goes to; `retaining.py` looks what is due, and `dropping.py` drops it.
   `topic_room.py` trims the topics of the box's own broker (`log_sizes.py` asks what they take).
-- `upkeep.py` is called between blocks: `mending.py` finds damage while the store is open, `rebuilding.py` fills a store again,
-  `moving.py` brings rows of an older layout to this one's, `deleting.py` removes what somebody wants deleted for good.
+- `upkeep.py` is called between blocks: `mending.py` finds damage while the store is open, `rebuilding.py` fills a store
+  again, `moving.py` brings rows of an older layout to this one's, `deleting.py` removes what is to go for good.
 """
