@@ -77,7 +77,7 @@ def test_delete_by_command_and_api(
         box.await_total(26, 60)
         assert len(found(box)) == 26
         # What cannot be written down has not happened, and can be asked for again.
-        obstacle = box.data / "store" / "deletions.new"
+        obstacle = box.data / "store" / "deletions.json.new"
         obstacle.mkdir()
         assert post(box, "/api/store/delete", {"counted": counted["counted"]})[0] == 507
         obstacle.rmdir()

@@ -422,17 +422,23 @@ def test_what_was_interrupted_is_counted_out_as_far_as_it_went(store: Store, don
     dropping.settle()
 
 
-@pytest.mark.embedded_store
-def test_what_the_engine_would_go_on_with_is_ended_before_it_is_counted(store: Store) -> None:
-    """As after a kill: a lightweight deletion that was accepted, and is not done."""
+def box_with_pending(store: Store, query: str, rows: int) -> Box:
+    """Ten rows of a unit, of which a process before wrote down that `rows` are to go."""
     box = Box(store, StoreConfig())
     box.look()
     box.index("info words", NOW_MS, 10)
     [unit] = retained.units(store)
     [line] = box.account.lines(retained.count(store, Chosen(unit.of_class, unit.number)).chunks)
     file = MemoryFile(store.directory, store.place)
-    file.memory.pending = Pending(unit.of_class, unit.number, NOW_MS // 1000 + 60, "", [(line, 10)])
+    file.memory.pending = Pending(unit.of_class, unit.number, NOW_MS // 1000 + 60, query, [(line, rows)])
     file.save()
+    return box
+
+
+@pytest.mark.embedded_store
+def test_what_the_engine_would_go_on_with_is_ended_before_it_is_counted(store: Store) -> None:
+    """As after a kill: a lightweight deletion that was accepted, and is not done."""
+    box = box_with_pending(store, "", 10)
     store.command("SYSTEM STOP MERGES otel_logs")
     store.command("DELETE FROM otel_logs WHERE Offset < 4 SETTINGS lightweight_deletes_sync = 0")
     try:
@@ -458,14 +464,7 @@ def test_it_drops_what_the_engine_takes_for_too_large(store: Store) -> None:
 
 
 def test_a_drop_whose_query_no_release_can_read_is_counted_out(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    box = Box(store, StoreConfig())
-    box.look()
-    box.index("info words", NOW_MS, 10)
-    [unit] = retained.units(store)
-    [line] = box.account.lines(retained.count(store, Chosen(unit.of_class, unit.number)).chunks)
-    file = MemoryFile(store.directory, store.place)
-    file.memory.pending = Pending(unit.of_class, unit.number, NOW_MS // 1000 + 60, 'level:"', [(line, 6)])
-    file.save()
+    box = box_with_pending(store, 'level:"', 6)
     store.command("DELETE FROM otel_logs WHERE Offset < 4")
     with caplog.at_level(logging.WARNING, "retention"):
         box.retaining = Retaining(box.config, store, box.account)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from pathlib import Path
 
 import msgspec
 
 from logpost_web.deletion.deletion import Deletion
+from logpost_web.store import durable
 
 FILE = "deletions.json"
 UNREADABLE = "deletions.unreadable"
@@ -100,17 +100,7 @@ class Book:
         if self._is_damaged:
             self._file.replace(self._free_name())
             self._is_damaged = False
-        new = self._file.with_suffix(".new")
-        with new.open("wb") as file:
-            file.write(msgspec.json.encode([*self.all(), *(entry for _, entry in self._unread)]))
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._file)
-        directory = os.open(self._file.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        durable.replace(self._file, msgspec.json.encode([*self.all(), *(entry for _, entry in self._unread)]))
 
     def _free_name(self) -> Path:
         name, number = self._file.with_name(UNREADABLE), 1

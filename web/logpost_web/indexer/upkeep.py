@@ -3,9 +3,10 @@ and what other threads want done. Between blocks, in the indexer's thread."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 
 from logpost.config import Config
 from logpost.systemd.notices import Loop
@@ -52,41 +53,43 @@ class Upkeep:
         """Rows may be missing that nobody has counted yet: the store must be compared with what it should have."""
         self.is_rebuilding = False
 
+    @contextlib.contextmanager
+    def _call(self) -> Iterator[None]:
+        """One that may take long."""
+        self._loop.turned(CALL_SECONDS)
+        yield
+        self._loop.turned()
+
     def mend(self) -> None:
         """Look for damage of the store; if there is any, it is soon compared with what it should have."""
-        self._loop.turned(CALL_SECONDS)
-        try:
-            self.is_mended |= self.mending.mend(time.monotonic())
-        except QueryError as error:
-            log.warning("cannot look at the store: %s", error)
-        self._loop.turned()
+        with self._call():
+            try:
+                self.is_mended |= self.mending.mend(time.monotonic())
+            except QueryError as error:
+                log.warning("cannot look at the store: %s", error)
 
     def retain(self, spared: Callable[[], Container[tuple[int, int]]]) -> None:
         """Drop what is due, but nothing of the classes and units `spared`."""
-        self._loop.turned(CALL_SECONDS)
-        now, wall_ms = time.clock_gettime(time.CLOCK_BOOTTIME), time.time_ns() // 1_000_000
-        self.retaining.look(now, wall_ms, spared)
-        self._loop.turned()
+        with self._call():
+            now, wall_ms = time.clock_gettime(time.CLOCK_BOOTTIME), time.time_ns() // 1_000_000
+            self.retaining.look(now, wall_ms, spared)
 
     def move(self) -> None:
         """Bring rows of an older release's layout to this one's. After retention: what went need not be moved."""
-        self._loop.turned(CALL_SECONDS)
-        self.moving.step()
-        if self.is_rebuilding:
-            self._freeing.step()
-        self._loop.turned()
+        with self._call():
+            self.moving.step()
+            if self.is_rebuilding:
+                self._freeing.step()
 
     def run_errands(self) -> None:
         """Do what other threads want done between two blocks."""
-        self._loop.turned(CALL_SECONDS)
-        self.is_mended |= self.errands.run()
-        self._loop.turned()
+        with self._call():
+            self.is_mended |= self.errands.run()
 
     def delete(self, *, is_away: bool) -> None:
         """Hide and remove what somebody wants deleted for good. `is_away`: the broker is."""
-        self._loop.turned(CALL_SECONDS)
-        self.is_mended |= self.deleting.look(time.clock_gettime(time.CLOCK_BOOTTIME), is_away=is_away)
-        self._loop.turned()
+        with self._call():
+            self.is_mended |= self.deleting.look(time.clock_gettime(time.CLOCK_BOOTTIME), is_away=is_away)
 
     def look_for_rebuild(self) -> None:
         """Raises QueryError."""

@@ -32,29 +32,24 @@ class Gate:
     def closed(self, seconds: float | None = None) -> Iterator[bool]:
         """Nobody is inside. One thread closes at a time, and not from inside. False where some have not left after
         `seconds`: then it is open."""
-        with self._changed:
-            self._closer = threading.get_ident()
-            is_closed = self._changed.wait_for(lambda: not self._inside, seconds)
+        with self.held(seconds) as is_closed:
             if not is_closed:
-                self._closer = None
-                self._changed.notify_all()
-        try:
+                self._open()
             yield is_closed
-        finally:
-            with self._changed:
-                self._closer = None
-                self._changed.notify_all()
 
     @contextlib.contextmanager
-    def held(self, seconds: float) -> Iterator[None]:
-        """Who comes waits, except this thread. Those inside have `seconds` to leave, and may stay. One thread at a time
-        closes or holds it, and not from inside."""
+    def held(self, seconds: float | None) -> Iterator[bool]:
+        """Who comes waits, except this thread. Those inside have `seconds` to leave, and may stay: whether all have
+        left. One thread at a time closes or holds it, and not from inside."""
         with self._changed:
             self._closer = threading.get_ident()
-            self._changed.wait_for(lambda: not self._inside, seconds)
+            have_left = self._changed.wait_for(lambda: not self._inside, seconds)
         try:
-            yield
+            yield have_left
         finally:
-            with self._changed:
-                self._closer = None
-                self._changed.notify_all()
+            self._open()
+
+    def _open(self) -> None:
+        with self._changed:
+            self._closer = None
+            self._changed.notify_all()

@@ -91,8 +91,13 @@ def _defined(column: str) -> str:
 def version(statements: Statements) -> int:
     """The layout (`schema.VERSION`) in which all rows are written; a lower one: some may be from before. Raises
     QueryError."""
-    comment = "SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
-    return version_in(statements.query(comment, {"table": TABLE}).rows[0][0])
+    return version_in(comment(statements, TABLE))
+
+
+def comment(statements: Statements, table: str) -> str:
+    """Of a table that is there. Raises QueryError."""
+    found = "SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
+    return str(statements.query(found, {"table": table}).rows[0][0])
 
 
 def begin_rebuild(statements: Statements) -> None:

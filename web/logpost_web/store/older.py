@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from logpost_web.store import durable, rebuild
-from logpost_web.store.layout import shared_columns
+from logpost_web.store.layout import comment, shared_columns
 from logpost_web.store.manifest_table import CHUNK, WITHIN, within
 from logpost_web.store.schema import COPIED, CREATE_TABLE, DELETED, MOVED, OLDER, TABLE
 from logpost_web.store.statements import Statements
@@ -129,7 +129,7 @@ def take(statements: Statements, seconds: float) -> bool:
     with statements.at_rest(seconds) as is_resting:
         if is_resting:
             statements.command(f"RENAME TABLE {COPIED} TO {MOVED}")
-            for unit in _ids(statements, MOVED):
+            for unit in statements.partition_ids(MOVED):
                 statements.command(f"ALTER TABLE {TABLE} ATTACH PARTITION ID '{unit}' FROM {MOVED}")
             _sync(statements)
             _drop_original(statements)
@@ -163,10 +163,8 @@ def settle_failed(statements: Statements, seconds: float) -> bool:
 
 
 def _drop_original(statements: Statements) -> None:
-    found = "SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
-    [(comment,)] = statements.query(found, {"table": MOVED}).rows
-    unit = comment.removeprefix(_UNIT_COMMENT)
-    if unit in _ids(statements, OLDER):
+    unit = comment(statements, MOVED).removeprefix(_UNIT_COMMENT)
+    if unit in statements.partition_ids(OLDER):
         statements.command(f"ALTER TABLE {OLDER} DROP PARTITION ID '{unit}'")
     statements.command(f"DROP TABLE {MOVED} SYNC")
 
@@ -181,15 +179,6 @@ def _sync(statements: Statements) -> None:
     parts = [Path(place) for (place,) in found.rows]
     for directory in {*parts, *(part.parent for part in parts)}:
         durable.sync(directory)
-
-
-def _ids(statements: Statements, table: str) -> list[str]:
-    found = statements.query(
-        "SELECT DISTINCT partition_id FROM system.parts WHERE database = currentDatabase() AND active"
-        " AND table = {table:String} ORDER BY 1",
-        {"table": table},
-    )
-    return [unit for (unit,) in found.rows]
 
 
 def end(statements: Statements, seconds: float) -> bool:

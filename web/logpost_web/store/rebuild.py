@@ -90,12 +90,7 @@ def count_past(store: Statements, chunk: ChunkKey, size: int, past: Past) -> int
 def forget_filled(store: Statements) -> int:
     """Drop those table partitions of the rows of before of which the table has all rows: both never take their room
     twice. Returns how many. Raises QueryError."""
-    found = store.query(
-        "SELECT DISTINCT partition_id FROM system.parts WHERE database = currentDatabase() AND active"
-        " AND table = {table:String} ORDER BY 1",
-        {"table": BEFORE},
-    )
-    filled = [unit for (unit,) in found.rows if not _lacks_some(store, unit)]
+    filled = [unit for unit in store.partition_ids(BEFORE) if not _lacks_some(store, unit)]
     for unit in filled:
         store.command(f"ALTER TABLE {BEFORE} DROP PARTITION ID '{unit}'")
     return len(filled)

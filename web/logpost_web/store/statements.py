@@ -132,6 +132,15 @@ class Statements:
         found = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = {table:String}"
         return bool(self.query(found, {"table": table}).rows[0][0])
 
+    def partition_ids(self, table: str) -> list[str]:
+        """The engine's, of the table partitions that have rows. Blocks. Raises QueryError."""
+        found = self.query(
+            "SELECT DISTINCT partition_id FROM system.parts WHERE database = currentDatabase() AND active"
+            " AND table = {table:String} ORDER BY 1",
+            {"table": table},
+        )
+        return [name for (name,) in found.rows]
+
     def command(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         """Run a statement without an answer. Blocks; any thread. Raises QueryError."""
         try:
