@@ -81,8 +81,9 @@ class Erasing:
                     self._attempt(one, self._hide, now_ms)
 
     def adopt(self, now_ms: int) -> None:
-        """What the store counts as deleted, and files have, is to go, also if no book knows it: the book was lost before
-        the topic had it, or it is of a copy of another store. To be called when the topic was read. Raises QueryError."""
+        """What the store counts as deleted, and files have, is to go, also if no book knows it: the book was lost
+        before the topic had it, or it is of a copy of another store. To be called when the topic was read. Raises
+        QueryError."""
         counted = deleted.counted(self._store)
         unknown = counted.keys() - {one.id for one in self._book.all()}
         for one in sorted(unknown) if deleted.on_disk(self._store, unknown) else ():
